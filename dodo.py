@@ -1,0 +1,99 @@
+"""The tasks of the build, for doit; the work is in pybuild/.
+
+`./cloister build` runs the task `build`. doit keeps the names run, clean and help for itself.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from pybuild import bundle, parts, toolchain
+from pybuild.paths import BUILD, BUNDLE, KERNEL_ELF, ROOT, TEST_BUNDLE, relative
+
+DOIT_CONFIG = {
+    "default_tasks": ["build"],
+    "backend": "json",
+    "dep_file": str(BUILD / ".doit.json"),
+    "verbosity": 2,
+}
+Task = dict[str, Any]
+
+
+def _headers_unchanged(obj: Any, command: list[str]) -> Callable[[Any, Any], bool]:
+    """An uptodate check: same command, same contents of all that the depfile lists."""
+
+    def check(task: Any, values: dict[str, Any]) -> bool:
+        line = " ".join(command)
+        task.value_savers.append(
+            lambda: {"command": line, "headers": toolchain.headers_digest(obj)}
+        )
+        known = toolchain.headers_digest(obj)
+        return bool(known) and values.get("headers") == known and values.get("command") == line
+
+    return check
+
+
+def task_abi() -> Iterator[Task]:
+    """Headers, dispatch and stubs out of the ABI schema."""
+    yield {"basename": "abi", "name": None, "doc": "generate from the ABI schema"}
+    if parts.has_abi():
+        schema = sorted(parts.ABI_SCHEMA.glob("*.toml"))
+        generator = sorted((ROOT / "pybuild" / "abi").rglob("*.py"))
+        yield {
+            "basename": "abi",
+            "name": "generate",
+            "file_dep": [*schema, *generator],
+            "targets": parts.ABI_OUTPUTS,
+            "actions": parts.action(parts.generate_abi),
+        }
+
+
+def task_compile() -> Iterator[Task]:
+    """Objects, one task each."""
+    yield {"basename": "compile", "name": None, "doc": "compile each source"}
+    for flavour, source in parts.compilations():
+        obj = flavour.object_of(source)
+        yield {
+            "basename": "compile",
+            "name": relative(obj),
+            "file_dep": [source],
+            "task_dep": ["abi"],
+            "targets": [obj],
+            "uptodate": [_headers_unchanged(obj, toolchain.compile_command(flavour, source))],
+            "actions": parts.action(toolchain.compile_source, flavour, source),
+        }
+
+
+def task_link() -> Iterator[Task]:
+    """The kernel and the programs."""
+    yield {"basename": "link", "name": None, "doc": "link the kernel and the programs"}
+    for part in parts.all_parts():
+        yield {
+            "basename": "link",
+            "name": part.name,
+            "file_dep": [*part.objects(), part.script],
+            "targets": [part.out],
+            "uptodate": [parts.same_command(part)],
+            "actions": parts.action(part.link),
+        }
+
+
+def task_bundle() -> Iterator[Task]:
+    """The boot bundle, and the one with the test programs."""
+    for name, out, members in (
+        ("boot", BUNDLE, parts.programs()),
+        ("test", TEST_BUNDLE, parts.programs() + parts.test_programs()),
+    ):
+        files = {part.name: part.out for part in members}
+        yield {
+            "name": name,
+            "file_dep": list(files.values()),
+            "targets": [out],
+            "uptodate": [parts.same_text(" ".join(files))],
+            "actions": parts.action(bundle.bundle_write, out, files),
+        }
+
+
+def task_build() -> Task:
+    """Everything that boots: kernel, bundle."""
+    kernel = [KERNEL_ELF] if parts.kernel() else []
+    return {"actions": None, "file_dep": [*kernel, BUNDLE, TEST_BUNDLE], "task_dep": ["link"]}

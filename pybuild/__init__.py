@@ -1,0 +1,1 @@
+"""Build, images, machines and checks of Cloister; `python -m pybuild` is the command line."""

@@ -1,0 +1,155 @@
+"""What is built from what: the kernel, the native programs, the test programs.
+
+Folders are the list: a new .c file in a kernel folder is part of the kernel, a new folder in
+userland/ is a program, a new file or folder in tests/native/ is a test program.
+"""
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from doit.tools import config_changed
+
+from pybuild import toolchain
+from pybuild.paths import BUILD, GEN, KERNEL_ELF, ROOT, relative
+from pybuild.toolchain import KERNEL, USER, Flavour
+
+KERNEL_FOLDERS = ("lib", "mm", "sched", "object", "syscall", "drivers", "arch/x86")
+USER_SCRIPT = ROOT / "userland" / "user.ld"
+ABI_SCHEMA = ROOT / "kernel" / "abi"
+ABI_OUTPUTS = [
+    GEN / "abi" / "errors.h",
+    GEN / "abi" / "types.h",
+    GEN / "abi" / "numbers.h",
+    GEN / "kernel" / "dispatch.c",
+    GEN / "kernel" / "handlers.h",
+    GEN / "user" / "cloister.h",
+    GEN / "user" / "stubs.c",
+]
+# Order in the bundle; programs that are not listed follow by name.
+BUNDLE_ORDER = ["init", "manager", "storage", "shell", "linux"]
+
+
+@dataclass(frozen=True)
+class Part:
+    """One linked program: the kernel or a user program."""
+
+    name: str
+    flavour: Flavour
+    sources: tuple[Path, ...]
+    script: Path
+    out: Path
+
+    def objects(self) -> list[Path]:
+        """Objects in the order of the sources."""
+        return [self.flavour.object_of(source) for source in self.sources]
+
+    def link(self) -> None:
+        """Links the part; BuildError when the linker refuses."""
+        toolchain.link(self.flavour, self.objects(), self.script, self.out)
+
+
+def sources_below(folder: Path) -> list[Path]:
+    """All C and assembly sources below a folder, sorted."""
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.rglob("*") if p.suffix in (".c", ".S"))
+
+
+def has_abi() -> bool:
+    """Whether the schema and its generator are there."""
+    return (ROOT / "pybuild" / "abi").is_dir() and any(ABI_SCHEMA.glob("*.toml"))
+
+
+def generated(path: Path) -> list[Path]:
+    """A generated source, where there is a schema to generate it from."""
+    return [path] if has_abi() else []
+
+
+def kernel() -> Part | None:
+    """The kernel; None while there is no linker script for it."""
+    script = ROOT / "kernel" / "arch" / "x86" / "kernel.ld"
+    sources = [s for f in KERNEL_FOLDERS for s in sources_below(ROOT / "kernel" / f)]
+    if not script.exists():
+        return None
+    sources += generated(GEN / "kernel" / "dispatch.c")
+    return Part("kernel", KERNEL, tuple(sources), script, KERNEL_ELF)
+
+
+def user_library() -> list[Path]:
+    """Sources that every native program is linked with."""
+    return sources_below(ROOT / "userland" / "lib") + generated(GEN / "user" / "stubs.c")
+
+
+def user_part(name: str, sources: list[Path]) -> Part:
+    """A native program `build/user/NAME` of these sources and the library."""
+    everything = tuple(sources + user_library())
+    return Part(name, USER, everything, USER_SCRIPT, BUILD / "user" / name)
+
+
+def programs() -> list[Part]:
+    """Native programs: each folder of userland/ with sources, but the library."""
+    folders = sorted(p for p in (ROOT / "userland").glob("*") if p.is_dir() and p.name != "lib")
+    found = [user_part(f.name, sources_below(f)) for f in folders if sources_below(f)]
+    names = {name: place for place, name in enumerate(BUNDLE_ORDER)}
+    return sorted(found, key=lambda part: (names.get(part.name, len(names)), part.name))
+
+
+def test_programs() -> list[Part]:
+    """Native test programs: tests/native/NAME.c or tests/native/NAME/."""
+    found = []
+    for path in sorted((ROOT / "tests" / "native").glob("*")):
+        if path.is_dir() and path.name != "lib" and sources_below(path):
+            found.append((path.name, sources_below(path)))
+        elif path.suffix == ".c":
+            found.append((path.stem, [path]))
+    shared = sources_below(ROOT / "tests" / "native" / "lib")
+    return [user_part(f"test/{name}", sources + shared) for name, sources in found]
+
+
+def all_parts() -> list[Part]:
+    """Everything that is linked."""
+    first = kernel()
+    return ([first] if first else []) + programs() + test_programs()
+
+
+def compilations() -> Iterator[tuple[Flavour, Path]]:
+    """Each (flavour, source) once, however many parts it goes into."""
+    seen = {}
+    for part in all_parts():
+        for source in part.sources:
+            seen[part.flavour.object_of(source)] = (part.flavour, source)
+    yield from seen.values()
+
+
+def action(work: Callable[..., None], *args: Any) -> list[Any]:
+    """The actions of a task: the work, its BuildError made a failure with nothing but its text."""
+
+    def run() -> bool:
+        try:
+            work(*args)
+        except (toolchain.BuildError, OSError, ValueError) as error:
+            print(error, file=sys.stderr)
+            return False
+        return True
+
+    return [(run,)]
+
+
+def same_text(text: str) -> Any:
+    """An uptodate check of doit: the text is what it was."""
+    return config_changed(text)
+
+
+def same_command(part: Part) -> Any:
+    """An uptodate check of doit: the link command is what it was."""
+    command = toolchain.link_command(part.flavour, part.objects(), part.script, part.out)
+    return config_changed(" ".join(command))
+
+
+def generate_abi() -> None:
+    """Runs the ABI generator; BuildError with its words."""
+    command = [sys.executable, "-m", "pybuild.abi", relative(ABI_SCHEMA), relative(GEN)]
+    toolchain.run_tool(command)

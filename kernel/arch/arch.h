@@ -1,0 +1,341 @@
+// What an architecture gives the kernel, and the few functions that it calls back.
+//
+// Rules:
+// - arch/x86/ implements all of it, arch/host/ what the objects need in a Unix process. Both
+//   provide arch_this.h (found by -Ikernel/arch/x86/include or -Ikernel/arch/host/include) with
+//   struct arch_thread, struct arch_pmap, MAX_CPUS, the layout constants, and the inline functions
+//   marked "inline" below.
+// - The kernel runs with interrupts off, but for arch_interrupts_open() and user mode.
+// - Physical addresses are u64 `paddr`; user addresses are u64, never pointers.
+// - Nothing here allocates by itself: page-table and stack pages come from a struct page_source.
+#ifndef ARCH_ARCH_H
+#define ARCH_ARCH_H
+
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "lib/types.h"
+
+struct thread;
+struct arch_trap; // the registers of an interrupted context
+struct lock;
+
+// ---- CPUs -------------------------------------------------------------------------------------
+
+// Bits of cpu->work, looked at before each return to user mode.
+enum : u32 {
+    CPU_WORK_RESCHED = 1 << 0,    // call sched_return_work()
+    CPU_WORK_RESTRICTED = 1 << 1, // the current thread has called arch_restricted_arm()
+};
+
+enum { CPU_HELD_LOCKS = 8 };
+
+// One per CPU; found through GS. Only its own CPU writes it, but for what is marked shared.
+struct cpu {
+    struct cpu *self;
+    struct thread *current; // set by arch_context_switch and arch_thread_init_idle
+    u32 id;                 // 0..arch_cpu_count()-1
+    u32 work;               // CPU_WORK_* bits
+    u64 syscall_stack;      // top of the current thread's kernel stack (arch/ only)
+    u64 syscall_scratch;    // (arch/ only)
+    u32 restricted;         // 1 while a restricted context runs (arch/ only)
+    u32 held_count;         // debug builds only
+    const struct lock *held[CPU_HELD_LOCKS]; // debug builds only
+    u64 lock_wait_ns;       // time lost spinning
+    u64 lock_wait_count;    // contended acquires
+    void *sched;            // the scheduler's own
+    void *pages;            // the page allocator's own
+    struct arch_cpu *arch;
+};
+
+// Inline: struct cpu *arch_this_cpu(void), u32 arch_cpu_id(void),
+//         struct thread *arch_current_thread(void)
+u32 arch_cpu_count(void);
+struct cpu *arch_cpu(u32 id);
+
+// Starts the other CPUs; each calls cpu_start() on a stack of its own (an arch_thread-less boot
+// stack, which becomes that of its idle thread). Returns when all have come up or timed out.
+void arch_smp_start(void);
+
+// Inline: void arch_interrupts_enable(void), arch_interrupts_disable(void)
+// Inline: bool arch_interrupts_enabled(void)
+// Inline: void arch_interrupts_open(void): lets pending interrupts in, then closes again.
+// Inline: void arch_idle(void): atomically enables interrupts and halts; returns with interrupts
+//         off after one came. Check for work with interrupts off before.
+
+// Serves incoming TLB shoot-downs; to be called in every loop that waits with interrupts off.
+void arch_spin_poll(void);
+
+// Sets CPU_WORK_RESCHED on that CPU and interrupts it (also out of arch_idle()). Any context.
+void arch_ipi_resched(u32 cpu_id);
+
+// ---- Time -------------------------------------------------------------------------------------
+
+// Nanoseconds since boot, the same on every CPU, never going back.
+u64 arch_time_ns(void);
+// Wall-clock at time 0 of arch_time_ns(), in seconds since 1970 (from the CMOS clock).
+u64 arch_boot_wall_s(void);
+// This CPU's timer: timer_interrupt() is called at or after `deadline_ns` (arch_time_ns scale).
+// Replaces the deadline before; ARCH_TIMER_OFF for none.
+enum : u64 { ARCH_TIMER_OFF = ~0ul };
+void arch_timer_set_ns(u64 deadline_ns);
+// Random bits from the CPU (RDRAND when there, else time-stamp jitter). Not for keys.
+u64 arch_entropy(void);
+
+// ---- Machine ----------------------------------------------------------------------------------
+
+struct arch_range {
+    u64 paddr;
+    u64 size;
+};
+
+// Calls back for each range of free RAM (whole pages, not the kernel, the bundle or the tables
+// made at boot), ascending. To be called once; from then on the boot allocator is closed.
+void arch_boot_memory(void (*add)(u64 paddr, u64 size));
+// All RAM, free or not: the highest address + 1 (for the size of the page array).
+u64 arch_memory_end(void);
+// The boot bundle, in the direct map; nullptr and size 0 without one.
+const void *arch_boot_bundle(u64 *size);
+// The kernel command line, zero-ended. And the value of NAME=VALUE in it (up to the next blank,
+// copied, zero-ended): returns false when it is not there.
+const char *arch_command_line(void);
+bool arch_command_line_get(const char *name, char *value, usize size);
+
+enum arch_poweroff_kind { ARCH_POWEROFF, ARCH_REBOOT };
+NORETURN void arch_poweroff(enum arch_poweroff_kind kind);
+
+// Inline: void *arch_direct(u64 paddr): RAM in the direct map. u64 arch_paddr(const void *):
+// of a direct-map or kernel-image address.
+
+// ---- Threads ----------------------------------------------------------------------------------
+
+// Gives and takes whole zeroed pages, for page tables and kernel stacks.
+struct page_source {
+    // 0 when there is none (or the ledger refuses).
+    u64 (*alloc)(struct page_source *source);
+    void (*free)(struct page_source *source, u64 paddr);
+};
+
+// A kernel stack: 3 pages under a guard page. Returns its top address, or 0 (NO_RESOURCES).
+// The page tables of the stack area itself are taken from `tables` and never given back.
+u64 arch_kstack_alloc(struct page_source *source, struct page_source *tables);
+// The stack's thread must not run on it any more, on any CPU. No shoot-down is needed.
+void arch_kstack_free(u64 stack_top, struct page_source *source);
+
+// Size and alignment (64) of a vector state area, and its initial content.
+usize arch_vector_size(void);
+void arch_vector_init(void *area);
+
+// `thread` starts with struct arch_thread. The first switch to it calls entry(argument) with
+// interrupts off on `stack_top`; entry must not return. `vector` may be nullptr for threads that
+// never run in user mode.
+void arch_thread_init(struct thread *thread, u64 stack_top, void *vector,
+                      void (*entry)(void *argument), void *argument);
+// Makes the running boot context the thread `idle` of this CPU.
+void arch_thread_init_idle(struct thread *idle);
+// Which address space the thread runs in: `pmap` of its process, or the restricted pmap bound to
+// it. If it is the current thread, takes effect at once. nullptr: the kernel's only.
+struct arch_pmap;
+void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap);
+// Switches stacks, vector state, FS/GS bases and page tables. Called and returning with
+// interrupts off, no locks held but those that the scheduler hands over.
+void arch_context_switch(struct thread *prev, struct thread *next);
+// True until `thread`, after it was switched away from, is completely off its stack.
+bool arch_thread_on_cpu(const struct thread *thread);
+
+// First entry to user mode of the current thread; registers but these are zero.
+struct arch_user_start {
+    u64 ip;
+    u64 sp;
+    u64 arg[3]; // rdi, rsi, rdx
+};
+NORETURN void arch_user_enter(const struct arch_user_start *start);
+
+// ---- System calls -----------------------------------------------------------------------------
+
+// On the kernel stack of the calling thread. The arch layer fills arg and number, zeroes the
+// rest, and gives status and out back in rax, rdx, r8, r9.
+struct syscall_args {
+    u64 arg[6];
+    u64 number;
+    i64 status;
+    u64 out[3];
+};
+typedef void (*syscall_entry_t)(struct syscall_args *args);
+
+// Generated: build/gen/kernel/dispatch.c. Numbers are 0..syscall_count-1.
+extern const syscall_entry_t syscall_table[];
+extern const u64 syscall_count;
+// Called for numbers out of range.
+void syscall_unknown(struct syscall_args *args);
+
+// ---- Restricted mode --------------------------------------------------------------------------
+
+enum arch_restricted_reason : u64 {
+    RESTRICTED_SYSCALL,
+    RESTRICTED_EXCEPTION,  // error_code = vector << 32 | CPU error code
+    RESTRICTED_PAGE_FAULT, // fault_address, error_code = ARCH_FAULT_* bits
+    RESTRICTED_KICK,
+    RESTRICTED_NO_RESOURCES, // a page fault that could not be paid; as PAGE_FAULT
+};
+
+// As in user memory; the order is ABI.
+struct arch_restricted_state {
+    u64 rip, rsp, rflags, rax, rbx, rcx, rdx, rsi, rdi, rbp;
+    u64 r8, r9, r10, r11, r12, r13, r14, r15;
+    u64 reason, fault_address, error_code;
+};
+
+// For the system call restricted_enter: the current thread, bound to a restricted pmap, enters
+// restricted mode with the state at `state_address` (checked user range, 8-aligned) when the
+// running system call returns. The system call's status and out[0] then come from the exit:
+// 0 and the reason; BAD_POINTER when the state can't be read or written; BAD_ARGUMENT when its
+// rip is not below the split. A kick that waits ends it before the first
+// instruction.
+status_t arch_restricted_arm(u64 state_address);
+// The kick flag of a thread. Set from any CPU, then arch_ipi_resched() to the CPU it runs on.
+void arch_thread_kick_set(struct thread *thread);
+bool arch_thread_kick_pending(const struct thread *thread);
+// Consumes; true if it was set.
+bool arch_thread_kick_take(struct thread *thread);
+// True while the current thread runs in restricted mode (asked in fault_handle and interrupts).
+bool arch_in_restricted(void);
+
+// ---- Faults -----------------------------------------------------------------------------------
+
+enum : u32 {
+    ARCH_FAULT_PRESENT = 1 << 0, // a protection fault; else nothing was mapped
+    ARCH_FAULT_WRITE = 1 << 1,
+    ARCH_FAULT_USER = 1 << 2,
+    ARCH_FAULT_EXECUTE = 1 << 4,
+};
+
+u64 arch_trap_ip(const struct arch_trap *trap);
+void arch_trap_set_ip(struct arch_trap *trap, u64 ip);
+u64 arch_trap_sp(const struct arch_trap *trap);
+
+// ---- Page tables ------------------------------------------------------------------------------
+
+enum : u32 {
+    ARCH_MAP_READ = 1 << 0,
+    ARCH_MAP_WRITE = 1 << 1,
+    ARCH_MAP_EXECUTE = 1 << 2,
+    ARCH_MAP_UNCACHED = 1 << 3,
+};
+
+// Process pmap: slot 255. Restricted pmap: slots 0-254, and a second top-level table that shares
+// the process's slot 255. `source` gives its tables and must live as long as the pmap.
+// The caller's lock serializes all calls on one pmap but activate. NO_RESOURCES.
+status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *source);
+status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *process,
+                                   struct page_source *source);
+// Frees the tables. All leaf pages must have been unmapped (or their owner known otherwise);
+// CPUs that still have it loaded are moved to the kernel's table first.
+void arch_pmap_destroy(struct arch_pmap *pmap);
+
+// Maps one page at `va` where nothing, or the same page with fewer rights, was mapped (replacing
+// a different page needs an unmap). Without rights: unmapped. NO_RESOURCES.
+status_t arch_pmap_map(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags);
+// Makes the tables for [va, va + count pages) so that mapping there can't fail. NO_RESOURCES.
+status_t arch_pmap_reserve(struct arch_pmap *pmap, u64 va, u64 count);
+// True if present; then *paddr and *map_flags.
+bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags);
+
+// What was unmapped and may still be in a TLB. Initialize with arch_gather_init; pages collected
+// here may be freed only after arch_gather_flush(), which waits for all CPUs concerned.
+enum { ARCH_GATHER_PAGES = 64 };
+struct arch_gather {
+    struct arch_pmap *pmap;
+    u64 start;
+    u64 end;
+    u32 count;
+    u64 paddr[ARCH_GATHER_PAGES];
+    u64 va[ARCH_GATHER_PAGES];
+};
+static inline void arch_gather_init(struct arch_gather *gather, struct arch_pmap *pmap)
+{
+    gather->pmap = pmap;
+    gather->start = ~0ul;
+    gather->end = 0;
+    gather->count = 0;
+}
+// Unmaps present pages of [va, end) into the gather until that is full. Returns the address where
+// to go on: `end` when done. Holes cost nothing per page.
+u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather);
+// Takes rights away from present pages of [va, end) (never gives any: let it fault). The caller
+// flushes the gather afterwards; no pages are collected.
+void arch_pmap_protect(struct arch_pmap *pmap, u64 va, u64 end, u32 map_flags,
+                       struct arch_gather *gather);
+// Shoots down what the gather spans, waits for the acknowledgements (serving others meanwhile),
+// and leaves start/end empty; count and pages stay for the caller, who sets count to 0. May be
+// called with locks held.
+void arch_gather_flush(struct arch_gather *gather);
+
+// ---- User memory ------------------------------------------------------------------------------
+
+// [user, user + size) must lie in [0, ARCH_USER_END) — the caller's (generated) check. No locks
+// held; may fault pages in and so block. 0 or BAD_POINTER; on error, part may have been copied.
+status_t arch_copy_from_user(void *to, u64 user, usize size);
+status_t arch_copy_to_user(u64 user, const void *from, usize size);
+// One aligned 32-bit word: read, and compare-and-exchange (*found = the value before).
+status_t arch_user_load_u32(u64 user, u32 *value);
+status_t arch_user_cas_u32(u64 user, u32 expected, u32 desired, u32 *found);
+
+// ---- Devices ----------------------------------------------------------------------------------
+
+// Maps device registers uncached, read-write, for ever; nullptr when the area is full.
+void *arch_mmio_map(u64 paddr, u64 size);
+typedef void (*arch_irq_handler)(void *argument);
+// A message-signalled interrupt: what to write into the device's MSI-X entry. Handlers run with
+// interrupts off. NO_RESOURCES when vectors have run out.
+status_t arch_irq_alloc_msi(arch_irq_handler handler, void *argument, u64 *address, u32 *data);
+// An ISA interrupt (0..15) through the I/O APIC.
+status_t arch_irq_alloc_isa(u32 irq, arch_irq_handler handler, void *argument);
+// PCI Express configuration space: base of the ECAM of segment 0, buses 0..*last_bus; 0 if none.
+u64 arch_pci_ecam(u32 *last_bus);
+
+u8 arch_port_read8(u16 port);
+u16 arch_port_read16(u16 port);
+u32 arch_port_read32(u16 port);
+void arch_port_write8(u16 port, u8 value);
+void arch_port_write16(u16 port, u16 value);
+void arch_port_write32(u16 port, u32 value);
+
+// Raw bytes of a serial port. Port 0 = COM1 (console and kernel log), 1 = COM2.
+enum { ARCH_SERIAL_PORTS = 2 };
+bool arch_serial_present(u32 port);
+// Called from the interrupt: bytes came in; there is room to send again (after a short write).
+struct arch_serial_handlers {
+    void (*received)(void *argument, const u8 *bytes, usize count);
+    void (*writable)(void *argument);
+    void *argument;
+};
+void arch_serial_set_handlers(u32 port, const struct arch_serial_handlers *handlers);
+// Writes what fits without waiting; returns how many bytes. After a short write `writable` comes.
+usize arch_serial_write(u32 port, const u8 *bytes, usize count);
+
+// ---- Debugging --------------------------------------------------------------------------------
+
+// Prints the calls above frame pointer `fp` (0: the caller's), symbolised.
+void arch_backtrace(u64 fp);
+extern const char kernel_build_id[]; // zero-ended; generated by the build
+
+// ---- Called by the architecture, implemented above it -------------------------------------------
+
+NORETURN void kmain(void);     // kernel/init.c, on the boot CPU
+NORETURN void cpu_start(void); // on each other CPU
+// Page fault at a user address, from user mode or from user copy. Interrupts off; may block.
+// 0: resolved, retry. NO_RESOURCES: can't be paid. Else: not resolvable.
+status_t fault_handle(u64 address, u32 fault_flags);
+// An exception in (not restricted) user mode, or a fault there that fault_handle refused with
+// `status`. May change the trap's ip and return, or end the thread.
+void thread_exception(struct arch_trap *trap, u32 vector, u64 address, u64 error_code);
+void timer_interrupt(void);   // this CPU's deadline has passed; interrupts off, any context
+void sched_return_work(void); // before a return to user mode when CPU_WORK_RESCHED is set: clears
+                              // it, may switch, may end the thread
+// Adds lines to the panic report: current thread, process, namespace, last trace events. Must
+// take no lock and trust no pointer more than needed.
+void panic_describe(void);
+
+#include "arch_this.h"
+
+#endif

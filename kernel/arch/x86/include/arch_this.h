@@ -1,0 +1,114 @@
+// The x86-64 part of arch/arch.h that must be known at compile time everywhere: the layout of the
+// address space, the architecture's part of a thread and of an address space, inline functions.
+// Included by arch/arch.h only.
+#ifndef ARCH_THIS_H
+#define ARCH_THIS_H
+
+#include "lib/types.h"
+
+enum : u64 {
+    ARCH_USER_SPLIT = 0x7f8000000000, // below: restricted; from here: the process's own (slot 255)
+    ARCH_USER_END = 0x7ffffffff000,   // the last page is never mapped
+    ARCH_DIRECT_BASE = 0xffff800000000000,
+    ARCH_DIRECT_END = 0xffffc00000000000,
+    ARCH_KSTACK_BASE = 0xffffc00000000000,
+    ARCH_KSTACK_STRIDE = 0x4000, // one guard page, three of stack
+    ARCH_KSTACK_PAGES = 3,
+    ARCH_MMIO_BASE = 0xffffd00000000000,
+    ARCH_IMAGE_BASE = 0xffffffff80000000,
+};
+
+enum { MAX_CPUS = 64 };
+
+// First member of struct thread. Offsets are known to assembly (asm_offsets.h).
+struct arch_thread {
+    u64 rsp;                  // when not running: kernel stack pointer
+    u64 stack_top;            // of its kernel stack
+    u64 cr3;                  // page table to run with (normal or restricted)
+    u64 fs_base;              // when not running
+    u64 gs_base;              // when not running
+    void *vector;             // XSAVE area or nullptr
+    struct arch_pmap *pmap;   // nullptr: kernel only
+    u64 stack_clean_cpus;     // CPUs whose TLB holds nothing old about this stack
+    // Restricted mode: the user's state, and the context of the personality to return to.
+    u64 restricted_state;
+    u64 normal_cr3;
+    u64 restricted_cr3;
+    u64 saved_rip, saved_rsp, saved_rflags;
+    u64 saved_rbx, saved_rbp, saved_r12, saved_r13, saved_r14, saved_r15;
+    u32 restricted; // is in restricted mode
+    u32 armed;      // will enter it when the system call returns
+    u32 kick;       // sticky; any CPU sets it
+    u32 on_cpu;     // between being switched to and being completely off its stack
+};
+
+// An address space's page tables. `lock` of the owner serializes changes.
+struct arch_pmap {
+    u64 top;                     // physical address of the table for normal mode
+    u64 top_restricted;          // without slot 255; 0 for a process pmap
+    u64 cpus;                    // CPUs that may have entries of it in their TLB (atomic)
+    struct arch_pmap *process;   // of a restricted pmap
+    struct page_source *source;
+    u64 table_count;             // pages in use for tables
+};
+
+static inline struct cpu *arch_this_cpu(void)
+{
+    struct cpu *cpu;
+    asm("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(offsetof(struct cpu, self)));
+    return cpu;
+}
+
+static inline u32 arch_cpu_id(void)
+{
+    u32 id;
+    asm volatile("movl %%gs:%c1, %0" : "=r"(id) : "i"(offsetof(struct cpu, id)));
+    return id;
+}
+
+static inline struct thread *arch_current_thread(void)
+{
+    struct thread *thread;
+    asm volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(offsetof(struct cpu, current)));
+    return thread;
+}
+
+static inline void arch_interrupts_enable(void)
+{
+    asm volatile("sti" ::: "memory");
+}
+
+static inline void arch_interrupts_disable(void)
+{
+    asm volatile("cli" ::: "memory");
+}
+
+static inline bool arch_interrupts_enabled(void)
+{
+    u64 flags;
+    asm volatile("pushfq; popq %0" : "=r"(flags)::"memory");
+    return flags & (1 << 9);
+}
+
+static inline void arch_interrupts_open(void)
+{
+    asm volatile("sti; nop; cli" ::: "memory");
+}
+
+static inline void arch_idle(void)
+{
+    asm volatile("sti; hlt; cli" ::: "memory");
+}
+
+static inline void *arch_direct(u64 paddr)
+{
+    return (void *)(paddr + ARCH_DIRECT_BASE);
+}
+
+static inline u64 arch_paddr(const void *pointer)
+{
+    u64 address = (u64)pointer;
+    return address >= ARCH_IMAGE_BASE ? address - ARCH_IMAGE_BASE : address - ARCH_DIRECT_BASE;
+}
+
+#endif

@@ -1,0 +1,113 @@
+// Spin locks.
+//
+// Rules:
+// - Nothing blocks, touches user memory, or calls sched_preempt_point() with a lock held.
+// - The kernel runs with interrupts off, so an interrupt never finds its CPU holding a lock.
+// - Locks are taken in the order of their ranks, lowest first; debug builds check it at each
+//   acquire and panic. Two locks of one rank: lock_acquire_same_rank(), in an order that the
+//   caller defines (by address, if nothing better).
+// - While spinning, the CPU serves TLB shoot-downs (arch_spin_poll()), so a holder may wait for
+//   a shoot-down.
+#ifndef LIB_LOCK_H
+#define LIB_LOCK_H
+
+#include "lib/types.h"
+
+// Clang's thread-safety attributes. In C, name the lock by its address: GUARDED_BY(&lock).
+#define CAPABILITY(name) __attribute__((capability(name)))
+#define GUARDED_BY(lock) __attribute__((guarded_by(lock)))
+#define POINTEE_GUARDED_BY(lock) __attribute__((pt_guarded_by(lock)))
+#define ACQUIRE(...) __attribute__((acquire_capability(__VA_ARGS__)))
+#define RELEASE(...) __attribute__((release_capability(__VA_ARGS__)))
+#define TRY_ACQUIRE(...) __attribute__((try_acquire_capability(__VA_ARGS__)))
+#define REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))
+#define EXCLUDES(...) __attribute__((locks_excluded(__VA_ARGS__)))
+#define NO_THREAD_SAFETY_ANALYSIS __attribute__((no_thread_safety_analysis))
+
+// A lock may be taken while holding only locks with a smaller rank.
+enum lock_rank : u8 {
+    LOCK_NONE,
+    LOCK_NAMESPACE,
+    LOCK_PROCESS,
+    LOCK_HANDLES,
+    LOCK_ASPACE,
+    LOCK_OBJECT,
+    LOCK_MEMORY,
+    LOCK_PORT,
+    LOCK_DRIVER,
+    LOCK_TIMER,
+    LOCK_RUN_QUEUE,
+    LOCK_LEDGER,
+    LOCK_PAGES,
+    LOCK_MMU,  // kernel part of the page tables, stack slots
+    LOCK_CPU,  // interrupt vectors, IPIs
+    LOCK_LOG,  // the log may be written with any lock held
+    LOCK_RANKS,
+};
+
+struct CAPABILITY("lock") lock {
+    u32 word; // 0 free, 1 held
+    enum lock_rank rank;
+};
+
+// Static initializer: struct lock l = LOCK_INIT(LOCK_OBJECT);
+#define LOCK_INIT(lock_rank_) {.word = 0, .rank = (lock_rank_)}
+
+static inline void lock_init(struct lock *lock, enum lock_rank rank)
+{
+    lock->word = 0;
+    lock->rank = rank;
+}
+
+// Internal: spins until the lock is ours; counts the time lost in this CPU's lock_wait_ns.
+void lock_wait(struct lock *lock);
+// Internal, debug builds: keep the per-CPU list of held locks and check the ranks.
+void lock_debug_acquire(const struct lock *lock, u32 same_rank_allowed);
+void lock_debug_release(const struct lock *lock);
+
+static inline void lock_take(struct lock *lock) NO_THREAD_SAFETY_ANALYSIS
+{
+    if (unlikely(__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0))
+        lock_wait(lock);
+}
+
+static inline void lock_acquire(struct lock *lock) ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS
+{
+    if (DEBUG)
+        lock_debug_acquire(lock, 0);
+    lock_take(lock);
+}
+
+// For the second of two locks of one rank.
+static inline void lock_acquire_same_rank(struct lock *lock) ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS
+{
+    if (DEBUG)
+        lock_debug_acquire(lock, 1);
+    lock_take(lock);
+}
+
+// Never spins; for taking a lock against the order of ranks.
+static inline bool lock_try_acquire(struct lock *lock) TRY_ACQUIRE(true, lock)
+    NO_THREAD_SAFETY_ANALYSIS
+{
+    if (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0)
+        return false;
+    if (DEBUG)
+        lock_debug_acquire(lock, 2);
+    return true;
+}
+
+static inline void lock_release(struct lock *lock) RELEASE(lock) NO_THREAD_SAFETY_ANALYSIS
+{
+    if (DEBUG)
+        lock_debug_release(lock);
+    __atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
+}
+
+// True when held by anybody; for DASSERT and the panic report only.
+static inline bool lock_is_held(const struct lock *lock)
+{
+    return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) != 0;
+}
+
+#endif

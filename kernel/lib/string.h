@@ -1,0 +1,26 @@
+// Memory and string functions. The compiler also calls the first four by itself.
+#ifndef LIB_STRING_H
+#define LIB_STRING_H
+
+#include "lib/types.h"
+
+void *memcpy(void *restrict to, const void *restrict from, usize size);
+void *memmove(void *to, const void *from, usize size);
+void *memset(void *to, int byte, usize size);
+int memcmp(const void *a, const void *b, usize size);
+
+usize strlen(const char *text);
+usize strnlen(const char *text, usize limit);
+int strcmp(const char *a, const char *b);
+int strncmp(const char *a, const char *b, usize limit);
+
+// Copies at most size-1 characters and always ends `to` with a zero (size >= 1). Returns the
+// length of `from`: a result >= size means that it was cut.
+usize strlcpy(char *restrict to, const char *restrict from, usize size);
+
+// Zeroes one page of 4 KiB, page-aligned. Quicker than memset.
+void page_zero(void *page);
+// Copies one page of 4 KiB, both page-aligned.
+void page_copy(void *restrict to, const void *restrict from);
+
+#endif

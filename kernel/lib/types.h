@@ -1,0 +1,50 @@
+// Basic types and small helpers of the kernel; every kernel file may include this one.
+#ifndef LIB_TYPES_H
+#define LIB_TYPES_H
+
+#include <stdarg.h>
+#include <stddef.h>
+
+typedef unsigned char u8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long u64;
+typedef signed char i8;
+typedef short i16;
+typedef int i32;
+typedef long i64;
+typedef u64 usize;
+
+typedef i64 status_t; // 0, or a negative code of abi/errors.h
+
+// The build passes -DCLOISTER_DEBUG=0 or 1. Code tests the constant DEBUG, never the macro.
+#ifndef CLOISTER_DEBUG
+#define CLOISTER_DEBUG 0
+#endif
+enum { DEBUG = CLOISTER_DEBUG };
+
+enum : u64 { PAGE_SHIFT = 12, PAGE_SIZE = 1ul << PAGE_SHIFT, PAGE_MASK = PAGE_SIZE - 1 };
+
+#define KIB(n) ((u64)(n) << 10)
+#define MIB(n) ((u64)(n) << 20)
+#define GIB(n) ((u64)(n) << 30)
+
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+#define container_of(pointer, type, member) \
+    ((type *)((u8 *)(1 ? (pointer) : &((type *)nullptr)->member) - offsetof(type, member)))
+
+#define min(a, b) ({ auto min_a_ = (a); auto min_b_ = (b); min_a_ < min_b_ ? min_a_ : min_b_; })
+#define max(a, b) ({ auto max_a_ = (a); auto max_b_ = (b); max_a_ > max_b_ ? max_a_ : max_b_; })
+
+// `alignment` is a power of two.
+#define align_down(value, alignment) ((u64)(value) & ~((u64)(alignment) - 1))
+#define align_up(value, alignment) align_down((u64)(value) + (alignment) - 1, alignment)
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+#define NORETURN _Noreturn
+#define PRINTF_LIKE(format_, first_) __attribute__((format(printf, format_, first_)))
+
+static_assert(sizeof(u64) == 8 && sizeof(u32) == 4 && sizeof(void *) == 8);
+
+#endif

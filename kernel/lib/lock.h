@@ -27,21 +27,26 @@
 // A lock may be taken while holding only locks with a smaller rank.
 enum lock_rank : u8 {
     LOCK_NONE,
-    LOCK_NAMESPACE,
-    LOCK_PROCESS,
-    LOCK_HANDLES,
-    LOCK_ASPACE,
-    LOCK_OBJECT,
-    LOCK_MEMORY,
-    LOCK_PORT,
+    LOCK_NAMESPACE,      // names and children of namespaces, parents before children
+    LOCK_PROCESS,        // threads of a process, its life
+    LOCK_HANDLES,        // a handle table or the handles in a channel's messages
+    LOCK_ASPACE,         // mappings of an address space
+    LOCK_OBJECT,         // what an object type keeps for itself
+    LOCK_MEMORY,         // pages and mappings of a memory object
+    LOCK_REVOKER,        // what was derived through a revoker
+    LOCK_OBJECT_HANDLES, // the list of an object's handles
+    LOCK_SIGNALS,        // signals, waiters and observers of an object
+    LOCK_PORT,           // a port's queue
     LOCK_DRIVER,
     LOCK_TIMER,
     LOCK_RUN_QUEUE,
-    LOCK_LEDGER,
-    LOCK_PAGES,
-    LOCK_MMU,  // kernel part of the page tables, stack slots
-    LOCK_CPU,  // interrupt vectors, IPIs
-    LOCK_LOG,  // the log may be written with any lock held
+    LOCK_OBJECT_LIST, // the list of objects that a namespace pays for
+    LOCK_HEAP,        // a ledger's kernel heap
+    LOCK_LEDGER,      // the children of a ledger, parents before children
+    LOCK_PAGES,       // free pages
+    LOCK_MMU,         // kernel part of the page tables, stack slots
+    LOCK_CPU,         // interrupt vectors, IPIs
+    LOCK_LOG,         // the log may be written with any lock held
     LOCK_RANKS,
 };
 

@@ -1,0 +1,19 @@
+// The kernel heap: small structures, on a namespace's account.
+//
+// Rules:
+// - Each ledger has slabs of its own: what a namespace used comes back to the last page when it
+//   dies, and nobody's fragments hold up anybody else's page.
+// - Memory is zeroed when it is given out. Sizes up to HEAP_MAX.
+#ifndef MM_HEAP_H
+#define MM_HEAP_H
+
+#include "mm/ledger.h"
+
+enum : usize { HEAP_MAX = PAGE_SIZE };
+
+// nullptr when the ledger refuses. Larger than the largest class (2016 bytes): a whole page.
+void *heap_alloc(struct ledger *payer, usize size);
+// nullptr is allowed.
+void heap_free(void *memory);
+
+#endif

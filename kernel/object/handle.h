@@ -1,0 +1,96 @@
+// Handles: a holder's right to use an object.
+//
+// Rules:
+// - A handle sits in a holder: a process's table, or the messages of a channel or queue. The
+//   holder's lock guards which object it means; the object's handles_lock guards the list.
+// - A handle keeps a reference to its object. When the object dies, or the handle is revoked,
+//   it becomes a tombstone: it answers DEAD or REVOKED until it is closed.
+// - Each handle is 64 bytes and counted (LEDGER_HANDLES) against its holder's namespace.
+// - Rights never grow: all that makes a handle from a handle goes through handle_derive().
+#ifndef OBJECT_HANDLE_H
+#define OBJECT_HANDLE_H
+
+#include "object/object.h"
+
+struct revoker;
+
+struct handle_holder {
+    struct lock lock;     // rank LOCK_HANDLES
+    struct object *owner; // whose memory this is: process, channel or queue
+};
+
+struct handle {
+    struct object *object;        // nullptr: free or tombstone
+    u32 rights;                   // tombstone: HANDLE_TOMBSTONE_*; free: next free index
+    u32 user;                     // of namespace handles
+    struct revoker *revoker;      // with a reference; nullptr for a plain handle
+    struct handle_holder *holder; // nullptr: free
+    struct list object_link;      // under object->handles_lock
+    struct list revoker_link;     // under the revoker's lock
+};
+static_assert(sizeof(struct handle) == 64);
+
+enum : u32 { HANDLE_TOMBSTONE_DEAD = 1u << 31, HANDLE_TOMBSTONE_REVOKED = 1u << 30 };
+
+// What the decoding hands to a handler that needs more than the object.
+struct handle_info {
+    struct object *object; // referenced
+    u32 rights;
+    u32 user;
+    struct revoker *revoker; // referenced, or nullptr
+};
+
+// ---- the current process's table; used by the generated decoding ----
+// Type mask: bit (1 << OBJ_x); ~0u is any. Errors in this order: BAD_HANDLE, DEAD or REVOKED,
+// WRONG_TYPE, ACCESS_DENIED. The object comes referenced.
+status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **out);
+status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct handle_info *out);
+void handle_info_put(struct handle_info *info);
+status_t handle_close(handle_t handle);
+
+// Makes a handle of the current process to `object` (borrowed) with these rights.
+// NO_RESOURCES.
+status_t handle_create(struct object *object, u32 rights, u32 user, struct revoker *revoker,
+                       handle_t *out);
+// From what a handle gives: fewer or equal rights (ACCESS_DENIED, INVALID_ARGUMENT for unknown
+// bits; RIGHTS_SAME allowed), same user and revoker. An extra revoker may be put in its place.
+status_t handle_derive(const struct handle_info *from, u32 rights, struct revoker *revoker,
+                       handle_t *out);
+// Rights that a creator gets for an object of this type.
+u32 handle_full_rights(u32 type);
+
+// ---- tables and moving; for process, channel, queue ----
+struct process;
+enum { HANDLE_CHUNK = 64, HANDLE_CHUNKS_DIRECT = 4 };
+struct handle_table {
+    struct handle_holder holder; // owner: the process
+    struct handle *chunks[HANDLE_CHUNKS_DIRECT] GUARDED_BY(&holder.lock);
+    struct handle **more GUARDED_BY(&holder.lock); // one page of chunk pointers
+    u32 free_first GUARDED_BY(&holder.lock);       // index + 1; 0: none
+    u32 capacity GUARDED_BY(&holder.lock);
+    u32 used GUARDED_BY(&holder.lock);
+};
+void handle_table_init(struct handle_table *table, struct object *process);
+// Closes some handles; false: call again. For the end of a process.
+bool handle_table_close_some(struct handle_table *table);
+// Frees the chunks; all handles must be closed.
+void handle_table_free(struct handle_table *table);
+
+// Moves `count` handles out of the current process's table into `slots` (of `holder`, heap
+// memory of the caller, counted to the holder's namespace): all or none. Errors: as handle_get
+// with TRANSFER, BAD_HANDLE also for one named twice, INVALID_ARGUMENT for `forbidden` itself.
+status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,
+                      struct handle_holder *holder, struct handle *slots);
+// Moves them into the current process's table: all or none; NO_RESOURCES. Tombstones move as
+// tombstones. `values` gets the new handle values.
+status_t handles_give(struct handle *slots, u32 count, handle_t *values);
+// Closes slots that were not given.
+void handles_drop(struct handle *slots, u32 count);
+// One handle moved into another process (start, clone); nullptr `slot` gives 0.
+status_t handle_give_to(struct process *process, struct handle *slot, handle_t *value);
+
+// Closes one handle in place (unlinks, drops the reference, calls unhandled for the last).
+// The holder's lock must not be held.
+void handle_slot_close(struct handle *slot);
+
+#endif

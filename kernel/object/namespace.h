@@ -1,0 +1,60 @@
+// Namespaces: names, a ledger, processes, children.
+//
+// Rules:
+// - Parents are locked before children. A namespace keeps a reference to its parent.
+// - Whatever is charged to a namespace is on its list of objects; killing it walks that list.
+// - States: alive → dying (ns_kill; nothing can be charged for new objects) → gone (unlinked from
+//   the parent, TERMINATED signalled, when the last page is back).
+// - Other objects may keep a reference to a gone namespace; its struct is charged to its parent.
+#ifndef OBJECT_NAMESPACE_H
+#define OBJECT_NAMESPACE_H
+
+#include "object/handle.h"
+#include "sched/thread.h"
+
+struct name; // object/name.c
+
+enum ns_state : u32 { NS_ALIVE, NS_DYING, NS_GONE };
+
+struct namespace {
+    struct object base; // charged to the parent
+    struct ledger ledger;
+    struct sched_group group;
+    struct namespace *parent; // constant; nullptr for the root
+    u32 state;                // atomic
+
+    struct lock objects_lock; // rank LOCK_OBJECT_LIST
+    struct list objects GUARDED_BY(&objects_lock);
+
+    struct lock lock; // rank LOCK_NAMESPACE
+    struct list names GUARDED_BY(&lock); // struct name, in order of creation
+    u64 name_position_next GUARDED_BY(&lock);
+    struct list children GUARDED_BY(&lock);
+    struct list child_link; // under the parent's lock
+    struct list dying_link; // the reaper's
+
+    // Log rate, under lock:
+    u64 log_second GUARDED_BY(&lock);
+    u64 log_used GUARDED_BY(&lock);
+    u64 log_limit GUARDED_BY(&lock);
+};
+
+extern struct namespace *ns_root;
+
+// Boot: the root namespace, statically allocated, and the reaper.
+void ns_init_root(void);
+// The current process's namespace (borrowed).
+struct namespace *ns_current(void);
+static inline bool ns_is_alive(const struct namespace *ns)
+{
+    return __atomic_load_n(&ns->state, __ATOMIC_ACQUIRE) == NS_ALIVE;
+}
+// nullptr → the current one: for optional arguments.
+static inline struct namespace *ns_or_current(struct namespace *ns)
+{
+    return ns ? ns : ns_current();
+}
+// True if `ns` is `above` or below it.
+bool ns_is_within(const struct namespace *ns, const struct namespace *above);
+
+#endif

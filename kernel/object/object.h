@@ -1,0 +1,82 @@
+// What all objects have in common.
+//
+// Rules:
+// - Every object struct starts with `struct object base`. One reference for each handle and each
+//   use by the kernel; the last one frees it (ops->free). Objects are charged to a namespace.
+// - A dead object (object_kill) has no handles any more: each became a tombstone that answers
+//   DEAD. Its memory goes when the last kernel use ends, which kill hurries.
+// - ops->unhandled is called when the last handle is gone (and the object was not killed):
+//   the object closes for its users.
+#ifndef OBJECT_OBJECT_H
+#define OBJECT_OBJECT_H
+
+#include "abi/errors.h"
+#include "abi/types.h"
+#include "lib/list.h"
+#include "lib/lock.h"
+#include "lib/print.h"
+#include "lib/string.h"
+#include "lib/types.h"
+#include "mm/heap.h"
+#include "mm/ledger.h"
+#include "sched/waitq.h"
+
+struct namespace;
+struct object;
+
+typedef u32 handle_t;
+
+struct object_ops {
+    // The last handle is gone. May be nullptr. No locks held.
+    void (*unhandled)(struct object *object);
+    // Undo what users made of it, in steps: false asks to be called again. Sets nothing free
+    // that a running call may use. After it, the kernel's own references fall. May be nullptr.
+    bool (*kill)(struct object *object);
+    // The last reference is gone: give back all but the struct itself. May be nullptr.
+    void (*free)(struct object *object);
+    // detail[4] of object_info. May be nullptr.
+    void (*describe)(struct object *object, u64 detail[4]);
+};
+extern const struct object_ops *const object_ops[]; // by type; object/types.c
+
+struct object {
+    u32 refs;          // atomic
+    u8 type;           // OBJ_*
+    u8 dead;           // atomic, set once
+    u16 reserved;
+    u64 koid;
+    struct namespace *ns;   // pays for it
+    struct list ns_link;    // under ns->objects_lock
+    struct lock handles_lock; // rank LOCK_OBJECT_HANDLES
+    struct lock lock;         // rank LOCK_SIGNALS
+    struct list handles GUARDED_BY(&handles_lock); // struct handle
+    u32 handle_count GUARDED_BY(&handles_lock);
+    u32 signals GUARDED_BY(&lock); // may be read without, as a hint
+    struct list observers GUARDED_BY(&lock); // struct port_registration
+    struct waitq waiters GUARDED_BY(&lock);  // object_wait
+};
+
+// Allocates from the namespace's heap, zeroed, and initializes `base` with one reference.
+// nullptr when the namespace can't pay or is dying.
+void *object_alloc(struct namespace *ns, u32 type, usize size);
+static inline void object_get(struct object *object)
+{
+    __atomic_fetch_add(&object->refs, 1, __ATOMIC_RELAXED);
+}
+// False if the last reference is gone already.
+bool object_tryget(struct object *object);
+void object_put(struct object *object);
+// Makes it dead: tombstones for all handles, then ops->kill until done. Preemptible; no locks.
+void object_kill(struct object *object);
+static inline bool object_is_dead(const struct object *object)
+{
+    return __atomic_load_n(&object->dead, __ATOMIC_ACQUIRE) != 0;
+}
+
+// Changes signals and tells waiters and ports. Takes object->lock; from LOCK_SIGNALS on no lock
+// may be held.
+void object_signal(struct object *object, u32 clear, u32 set);
+
+u64 koid_new(void);
+
+#endif

@@ -1,0 +1,49 @@
+// Revokers: what was given through one can be taken back.
+//
+// Rules:
+// - Handles, mappings and port registrations derived from a revocable copy carry its revoker, by
+//   reference, and are on the revoker's lists. A revoker may have a parent: at most 4 in a chain.
+// - A revoker that is revoked, dead or without handles counts as revoked; so do those below it.
+// - Revoking sets the flag first (no new call passes), then undoes the dependents one at a time.
+#ifndef OBJECT_REVOKER_H
+#define OBJECT_REVOKER_H
+
+#include "object/handle.h"
+
+enum { REVOKER_DEPTH_MAX = 4 };
+
+// What depends on a revoker beside handles: embedded in mappings and port registrations.
+struct revocable {
+    struct revoker *revoker; // with a reference, or nullptr
+    struct list link;        // under the revoker's lock
+    // Undoes the dependent. Called without locks, with a reference to `owner` held.
+    void (*revoke)(struct revocable *revocable);
+    struct object *owner; // whose memory this is in
+};
+
+struct revoker {
+    struct object base;
+    struct revoker *parent; // constant, with a reference
+    u32 depth;              // constant, 1 to 4
+    u32 revoked;            // atomic, set once
+    struct lock lock;       // rank LOCK_REVOKER
+    struct list handles GUARDED_BY(&lock);
+    struct list revocables GUARDED_BY(&lock);
+    struct list children GUARDED_BY(&lock);
+    struct list child_link; // under the parent's lock
+};
+
+// LIMIT when `parent` is at the deepest already; NO_RESOURCES.
+status_t revoker_create(struct namespace *ns, struct revoker *parent, struct revoker **out);
+// True if this one or one above it is revoked; nullptr is not.
+bool revoker_is_revoked(const struct revoker *revoker);
+// Flag, then undo all dependents. Preemptible; no locks held.
+void revoker_revoke(struct revoker *revoker);
+
+// Puts a dependent on its revoker's list. REVOKED if that is revoked already (then not linked).
+status_t revocable_link(struct revocable *revocable, struct revoker *revoker,
+                        struct object *owner, void (*revoke)(struct revocable *));
+// Harmless when not linked.
+void revocable_unlink(struct revocable *revocable);
+
+#endif

@@ -1,0 +1,34 @@
+// Threads as objects.
+//
+// Rules:
+// - A running thread keeps a reference to itself and to its process; both go when it has left its
+//   stack for ever.
+#ifndef OBJECT_THREAD_OBJECT_H
+#define OBJECT_THREAD_OBJECT_H
+
+#include "object/object.h"
+#include "sched/thread.h"
+
+struct process;
+
+struct thread_object {
+    struct object base;
+    struct thread thread;
+    struct process *process;   // with a reference; constant
+    struct aspace *restricted; // bound, with a reference; of the thread itself
+    struct list process_link;  // under process->lock
+    struct arch_user_start start;
+    struct ledger_page_source *stack_source; // the namespace's
+    void *vector;
+};
+
+// The running thread's object; nullptr on kernel threads.
+struct thread_object *thread_object_current(void);
+// Makes a thread of `process` that starts in user mode; not running yet.
+status_t thread_object_create(struct process *process, const struct arch_user_start *start,
+                              struct thread_object **out);
+void thread_object_start(struct thread_object *thread);
+// A kernel thread (the reaper): charged to the root namespace.
+status_t thread_kernel_create(void (*entry)(void *), void *argument);
+
+#endif

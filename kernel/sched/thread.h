@@ -1,0 +1,80 @@
+// Threads, as the scheduler sees them.
+//
+// Rules:
+// - Each CPU has a run queue; a thread is on one CPU's at most, and is switched to from there or
+//   handed the CPU directly.
+// - A thread that was switched away from may be made runnable before its CPU has left its stack;
+//   nobody switches to it before (arch_thread_on_cpu).
+// - `pending` is set by anybody; the thread itself acts on it before it returns to user mode.
+#ifndef SCHED_THREAD_H
+#define SCHED_THREAD_H
+
+#include "arch/arch.h"
+#include "sched/timer.h"
+#include "sched/waitq.h"
+
+enum thread_state : u32 { THREAD_RUNNABLE, THREAD_RUNNING, THREAD_BLOCKED, THREAD_ENDED };
+enum wait_state : u32 { WAIT_NONE, WAIT_WAITING, WAIT_CLAIMED };
+enum : u32 { THREAD_KILL = 1 << 0 }; // pending
+
+// What threads share the CPU with: one per namespace.
+struct sched_group {
+    u64 weight;
+    u64 cap_thousandths; // 0: none
+    u64 run_ns;          // atomic
+};
+
+struct thread {
+    struct arch_thread arch; // first: assembly knows it
+    u32 state;               // enum thread_state
+    u32 cpu;                 // whose run queue
+    u32 pending;             // atomic
+    u32 is_idle;
+    struct list run_link; // under the run queue's lock
+    u64 started_ns;       // when it was last switched to
+    u64 run_ns;           // processor time used before
+    struct sched_group *group;
+    // Waiting:
+    u32 wait_state;       // atomic; WAIT_WAITING → WAIT_CLAIMED by exactly one
+    u32 wait_flags;
+    struct list wait_link; // under the lock of the queue's owner
+    status_t wait_status;
+    struct ktimer wait_timer;
+    // Message in hand, for channels (object/ only):
+    void *ipc;
+    // Called on another stack when the thread has left its own for ever.
+    void (*ended)(struct thread *thread);
+};
+
+static inline struct thread *thread_current(void)
+{
+    return arch_current_thread();
+}
+
+// Boot CPU, then each other CPU: makes the run queue and the idle thread; the boot context
+// becomes the idle thread.
+void sched_init_cpu(void);
+// The idle loop.
+NORETURN void sched_idle(void);
+
+// Prepares a thread that will run entry(argument); not runnable yet. The stack is the caller's.
+void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top, void *vector,
+                 void (*entry)(void *), void *argument);
+// Puts a thread that is not waiting onto a run queue.
+void sched_make_runnable(struct thread *thread);
+// Gives up the CPU; stays runnable.
+void sched_yield(void);
+// Ends the current thread; `ended` is called on the next thread's stack.
+NORETURN void thread_end(void);
+// Between steps of long work, no locks held: lets interrupts in and others run.
+void sched_preempt_point(void);
+// True if the current thread is to end: long work may stop, waits end with DEAD.
+bool thread_is_killed(void);
+// Marks, wakes and interrupts a thread so that it ends soon. Idempotent.
+void thread_kill(struct thread *thread);
+// Sticky kick (see restricted mode and WAIT_INTERRUPTIBLE).
+void thread_kick(struct thread *thread);
+// Processor time used so far, of any thread.
+u64 thread_run_ns(const struct thread *thread);
+
+#endif

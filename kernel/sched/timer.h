@@ -1,0 +1,33 @@
+// Kernel timers: call a function at a time.
+//
+// Rules:
+// - A timer is embedded in its owner and sits in the heap of the CPU that armed it.
+// - The callback runs in the timer interrupt, with no locks held; it must be short and may take
+//   locks from LOCK_SIGNALS on.
+// - ktimer_cancel() returns after a running callback has ended.
+#ifndef SCHED_TIMER_H
+#define SCHED_TIMER_H
+
+#include "lib/types.h"
+
+struct ktimer {
+    u64 deadline_ns;
+    void (*callback)(struct ktimer *timer);
+    // the heap's (a pairing heap, per CPU):
+    struct ktimer *child, *sibling, *previous;
+    u32 cpu_plus_one; // 0: not armed
+};
+
+static inline void ktimer_init(struct ktimer *timer, void (*callback)(struct ktimer *timer))
+{
+    *timer = (struct ktimer){.callback = callback};
+}
+// Arms on this CPU; must not be armed.
+void ktimer_arm(struct ktimer *timer, u64 deadline_ns);
+// Disarms; true if it had not fired.
+bool ktimer_cancel(struct ktimer *timer);
+// Called by sched/ in the timer interrupt; runs what is due. Returns the next deadline.
+u64 ktimer_run_due(u64 now_ns);
+u64 ktimer_next_deadline_ns(void);
+
+#endif

@@ -1,0 +1,1 @@
+"""`./cloister bench`: executed instructions and wall-clock of Cloister, with Linux beside it."""

@@ -1,0 +1,126 @@
+"""Our half of a bench: Cloister on the same machine as the peer, driven by its own interfaces.
+
+Three kinds of run: to the prompt, on the console; native bench programs, named on the kernel's
+command line (tests/native/bench_*.c, in the test bundle); containers, by `run -c` over COM2.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from pybuild.bench.guest import Probe, guest_start
+from pybuild.bench.markers import Hit, constants
+from pybuild.bench.tools import BenchError
+from pybuild.command import command_run
+from pybuild.machine import Machine, MachineConfig, MachineError, machine_command
+from pybuild.paths import BUILD, TEST_BUNDLE
+
+PROMPT = "cloister# "
+# The machine of guest.MACHINE, in the harness's words.
+CONFIG = MachineConfig(
+    smp=1, mem_mib=512, cpu="max,erms=off", accel="tcg", log=BUILD / "bench" / "cloister.log"
+)
+# The image that holds tests/bench/tiny.c, as its command, and bench_linux.
+IMAGE = "tiny"
+PROGRAM = "/bin/bench_linux"
+STARTS = 15
+
+
+@dataclass(frozen=True)
+class Run:
+    """One boot that reaches the markers of these metrics."""
+
+    name: str
+    metrics: frozenset[str]
+    hits: Callable[[Probe], list[Hit]]
+
+
+def boot_arguments() -> list[str]:
+    """What Cloister's machine has beyond the bench's own: kernel, bundle, devices."""
+    command = machine_command(CONFIG)
+    return [*command[command.index("-kernel") :], "-serial", "null"]
+
+
+def boot_seconds() -> float:
+    """QEMU's start → the prompt, on the host's clock."""
+    with guest_start(boot_arguments()) as guest:
+        return guest.wait_for(PROMPT, timeout_seconds=30)
+
+
+def boot_hits(probe: Probe) -> list[Hit]:
+    """Boots to the prompt with a probe."""
+    with guest_start([*boot_arguments(), *probe.arguments]) as guest:
+        guest.wait_for(PROMPT, timeout_seconds=60)
+    return probe.hits()
+
+
+def probed(probe: Probe, append: str) -> MachineConfig:
+    """The bench's machine with a probe."""
+    return replace(CONFIG, append=append, extra=tuple(probe.arguments))
+
+
+def native_hits(probe: Probe, program: str) -> list[Hit]:
+    """Runs a native bench program of the test bundle."""
+    config = replace(probed(probe, f"test={program}"), bundle=TEST_BUNDLE)
+    try:
+        with Machine(config) as machine:
+            machine.wait(120)
+            text = machine.console.text
+            if not re.search(rb"^TEST \S+ PASS", text, re.MULTILINE) or b" FAIL" in text:
+                raise BenchError(f"{program}: {machine.report()}\n{machine.console.tail()}")
+    except MachineError as error:
+        raise BenchError(str(error)) from None
+    return probe.hits()
+
+
+def start_hits(probe: Probe) -> list[Hit]:
+    """Starts the tiny program's container again and again."""
+    commands_run(probed(probe, "channel=com2"), [f"run --rm {IMAGE}"] * STARTS)
+    return probe.hits()
+
+
+def program_hits(probe: Probe, bench: str) -> list[Hit]:
+    """Runs a Linux bench in a container, whose start is not the one to measure."""
+    commands_run(probed(probe, "channel=com2"), [f"run --rm {IMAGE} {PROGRAM} {bench}"])
+    starts = {number for name, number in constants().items() if name.startswith("CONTAINER_")}
+    return [hit for hit in probe.hits() if hit.marker not in starts]
+
+
+def commands_run(config: MachineConfig, commands: list[str]) -> bytes:
+    """Gives the shell these commands in one boot; BenchError unless the last one's status is 0."""
+    out, errors = bytearray(), bytearray()
+
+    def sink(kind: str, data: bytes) -> None:
+        (out if kind == "O" else errors).extend(data)
+
+    try:
+        with Machine(config) as machine:
+            status = command_run(machine, "; ".join(commands).encode(), 240, sink)
+            machine.wait(10)
+    except (MachineError, TimeoutError) as error:
+        raise BenchError(str(error)) from None
+    if status:
+        raise BenchError(f"status {status} of {commands[-1]!r}: {errors.decode(errors='replace')}")
+    return bytes(out)
+
+
+def runs() -> list[Run]:
+    """Every boot that a whole bench needs, one for each thing so that each can fail alone."""
+
+    def native(metric: str) -> Run:
+        program = f"bench_{metric}"
+        return Run(program, frozenset({metric}), lambda probe: native_hits(probe, program))
+
+    def linux(metric: str, bench: str) -> Run:
+        return Run(bench, frozenset({metric}), lambda probe: program_hits(probe, bench))
+
+    return [
+        Run("boot", frozenset({"boot_to_prompt"}), boot_hits),
+        native("null_syscall"),
+        native("channel_call"),
+        Run("starts", frozenset({"container_start", "container_cycle"}), start_hits),
+        linux("linux_getppid", "getppid"),
+        linux("sched_yield", "yield_alone"),
+        linux("sched_yield", "yield_pair"),
+        linux("page_touch", "page_touch"),
+    ]

@@ -1,0 +1,181 @@
+"""The peer: Debian's cloud kernel on the same machine, with an initramfs of our own programs.
+
+The package is downloaded into build/cache and never installed. Its kernel is unpacked from the
+bzImage to the ELF inside, which boots by PVH as Cloister does: neither pays for a boot loader nor
+for decompression.
+"""
+
+import lzma
+import re
+import shutil
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybuild.bench.guest import Probe, guest_start
+from pybuild.bench.markers import Hit
+from pybuild.bench.tools import OUT, BenchError, program_build, run_checked
+from pybuild.paths import CACHE
+
+META_PACKAGE = "linux-image-cloud-amd64"
+# What measuring found to be the fair peer: no mitigations, no KASLR, the TSC believed at once.
+COMMAND_LINE = (
+    "console=ttyS0 quiet mitigations=off nokaslr tsc=reliable clocksource=tsc panic=-1 rdinit=/init"
+)
+READY = "init: ready"
+BENCHES = ["getppid", "yield_alone", "yield_pair", "page_touch"]
+LZ4_MAGIC = b"\x02\x21\x4c\x18"
+FILE, FOLDER, DEVICE = 0o100755, 0o040755, 0o020600
+
+
+@dataclass(frozen=True)
+class Peer:
+    """A Linux to boot: `version` is Debian's, for the table."""
+
+    kernel: Path
+    initramfs: Path
+    version: str
+
+    def arguments(self, *init_arguments: str) -> list[str]:
+        """QEMU's arguments for this peer; the words go to its init."""
+        line = " ".join([COMMAND_LINE, "--", *init_arguments])
+        return ["-kernel", str(self.kernel), "-initrd", str(self.initramfs), "-append", line]
+
+
+def bzimage_payload(image: bytes) -> bytes:
+    """The compressed kernel inside a bzImage (Documentation/arch/x86/boot.rst)."""
+    if image[0x202:0x206] != b"HdrS":
+        raise BenchError("not a bzImage: no HdrS at 0x202")
+    setup_sectors = image[0x1F1] or 4
+    offset, length = struct.unpack_from("<II", image, 0x248)
+    start = (setup_sectors + 1) * 512 + offset
+    return image[start : start + length]
+
+
+def lz4_block(source: bytes, out: bytearray) -> None:
+    """Appends an unpacked LZ4 block to `out` (lz4_Block_format.md), some seconds for a kernel."""
+    at, end = 0, len(source)
+
+    def length_more(length: int) -> int:
+        nonlocal at
+        more = 255 if length == 15 else 0
+        while more == 255:
+            more = source[at]
+            at += 1
+            length += more
+        return length
+
+    while at < end:
+        token = source[at]
+        at += 1
+        literals = length_more(token >> 4)
+        out += source[at : at + literals]
+        at += literals
+        if at >= end:  # the last sequence is literals only
+            return
+        distance = source[at] | source[at + 1] << 8
+        at += 2
+        length = length_more(token & 15) + 4
+        start = len(out) - distance
+        if distance == 0 or start < 0:
+            raise BenchError("the compressed kernel is damaged")
+        piece = out[start : start + length]
+        # A match may overlap what it writes: then it repeats itself.
+        out += (piece * (length // len(piece) + 1))[:length]
+
+
+def lz4_legacy(payload: bytes) -> bytes:
+    """What `lz4 -l` packed: blocks, each after its length; the kernel's build adds a size."""
+    out = bytearray()
+    at = len(LZ4_MAGIC)
+    while at + 4 < len(payload):
+        (size,) = struct.unpack_from("<I", payload, at)
+        lz4_block(payload[at + 4 : at + 4 + size], out)
+        at += 4 + size
+    return bytes(out)
+
+
+def kernel_elf(image: bytes) -> bytes:
+    """The ELF kernel out of a bzImage, in the two packings that Debian uses."""
+    payload = bzimage_payload(image)
+    if payload.startswith(LZ4_MAGIC):
+        elf = lz4_legacy(payload)
+    elif payload.startswith(b"\xfd7zXZ\0"):
+        # A decompressor object: four bytes of size follow the stream.
+        elf = lzma.LZMADecompressor().decompress(payload)
+    else:
+        raise BenchError(f"the kernel is compressed by something unknown: {payload[:6]!r}")
+    if not elf.startswith(b"\x7fELF"):
+        raise BenchError("what is inside the bzImage is no ELF")
+    return elf
+
+
+def cpio_entry(name: str, mode: int, data: bytes = b"", device: tuple[int, int] = (0, 0)) -> bytes:
+    """One member of a cpio archive in the `newc` format that Linux takes."""
+    path = name.encode() + b"\0"
+    fields = [0, mode, 0, 0, 1, 0, len(data), 0, 0, *device, len(path), 0]
+    head = b"070701" + b"".join(b"%08x" % field for field in fields) + path
+    return _pad4(head) + _pad4(data)
+
+
+def _pad4(data: bytes) -> bytes:
+    return data + bytes(-len(data) % 4)
+
+
+def initramfs_bytes(files: dict[str, bytes]) -> bytes:
+    """The smallest initramfs: these executable files and a console."""
+    entries = [cpio_entry("dev", FOLDER), cpio_entry("dev/console", DEVICE, device=(5, 1))]
+    entries += [cpio_entry(name, FILE, data) for name, data in files.items()]
+    return b"".join([*entries, cpio_entry("TRAILER!!!", 0)])
+
+
+def package_download(folder: Path) -> Path:
+    """Debian's current kernel package, by apt, in `folder`."""
+    depends = run_checked(["apt-cache", "depends", META_PACKAGE])
+    match = re.search(r"Depends: (linux-image-\S+)", depends)
+    if match is None:
+        raise BenchError(f"apt knows no {META_PACKAGE}: try `apt-get update`")
+    folder.mkdir(parents=True, exist_ok=True)
+    run_checked(["apt-get", "download", match[1]], cwd=folder)
+    return next(folder.glob(f"{match[1]}_*.deb"))
+
+
+def kernel_fetch() -> tuple[Path, str]:
+    """The ELF kernel and its Debian version; downloaded and unpacked once."""
+    folder = CACHE / "linux"
+    kernel, version = folder / "vmlinux", folder / "version"
+    if not version.exists():
+        package = package_download(folder)
+        unpacked = folder / "unpacked"
+        run_checked(["dpkg-deb", "-x", str(package), str(unpacked)])
+        image = next((unpacked / "boot").glob("vmlinuz-*"))
+        kernel.write_bytes(kernel_elf(image.read_bytes()))
+        shutil.rmtree(unpacked)
+        version.write_text(package.name.split("_")[1])
+    return kernel, version.read_text()
+
+
+def peer() -> Peer:
+    """The Linux guest, with what is missing of it downloaded and built."""
+    kernel, version = kernel_fetch()
+    initramfs = OUT / "initramfs.cpio"
+    programs = {name: program_build(name).read_bytes() for name in ["init", "tiny", "bench_linux"]}
+    initramfs.write_bytes(initramfs_bytes(programs))
+    return Peer(kernel, initramfs, version)
+
+
+def boot_seconds(linux: Peer) -> float:
+    """QEMU's start → its init prints, on the host's clock."""
+    with guest_start(linux.arguments("boot")) as guest:
+        return guest.wait_for(READY, timeout_seconds=60)
+
+
+def bench_hits(linux: Peer, probe: Probe) -> list[Hit]:
+    """Runs every Linux bench once and returns the markers that were hit."""
+    arguments = [*linux.arguments("bench", *BENCHES), *probe.arguments]
+    with guest_start(arguments) as guest:
+        guest.wait_for("init: done", timeout_seconds=300)
+        guest.wait_end(timeout_seconds=60)
+        if b"bench: failed" in guest.said:
+            raise BenchError(f"on Linux: {guest.said.decode(errors='replace')}")
+    return probe.hits()

@@ -1,0 +1,104 @@
+// The bench's QEMU plugin: counts executed instructions per virtual CPU, and at each marker
+// (userland/lib/marker.h) writes one line "MARKER VCPU INSTRUCTIONS NANOSECONDS".
+//
+// Arguments: out=FILE, tag=NUMBER (the upper half of a marker's displacement), count=on|off. With
+// count=off the guest runs unhindered and the nanoseconds (host, monotonic) are worth reading.
+//
+// Counting is by translated block, added when a block is entered; a marker takes off what of its
+// block comes after it. A block left early by a fault is counted whole: too much by a few
+// instructions. Each virtual CPU writes only its own counter, so there is no lock.
+//
+// Own declarations, from the documented API of QEMU 7.2 (qemu-plugin.h, version 1): Debian ships
+// no header.
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+typedef uint64_t plugin_id;
+struct qemu_plugin_tb;
+struct qemu_plugin_insn;
+typedef void (*exec_callback)(unsigned vcpu, void *userdata);
+enum { CALLBACK_NO_REGISTERS = 0 };
+
+void qemu_plugin_register_vcpu_tb_trans_cb(plugin_id id,
+                                           void (*callback)(plugin_id, struct qemu_plugin_tb *));
+void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *block, exec_callback callback,
+                                          int flags, void *userdata);
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_callback callback,
+                                            int flags, void *userdata);
+size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
+struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
+const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
+size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+
+__attribute__((visibility("default"))) int qemu_plugin_version = 1;
+
+enum { VCPUS_MAX = 16, NOPL_SIZE = 7 };
+// A cache line each, so that virtual CPUs on two host CPUs do not slow one another.
+static struct {
+    _Alignas(64) uint64_t executed;
+} vcpus[VCPUS_MAX];
+static FILE *out;
+static uint32_t tag;
+static int counting = 1;
+
+static void block_entered(unsigned vcpu, void *size) {
+    vcpus[vcpu % VCPUS_MAX].executed += (uintptr_t)size;
+}
+
+// `userdata` packs the marker's number (low 16 bits) and how many of the block's instructions
+// come after it.
+static void marker_hit(unsigned vcpu, void *userdata) {
+    uintptr_t packed = (uintptr_t)userdata;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    fprintf(out, "%u %u %llu %llu\n", (unsigned)(packed & 0xffff), vcpu,
+            (unsigned long long)(vcpus[vcpu % VCPUS_MAX].executed - (packed >> 16)),
+            (unsigned long long)now.tv_sec * 1000000000u + (unsigned long long)now.tv_nsec);
+}
+
+// The displacement of a marker, else 0: nopl disp32(%rax) is 0f 1f 80 and the displacement.
+static uint32_t marker_of(const struct qemu_plugin_insn *insn) {
+    const uint8_t *bytes = qemu_plugin_insn_data(insn);
+    uint32_t displacement;
+    if (qemu_plugin_insn_size(insn) != NOPL_SIZE || memcmp(bytes, "\x0f\x1f\x80", 3) != 0)
+        return 0;
+    memcpy(&displacement, bytes + 3, sizeof(displacement));
+    return (displacement & 0xffff0000u) == tag ? displacement : 0;
+}
+
+static void block_translated(plugin_id id, struct qemu_plugin_tb *block) {
+    size_t count = qemu_plugin_tb_n_insns(block);
+    (void)id;
+    if (counting)
+        qemu_plugin_register_vcpu_tb_exec_cb(block, block_entered, CALLBACK_NO_REGISTERS,
+                                             (void *)(uintptr_t)count);
+    for (size_t i = 0; i < count; i++) {
+        struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(block, i);
+        uint32_t marker = marker_of(insn);
+        if (marker != 0)
+            qemu_plugin_register_vcpu_insn_exec_cb(
+                insn, marker_hit, CALLBACK_NO_REGISTERS,
+                (void *)(((uintptr_t)(count - 1 - i) << 16) | (marker & 0xffff)));
+    }
+}
+
+__attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, const void *info,
+                                                               int argc, char **argv) {
+    (void)info;
+    for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "out=", 4) == 0)
+            out = fopen(argv[i] + 4, "w");
+        else if (strncmp(argv[i], "tag=", 4) == 0)
+            tag = (uint32_t)strtoul(argv[i] + 4, NULL, 0);
+        else if (strcmp(argv[i], "count=off") == 0)
+            counting = 0;
+    }
+    if (out == NULL || tag == 0)
+        return -1;
+    setvbuf(out, NULL, _IOLBF, 0);
+    qemu_plugin_register_vcpu_tb_trans_cb(id, block_translated);
+    return 0;
+}

@@ -1,0 +1,152 @@
+"""`./cloister bench`: both systems side by side, in one run, on the same QEMU.
+
+What can't be measured is said, leaves its figure empty, and makes the status 1; the rest is
+measured all the same.
+"""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from statistics import median
+from typing import TypeVar
+
+from pybuild.bench import cloister, linux
+from pybuild.bench.guest import Probe, probe_count, probe_time
+from pybuild.bench.linux import Peer
+from pybuild.bench.markers import Counter, Hit, constants
+from pybuild.bench.metrics import Metric, marked_metrics, selected
+from pybuild.bench.report import Row, json_write, table_print
+from pybuild.bench.tools import BenchError
+from pybuild.paths import BUILD
+
+BOOTS = 7
+BOOT_BAR_RATIO = 0.1
+JSON = BUILD / "bench.json"
+COUNTERS: tuple[Counter, ...] = ("instructions", "nanoseconds")
+Result = TypeVar("Result")
+
+
+@dataclass
+class Bench:
+    """One run: the metrics' names that are wanted, the peer, and what went wrong."""
+
+    names: set[str]
+    peer: Peer
+    problems: list[str] = field(default_factory=list)
+
+    def tried(self, what: str, work: Callable[[], Result]) -> Result | None:
+        """The result of `work`; or None, and one more problem."""
+        print(f"bench: {what}", file=sys.stderr)
+        try:
+            return work()
+        except BenchError as error:
+            print(f"bench: {what}: {error}", file=sys.stderr)
+            self.problems.append(what)
+            return None
+
+    def peer_name(self, what: str) -> str:
+        """The peer as a row names it."""
+        return f"Linux {self.peer.version}, {what}"
+
+
+def boot_wall_row(bench: Bench) -> Row:
+    """QEMU's start → prompt; the two systems take turns, so that a busy host is fair to both."""
+    systems: dict[str, Callable[[], float]] = {
+        "Cloister": cloister.boot_seconds,
+        "Linux": lambda: linux.boot_seconds(bench.peer),
+    }
+    seconds: dict[str, list[float]] = {system: [] for system in systems}
+    for turn in range(BOOTS):
+        for system, boot in systems.items():
+            # A system that failed to boot once has no figure and is not tried again.
+            if len(seconds[system]) == turn:
+                taken = bench.tried(f"{system} boots, {turn + 1} of {BOOTS}", boot)
+                seconds[system] += [] if taken is None else [taken]
+    ours, theirs = (
+        median(taken) * 1000 if len(taken) == BOOTS else None for taken in seconds.values()
+    )
+    peer_name = bench.peer_name("init")
+    return Row("boot_to_prompt", "q35", "ms", "wall", ours, theirs, peer_name, BOOT_BAR_RATIO)
+
+
+def boot_icount_row(bench: Bench, ours: list[Hit], theirs: list[Hit]) -> Row:
+    """The same in executed instructions."""
+    prompt = constants()["BOOT_PROMPT"]
+    mine, peer = (
+        next((hit.instructions for hit in hits if hit.marker == prompt), None)
+        for hits in (ours, theirs)
+    )
+    peer_name = bench.peer_name("init")
+    return Row("boot_to_prompt", "q35", "instructions", "icount", mine, peer, peer_name)
+
+
+def marked_row(
+    bench: Bench, metric: Metric, counter: Counter, ours: list[Hit], theirs: list[Hit]
+) -> Row:
+    """One metric out of both systems' hits."""
+    figures = metric.cloister.value(ours, counter), metric.linux.value(theirs, counter)
+    peer_name = bench.peer_name(metric.linux_name)
+    if counter == "nanoseconds":
+        return Row(metric.name, metric.variant, "ns", "wall", *figures, peer_name)
+    bar = metric.bar_instructions
+    return Row(metric.name, metric.variant, "instructions", "icount", *figures, peer_name, bar)
+
+
+def cloister_hits(bench: Bench, counter: Counter) -> list[Hit]:
+    """The hits of all our runs that the wanted metrics need."""
+    probe = probe_count if counter == "instructions" else probe_time
+    found: list[Hit] = []
+    for run in cloister.runs():
+        if run.metrics & bench.names:
+            work = partial(run_hits, run, probe)
+            found += bench.tried(f"Cloister: {run.name}, {counter}", work) or []
+    return found
+
+
+def run_hits(run: cloister.Run, probe: Callable[[str], Probe]) -> list[Hit]:
+    """The hits of one of our runs, with a fresh probe."""
+    return run.hits(probe(run.name))
+
+
+def linux_hits(bench: Bench, counter: Counter) -> list[Hit]:
+    """The hits of the peer's one run."""
+    probe = probe_count if counter == "instructions" else probe_time
+    what = f"Linux: all, {counter}"
+    return bench.tried(what, lambda: linux.bench_hits(bench.peer, probe("linux"))) or []
+
+
+def bench_rows(bench: Bench, wanted: list[Metric]) -> list[Row]:
+    """Runs everything that is wanted."""
+    rows = []
+    if "boot_to_prompt" in bench.names:
+        rows.append(boot_wall_row(bench))
+    for counter in COUNTERS:
+        theirs, ours = linux_hits(bench, counter), cloister_hits(bench, counter)
+        if counter == "instructions" and "boot_to_prompt" in bench.names:
+            rows.append(boot_icount_row(bench, ours, theirs))
+        rows += [marked_row(bench, metric, counter, ours, theirs) for metric in wanted]
+    return rows
+
+
+def bench(expression: str | None) -> int:
+    """Measures, prints the table, writes build/bench.json; the command's exit status.
+
+    `expression` is pytest's `-k` over metric names and variants.
+    """
+    wanted = [
+        metric for metric in marked_metrics() if selected(expression, metric.name, metric.variant)
+    ]
+    names = {metric.name for metric in wanted}
+    names |= {name for name in ["boot_to_prompt"] if selected(expression, name)}
+    if not names:
+        print(f"bench: no metric matches -k {expression!r}", file=sys.stderr)
+        return 2
+    run = Bench(names, linux.peer())
+    rows = bench_rows(run, wanted)
+    table_print(rows)
+    json_write(rows, JSON)
+    missing = [row.metric for row in rows if row.cloister is None or row.peer is None]
+    if missing:
+        print(f"bench: not measured: {', '.join(sorted(set(missing)))}", file=sys.stderr)
+    return 1 if run.problems or missing else 0

@@ -1,0 +1,171 @@
+"""The bench's own logic, without a machine, and its Linux programs on this machine's Linux."""
+
+import json
+import lzma
+import struct
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pybuild.bench import linux, markers, metrics, report
+from pybuild.bench.linux import Peer
+from pybuild.bench.markers import Hit
+from pybuild.bench.tools import BenchError, program_build
+
+
+def test_constants_are_read_from_the_header() -> None:
+    found = markers.constants()
+    assert found["TAG"] == 0x6D720000
+    assert {"LOOPS", "PAGES", "CONTAINER_TOLD", "CONTAINER_FIRST"} <= found.keys()
+    assert all(number < 0x10000 for name, number in found.items() if name != "TAG")
+
+
+def test_a_number_given_twice_is_refused() -> None:
+    with pytest.raises(ValueError, match="same number"):
+        markers.constants_parse("    MARKER_A = 1,\n    MARKER_B = 1,\n")
+
+
+def test_a_line_cut_short_is_left_out() -> None:
+    assert markers.hits_parse("1 0 500 7\n2 0 60") == [Hit(1, 0, 500, 7)]
+    assert markers.hits_parse("") == []
+
+
+def test_every_metric_names_markers_that_exist() -> None:
+    for metric in metrics.marked_metrics():
+        for stretch in (metric.cloister, metric.linux):
+            assert {stretch.begin, stretch.end} <= markers.constants().keys()
+
+
+def hits_of(*pairs: tuple[str, int]) -> list[Hit]:
+    return [Hit(markers.constants()[name], 0, count, 10 * count) for name, count in pairs]
+
+
+def test_samples_pair_a_begin_with_the_next_end() -> None:
+    told, first = "CONTAINER_TOLD", "CONTAINER_FIRST"
+    # An end without a begin and a begin without an end are no samples.
+    hits = hits_of((first, 5), (told, 10), (told, 20), (first, 50), (first, 60), (told, 70))
+    assert markers.samples(hits, told, first, "instructions") == [30]
+    assert markers.samples(hits, told, first, "nanoseconds") == [300]
+
+
+def test_the_first_start_is_not_a_warm_one() -> None:
+    told, first = "CONTAINER_TOLD", "CONTAINER_FIRST"
+    hits = hits_of(
+        (told, 0), (first, 900), (told, 1000), (first, 1100), (told, 2000), (first, 2120)
+    )
+    stretch = metrics.Stretch(told, first, per=10, skip=1)
+    assert stretch.value(hits, "instructions") == 11
+    assert stretch.value([], "instructions") is None
+
+
+@pytest.mark.parametrize(
+    ("expression", "taken"),
+    [
+        (None, True),
+        ("page", True),
+        ("yield", False),
+        ("yield or page", True),
+        ("page and not anonymous", False),
+        ("not (yield or boot)", True),
+    ],
+)
+def test_expressions_select_as_pytest_does(expression: str | None, taken: bool) -> None:
+    assert metrics.selected(expression, "page_touch", "anonymous 4 KiB") is taken
+
+
+@pytest.mark.parametrize("expression", ["a b", "f(x)", "and"])
+def test_a_bad_expression_says_so(expression: str) -> None:
+    with pytest.raises(ValueError, match="-k"):
+        metrics.selected(expression, "page_touch")
+
+
+def test_json_has_the_ratio_and_survives_a_missing_figure(tmp_path: Path) -> None:
+    rows = [
+        report.Row("a", "v", "ms", "wall", 5.0, 50.0, "Linux", 0.1),
+        report.Row("b", "v", "bytes", "size", None, 8, "Linux"),
+    ]
+    report.json_write(rows, tmp_path / "bench.json")
+    first, second = json.loads((tmp_path / "bench.json").read_text())
+    assert first["ratio"] == 0.1
+    assert second["ratio"] is None
+    keys = {"metric", "variant", "unit", "mode", "cloister", "peer", "peer_name", "ratio"}
+    assert first.keys() == keys
+
+
+def test_a_bar_in_milliseconds_is_a_ratio() -> None:
+    assert "holds" in report.Row("a", "v", "ms", "wall", 5.0, 50.0, "Linux", 0.1).verdict
+    assert "missed" in report.Row("a", "v", "ms", "wall", 6.0, 50.0, "Linux", 0.1).verdict
+    assert "missed" in report.Row("a", "v", "instructions", "icount", 151, 9, "L", 150).verdict
+
+
+def bzimage(payload: bytes) -> bytes:
+    """A bzImage with one setup sector and this payload 16 bytes into its protected-mode part."""
+    image = bytearray(1024 + 16)
+    image[0x1F1] = 1
+    image[0x202:0x206] = b"HdrS"
+    struct.pack_into("<II", image, 0x248, 16, len(payload))
+    return bytes(image) + payload + b"after"
+
+
+def test_a_kernel_is_unpacked_from_xz() -> None:
+    elf = b"\x7fELF" + bytes(range(256)) * 9
+    assert linux.kernel_elf(bzimage(lzma.compress(elf) + struct.pack("<I", len(elf)))) == elf
+
+
+def test_a_kernel_is_unpacked_from_lz4() -> None:
+    # 4 literals, a match of 20 at distance 4 (it overlaps itself), then 2 literals.
+    block = b"\x4f\x7fELF\x04\x00\x01" + b"\x20yz"
+    payload = linux.LZ4_MAGIC + struct.pack("<I", len(block)) + block + struct.pack("<I", 26)
+    assert linux.kernel_elf(bzimage(payload)) == b"\x7fELF" * 6 + b"yz"
+
+
+def test_a_damaged_kernel_is_refused() -> None:
+    block = b"\x1fA\x09\x00\x01"
+    with pytest.raises(BenchError, match="damaged"):
+        linux.kernel_elf(bzimage(linux.LZ4_MAGIC + struct.pack("<I", len(block)) + block + b"1234"))
+    with pytest.raises(BenchError, match="unknown"):
+        linux.kernel_elf(bzimage(b"ZZZZZZ"))
+    with pytest.raises(BenchError, match="bzImage"):
+        linux.kernel_elf(bytes(4096))
+
+
+def test_initramfs_members_are_aligned_and_end_with_the_trailer() -> None:
+    archive = linux.initramfs_bytes({"init": b"12345"})
+    assert len(archive) % 4 == 0
+    names = [b"dev\0", b"dev/console\0", b"init\0", b"TRAILER!!!\0"]
+    at = 0
+    for expected in names:
+        assert archive[at : at + 6] == b"070701"
+        size, name_size = int(archive[at + 54 : at + 62], 16), int(archive[at + 94 : at + 102], 16)
+        assert archive[at + 110 : at + 110 + name_size] == expected
+        at += (110 + name_size + 3) // 4 * 4 + (size + 3) // 4 * 4
+    assert at == len(archive)
+
+
+def test_words_for_init_come_after_two_dashes() -> None:
+    peer = Peer(Path("k"), Path("i"), "6.1")
+    assert peer.arguments("bench", "getppid")[-1].endswith(" -- bench getppid")
+
+
+def test_tiny_is_a_marker_and_an_exit() -> None:
+    program = program_build("tiny")
+    assert subprocess.run([program], check=False, timeout=10).returncode == 0
+    number = markers.constants()["TAG"] | markers.constants()["CONTAINER_FIRST"]
+    data = program.read_bytes()
+    (entry,) = struct.unpack_from("<Q", data, 24)
+    marker = b"\x0f\x1f\x80" + struct.pack("<I", number)
+    # The linker keeps address and file offset equal within a page.
+    assert data[entry % 4096 :].startswith(marker)
+
+
+def test_bench_linux_passes_on_this_linux() -> None:
+    program = program_build("bench_linux")
+    assert subprocess.run([program, *linux.BENCHES], check=False, timeout=60).returncode == 0
+
+
+def test_bench_linux_says_what_it_does_not_know() -> None:
+    program = program_build("bench_linux")
+    result = subprocess.run([program, "nonsense"], check=False, capture_output=True, timeout=10)
+    assert result.returncode == 1
+    assert b"nonsense" in result.stderr

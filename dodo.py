@@ -94,6 +94,6 @@ def task_bundle() -> Iterator[Task]:
 
 
 def task_build() -> Task:
-    """Everything that boots: kernel, bundle."""
+    """Everything that boots."""
     kernel = [KERNEL_ELF] if parts.kernel() else []
     return {"actions": None, "file_dep": [*kernel, BUNDLE, TEST_BUNDLE], "task_dep": ["link"]}

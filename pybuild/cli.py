@@ -4,8 +4,10 @@ doit is called for what has dependencies; it turns every failure into status 1, 
 status of its own (run, test) runs outside of it.
 """
 
+import contextlib
 import fcntl
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -14,8 +16,8 @@ import click
 from pybuild.paths import BUILD, ROOT
 
 
-def build_tasks(*names: str) -> None:
-    """Brings these doit tasks up to date, one build at a time; leaves with status 1 on failure."""
+def build_tasks(*names: str, failure: int = 1) -> None:
+    """Brings these doit tasks up to date, one build at a time; exits with `failure` on failure."""
     from doit.cmd_base import ModuleTaskLoader
     from doit.doit_cmd import DoitMain
 
@@ -26,10 +28,11 @@ def build_tasks(*names: str) -> None:
     with (BUILD / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = ["run", "-n", "2", "-P", "thread", "--reporter", "error-only", *names]
-        status = DoitMain(ModuleTaskLoader(dodo)).run(command)
+        with contextlib.redirect_stdout(sys.stderr):
+            status = DoitMain(ModuleTaskLoader(dodo)).run(command)
     if status:
         click.echo("cloister: the build failed", err=True)
-        sys.exit(1)
+        sys.exit(failure)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,6 +45,76 @@ def main() -> None:
 def build(tasks: tuple[str, ...]) -> None:
     """Build what boots (or the named doit tasks)."""
     build_tasks(*(tasks or ("build",)))
+
+
+@main.command()
+@click.option("-c", "text", metavar="COMMAND", help="Give COMMAND to the shell, then power off.")
+@click.option("--smp", metavar="N", default=2, show_default=True, help="Number of CPUs.")
+@click.option("--mem", metavar="MIB", default=512, show_default=True, help="Memory in MiB.")
+@click.option("--icount", is_flag=True, help="Deterministic; forces 1 CPU.")
+@click.option("--timeout", metavar="SECONDS", type=float, help="With -c: then exit with 124.")
+def run(text: str | None, smp: int, mem: int, icount: bool, timeout: float | None) -> None:
+    """Boot with the console on this terminal (Ctrl-A x leaves), or run one command."""
+    from pybuild import command, terminal
+    from pybuild.machine import MachineConfig
+
+    build_tasks("build", failure=125)
+    config = MachineConfig(smp=smp, mem_mib=mem, icount=icount)
+    if text is None:
+        sys.exit(terminal.run_on_terminal(config))
+    sys.exit(command.run_one_command(config, text, timeout or float("inf")))
+
+
+def pytest_run(expression: str | None, *arguments: str) -> int:
+    """Runs pytest in the root and gives its status."""
+    chosen = ["-k", expression] if expression else []
+    command = [sys.executable, "-m", "pytest", *arguments, *chosen]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode
+
+
+@main.command()
+@click.option("-k", "expression", metavar="EXPRESSION", help="Only tests that match, as pytest.")
+def test(expression: str | None) -> None:
+    """Run lint and the tests, on the host and in QEMU."""
+    from pybuild import lint as checks
+
+    build_tasks("build")
+    lint_status = 0 if expression else checks.run_all()
+    tests_status = pytest_run(expression, "-m", "not long")
+    sys.exit(lint_status or tests_status)
+
+
+@main.command("test-long")
+@click.option("-k", "expression", metavar="EXPRESSION", help="Only tests that match, as pytest.")
+def test_long(expression: str | None) -> None:
+    """Run the tests that take minutes."""
+    build_tasks("build")
+    sys.exit(pytest_run(expression, "-m", "long"))
+
+
+@main.command()
+def lint() -> None:
+    """Run the checks: ruff, mypy, clang-format, includes, sizes, W^X."""
+    from pybuild import lint as checks
+
+    build_tasks("build")
+    sys.exit(checks.run_all())
+
+
+@main.command()
+@click.option("-k", "expression", metavar="EXPRESSION", help="Only these metrics.")
+def bench(expression: str | None) -> None:
+    """Measure beside Linux on the same QEMU; writes build/bench.json."""
+    build_tasks("build")
+    chosen = ["-k", expression] if expression else []
+    command = [sys.executable, "-m", "pybuild.bench", *chosen]
+    sys.exit(subprocess.run(command, cwd=ROOT, check=False).returncode)
+
+
+@main.command()
+def docs() -> None:
+    """Write the manual pages of the ABI to build/docs."""
+    build_tasks("docs")
 
 
 @main.command()

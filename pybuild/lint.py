@@ -1,0 +1,170 @@
+"""The checks of `./cloister lint`: each gives lines that say what is wrong, none when all is well.
+
+Tools check style and types; the own checks keep what the design promises: includes point one way,
+the core of ring 0 stays small, no page of the linked kernel is writable and executable.
+"""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from elftools.elf.elffile import ELFFile
+
+from pybuild import parts
+from pybuild.paths import BUILD, KERNEL_ELF, ROOT, relative
+
+# A folder may include its own files and those of these folders (under kernel/).
+MAY_INCLUDE = {
+    "lib": [],
+    "arch": ["lib"],
+    "mm": ["lib", "arch"],
+    "sched": ["lib", "arch", "mm"],
+    "object": ["lib", "arch", "mm", "sched", "drivers", "kernel", "syscall"],
+    "syscall": ["lib", "arch", "mm", "sched", "object", "kernel"],
+    "drivers": ["lib", "arch", "mm"],
+    "arch/x86": ["lib", "arch", "mm", "sched", "syscall", "object", "kernel", "drivers"],
+    "arch/host": ["lib", "arch", "mm", "sched", "object"],
+}
+CORE_LINES_MAX = 8000
+FILE_LINES_MAX = 500
+INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
+COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"', re.DOTALL)
+
+
+def c_files(*folders: str) -> list[Path]:
+    """Hand-written C sources and headers below these folders."""
+    found = [p for f in folders for p in (ROOT / f).rglob("*") if p.suffix in (".c", ".h")]
+    return sorted(found)
+
+
+def code_lines(path: Path) -> int:
+    """Lines of a C, header or assembly file without comments and blanks."""
+
+    def blank(match: re.Match[str]) -> str:
+        text = match.group()
+        return text if text.startswith('"') else "\n" * text.count("\n")
+
+    text = COMMENT.sub(blank, path.read_text())
+    return sum(1 for line in text.splitlines() if line.strip())
+
+
+def tool(name: str, *arguments: str) -> Callable[[], Iterator[str]]:
+    """A check that is a program: what it prints when it fails."""
+
+    def check() -> Iterator[str]:
+        command = [sys.executable, "-m", name, *arguments]
+        done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+        if done.returncode:
+            yield (done.stdout + done.stderr).rstrip()
+
+    return check
+
+
+def check_clang_format() -> Iterator[str]:
+    """Every C file is as clang-format writes it."""
+    files = [relative(p) for p in c_files("kernel", "userland", "tests")]
+    if files:
+        program = str(Path(sys.executable).parent / "clang-format")
+        command = [program, "--dry-run", "--Werror", *files]
+        done = subprocess.run(command, cwd=ROOT, text=True, capture_output=True, check=False)
+        names = sorted(
+            {line.split(":")[0] for line in done.stderr.splitlines() if "error:" in line}
+        )
+        for name in names:
+            yield f"{name}: not as clang-format -i writes it"
+        if done.returncode and not names:
+            yield done.stderr
+
+
+def folder_of(name: str) -> str:
+    """The layer of a file under kernel/: its folder, `arch/x86` and `arch/host` apart."""
+    words = name.split("/")
+    return "/".join(words[:2]) if words[0] == "arch" and len(words) > 2 else words[0]
+
+
+def include_problem(layer: str, included: str) -> str:
+    """What is wrong with a file of this layer including this file; "" when nothing."""
+    if "/" not in included or included.startswith("abi/"):
+        return ""
+    target = folder_of(included)
+    if target == layer or target in MAY_INCLUDE.get(layer, []):
+        return ""
+    if layer == "drivers" and target == "object":
+        return "drivers know nothing of containers"
+    return f"{layer}/ may include only {', '.join(MAY_INCLUDE.get(layer, [])) or 'nothing else'}"
+
+
+def check_includes() -> Iterator[str]:
+    """Includes of the kernel point one way; userland knows the kernel by generated headers."""
+    for path in c_files("kernel"):
+        layer = folder_of(str(path.relative_to(ROOT / "kernel")))
+        for included in INCLUDE.findall(path.read_text()):
+            problem = include_problem(layer, included)
+            if problem:
+                yield f"{relative(path)}: includes {included}: {problem}"
+    for path in c_files("userland"):
+        for included in INCLUDE.findall(path.read_text()):
+            if included.startswith(("kernel/", "../kernel", "../../kernel")):
+                yield f"{relative(path)}: includes {included}: userland sees build/gen only"
+
+
+def ring0_lines() -> tuple[int, dict[str, int]]:
+    """Lines of code in ring 0: of the core, and of each driver."""
+    core = 0
+    drivers: dict[str, int] = {}
+    for folder in parts.KERNEL_FOLDERS:
+        for path in (ROOT / "kernel" / folder).rglob("*"):
+            if path.suffix not in (".c", ".h", ".S"):
+                continue
+            if folder == "drivers":
+                drivers[path.stem] = drivers.get(path.stem, 0) + code_lines(path)
+            else:
+                core += code_lines(path)
+    core += sum(code_lines(p) for p in (ROOT / "kernel" / "arch").glob("*.h"))
+    return core, drivers
+
+
+def check_ring0_size() -> Iterator[str]:
+    """The core of ring 0 is within its budget."""
+    core, drivers = ring0_lines()
+    listed = ", ".join(f"{name} {lines}" for name, lines in sorted(drivers.items()))
+    print(f"ring 0: core {core} lines of {CORE_LINES_MAX}; drivers: {listed or 'none'}")
+    if core >= CORE_LINES_MAX:
+        yield f"the core of ring 0 has {core} lines; the budget is {CORE_LINES_MAX}"
+
+
+def check_w_xor_x() -> Iterator[str]:
+    """No loadable segment of the kernel or of a native program is writable and executable."""
+    for path in [KERNEL_ELF, *(BUILD / "user").rglob("*")]:
+        if not path.is_file() or path.suffix == ".map":
+            continue
+        with path.open("rb") as file:
+            for segment in ELFFile(file).iter_segments("PT_LOAD"):
+                if segment["p_flags"] & 3 == 3:
+                    where = f"{segment['p_vaddr']:#x}"
+                    yield f"{relative(path)}: segment at {where} is writable and executable"
+
+
+CHECKS: dict[str, Callable[[], Iterable[str]]] = {
+    "ruff": tool("ruff", "check", "--quiet", "."),
+    "ruff format": tool("ruff", "format", "--quiet", "--diff", "."),
+    "mypy": tool("mypy"),
+    "clang-format": check_clang_format,
+    "includes": check_includes,
+    "ring 0 size": check_ring0_size,
+    "W^X": check_w_xor_x,
+}
+
+
+def run_all() -> int:
+    """Runs every check and says what each found; 0 when none found anything."""
+    failed = 0
+    for name, check in CHECKS.items():
+        problems = list(check())
+        failed += bool(problems)
+        print(f"lint: {name}: {'FAILED' if problems else 'ok'}", flush=True)
+        for problem in problems:
+            print(f"  {problem}")
+    return 1 if failed else 0

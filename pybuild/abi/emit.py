@@ -67,24 +67,28 @@ def objects_text(objects: tuple[str, ...]) -> str:
     return " | ".join(f"OBJ_MASK(OBJ_{name.upper()})" for name in objects)
 
 
-def kernel_argument(arg: Arg) -> str:
+def kernel_argument(schema: Schema, arg: Arg) -> str:
     """The declaration of a handler's parameter."""
     structs = {
-        Kind.MOVED_HANDLE: "struct handle_slot *",
+        Kind.MOVED_HANDLE: "handle_t ",
         Kind.IN_BYTES: "struct user_in ",
         Kind.OUT_BYTES: "struct user_out ",
         Kind.IN_STRUCT: f"const struct cl_{arg.struct} *",
         Kind.OUT_STRUCT: f"struct cl_{arg.struct} *",
-        Kind.STRING: "const struct name *",
+        Kind.STRING: "const struct name_path *",
     }
     if arg.kind is Kind.HANDLE:
         if arg.info:
             return f"const struct handle_info *{arg.name}"
-        kind = arg.objects[0] if len(arg.objects) == 1 else "object"
-        return f"struct {kind} *{arg.name}"
+        return f"struct {c_struct(schema, arg)} *{arg.name}"
     if arg.kind in structs:
         return structs[arg.kind] + arg.name
     return f"{scalar_type(arg.kind, arg.limits)} {arg.name}"
+
+
+def c_struct(schema: Schema, arg: Arg) -> str:
+    """The structure of the object that a handle must be of; `object` when there are several."""
+    return schema.object_type(arg.objects[0]).c_struct if len(arg.objects) == 1 else "object"
 
 
 def scalar_type(kind: Kind, limits: Limits) -> str:

@@ -7,6 +7,7 @@ was taken before it. Calls without arguments come out as a single call of their 
 
 from .emit import (
     KERNEL_TYPES,
+    c_struct,
     call,
     comment,
     head,
@@ -39,11 +40,10 @@ kernel/abi/README.md fixes, then the handler runs.
 What it takes from the rest of the kernel:
 - arch/arch.h: struct syscall_args (out is zero on entry), syscall_entry_t, syscall_unknown.
 - object/handle.h: handle_get(handle, type mask, rights, &object), object_put; handle_get_info and \
-handle_info_put for calls that need the handle's rights, user or revoker; handle_take(handle, type \
-mask, rights, &slot), handle_take_commit, handle_take_cancel for handles that move: taken handles \
-are gone for others until the handler's answer decides.
-- syscall/syscall.h: user_range_ok, user_copy_in, user_copy_out, user_probe_write, struct name and \
-name_copy_in(&name, address, size)."""
+handle_info_put for calls that need the handle's rights, user or revoker. A handle that moves is \
+checked here, and again by the handler when it takes it.
+- syscall/syscall.h: user_range_ok, user_copy_in, user_copy_out, user_probe_write, and \
+name_path_copy_in(&path, address, size), which refuses what is no valid path of names."""
 
 
 def handlers_h(schema: Schema) -> str:
@@ -55,15 +55,17 @@ def handlers_h(schema: Schema) -> str:
     lines += ["", "// A range to read; checked to lie in user memory, not that anything is there."]
     lines += ["struct user_in {", "    u64 address;", "    u64 size;", "};", ""]
     lines += ["// A range of user memory to write; it was writable when the call was decoded."]
-    lines += ["struct user_out {", "    u64 address;", "    u64 size;", "};"]
+    lines += ["struct user_out {", "    u64 address;", "    u64 size;", "};", ""]
+    lines += ["// A valid path of names, in the kernel; `text` has a final zero beyond its size."]
+    lines += ["struct name_path {", "    u32 size;", "    char text[CL_NAME_MAX + 1];", "};"]
     for entry in schema.syscalls:
-        lines += ["", *comment(entry.summary), *prototype(entry)]
+        lines += ["", *comment(entry.summary), *prototype(schema, entry)]
     return "\n".join([*lines, "", "#endif", ""])
 
 
 def forward_names(schema: Schema) -> set[str]:
-    names = {"object", "handle_info", "handle_slot", "name", "syscall_args"}
-    return names | {entry.name for entry in schema.objects}
+    names = {"object", "handle_info", "syscall_args"}
+    return names | {entry.c_struct for entry in schema.objects}
 
 
 def returns_nothing(entry: Syscall) -> bool:
@@ -71,10 +73,10 @@ def returns_nothing(entry: Syscall) -> bool:
     return entry.noreturn and not entry.errors
 
 
-def prototype(entry: Syscall) -> list[str]:
+def prototype(schema: Schema, entry: Syscall) -> list[str]:
     if entry.raw:
         return [f"void sys_raw_{entry.name}(struct syscall_args *args);"]
-    arguments = [kernel_argument(arg) for arg in handler_args(entry)]
+    arguments = [kernel_argument(schema, arg) for arg in handler_args(entry)]
     arguments += [out_argument(out, KERNEL_TYPES) for out in entry.outs]
     result = "[[noreturn]] void" if returns_nothing(entry) else "status_t"
     return call(f"{result} sys_{entry.name}(", arguments or ["void"], ");")
@@ -308,13 +310,11 @@ class Decoder:
         if arg.kind not in HANDLE_KINDS:
             return
         name, raw = f"h_{arg.name}", f"a->arg[{arg.index}]"
-        services = {
-            "object": ("handle_get", "struct object *", f"object_put({name});"),
-            "info": ("handle_get_info", "struct handle_info ", f"handle_info_put(&{name});"),
-            "slot": ("handle_take", "struct handle_slot *", ""),
-        }
-        moved = arg.kind is Kind.MOVED_HANDLE
-        get, kind, drop = services["slot" if moved else "info" if arg.info else "object"]
+        get, kind, drop = (
+            ("handle_get_info", "struct handle_info ", f"handle_info_put(&{name});")
+            if arg.info
+            else ("handle_get", "struct object *", f"object_put({name});")
+        )
         present = raw if arg.info else name
         initial = " = nullptr" if arg.optional and not arg.info else ""
         self.declarations.append(f"    {kind}{name}{initial};")
@@ -332,9 +332,6 @@ class Decoder:
         if arg.optional:
             self.body.append("    }")
         drops = [f"    {drop}"]
-        if moved:
-            drops = ["    if (status == OK)", f"        handle_take_commit({name});", "    else"]
-            drops += [f"        handle_take_cancel({name});"]
         if arg.optional:
             drops = [f"    if ({present} != {'0' if arg.info else 'nullptr'}) {{",
                      *(f"    {line}" for line in drops), "    }"]  # fmt: skip
@@ -345,8 +342,8 @@ class Decoder:
     def copy_in(self, arg: Arg) -> None:
         name, raw = f"m_{arg.name}", f"a->arg[{arg.index}]"
         if arg.kind is Kind.STRING:
-            self.declarations.append(f"    struct name {name};")
-            self.attempt(f"name_copy_in(&{name}, {raw}, {self.length(arg)})")
+            self.declarations.append(f"    struct name_path {name};")
+            self.attempt(f"name_path_copy_in(&{name}, {raw}, {self.length(arg)})")
         if arg.kind is not Kind.IN_STRUCT:
             return
         self.declarations.append(f"    struct cl_{arg.struct} {name};")
@@ -359,7 +356,7 @@ class Decoder:
 
     def when_given(self, arg: Arg, lines: list[str]) -> list[str]:
         """`lines`, only for a pointer that is not null when null is allowed."""
-        if not arg.optional:
+        if not arg.optional or not lines:
             return lines
         start = f"    if (a->arg[{arg.index}] != 0) {{"
         return [start, *(f"    {line}" for line in lines), "    }"]
@@ -383,9 +380,11 @@ class Decoder:
             if arg.info:
                 pointer = f"&h_{arg.name}"
                 return f"{raw} != 0 ? {pointer} : nullptr" if arg.optional else pointer
-            if arg.kind is Kind.MOVED_HANDLE or len(arg.objects) != 1:
+            if arg.kind is Kind.MOVED_HANDLE:
+                return f"(handle_t){raw}"
+            if len(arg.objects) != 1:
                 return f"h_{arg.name}"
-            return f"(struct {arg.objects[0]} *)h_{arg.name}"
+            return f"(struct {c_struct(self.schema, arg)} *)h_{arg.name}"
         if arg.kind in STRUCT_KINDS or arg.kind is Kind.STRING:
             pointer = f"&m_{arg.name}"
             return f"{raw} != 0 ? {pointer} : nullptr" if arg.optional else pointer

@@ -25,6 +25,7 @@ from .schema import (
     Group,
     Kind,
     Limits,
+    ObjectType,
     Out,
     RightsWhen,
     Schema,
@@ -37,47 +38,12 @@ TYPES_FILE = "types.toml"
 
 # Names that the generated C can't use as they are.
 C_KEYWORDS = frozenset(
-    [
-        "auto",
-        "break",
-        "case",
-        "char",
-        "const",
-        "continue",
-        "default",
-        "do",
-        "double",
-        "else",
-        "enum",
-        "extern",
-        "float",
-        "for",
-        "goto",
-        "if",
-        "inline",
-        "int",
-        "long",
-        "register",
-        "restrict",
-        "return",
-        "short",
-        "signed",
-        "sizeof",
-        "static",
-        "struct",
-        "switch",
-        "typedef",
-        "union",
-        "unsigned",
-        "void",
-        "volatile",
-        "while",
-        "bool",
-        "true",
-        "false",
-        "nullptr",
-        "typeof",
-    ]
+    re.findall(
+        r"\w+",
+        "auto break case char const continue default do double else enum extern float for goto if "
+        "inline int long register restrict return short signed sizeof static struct switch typedef "
+        "union unsigned void volatile while bool true false nullptr typeof",
+    )
 )
 
 NUMBER_KEYS = frozenset({"type", "min", "max", "align", "one_of"})
@@ -107,19 +73,8 @@ FIELD_KEYS: dict[Kind, frozenset[str]] = {
     Kind.USER_ADDRESS: frozenset({"type", "length", "element_size", "align"}),
 }
 SYSCALL_KEYS = frozenset(
-    [
-        "name",
-        "number",
-        "summary",
-        "doc",
-        "args",
-        "outs",
-        "errors",
-        "blocks",
-        "noreturn",
-        "raw",
-        "test",
-    ]
+    {"name", "number", "summary", "doc", "args", "outs", "errors"}
+    | {"blocks", "noreturn", "raw", "test"}
 )
 SPACES = ("process", "linux", "user")
 NAME_BYTES_MAX = 255
@@ -201,6 +156,18 @@ def parse_constants(table: Table, where: Where, name_pattern: str) -> tuple[Cons
     return tuple(constants)
 
 
+def parse_objects(table: Table, where: Where) -> tuple[ObjectType, ...]:
+    """Types of objects. The kernel's structure has the type's name unless c_struct says another."""
+    objects = []
+    for name, body in table.items():
+        here = where.inside(check_name(name, where))
+        check_keys(body, frozenset({"value", "meaning", "c_struct"}), here)
+        c_struct = check_name(take(body, "c_struct", str, here, name), here)
+        value = take(body, "value", int, here)
+        objects.append(ObjectType(name, value, take(body, "meaning", str, here), c_struct))
+    return tuple(objects)
+
+
 def parse_bits(table: Table, name: str, prefix: str, where: Where) -> BitSet:
     """A set of bits, each used once."""
     bits = []
@@ -253,9 +220,7 @@ class Parser:
             if (error.name == "OK") != (error.value == 0) or error.value > 0:
                 raise where.inside(error.name).error("OK is 0, the others negative; change value")
         where = top.inside("objects")
-        self.objects = parse_constants(
-            take(types, "objects", dict, where), where, r"[a-z][a-z0-9_]*"
-        )
+        self.objects = parse_objects(take(types, "objects", dict, where), where)
         check_unique([entry.value for entry in self.objects], "value", where)
         for entry in self.objects:
             if not 1 <= entry.value <= 31:

@@ -59,6 +59,13 @@ class Constant:
 
 
 @dataclass(frozen=True)
+class ObjectType(Constant):
+    """A type of object; `c_struct` is the kernel's structure of it."""
+
+    c_struct: str
+
+
+@dataclass(frozen=True)
 class Bit:
     """A right, a signal or a flag."""
 
@@ -234,7 +241,7 @@ class Schema:
     """The whole ABI. System calls are in the order of their numbers."""
 
     errors: tuple[Constant, ...]
-    objects: tuple[Constant, ...]
+    objects: tuple[ObjectType, ...]
     rights: BitSet
     signals: BitSet
     constants: tuple[Constant, ...]
@@ -257,6 +264,9 @@ class Schema:
         return next(
             flags for flags in (*self.flag_sets, self.rights, self.signals) if flags.name == name
         )
+
+    def object_type(self, name: str) -> ObjectType:
+        return next(entry for entry in self.objects if entry.name == name)
 
     def object_mask(self, names: tuple[str, ...]) -> int:
         """One bit for each object type; all ones when `names` is empty (any type)."""

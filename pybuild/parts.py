@@ -26,7 +26,6 @@ ABI_OUTPUTS = [
     GEN / "kernel" / "dispatch.c",
     GEN / "kernel" / "handlers.h",
     GEN / "user" / "cloister.h",
-    GEN / "user" / "stubs.c",
 ]
 # Order in the bundle; programs that are not listed follow by name.
 BUNDLE_ORDER = ["init", "manager", "storage", "shell", "linux"]
@@ -80,7 +79,7 @@ def kernel() -> Part | None:
 
 def user_library() -> list[Path]:
     """Sources that every native program is linked with."""
-    return sources_below(ROOT / "userland" / "lib") + generated(GEN / "user" / "stubs.c")
+    return sources_below(ROOT / "userland" / "lib")
 
 
 def user_part(name: str, sources: list[Path]) -> Part:

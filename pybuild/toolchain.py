@@ -169,4 +169,4 @@ def headers_digest(obj: Path) -> str:
 
 def generated_sources() -> dict[str, Path]:
     """The generated C files that are compiled, by name."""
-    return {"dispatch": GEN / "kernel" / "dispatch.c", "stubs": GEN / "user" / "stubs.c"}
+    return {"dispatch": GEN / "kernel" / "dispatch.c"}

@@ -96,4 +96,8 @@ def task_bundle() -> Iterator[Task]:
 def task_build() -> Task:
     """Everything that boots."""
     kernel = [KERNEL_ELF] if parts.kernel() else []
-    return {"actions": None, "file_dep": [*kernel, BUNDLE, TEST_BUNDLE], "task_dep": ["link"]}
+    return {
+        "actions": None,
+        "file_dep": [*kernel, BUNDLE, TEST_BUNDLE],
+        "task_dep": ["abi", "compile", "link"],
+    }

@@ -101,6 +101,14 @@ def lint() -> None:
     sys.exit(checks.run_all())
 
 
+@main.command("format")
+def format_all() -> None:
+    """Write C and Python as clang-format and ruff would."""
+    from pybuild import lint as checks
+
+    sys.exit(checks.format_all())
+
+
 @main.command()
 @click.option("-k", "expression", metavar="EXPRESSION", help="Only these metrics.")
 def bench(expression: str | None) -> None:

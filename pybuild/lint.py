@@ -27,6 +27,7 @@ MAY_INCLUDE = {
     "arch/x86": ["lib", "arch", "mm", "sched", "syscall", "object", "kernel", "drivers"],
     "arch/host": ["lib", "arch", "mm", "sched", "object"],
 }
+C_FOLDERS = ("kernel", "userland", "tests", "pybuild")
 CORE_LINES_MAX = 8000
 FILE_LINES_MAX = 500
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
@@ -64,7 +65,7 @@ def tool(name: str, *arguments: str) -> Callable[[], Iterator[str]]:
 
 def check_clang_format() -> Iterator[str]:
     """Every C file is as clang-format writes it."""
-    files = [relative(p) for p in c_files("kernel", "userland", "tests")]
+    files = [relative(p) for p in c_files(*C_FOLDERS)]
     if files:
         program = str(Path(sys.executable).parent / "clang-format")
         command = [program, "--dry-run", "--Werror", *files]
@@ -156,6 +157,18 @@ CHECKS: dict[str, Callable[[], Iterable[str]]] = {
     "ring 0 size": check_ring0_size,
     "W^X": check_w_xor_x,
 }
+
+
+def format_all() -> int:
+    """Formats every file in place; the highest status of the tools."""
+    files = [relative(p) for p in c_files(*C_FOLDERS)]
+    program = str(Path(sys.executable).parent / "clang-format")
+    commands = [
+        [program, "-i", *files],
+        [sys.executable, "-m", "ruff", "check", "--quiet", "--fix", "."],
+        [sys.executable, "-m", "ruff", "format", "--quiet", "."],
+    ]
+    return max(subprocess.run(command, cwd=ROOT, check=False).returncode for command in commands)
 
 
 def run_all() -> int:

@@ -25,7 +25,9 @@ from typing import IO, Any, Self
 from pybuild.paths import BUNDLE, DISK, KERNEL_ELF, KERNEL_LOG, ROOT
 
 # What a kernel or a sanitizer says on the console when it is lost.
-FATAL = re.compile(rb"^.*(PANIC|ASSERT|ERROR: AddressSanitizer|runtime error:).*$", re.MULTILINE)
+FATAL = re.compile(
+    rb"^.*(PANIC|assertion failed|ERROR: AddressSanitizer|runtime error:).*$", re.MULTILINE
+)
 PANIC_REPORT_SECONDS = 2.0
 START_SECONDS = 20.0
 

@@ -53,6 +53,8 @@ class MachineConfig:
     append: str = ""
     log: Path = KERNEL_LOG
     cpu: str = "max"
+    # "tcg" or "kvm"; empty: KVM where it can be used.
+    accel: str = ""
     qemu: tuple[str, ...] = ("qemu-system-x86_64",)
     extra: tuple[str, ...] = field(default=())
 
@@ -73,7 +75,7 @@ def kvm_usable() -> bool:
 def machine_command(config: MachineConfig) -> list[str]:
     """The QEMU command without serial ports and control."""
     smp = 1 if config.icount else config.smp
-    accel = "kvm" if kvm_usable() and not config.icount else "tcg"
+    accel = config.accel or ("kvm" if kvm_usable() and not config.icount else "tcg")
     command = [
         *config.qemu,
         *("-M", "q35", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot"),

@@ -24,6 +24,7 @@ CONFIG = MachineConfig(
 IMAGE = "tiny"
 PROGRAM = "/bin/bench_linux"
 STARTS = 15
+PAGE_BYTES = 4096
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,37 @@ def commands_run(config: MachineConfig, commands: list[str]) -> bytes:
     if status:
         raise BenchError(f"status {status} of {commands[-1]!r}: {errors.decode(errors='replace')}")
     return bytes(out)
+
+
+@dataclass(frozen=True)
+class IdleMemory:
+    """What an idle container holds, in bytes. Reserved pages count, used or not."""
+
+    held: int
+    credit_unused: int
+
+
+def idle_memory() -> IdleMemory:
+    """Reads the ledger of a container whose only process waits for ever."""
+    start = f"run -d --name idle {IMAGE} {PROGRAM} idle"
+    out = commands_run(
+        replace(CONFIG, append="channel=com2"), [start, "inspect idle", "rm -f idle"]
+    )
+    return idle_parse(out.decode())
+
+
+def idle_parse(text: str) -> IdleMemory:
+    """The memory in what `run -d`, `inspect` and `rm` printed; BenchError when it is not there.
+
+    Names are those of the ABI's ns_info; where in the JSON they are is the shell's affair.
+    """
+    pages = {
+        name: int(number) * PAGE_BYTES
+        for name, number in re.findall(r'"memory_(used|reserved|idle)_pages"\s*:\s*(\d+)', text)
+    }
+    if pages.keys() != {"used", "reserved", "idle"}:
+        raise BenchError(f"`inspect` does not say the container's pages: {text}")
+    return IdleMemory(max(pages["used"], pages["reserved"]), pages["idle"])
 
 
 def runs() -> list[Run]:

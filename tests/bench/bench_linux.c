@@ -1,6 +1,6 @@
 // Marked loops over Linux system calls; the same file runs on Linux and in a Cloister container.
 //
-// bench_linux NAME...: getppid, yield_alone, yield_pair, page_touch. Each loop is repeated; the
+// bench_linux NAME...: getppid, yield_alone, yield_pair, page_touch, idle. Each loop is repeated; the
 // bench takes the median, so that first translations and timer ticks do not count.
 #include "../../userland/lib/marker.h"
 #include "linux.h"
@@ -56,6 +56,15 @@ static void bench_page_touch(void) {
     }
 }
 
+// For an idle container's memory: waits for ever on a pipe that nobody writes to.
+static void bench_idle(void) {
+    int ends[2];
+    char byte;
+    checked(linux_call3(SYS_pipe, (long)ends, 0, 0), "pipe");
+    linux_call3(SYS_read, ends[0], (long)&byte, 1);
+    fail("read returned");
+}
+
 static int bench_linux(long argc, char **argv) {
     for (long i = 1; i < argc; i++) {
         if (text_equal(argv[i], "getppid"))
@@ -66,6 +75,8 @@ static int bench_linux(long argc, char **argv) {
             bench_yield_pair();
         else if (text_equal(argv[i], "page_touch"))
             bench_page_touch();
+        else if (text_equal(argv[i], "idle"))
+            bench_idle();
         else
             fail(argv[i]);
     }

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pybuild.bench import linux, markers, metrics, report
+from pybuild.bench import cloister, guest, linux, markers, metrics, report
 from pybuild.bench.linux import Peer
 from pybuild.bench.markers import Hit
 from pybuild.bench.tools import BenchError, program_build
+from pybuild.machine import machine_command
 
 
 def test_constants_are_read_from_the_header() -> None:
@@ -169,3 +170,17 @@ def test_bench_linux_says_what_it_does_not_know() -> None:
     result = subprocess.run([program, "nonsense"], check=False, capture_output=True, timeout=10)
     assert result.returncode == 1
     assert b"nonsense" in result.stderr
+
+
+def test_both_systems_have_the_same_machine() -> None:
+    command = machine_command(cloister.CONFIG)
+    assert set(guest.MACHINE) <= set(command)
+    assert "kvm" not in command
+
+
+def test_idle_memory_counts_what_is_reserved() -> None:
+    text = 'abc123\n[{"ledger": {"memory_used_pages": 30, "memory_reserved_pages": 40,'
+    text += ' "memory_idle_pages": 2}}]\nidle\n'
+    assert cloister.idle_parse(text) == cloister.IdleMemory(40 * 4096, 2 * 4096)
+    with pytest.raises(BenchError, match="inspect"):
+        cloister.idle_parse("no such container")

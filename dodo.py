@@ -6,8 +6,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pybuild import bundle, parts, toolchain
-from pybuild.paths import BUILD, BUNDLE, KERNEL_ELF, ROOT, TEST_BUNDLE, relative
+from pybuild import bundle, images, parts, toolchain
+from pybuild.paths import BUILD, BUNDLE, DISK, KERNEL_ELF, ROOT, TEST_BUNDLE, relative
 
 DOIT_CONFIG = {
     "default_tasks": ["build"],
@@ -93,11 +93,45 @@ def task_bundle() -> Iterator[Task]:
         }
 
 
+def task_fetch() -> Iterator[Task]:
+    """Debian packages that images are made of, kept in build/cache."""
+    yield {"basename": "fetch", "name": None, "doc": "download Debian packages for images"}
+    for package in sorted({name for r in images.recipes() for name in r.packages()}):
+        yield {
+            "basename": "fetch",
+            "name": package,
+            "targets": [images.package_file(package)],
+            "uptodate": [True],
+            "actions": parts.action(images.package_download, package),
+        }
+
+
+def task_image() -> Iterator[Task]:
+    """Container images by the recipes in disk/images/."""
+    for recipe in images.recipes():
+        yield {
+            "name": recipe.name,
+            "file_dep": [*recipe.inputs(), ROOT / "pybuild" / "images.py"],
+            "targets": [recipe.out],
+            "actions": parts.action(images.image_build, recipe),
+        }
+
+
+def task_disk() -> Task:
+    """The disk with all images."""
+    found = images.recipes()
+    return {
+        "file_dep": [*[r.out for r in found], ROOT / "pybuild" / "gpt.py"],
+        "targets": [DISK],
+        "actions": parts.action(images.disk_build, found),
+    }
+
+
 def task_build() -> Task:
     """Everything that boots."""
     kernel = [KERNEL_ELF] if parts.kernel() else []
     return {
         "actions": None,
-        "file_dep": [*kernel, BUNDLE, TEST_BUNDLE],
+        "file_dep": [*kernel, BUNDLE, TEST_BUNDLE, DISK],
         "task_dep": ["abi", "compile", "link"],
     }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
 from pybuild import toolchain
@@ -126,13 +127,12 @@ def compilations() -> Iterator[tuple[Flavour, Path]]:
 def action(work: Callable[..., None], *args: Any) -> list[Any]:
     """The actions of a task: the work, its BuildError made a failure with nothing but its text."""
 
-    def run() -> bool:
+    def run() -> TaskFailed | None:
         try:
             work(*args)
         except (toolchain.BuildError, OSError, ValueError) as error:
-            print(error, file=sys.stderr)
-            return False
-        return True
+            return TaskFailed(str(error))
+        return None
 
     return [(run,)]
 

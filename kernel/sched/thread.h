@@ -44,6 +44,8 @@ struct thread {
     void *ipc;
     // Called on another stack when the thread has left its own for ever.
     void (*ended)(struct thread *thread);
+    // Called by the thread itself, without locks, when it is to end; does not return.
+    void (*killed)(struct thread *thread);
 };
 
 static inline struct thread *thread_current(void)
@@ -60,6 +62,8 @@ NORETURN void sched_idle(void);
 // Prepares a thread that will run entry(argument); not runnable yet. The stack is the caller's.
 void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top, void *vector,
                  void (*entry)(void *), void *argument);
+// What an entry calls first.
+void sched_thread_started(void);
 // Puts a thread that is not waiting onto a run queue.
 void sched_make_runnable(struct thread *thread);
 // Gives up the CPU; stays runnable.

@@ -1,0 +1,196 @@
+// Physical pages. Free pages: first a stack of pages that were used before, then the untouched
+// rest of RAM range by range (so that booting touches nothing). Each CPU keeps a few at hand.
+// Lock: free_lock, for the stack and the untouched ranges. CPUs' own caches need none: the kernel
+// runs with interrupts off.
+#include "mm/page.h"
+
+#include "abi/errors.h"
+#include "lib/print.h"
+#include "lib/string.h"
+
+enum { CACHE_MAX = 32, CACHE_BATCH = 16, RANGES_MAX = 32 };
+
+struct page *page_array;
+
+static struct lock free_lock = LOCK_INIT(LOCK_PAGES);
+static struct page *free_first GUARDED_BY(&free_lock);
+static u64 free_count GUARDED_BY(&free_lock);
+static struct arch_range untouched[RANGES_MAX] GUARDED_BY(&free_lock);
+static u32 untouched_count GUARDED_BY(&free_lock);
+
+static struct page_cache {
+    struct page *first;
+    u32 count;
+} caches[MAX_CPUS];
+
+static void range_add(u64 paddr, u64 size) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
+{
+    if (untouched_count == RANGES_MAX || size == 0)
+        return;
+    untouched[untouched_count++] = (struct arch_range){paddr, size};
+    free_count += size >> PAGE_SHIFT;
+}
+
+// Cuts the page array itself out of the first range that holds it.
+static void array_place(u64 bytes) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
+{
+    for (u32 i = untouched_count; i-- > 0;) {
+        if (untouched[i].size < bytes)
+            continue;
+        page_array = arch_direct(untouched[i].paddr);
+        untouched[i].paddr += bytes;
+        untouched[i].size -= bytes;
+        free_count -= bytes >> PAGE_SHIFT;
+        return;
+    }
+    panic("no range of RAM can hold the page array (%lu KiB)", bytes >> 10);
+}
+
+void page_init(struct ledger *root) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
+{
+    arch_boot_memory(range_add);
+    array_place(align_up((arch_memory_end() >> PAGE_SHIFT) * sizeof(struct page), PAGE_SIZE));
+    // Pages in one CPU's cache are out of the others' reach: they are nobody's to charge.
+    u64 withheld = (u64)arch_cpu_count() * (CACHE_MAX + 1);
+    ledger_root_add(root, (i64)(free_count - withheld));
+}
+
+static struct page *take_locked(void) REQUIRES(&free_lock)
+{
+    struct page *page = free_first;
+    if (page) {
+        free_first = page->next;
+    } else {
+        if (untouched_count == 0)
+            return nullptr;
+        struct arch_range *range = &untouched[untouched_count - 1];
+        page = page_from_paddr(range->paddr);
+        *page = (struct page){};
+        range->paddr += PAGE_SIZE;
+        range->size -= PAGE_SIZE;
+        if (range->size == 0)
+            untouched_count--;
+    }
+    free_count--;
+    return page;
+}
+
+static struct page *cache_take(struct page_cache *cache)
+{
+    struct page *page = cache->first;
+    if (!page)
+        return nullptr;
+    cache->first = page->next;
+    __atomic_store_n(&cache->count, cache->count - 1, __ATOMIC_RELAXED);
+    return page;
+}
+
+static void cache_add(struct page_cache *cache, struct page *page)
+{
+    page->next = cache->first;
+    cache->first = page;
+    __atomic_store_n(&cache->count, cache->count + 1, __ATOMIC_RELAXED);
+}
+
+static void cache_refill(struct page_cache *cache)
+{
+    lock_acquire(&free_lock);
+    for (u32 i = 0; i < CACHE_BATCH; i++) {
+        struct page *page = take_locked();
+        if (!page)
+            break;
+        cache_add(cache, page);
+    }
+    lock_release(&free_lock);
+}
+
+static void cache_spill(struct page_cache *cache)
+{
+    lock_acquire(&free_lock);
+    for (u32 i = 0; i < CACHE_BATCH; i++) {
+        struct page *page = cache_take(cache);
+        page->next = free_first;
+        free_first = page;
+        free_count++;
+    }
+    lock_release(&free_lock);
+}
+
+static struct page *frame_take(void)
+{
+    struct page_cache *cache = &caches[arch_cpu_id()];
+    if (!cache->first)
+        cache_refill(cache);
+    return cache_take(cache);
+}
+
+struct page *page_alloc_paid(struct ledger *payer, u32 flags)
+{
+    struct page *page = frame_take();
+    // page_init withheld what other CPUs' caches can hold, so a charge that passed finds a page.
+    ASSERT(page);
+    page->payer = payer;
+    page->flags = flags & PAGE_KERNEL;
+    __atomic_store_n(&page->refs, 1, __ATOMIC_RELAXED);
+    if (flags & PAGE_KERNEL)
+        __atomic_fetch_add(&payer->kernel_pages, 1, __ATOMIC_RELAXED);
+    if (!(flags & PAGE_DIRTY))
+        page_zero(page_address(page));
+    return page;
+}
+
+struct page *page_alloc(struct ledger *payer, u32 flags)
+{
+    if (ledger_charge(payer, 1) != OK)
+        return nullptr;
+    return page_alloc_paid(payer, flags);
+}
+
+void page_put(struct page *page)
+{
+    u32 before = __atomic_fetch_sub(&page->refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(before != 0);
+    if (before != 1)
+        return;
+    struct ledger *payer = page->payer;
+    if (page->flags & PAGE_KERNEL)
+        __atomic_fetch_sub(&payer->kernel_pages, 1, __ATOMIC_RELAXED);
+    if (DEBUG)
+        memset(page_address(page), 0xdb, PAGE_SIZE);
+    // The frame is free before its credit is, so that credit never exceeds free frames.
+    struct page_cache *cache = &caches[arch_cpu_id()];
+    cache_add(cache, page);
+    if (cache->count > CACHE_MAX)
+        cache_spill(cache);
+    ledger_uncharge(payer, 1);
+}
+
+u64 page_free_count(void)
+{
+    lock_acquire(&free_lock);
+    u64 count = free_count;
+    lock_release(&free_lock);
+    for (u32 i = 0; i < MAX_CPUS; i++)
+        count += __atomic_load_n(&caches[i].count, __ATOMIC_RELAXED);
+    return count;
+}
+
+static u64 source_alloc(struct page_source *source)
+{
+    struct ledger *payer = container_of(source, struct ledger_page_source, base)->payer;
+    struct page *page = page_alloc(payer, PAGE_KERNEL);
+    return page ? page_paddr(page) : 0;
+}
+
+static void source_free(struct page_source *source, u64 paddr)
+{
+    (void)source;
+    page_put(page_from_paddr(paddr));
+}
+
+void ledger_page_source_init(struct ledger_page_source *source, struct ledger *payer)
+{
+    source->base.alloc = source_alloc;
+    source->base.free = source_free;
+    source->payer = payer;
+}

@@ -1,0 +1,117 @@
+// Objects: allocation, references, death, signals.
+#include "object/object.h"
+
+#include "object/handle.h"
+#include "object/namespace.h"
+#include "object/port.h"
+#include "object/trace.h"
+
+u64 koid_new(void)
+{
+    static u64 last;
+    return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
+}
+
+static void object_init(struct object *object, struct namespace *ns, u32 type)
+{
+    object->refs = 1;
+    object->type = (u8)type;
+    object->koid = koid_new();
+    object->ns = ns;
+    lock_init(&object->handles_lock, LOCK_OBJECT_HANDLES);
+    lock_init(&object->lock, LOCK_SIGNALS);
+    list_init(&object->handles);
+    list_init(&object->observers);
+    waitq_init(&object->waiters);
+    list_init(&object->ns_link);
+}
+
+// For the root namespace, which nobody pays for.
+void object_init_static(struct object *object, u32 type)
+{
+    object_init(object, nullptr, type);
+}
+
+void *object_alloc(struct namespace *ns, u32 type, usize size)
+{
+    struct object *object = heap_alloc(&ns->ledger, size);
+    if (!object)
+        return nullptr;
+    object_init(object, ns, type);
+    (void)ledger_count_add(&ns->ledger, LEDGER_OBJECTS, 1);
+    lock_acquire(&ns->objects_lock);
+    // Under the lock: once a namespace is dying its list only gets shorter.
+    bool is_alive = ns_is_alive(ns);
+    if (is_alive)
+        list_insert_tail(&ns->objects, &object->ns_link);
+    lock_release(&ns->objects_lock);
+    if (is_alive)
+        return object;
+    ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
+    heap_free(object);
+    return nullptr;
+}
+
+bool object_tryget(struct object *object)
+{
+    u32 refs = __atomic_load_n(&object->refs, __ATOMIC_RELAXED);
+    while (refs != 0)
+        if (__atomic_compare_exchange_n(&object->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE,
+                                        __ATOMIC_RELAXED))
+            return true;
+    return false;
+}
+
+static void object_free(struct object *object)
+{
+    const struct object_ops *ops = object_ops[object->type];
+    struct namespace *ns = object->ns;
+    port_observers_drop(object);
+    if (ops->free)
+        ops->free(object);
+    DASSERT(list_empty(&object->waiters.threads));
+    // Counted down before it leaves the list, which the end of the namespace waits for.
+    ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
+    lock_acquire(&ns->objects_lock);
+    list_remove(&object->ns_link);
+    lock_release(&ns->objects_lock);
+    heap_free(object);
+    ns_reap_hint(ns);
+}
+
+void object_put(struct object *object)
+{
+    u32 before = __atomic_fetch_sub(&object->refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(before != 0);
+    if (before == 1)
+        object_free(object);
+}
+
+void object_kill(struct object *object)
+{
+    if (__atomic_exchange_n(&object->dead, 1, __ATOMIC_ACQ_REL))
+        return;
+    trace_event(TRACE_OBJECT_KILL, object->koid, object->type);
+    while (!handles_entomb_some(object))
+        sched_preempt_point();
+    port_observers_drop(object);
+    lock_acquire(&object->lock);
+    waitq_wake_all(&object->waiters, ERR_DEAD);
+    lock_release(&object->lock);
+    const struct object_ops *ops = object_ops[object->type];
+    while (ops->kill && !ops->kill(object))
+        sched_preempt_point();
+}
+
+void object_signal(struct object *object, u32 clear, u32 set)
+{
+    lock_acquire(&object->lock);
+    u32 before = object->signals;
+    u32 after = (before & ~clear) | set;
+    __atomic_store_n(&object->signals, after, __ATOMIC_RELAXED);
+    if (after & ~before) {
+        waitq_wake_all(&object->waiters, OK);
+        port_observers_notify(object, after);
+    }
+    lock_release(&object->lock);
+}

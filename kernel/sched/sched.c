@@ -1,0 +1,307 @@
+// The scheduler: per CPU a FIFO of runnable threads with time slices; idle CPUs take work over.
+// A thread stays on the CPU it ran on last, unless an idle CPU takes it. Direct switches (IPC)
+// go around the queue.
+// Lock: the run queue's, for `ready`. schedule() runs with interrupts off and without locks.
+#include "sched/thread.h"
+
+#include "abi/errors.h"
+#include "lib/print.h"
+#include "sched/sched_internal.h"
+
+enum : u64 { SLICE_NS = 5'000'000 };
+
+static struct run_queue {
+    struct lock lock;
+    struct list ready GUARDED_BY(&lock);
+    u32 ready_count;        // changed under lock, read anywhere
+    u32 is_idle;            // atomic: its idle thread runs, or is about to
+    u64 slice_end_ns;       // own CPU only
+    struct thread *left;    // own CPU only: whom the last switch left, if it has ended
+    struct thread idle;
+} queues[MAX_CPUS];
+
+static struct run_queue *queue_this(void)
+{
+    return &queues[arch_cpu_id()];
+}
+
+void sched_init_cpu(void)
+{
+    struct run_queue *queue = queue_this();
+    lock_init(&queue->lock, LOCK_RUN_QUEUE);
+    struct thread *idle = &queue->idle;
+    arch_thread_init_idle(idle);
+    idle->state = THREAD_RUNNING;
+    idle->is_idle = 1;
+    idle->cpu = arch_cpu_id();
+    idle->started_ns = arch_time_ns();
+    list_init(&idle->run_link);
+    list_init(&idle->wait_link);
+    lock_acquire(&queue->lock);
+    list_init(&queue->ready);
+    lock_release(&queue->lock);
+}
+
+void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top, void *vector,
+                 void (*entry)(void *), void *argument)
+{
+    thread->group = group;
+    thread->cpu = arch_cpu_id();
+    thread->state = THREAD_BLOCKED;
+    list_init(&thread->run_link);
+    list_init(&thread->wait_link);
+    arch_thread_init(thread, stack_top, vector, entry, argument);
+}
+
+// ---- the queue ----
+
+static void queue_add(struct run_queue *queue, struct thread *thread)
+{
+    lock_acquire(&queue->lock);
+    list_insert_tail(&queue->ready, &thread->run_link);
+    __atomic_store_n(&queue->ready_count, queue->ready_count + 1, __ATOMIC_RELAXED);
+    lock_release(&queue->lock);
+}
+
+// The first that can be switched to: one whose last CPU has not left its stack is not yet.
+static struct thread *queue_take(struct run_queue *queue)
+{
+    if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) == 0)
+        return nullptr;
+    struct thread *found = nullptr;
+    struct thread *thread;
+    lock_acquire(&queue->lock);
+    list_for_each(thread, &queue->ready, run_link) {
+        if (thread != thread_current() && arch_thread_on_cpu(thread))
+            continue;
+        found = thread;
+        break;
+    }
+    if (found) {
+        list_remove(&found->run_link);
+        __atomic_store_n(&queue->ready_count, queue->ready_count - 1, __ATOMIC_RELAXED);
+    }
+    lock_release(&queue->lock);
+    return found;
+}
+
+static struct thread *steal(void)
+{
+    for (u32 i = 1; i < arch_cpu_count(); i++) {
+        struct run_queue *queue = &queues[(arch_cpu_id() + i) % arch_cpu_count()];
+        struct thread *thread = queue_take(queue);
+        if (thread)
+            return thread;
+    }
+    return nullptr;
+}
+
+// ---- switching ----
+
+// On the new thread's stack: the old one, if it has ended, can be taken apart now.
+static void switch_finish(void)
+{
+    struct run_queue *queue = queue_this();
+    struct thread *left = queue->left;
+    queue->left = nullptr;
+    if (left)
+        left->ended(left);
+}
+
+static void slice_start(struct run_queue *queue, u64 now_ns)
+{
+    queue->slice_end_ns = now_ns + SLICE_NS;
+    if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) != 0)
+        arch_timer_set_ns(min(queue->slice_end_ns, ktimer_next_deadline_ns()));
+}
+
+static void switch_to(struct thread *next)
+{
+    struct run_queue *queue = queue_this();
+    struct thread *prev = thread_current();
+    u64 now_ns = arch_time_ns();
+    u64 ran_ns = now_ns - prev->started_ns;
+    prev->run_ns += ran_ns;
+    if (prev->group)
+        __atomic_fetch_add(&prev->group->run_ns, ran_ns, __ATOMIC_RELAXED);
+    next->started_ns = now_ns;
+    next->state = THREAD_RUNNING;
+    if (next == prev)
+        return;
+    if (prev->state == THREAD_ENDED)
+        queue->left = prev;
+    next->cpu = arch_cpu_id();
+    arch_context_switch(prev, next);
+    switch_finish();
+    if (__atomic_load_n(&thread_current()->pending, __ATOMIC_RELAXED))
+        arch_this_cpu()->work |= CPU_WORK_RESCHED;
+}
+
+void sched_thread_started(void)
+{
+    switch_finish();
+    if (__atomic_load_n(&thread_current()->pending, __ATOMIC_RELAXED))
+        arch_this_cpu()->work |= CPU_WORK_RESCHED;
+}
+
+// Switches to whoever is next; the current thread has been queued, blocked or ended before.
+static void schedule(void)
+{
+    struct run_queue *queue = queue_this();
+    struct thread *next = queue_take(queue);
+    if (!next)
+        next = steal();
+    if (!next)
+        next = &queue->idle;
+    __atomic_store_n(&queue->is_idle, next->is_idle, __ATOMIC_RELAXED);
+    slice_start(queue, arch_time_ns());
+    switch_to(next);
+}
+
+NORETURN void sched_idle(void)
+{
+    struct run_queue *queue = queue_this();
+    for (;;) {
+        __atomic_store_n(&queue->is_idle, 1, __ATOMIC_SEQ_CST);
+        struct thread *next = queue_take(queue);
+        if (!next)
+            next = steal();
+        if (!next) {
+            arch_timer_set_ns(ktimer_next_deadline_ns());
+            arch_idle();
+            continue;
+        }
+        __atomic_store_n(&queue->is_idle, 0, __ATOMIC_RELAXED);
+        slice_start(queue, arch_time_ns());
+        switch_to(next);
+    }
+}
+
+// An idle CPU to run `thread`, else the one it was on.
+static u32 cpu_choose(const struct thread *thread)
+{
+    u32 count = arch_cpu_count();
+    if (arch_thread_on_cpu(thread) && thread != thread_current())
+        return thread->cpu;
+    for (u32 i = 0; i < count; i++) {
+        u32 cpu = (thread->cpu + i) % count;
+        if (__atomic_load_n(&queues[cpu].is_idle, __ATOMIC_RELAXED))
+            return cpu;
+    }
+    return thread->cpu;
+}
+
+void sched_make_runnable(struct thread *thread)
+{
+    u32 cpu = cpu_choose(thread);
+    struct run_queue *queue = &queues[cpu];
+    thread->state = THREAD_RUNNABLE;
+    queue_add(queue, thread);
+    if (cpu == arch_cpu_id()) {
+        // Someone else waits now: the running thread's slice begins to count.
+        if (!thread_current()->is_idle && queue->ready_count == 1)
+            arch_timer_set_ns(
+                min(max(queue->slice_end_ns, arch_time_ns()), ktimer_next_deadline_ns()));
+        return;
+    }
+    // The running thread there may have no slice timer: the interrupt lets it look.
+    arch_ipi_resched(cpu);
+}
+
+void sched_yield(void)
+{
+    struct thread *current = thread_current();
+    struct run_queue *queue = queue_this();
+    if (!current->is_idle) {
+        struct thread *next = queue_take(queue);
+        if (!next) {
+            queue->slice_end_ns = arch_time_ns() + SLICE_NS;
+            return;
+        }
+        current->state = THREAD_RUNNABLE;
+        queue_add(queue, current);
+        slice_start(queue, arch_time_ns());
+        switch_to(next);
+    }
+}
+
+NORETURN void thread_end(void)
+{
+    thread_current()->state = THREAD_ENDED;
+    schedule();
+    panic("a thread that has ended ran on");
+}
+
+// Called by waitq with the wait published: runs others until the wait is claimed.
+void sched_block(struct thread *next)
+{
+    if (next) {
+        // Its CPU may be on its way off this thread's stack; a few instructions.
+        while (arch_thread_on_cpu(next))
+            arch_spin_poll();
+        switch_to(next);
+    } else {
+        schedule();
+    }
+}
+
+void timer_interrupt(void)
+{
+    struct run_queue *queue = queue_this();
+    u64 now_ns = arch_time_ns();
+    u64 next_ns = ktimer_run_due(now_ns);
+    if (thread_current()->is_idle) {
+        arch_timer_set_ns(next_ns);
+        return;
+    }
+    if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) != 0) {
+        if (now_ns >= queue->slice_end_ns)
+            arch_this_cpu()->work |= CPU_WORK_RESCHED;
+        else
+            next_ns = min(next_ns, queue->slice_end_ns);
+    }
+    arch_timer_set_ns(next_ns);
+}
+
+void sched_return_work(void)
+{
+    struct cpu *cpu = arch_this_cpu();
+    struct thread *current = thread_current();
+    cpu->work &= ~(u32)CPU_WORK_RESCHED;
+    struct run_queue *queue = queue_this();
+    if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) != 0) {
+        u64 now_ns = arch_time_ns();
+        if (now_ns >= queue->slice_end_ns)
+            sched_yield();
+        else
+            arch_timer_set_ns(min(queue->slice_end_ns, ktimer_next_deadline_ns()));
+    }
+    if (__atomic_load_n(&current->pending, __ATOMIC_ACQUIRE) & THREAD_KILL)
+        current->killed(current);
+}
+
+void sched_preempt_point(void)
+{
+    arch_interrupts_open();
+    struct cpu *cpu = arch_this_cpu();
+    if (cpu->work & CPU_WORK_RESCHED) {
+        // Left set if the thread is to end: that is done on the way to user mode.
+        struct run_queue *queue = queue_this();
+        if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) != 0 &&
+            arch_time_ns() >= queue->slice_end_ns)
+            sched_yield();
+    }
+}
+
+bool thread_is_killed(void)
+{
+    return (__atomic_load_n(&thread_current()->pending, __ATOMIC_RELAXED) & THREAD_KILL) != 0;
+}
+
+u64 thread_run_ns(const struct thread *thread)
+{
+    u64 run_ns = thread->run_ns;
+    if (__atomic_load_n(&thread->state, __ATOMIC_RELAXED) == THREAD_RUNNING)
+        run_ns += arch_time_ns() - thread->started_ns;
+    return run_ns;
+}

@@ -4,6 +4,7 @@
 // again: so the order holder → list is kept.
 #include "object/handle.h"
 
+#include "object/handle_table.h"
 #include "object/namespace.h"
 #include "object/process.h"
 #include "object/revoker.h"
@@ -240,15 +241,21 @@ status_t handle_create(struct object *object, u32 rights, u32 user, struct revok
     return create_in(&process_current()->handles, object, rights, user, revoker, out);
 }
 
+status_t handle_rights_narrow(const struct handle_info *from, u32 *rights)
+{
+    if (*rights == CL_RIGHTS_SAME)
+        *rights = from->rights;
+    if (*rights & ~(u32)RIGHT_MASK)
+        return ERR_INVALID_ARGUMENT;
+    return *rights & ~from->rights ? ERR_ACCESS_DENIED : OK;
+}
+
 status_t handle_derive(const struct handle_info *from, u32 rights, struct revoker *revoker,
                        handle_t *out)
 {
-    if (rights == CL_RIGHTS_SAME)
-        rights = from->rights;
-    if (rights & ~(u32)RIGHTS_ALL)
-        return ERR_INVALID_ARGUMENT;
-    if (rights & ~from->rights)
-        return ERR_ACCESS_DENIED;
+    status_t status = handle_rights_narrow(from, &rights);
+    if (status != OK)
+        return status;
     return handle_create(from->object, rights, from->user, revoker ? revoker : from->revoker, out);
 }
 
@@ -272,16 +279,17 @@ status_t handle_close(handle_t handle)
 
 bool handle_table_close_some(struct handle_table *table)
 {
-    handle_t first = 1;
     for (u32 i = 0; i < ENTOMB_BATCH; i++) {
         lock_acquire(&table->holder.lock);
-        struct handle *slot = handle_table_next(table, &first);
+        handle_t value = table->close_next + 1;
+        struct handle *slot = handle_table_next(table, &value);
         if (!slot) {
             lock_release(&table->holder.lock);
             return true;
         }
+        table->close_next = value - 1;
         struct released released = slot_release(slot, 0);
-        handle_table_release(table, slot, first);
+        handle_table_release(table, slot, value);
         lock_release(&table->holder.lock);
         ledger_count_sub(holder_ledger(&table->holder), LEDGER_HANDLES, 1);
         released_finish(&released);
@@ -308,13 +316,22 @@ static status_t take_check(struct handle_table *table, const handle_t *values, u
     return OK;
 }
 
-// A slot's meaning moves to another place; the references move along.
+static void transit_count(struct object *object, i32 change)
+{
+    lock_acquire(&object->handles_lock);
+    object->handle_count += (u32)change;
+    lock_release(&object->handles_lock);
+}
+
+// A slot's meaning moves to another place. On the way it counts as a handle, so that closing the
+// object's others meanwhile does not close the object for its users.
 static void slot_lift(struct handle *slot, struct handle_info *info)
 {
     *info = (struct handle_info){slot->object, slot->rights, slot->user, slot->revoker};
     if (!slot->object)
         return;
     object_get(slot->object);
+    transit_count(slot->object, 1);
     if (slot->revoker)
         object_get(&slot->revoker->base);
 }
@@ -337,11 +354,14 @@ static void slot_drop(struct handle *slot, struct handle_holder *holder,
 
 static void info_finish(struct handle_info *info, const struct released *released)
 {
-    // The handle was counted a second time while it moved: it is not the last that goes here.
-    struct released gone = {.object = released->object, .revoker = released->revoker};
-    released_finish(&gone);
-    if (info->object)
-        handle_info_put(info);
+    released_finish(released);
+    if (!info->object)
+        return;
+    lock_acquire(&info->object->handles_lock);
+    bool was_last = --info->object->handle_count == 0;
+    lock_release(&info->object->handles_lock);
+    struct released transit = {info->object, info->revoker, was_last};
+    released_finish(&transit);
 }
 
 status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,

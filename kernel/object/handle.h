@@ -56,19 +56,26 @@ status_t handle_create(struct object *object, u32 rights, u32 user, struct revok
 // bits; RIGHTS_SAME allowed), same user and revoker. An extra revoker may be put in its place.
 status_t handle_derive(const struct handle_info *from, u32 rights, struct revoker *revoker,
                        handle_t *out);
+// The rights a copy would get: *rights is what is asked for (RIGHTS_SAME allowed).
+// ACCESS_DENIED, INVALID_ARGUMENT.
+status_t handle_rights_narrow(const struct handle_info *from, u32 *rights);
+// Turns some handles derived through a revoker into tombstones; false: call again.
+bool handles_revoke_some(struct revoker *revoker);
 // Rights that a creator gets for an object of this type.
 u32 handle_full_rights(u32 type);
 
 // ---- tables and moving; for process, channel, queue ----
 struct process;
-enum { HANDLE_CHUNK = 64, HANDLE_CHUNKS_DIRECT = 4 };
+enum { HANDLE_CHUNK = 64, HANDLE_CHUNKS_DIRECT = 4, HANDLE_CHUNKS_MORE = 512 };
 struct handle_table {
     struct handle_holder holder; // owner: the process
     struct handle *chunks[HANDLE_CHUNKS_DIRECT] GUARDED_BY(&holder.lock);
     struct handle **more GUARDED_BY(&holder.lock); // one page of chunk pointers
-    u32 free_first GUARDED_BY(&holder.lock);       // index + 1; 0: none
-    u32 capacity GUARDED_BY(&holder.lock);
-    u32 used GUARDED_BY(&holder.lock);
+    u32 free_first GUARDED_BY(&holder.lock);       // handle value; 0: none
+    u32 free_count GUARDED_BY(&holder.lock);
+    u32 reserved GUARDED_BY(&holder.lock);   // of the free ones
+    u32 capacity GUARDED_BY(&holder.lock);   // a multiple of HANDLE_CHUNK
+    u32 close_next GUARDED_BY(&holder.lock); // closing has come this far
 };
 void handle_table_init(struct handle_table *table, struct object *process);
 // Closes some handles; false: call again. For the end of a process.

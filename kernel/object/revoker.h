@@ -16,9 +16,9 @@ enum { REVOKER_DEPTH_MAX = 4 };
 struct revocable {
     struct revoker *revoker; // with a reference, or nullptr
     struct list link;        // under the revoker's lock
-    // Undoes the dependent. Called without locks, with a reference to `owner` held.
-    void (*revoke)(struct revocable *revocable);
-    struct object *owner; // whose memory this is in
+    // Undoes all in `owner` that carries `revoker`. Called without locks, `owner` referenced.
+    void (*revoke)(struct object *owner, struct revoker *revoker);
+    struct object *owner; // whose memory this is in (aspace, port)
 };
 
 struct revoker {
@@ -42,7 +42,8 @@ void revoker_revoke(struct revoker *revoker);
 
 // Puts a dependent on its revoker's list. REVOKED if that is revoked already (then not linked).
 status_t revocable_link(struct revocable *revocable, struct revoker *revoker,
-                        struct object *owner, void (*revoke)(struct revocable *));
+                        struct object *owner,
+                        void (*revoke)(struct object *owner, struct revoker *revoker));
 // Harmless when not linked.
 void revocable_unlink(struct revocable *revocable);
 

@@ -1,0 +1,178 @@
+// Revokers. Revoking marks first and then undoes; what is linked while that goes on finds the mark
+// under the revoker's lock and is refused.
+#include "object/revoker.h"
+
+#include "kernel/handlers.h"
+#include "object/namespace.h"
+#include "sched/thread.h"
+
+status_t revoker_create(struct namespace *ns, struct revoker *parent, struct revoker **out)
+{
+    if (parent && parent->depth == REVOKER_DEPTH_MAX)
+        return ERR_LIMIT;
+    struct revoker *revoker = object_alloc(ns, OBJ_REVOKER, sizeof(*revoker));
+    if (!revoker)
+        return ERR_NO_RESOURCES;
+    lock_init(&revoker->lock, LOCK_REVOKER);
+    list_init(&revoker->handles);
+    list_init(&revoker->revocables);
+    list_init(&revoker->children);
+    list_init(&revoker->child_link);
+    revoker->depth = parent ? parent->depth + 1 : 1;
+    revoker->parent = parent;
+    if (parent) {
+        object_get(&parent->base);
+        lock_acquire(&parent->lock);
+        list_insert_tail(&parent->children, &revoker->child_link);
+        lock_release(&parent->lock);
+    }
+    *out = revoker;
+    return OK;
+}
+
+bool revoker_is_revoked(const struct revoker *revoker)
+{
+    for (; revoker; revoker = revoker->parent)
+        if (__atomic_load_n(&revoker->revoked, __ATOMIC_ACQUIRE) ||
+            object_is_dead(&revoker->base))
+            return true;
+    return false;
+}
+
+status_t revocable_link(struct revocable *revocable, struct revoker *revoker,
+                        struct object *owner,
+                        void (*revoke)(struct object *owner, struct revoker *revoker))
+{
+    *revocable = (struct revocable){.revoke = revoke, .owner = owner};
+    list_init(&revocable->link);
+    if (!revoker)
+        return OK;
+    lock_acquire(&revoker->lock);
+    bool revoked = revoker_is_revoked(revoker);
+    if (!revoked)
+        list_insert_tail(&revoker->revocables, &revocable->link);
+    lock_release(&revoker->lock);
+    if (revoked)
+        return ERR_REVOKED;
+    object_get(&revoker->base);
+    revocable->revoker = revoker;
+    return OK;
+}
+
+void revocable_unlink(struct revocable *revocable)
+{
+    struct revoker *revoker = revocable->revoker;
+    if (!revoker)
+        return;
+    lock_acquire(&revoker->lock);
+    list_remove(&revocable->link);
+    lock_release(&revoker->lock);
+    revocable->revoker = nullptr;
+    object_put(&revoker->base);
+}
+
+// Undoes what one owner of mappings or registrations has of this revoker. False when there are no
+// more. An owner that is just being freed unlinks its own: that is waited for.
+static bool undo_one(struct revoker *revoker)
+{
+    lock_acquire(&revoker->lock);
+    struct revocable *first = list_first(&revoker->revocables, struct revocable, link);
+    struct object *owner = first ? first->owner : nullptr;
+    void (*revoke)(struct object *, struct revoker *) = first ? first->revoke : nullptr;
+    bool is_alive = owner && object_tryget(owner);
+    lock_release(&revoker->lock);
+    if (is_alive) {
+        revoke(owner, revoker);
+        object_put(owner);
+    }
+    return first != nullptr;
+}
+
+// Children one at a time, each referenced; a child that is revoked leaves the list.
+static struct revoker *child_take(struct revoker *revoker)
+{
+    struct revoker *child;
+    lock_acquire(&revoker->lock);
+    list_for_each(child, &revoker->children, child_link) {
+        if (!object_tryget(&child->base))
+            continue;
+        list_remove(&child->child_link);
+        lock_release(&revoker->lock);
+        return child;
+    }
+    lock_release(&revoker->lock);
+    return nullptr;
+}
+
+// Recursion is at most REVOKER_DEPTH_MAX deep.
+void revoker_revoke(struct revoker *revoker)
+{
+    lock_acquire(&revoker->lock);
+    __atomic_store_n(&revoker->revoked, 1, __ATOMIC_RELEASE);
+    lock_release(&revoker->lock);
+    struct revoker *child;
+    while ((child = child_take(revoker)) != nullptr) {
+        revoker_revoke(child);
+        object_put(&child->base);
+    }
+    while (!handles_revoke_some(revoker))
+        sched_preempt_point();
+    while (undo_one(revoker))
+        sched_preempt_point();
+}
+
+static void revoker_unhandled(struct object *object)
+{
+    revoker_revoke((struct revoker *)object);
+}
+
+static bool revoker_kill(struct object *object)
+{
+    revoker_revoke((struct revoker *)object);
+    return true;
+}
+
+static void revoker_free(struct object *object)
+{
+    struct revoker *revoker = (struct revoker *)object;
+    struct revoker *parent = revoker->parent;
+    if (!parent)
+        return;
+    lock_acquire(&parent->lock);
+    list_remove(&revoker->child_link);
+    lock_release(&parent->lock);
+    object_put(&parent->base);
+}
+
+const struct object_ops revoker_object_ops = {
+    .unhandled = revoker_unhandled,
+    .kill = revoker_kill,
+    .free = revoker_free,
+};
+
+status_t sys_revoker_revoke(struct revoker *revoker)
+{
+    revoker_revoke(revoker);
+    return OK;
+}
+
+status_t sys_handle_duplicate_revocable(const struct handle_info *handle, u32 rights,
+                                        handle_t *copy, handle_t *revoker_handle)
+{
+    status_t status = handle_rights_narrow(handle, &rights);
+    if (status != OK)
+        return status;
+    struct revoker *revoker;
+    status = revoker_create(ns_current(), handle->revoker, &revoker);
+    if (status != OK)
+        return status;
+    status = handle_create(&revoker->base, handle_full_rights(OBJ_REVOKER), 0, nullptr,
+                           revoker_handle);
+    if (status == OK) {
+        status = handle_create(handle->object, rights, handle->user, revoker, copy);
+        if (status != OK)
+            (void)handle_close(*revoker_handle);
+    }
+    object_put(&revoker->base);
+    return status;
+}

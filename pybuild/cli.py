@@ -77,7 +77,9 @@ def pytest_run(expression: str | None, *arguments: str) -> int:
 def test(expression: str | None) -> None:
     """Run lint and the tests, on the host and in QEMU."""
     from pybuild import lint as checks
+    from pybuild import system
 
+    system.ensure("test-packages")
     build_tasks("build")
     lint_status = 0 if expression else checks.run_all()
     tests_status = pytest_run(expression, "-m", "not long")

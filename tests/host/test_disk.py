@@ -6,13 +6,14 @@ import zlib
 from pathlib import Path
 
 import pytest
+
 from pybuild import bundle, gpt, images
 from pybuild.gpt import SECTOR_BYTES, Partition
 
 
 def headers_of(disk: bytes) -> list[tuple[int, ...]]:
     """(own, other, first, last usable, table sector) of both headers, their checks checked."""
-    found = []
+    found: list[tuple[int, ...]] = []
     for sector in (1, len(disk) // SECTOR_BYTES - 1):
         header = disk[sector * SECTOR_BYTES : (sector + 1) * SECTOR_BYTES]
         assert header[:8] == b"EFI PART"

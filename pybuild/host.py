@@ -1,0 +1,124 @@
+"""Programs for the build machine: kernel code as a Unix process, with sanitizers or a fuzzer.
+
+The compiler is Debian's clang-19: ziglang's can't link ASan or libFuzzer. Built into build/host/,
+again only when a source, a header or the command has changed.
+"""
+
+import hashlib
+import os
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from pybuild import parts
+from pybuild.paths import BUILD, ROOT, relative
+from pybuild.toolchain import headers_digest, run_tool
+
+COMPILER = "clang-19"
+FLAGS = ["-std=gnu23", "-g", "-O1", "-fno-omit-frame-pointer", "-pthread"]
+WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wthread-safety"]
+KERNEL_FOLDERS = ("lib", "mm", "sched", "object", "arch/host")
+# What a sanitizer does when it finds something: say it and end with a status of its own.
+ENVIRONMENT = {
+    "ASAN_OPTIONS": "exitcode=99:detect_leaks=1",
+    "UBSAN_OPTIONS": "exitcode=99:halt_on_error=1:print_stacktrace=1",
+    "TSAN_OPTIONS": "exitcode=99:halt_on_error=1",
+}
+
+
+@dataclass(frozen=True)
+class HostProgram:
+    """A program to build: sources and include folders relative to the root.
+
+    `sanitizers` as for -fsanitize=, e.g. ("address", "undefined"), ("thread",) or
+    ("fuzzer", "address").
+    """
+
+    name: str
+    sources: tuple[Path, ...]
+    sanitizers: tuple[str, ...] = ("address", "undefined")
+    includes: tuple[str, ...] = ("kernel", "build/gen")
+    flags: tuple[str, ...] = ("-D__KERNEL__",)
+
+    @property
+    def out(self) -> Path:
+        """The program."""
+        return BUILD / "host" / "-".join([self.name, *self.sanitizers])
+
+    def object_of(self, source: Path) -> Path:
+        """The object of a source."""
+        return self.out.with_name(self.out.name + ".obj") / (relative(source) + ".o")
+
+    def compile_command(self, source: Path) -> list[str]:
+        """Command that compiles a source."""
+        obj = relative(self.object_of(source))
+        sanitize = [f"-fsanitize={','.join(self.sanitizers)}"] if self.sanitizers else []
+        folders = [f"-I{folder}" for folder in self.includes]
+        return [
+            *(COMPILER, *FLAGS, *WARNINGS, *sanitize, "-fno-sanitize-recover=all"),
+            *(*self.flags, *folders, "-MMD", "-MF", obj + ".d"),
+            *("-c", relative(source), "-o", obj),
+        ]
+
+
+def kernel_sources() -> list[Path]:
+    """The part of the kernel that runs as a Unix process."""
+    return [s for f in KERNEL_FOLDERS for s in parts.sources_below(ROOT / "kernel" / f)]
+
+
+def kernel_program(name: str, *tests: Path, sanitizers: tuple[str, ...]) -> HostProgram:
+    """A program of test sources and the kernel's portable part."""
+    return HostProgram(name, (*tests, *kernel_sources()), sanitizers)
+
+
+def _stamp(program: HostProgram, source: Path) -> str:
+    command = " ".join(program.compile_command(source))
+    known = headers_digest(program.object_of(source))
+    return hashlib.sha256(f"{command}\n{known}".encode()).hexdigest() if known else ""
+
+
+def _compile(program: HostProgram, source: Path) -> bool:
+    """Compiles a source when it has to be; whether it was."""
+    obj = program.object_of(source)
+    stamp = obj.with_name(obj.name + ".stamp")
+    known = _stamp(program, source)
+    if known and obj.exists() and stamp.exists() and stamp.read_text() == known:
+        return False
+    obj.parent.mkdir(parents=True, exist_ok=True)
+    run_tool(program.compile_command(source))
+    stamp.write_text(_stamp(program, source))
+    return True
+
+
+def build(program: HostProgram) -> Path:
+    """Builds a program and gives its path; BuildError with the compiler's words."""
+    program.out.parent.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(2) as pool:
+        compiled = list(pool.map(lambda source: _compile(program, source), program.sources))
+    if any(compiled) or not program.out.exists():
+        sanitize = [f"-fsanitize={','.join(program.sanitizers)}"] if program.sanitizers else []
+        objects = [relative(program.object_of(source)) for source in program.sources]
+        command = [COMPILER, *FLAGS, *sanitize, *objects, "-o", relative(program.out)]
+        run_tool(command)
+    return program.out
+
+
+def run(program: HostProgram, *arguments: str, timeout_s: float = 120.0) -> str:
+    """Builds and runs; its output. AssertionError with all that it said when its status is not 0.
+
+    subprocess.TimeoutExpired when it takes longer.
+    """
+    command = [str(build(program)), *arguments]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **ENVIRONMENT},
+        text=True,
+        capture_output=True,
+        timeout=timeout_s,
+        check=False,
+    )
+    said = done.stdout + done.stderr
+    assert done.returncode == 0, f"{' '.join(command)}: status {done.returncode}\n{said}"
+    return done.stdout

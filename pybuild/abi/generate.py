@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from . import headers, kernel, user
+from . import constants, headers, kernel, man, user
 from .emit import write_if_changed
 from .schema import Schema
 
 
 def outputs(schema: Schema) -> dict[str, str]:
     """The text of every generated file, by its path in the output folder."""
-    return {
+    texts = {
         "abi/errors.h": headers.errors_h(schema),
         "abi/types.h": headers.types_h(schema),
         "abi/numbers.h": headers.numbers_h(schema),
@@ -17,10 +17,25 @@ def outputs(schema: Schema) -> dict[str, str]:
         "kernel/handlers.h": kernel.handlers_h(schema),
         "kernel/dispatch.c": kernel.dispatch_c(schema),
         "user/cloister.h": user.cloister_h(schema),
+        "python/abi.py": constants.constants_py(schema),
+        "docs/abi.md": man.man_index(schema),
     }
+    for call in schema.syscalls:
+        texts[f"man/{call.name}.2"] = man.man_page(schema, call)
+    return texts
 
 
 def generate(schema: Schema, folder: Path) -> list[Path]:
-    """Write all outputs below `folder`; returns those that changed."""
+    """Write all outputs below `folder`, remove the pages of calls that are no more.
+
+    Returns the files that changed.
+    """
     texts = outputs(schema)
-    return [folder / name for name, text in texts.items() if write_if_changed(folder / name, text)]
+    changed = [
+        folder / name for name, text in texts.items() if write_if_changed(folder / name, text)
+    ]
+    for page in (folder / "man").glob("*.2"):
+        if f"man/{page.name}" not in texts:
+            page.unlink()
+            changed.append(page)
+    return changed

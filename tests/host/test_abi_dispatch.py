@@ -1,0 +1,268 @@
+"""The generated decoding, compiled for the host with fake services: order of checks, references.
+
+The toy schema has every kind of argument. Handles of dispatch_main.c: 0x1TR is of type T with
+rights R (1 transfer, 2 read, 4 write), 0x2xx is dead. User memory: one page to write at MEMORY,
+then one to read only.
+"""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pybuild.abi.generate import generate
+from pybuild.abi.parse import load_schema
+
+HERE = Path(__file__).resolve().parent / "abi"
+KERNEL = HERE.parents[2] / "kernel"
+MEMORY = 0x7F8000010000
+READ_ONLY = MEMORY + 4096
+UNMAPPED = MEMORY + 2 * 4096
+KERNEL_ADDRESS = 0xFFFF_8000_0000_0000
+
+BAD_HANDLE, WRONG_TYPE, ACCESS_DENIED, DEAD = -2, -3, -4, -5
+INVALID, RANGE, POINTER, TOO_BIG = -7, -8, -9, -20
+
+COMPILER = shutil.which("clang-19")
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """dispatch_main.c with the toy's decoding, under ASan and UBSan."""
+    if COMPILER is None:
+        pytest.skip("clang-19 is not installed")
+    folder = tmp_path_factory.mktemp("abi")
+    generate(load_schema(HERE / "toy"), folder / "gen")
+    out = folder / "dispatch"
+    subprocess.run(
+        [
+            COMPILER, "-std=gnu23", "-g", "-O1", "-Wall", "-Wextra", "-Werror",
+            "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+            f"-I{HERE / 'fake'}", f"-I{KERNEL}", f"-I{folder / 'gen'}",
+            str(HERE / "dispatch_main.c"), str(folder / "gen/kernel/dispatch.c"), "-o", str(out),
+        ],
+        check=True,
+        timeout=120,
+    )  # fmt: skip
+    return out
+
+
+def run(program: Path, *lines: str) -> list[str]:
+    """What the program says to these lines, one line each."""
+    done = subprocess.run(
+        [program], input="\n".join(lines) + "\n", capture_output=True, text=True, timeout=30
+    )
+    assert done.returncode == 0, done.stderr
+    assert "LEAK" not in done.stdout, done.stdout
+    return done.stdout.splitlines()
+
+
+def call(number: int, *args: int) -> str:
+    return " ".join([str(number), *(hex(arg & (1 << 64) - 1) for arg in args)])
+
+
+def status(line: str) -> int:
+    return int(line.split(" = ")[1].split()[0])
+
+
+def test_no_arguments(program: Path) -> None:
+    assert run(program, call(0)) == ["0: nothing() = 0 0 0 0"]
+
+
+@pytest.mark.parametrize("number", [5, 10, 1 << 40])
+def test_unknown_number(program: Path, number: int) -> None:
+    assert status(run(program, call(number))[0]) == -1
+
+
+def test_values_reach_the_handler_and_outs_come_back(program: Path) -> None:
+    line = run(program, call(1, 4, -3, 4096, 1, 8, 9))[0]
+    assert line == "1: values(4,-3,4096,1,8,9) = 0 11 22 -33"
+
+
+def test_outs_of_a_failed_call_stay_zero(program: Path) -> None:
+    line = run(program, "status -5", call(1, 4, 0, 0, 0, 2, 0))[0]
+    assert line.endswith(" = -5 0 0 0")
+
+
+GOOD_VALUES = (4, 0, 0, 0, 2, 0)
+
+
+@pytest.mark.parametrize(
+    ("index", "value", "error"),
+    [
+        (0, 1 << 32 | 4, INVALID), (0, 0, RANGE), (0, 12, RANGE), (0, 5, INVALID),
+        (1, 1 << 31, INVALID), (1, -6, RANGE), (1, -5, 0),
+        (2, 4097, RANGE), (2, -1, RANGE),
+        (3, 2, INVALID), (4, 0, INVALID), (4, 3, INVALID), (4, 8, 0),
+        (5, -1, 0),
+    ],
+)  # fmt: skip
+def test_value_limits(program: Path, index: int, value: int, error: int) -> None:
+    args = list(GOOD_VALUES)
+    args[index] = value
+    line = run(program, call(1, *args))[0]
+    assert status(line) == error
+    assert ("values(" in line) == (error == 0)
+
+
+def test_values_are_checked_in_the_order_of_arguments(program: Path) -> None:
+    assert status(run(program, call(1, 0, 1 << 31, 0, 0, 2))[0]) == RANGE
+    assert status(run(program, call(1, 4, 1 << 31, 5000, 0, 2))[0]) == INVALID
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        ((0x13, 1, 7, 7), 0), ((8, 0, 0, 0), INVALID), ((1 << 32, 0, 0, 0), INVALID),
+        ((0, 2, 0, 0), INVALID), ((0, 0, 8, 0), INVALID), ((0, 0, 1 << 63, 0), INVALID),
+        ((0, 0, 0x80000000, 0), INVALID), ((0, 0, 0, 0x80000000), 0),
+        ((0, 0, 0, 0x80000001), INVALID),
+    ],
+)  # fmt: skip
+def test_unknown_bits(program: Path, args: tuple[int, ...], error: int) -> None:
+    assert status(run(program, call(2, *args))[0]) == error
+
+
+def test_handles_are_taken_in_order_and_put_in_reverse(program: Path) -> None:
+    line = run(program, call(3, 0x112, 0x130, 0x127, 0x130, 0x121, 0))[0]
+    assert line == (
+        "3: get(112) get(130) get(127) get(130) get(121) handles(1,3,2/7,3,121,0)"
+        " put(2) put(3) put(2) put(3) put(1) = 0 44 0 0"
+    )
+
+
+def test_optional_handles_are_null(program: Path) -> None:
+    line = run(program, call(3, 0x112, 0, 0x110, 0, 0x121, 0))[0]
+    assert line == (
+        "3: get(112) get(110) get(121) handles(1,0,1/0,0,121,0) put(2) put(1) put(1) = 0 44 0 0"
+    )
+
+
+@pytest.mark.parametrize(
+    ("index", "value", "flags", "error", "puts"),
+    [
+        (0, 0, 0, BAD_HANDLE, 0), (0, 1 << 32 | 0x112, 0, BAD_HANDLE, 0), (0, 0x200, 0, DEAD, 0),
+        (0, 0x122, 0, WRONG_TYPE, 0), (0, 0x110, 0, ACCESS_DENIED, 0),
+        (1, 0x111, 0, WRONG_TYPE, 1), (1, 1 << 32, 0, BAD_HANDLE, 1),
+        (2, 0x130, 0, WRONG_TYPE, 2), (2, 0x123, 3, ACCESS_DENIED, 2), (2, 0x123, 1, 0, 5),
+        (2, 0x127, 3, 0, 5),
+        (3, 0x201, 0, DEAD, 3), (4, 0x126, 0, ACCESS_DENIED, 4), (4, 0, 0, BAD_HANDLE, 4),
+    ],
+)  # fmt: skip
+def test_wrong_handles_drop_what_was_taken(
+    program: Path, index: int, value: int, flags: int, error: int, puts: int
+) -> None:
+    args = [0x112, 0x130, 0x127, 0x130, 0x121, flags]
+    args[index] = value
+    line = run(program, call(3, *args))[0]
+    assert status(line) == error
+    assert line.count("put(") == puts
+
+
+def test_values_come_before_handles(program: Path) -> None:
+    line = run(program, call(3, 0, 0, 0, 0, 0, 1 << 10))[0]
+    assert line == f"3: = {INVALID} 0 0 0"
+
+
+REQUEST = MEMORY + 64
+ANSWER = MEMORY + 128
+
+
+def request(
+    size: int = 4, flags: int = 0, data: int = MEMORY, clocks: tuple[int, ...] = (0, 1)
+) -> str:
+    """A line that puts a request structure into user memory."""
+    parts = [(size, 4), (flags, 4), (data, 8), *((clock, 4) for clock in clocks)]
+    data_bytes = b"".join(value.to_bytes(width, "little") for value, width in parts)
+    return f"poke {REQUEST - MEMORY} " + " ".join(str(byte) for byte in data_bytes)
+
+
+def test_structures_are_copied_checked_and_answered(program: Path) -> None:
+    line = run(program, request(), call(4, 0x110, REQUEST, ANSWER, MEMORY, 100))[0]
+    assert line == (
+        f"4: get(110) in({REQUEST:x},24) probe({ANSWER:x},8) probe({MEMORY:x},100)"
+        f" memory(1,4,0,{MEMORY:x}/100) out({ANSWER:x},8) put(1) = 0 0 0 0"
+    )
+
+
+def test_nothing_is_copied_out_of_a_failed_call(program: Path) -> None:
+    line = run(program, "status -3", request(), call(4, 0x110, REQUEST, ANSWER, MEMORY, 100))[0]
+    assert "out(" not in line and status(line) == WRONG_TYPE
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"size": 65}, RANGE), ({"size": 40}, TOO_BIG), ({"flags": 4}, INVALID),
+        ({"data": KERNEL_ADDRESS}, POINTER), ({"data": 0x7FFFFFFFEFFF}, POINTER),
+        ({"clocks": (0, 2)}, INVALID), ({"size": 65, "flags": 4}, RANGE),
+        ({"flags": 4, "data": KERNEL_ADDRESS}, INVALID),
+    ],
+)  # fmt: skip
+def test_fields_are_checked_in_order(program: Path, fields: dict[str, int], error: int) -> None:
+    line = run(program, request(**fields), call(4, 0x110, REQUEST, ANSWER, MEMORY, 1))[0]  # type: ignore[arg-type]
+    assert status(line) == error
+    assert "memory(" not in line and "probe(" not in line and "put(1)" in line
+
+
+@pytest.mark.parametrize(
+    ("args", "error", "steps"),
+    [
+        # Lengths before ranges, ranges before handles, handles before copies, copies before probes.
+        ((0, KERNEL_ADDRESS, 0, 0, 5000), TOO_BIG, ""),
+        ((0, KERNEL_ADDRESS, 0, 0, 1), POINTER, ""),
+        ((0, REQUEST, ANSWER, 0x7FFFFFFFEFFF, 2), POINTER, ""),
+        ((0x120, UNMAPPED, UNMAPPED, UNMAPPED, 1), WRONG_TYPE, "get"),
+        ((0x110, UNMAPPED, UNMAPPED, UNMAPPED, 1), POINTER, "get in put"),
+        ((0x110, READ_ONLY - 8, ANSWER, READ_ONLY, 1), POINTER, "get in probe probe put"),
+        ((0x110, REQUEST, READ_ONLY - 4, MEMORY, 1), POINTER, "get in probe put"),
+        ((0x110, REQUEST, READ_ONLY, MEMORY, 1), POINTER, "get in probe put"),
+        ((0x110, REQUEST, ANSWER, READ_ONLY - 1, 2), POINTER, "get in probe probe put"),
+    ],
+)  # fmt: skip
+def test_order_of_memory_checks(
+    program: Path, args: tuple[int, ...], error: int, steps: str
+) -> None:
+    line = run(program, request(), call(4, *args))[0]
+    assert status(line) == error
+    taken = [step.split("(")[0] for step in line.split(" = ")[0].split()[1:]]
+    assert taken == steps.split()
+
+
+def test_names_and_optional_structures(program: Path) -> None:
+    line = run(program, call(6, MEMORY, 5, 0, 0, MEMORY, 16))[0]
+    assert line == f"6: name({MEMORY:x},5) text(5,none,none,{MEMORY:x}/16) = 0 0 0 0"
+    line = run(program, request(), call(6, MEMORY, 5, REQUEST, ANSWER, MEMORY, 16))[0]
+    assert "text(5,request,answer" in line and "out(" in line
+    assert status(run(program, call(6, MEMORY, 256, 0, 0, MEMORY, 16))[0]) == TOO_BIG
+    assert status(run(program, call(6, MEMORY, 5, 0, 0, MEMORY, 17))[0]) == TOO_BIG
+    assert status(run(program, call(6, UNMAPPED, 5, 0, 0, MEMORY, 16))[0]) == POINTER
+
+
+PROCESS = MEMORY
+
+
+@pytest.mark.parametrize(
+    ("args", "error"),
+    [
+        ((PROCESS, 0, MEMORY, 1), 0), ((PROCESS, 0x1000, 0x1000, 1), 0),
+        ((0, 0, 0, 0), POINTER), ((0x7FFFFFFFF000, 0, 0, 0), POINTER),
+        ((PROCESS + 4, 0, 0, 0), INVALID), ((0x7F7FFFFFFFF8, 0, 0, 0), POINTER),
+        ((PROCESS, 0xFFF, 0, 0), POINTER), ((PROCESS, PROCESS, 0, 0), POINTER),
+        ((PROCESS, 0x7F7FFFFFFFFF, 0, 0), 0),
+        ((PROCESS, 0, 0x7FFFFFFFEFFF, 2), POINTER), ((PROCESS, 0, -1, -1), POINTER),
+        ((PROCESS, 0, 1, -1), POINTER), ((PROCESS, 0, 1 << 63, 1), POINTER),
+    ],
+)  # fmt: skip
+def test_addresses(program: Path, args: tuple[int, ...], error: int) -> None:
+    assert status(run(program, call(7, *args))[0]) == error
+
+
+def test_a_call_that_never_returns(program: Path) -> None:
+    assert run(program, call(8, 0x130)) == ["8: get(130) leave(3) gone"]
+    assert status(run(program, call(8, 0x110))[0]) == WRONG_TYPE
+
+
+def test_raw_calls_get_everything_undecoded(program: Path) -> None:
+    assert run(program, call(9, KERNEL_ADDRESS)) == [f"9: entry({KERNEL_ADDRESS:x}) = 0 0 0 0"]

@@ -15,7 +15,7 @@ typedef unsigned long usize;
 #define NULL ((void *)0)
 #endif
 
-typedef i32 status_t;
+typedef i64 status_t; // 0, or a negative code
 
 #ifndef PAGE_SIZE
 #define PAGE_SIZE 4096

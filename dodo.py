@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from pybuild import bundle, images, parts, toolchain
-from pybuild.paths import BUILD, BUNDLE, DISK, KERNEL_ELF, ROOT, TEST_BUNDLE, relative
+from pybuild.paths import BUILD, BUNDLE, DISK, ROOT, TEST_BUNDLE, relative
 
 DOIT_CONFIG = {
     "default_tasks": ["build"],
@@ -70,7 +70,7 @@ def task_link() -> Iterator[Task]:
         yield {
             "basename": "link",
             "name": part.name,
-            "file_dep": [*part.objects(), part.script],
+            "file_dep": [*part.objects(), part.script, ROOT / "pybuild" / "symbols.py"],
             "targets": [part.out],
             "uptodate": [parts.same_command(part)],
             "actions": parts.action(part.link),
@@ -129,9 +129,9 @@ def task_disk() -> Task:
 
 def task_build() -> Task:
     """Everything that boots."""
-    kernel = [KERNEL_ELF] if parts.kernel() else []
+    kernels = [kernel.out for kernel in parts.kernels()]
     return {
         "actions": None,
-        "file_dep": [*kernel, BUNDLE, TEST_BUNDLE, DISK],
+        "file_dep": [*kernels, BUNDLE, TEST_BUNDLE, DISK],
         "task_dep": ["abi", "compile", "link"],
     }

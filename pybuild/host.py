@@ -13,10 +13,10 @@ from pathlib import Path
 
 from pybuild import parts
 from pybuild.paths import BUILD, ROOT, relative
-from pybuild.toolchain import headers_digest, run_tool
+from pybuild.toolchain import LATE_ATTRIBUTES, headers_digest, run_tool
 
 COMPILER = "clang-19"
-FLAGS = ["-std=gnu23", "-g", "-O1", "-fno-omit-frame-pointer", "-pthread"]
+FLAGS = ["-std=gnu23", "-g", "-O1", "-fno-omit-frame-pointer", "-pthread", LATE_ATTRIBUTES]
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wthread-safety"]
 KERNEL_FOLDERS = ("lib", "mm", "sched", "object", "arch/host")
 # What a sanitizer does when it finds something: say it and end with a status of its own.
@@ -38,8 +38,8 @@ class HostProgram:
     name: str
     sources: tuple[Path, ...]
     sanitizers: tuple[str, ...] = ("address", "undefined")
-    includes: tuple[str, ...] = ("kernel", "build/gen")
-    flags: tuple[str, ...] = ("-D__KERNEL__",)
+    includes: tuple[str, ...] = ("kernel", "kernel/arch/host/include", "build/gen")
+    flags: tuple[str, ...] = ("-D__KERNEL__", "-DCLOISTER_DEBUG=1")
 
     @property
     def out(self) -> Path:

@@ -13,9 +13,9 @@ from typing import Any
 from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
-from pybuild import toolchain
-from pybuild.paths import BUILD, GEN, KERNEL_ELF, ROOT, relative
-from pybuild.toolchain import KERNEL, USER, Flavour
+from pybuild import symbols, toolchain
+from pybuild.paths import BUILD, GEN, KERNEL_DEBUG_ELF, KERNEL_ELF, ROOT, relative
+from pybuild.toolchain import KERNEL, KERNEL_DEBUG, USER, Flavour
 
 KERNEL_FOLDERS = ("lib", "mm", "sched", "object", "syscall", "drivers", "arch/x86")
 USER_SCRIPT = ROOT / "userland" / "user.ld"
@@ -48,7 +48,27 @@ class Part:
 
     def link(self) -> None:
         """Links the part; BuildError when the linker refuses."""
-        toolchain.link(self.flavour, self.objects(), self.script, self.out)
+        objects = self.objects()
+        if self.flavour in (KERNEL, KERNEL_DEBUG):
+            objects.append(self._symbols_object())
+        toolchain.link(self.flavour, objects, self.script, self.out)
+
+    def _symbols_object(self) -> Path:
+        """The table of function names, from a first link with an empty one.
+
+        The table comes behind the code, so the second link moves no function.
+        """
+        first = self.out.with_name(self.out.name + ".first")
+        objects = [*self.objects(), self._table_object([])]
+        toolchain.link(self.flavour, objects, self.script, first)
+        return self._table_object(symbols.functions(first))
+
+    def _table_object(self, found: list[tuple[int, str]]) -> Path:
+        source = GEN / self.name / "symbols.S"
+        source.parent.mkdir(parents=True, exist_ok=True)
+        source.write_text(symbols.table_source(found))
+        toolchain.compile_source(self.flavour, source)
+        return self.flavour.object_of(source)
 
 
 def sources_below(folder: Path) -> list[Path]:
@@ -68,14 +88,17 @@ def generated(path: Path) -> list[Path]:
     return [path] if has_abi() else []
 
 
-def kernel() -> Part | None:
-    """The kernel; None while there is no linker script for it."""
+def kernels() -> list[Part]:
+    """The kernel, and the one of the tests; none while there is no linker script."""
     script = ROOT / "kernel" / "arch" / "x86" / "kernel.ld"
-    sources = [s for f in KERNEL_FOLDERS for s in sources_below(ROOT / "kernel" / f)]
-    if not script.exists():
-        return None
+    sources = sorted((ROOT / "kernel").glob("*.c"))
+    sources += [s for f in KERNEL_FOLDERS for s in sources_below(ROOT / "kernel" / f)]
     sources += generated(GEN / "kernel" / "dispatch.c")
-    return Part("kernel", KERNEL, tuple(sources), script, KERNEL_ELF)
+    found = [
+        Part("kernel", KERNEL, tuple(sources), script, KERNEL_ELF),
+        Part("kernel-debug", KERNEL_DEBUG, tuple(sources), script, KERNEL_DEBUG_ELF),
+    ]
+    return found if script.exists() else []
 
 
 def user_library() -> list[Path]:
@@ -111,8 +134,7 @@ def test_programs() -> list[Part]:
 
 def all_parts() -> list[Part]:
     """Everything that is linked."""
-    first = kernel()
-    return ([first] if first else []) + programs() + test_programs()
+    return kernels() + programs() + test_programs()
 
 
 def compilations() -> Iterator[tuple[Flavour, Path]]:

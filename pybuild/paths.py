@@ -13,6 +13,7 @@ OBJ = BUILD / "obj"
 CACHE = BUILD / "cache"
 
 KERNEL_ELF = BUILD / "kernel.elf"
+KERNEL_DEBUG_ELF = BUILD / "kernel-debug.elf"
 BUNDLE = BUILD / "bundle.img"
 TEST_BUNDLE = BUILD / "bundle-test.img"
 DISK = BUILD / "disk.img"

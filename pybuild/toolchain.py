@@ -15,6 +15,8 @@ from pathlib import Path
 from pybuild.paths import BUILD, GEN, ROOT, relative
 
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wthread-safety", "-Wvla"]
+# A member may name a lock that comes after it.
+LATE_ATTRIBUTES = "-fexperimental-late-parse-attributes"
 COMMON = [
     "--target=x86_64-unknown-none-elf",
     "-std=gnu23",
@@ -27,6 +29,7 @@ COMMON = [
     "-fno-asynchronous-unwind-tables",
     "-fno-strict-aliasing",
     "-mgeneral-regs-only",
+    LATE_ATTRIBUTES,
     *WARNINGS,
 ]
 LINK = ["--build-id=sha1", "--no-dynamic-linker", "-z", "noexecstack", "-static"]
@@ -50,11 +53,14 @@ class Flavour:
         return BUILD / "obj" / self.name / (relative(source).removeprefix("build/") + ".o")
 
 
-KERNEL = Flavour(
-    "kernel",
-    ("-mcmodel=kernel", "-mno-red-zone", "-fno-pic", "-fno-stack-protector", "-D__KERNEL__"),
-    ("kernel", "build/gen"),
+KERNEL_FLAGS = (
+    *("-mcmodel=kernel", "-mno-red-zone", "-fno-pic", "-fno-stack-protector"),
+    "-D__KERNEL__",
 )
+KERNEL_INCLUDES = ("kernel", "kernel/arch/x86/include", "build/gen")
+KERNEL = Flavour("kernel", (*KERNEL_FLAGS, "-DCLOISTER_DEBUG=0"), KERNEL_INCLUDES)
+# The kernel of the tests: DASSERT and lock ranks are checked.
+KERNEL_DEBUG = Flavour("kernel-debug", (*KERNEL_FLAGS, "-DCLOISTER_DEBUG=1"), KERNEL_INCLUDES)
 # Linked far above 2 GiB: code is position-independent so that no 32-bit address is needed,
 # visibility hidden so that nothing goes through a GOT.
 USER = Flavour(

@@ -50,8 +50,10 @@ static status_t block_map(struct virtio_device *device, enum block_kind kind, u3
                           u8 **mapped, u32 *size, u32 *capability)
 {
     const struct pci_device *pci = &device->pci;
-    u32 cap = 0;
-    while ((cap = pci_capability_find(pci, PCI_CAPABILITY_VENDOR, cap)) != 0) {
+    u32 cap = pci_capability_find(pci, PCI_CAPABILITY_VENDOR, 0);
+    // The list may loop: no more turns than there can be capabilities.
+    for (u32 i = 0; i < PCI_CONFIG_SIZE / 4 && cap != 0;
+         i++, cap = pci_capability_find(pci, PCI_CAPABILITY_VENDOR, cap)) {
         if (pci_read8(pci, cap + CAP_KIND) != kind || pci_read8(pci, cap + CAP_LENGTH) < 16)
             continue;
         *size = min(pci_read32(pci, cap + CAP_SIZE), BLOCK_SIZE_MAX);

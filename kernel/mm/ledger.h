@@ -34,8 +34,8 @@ struct ledger_counter {
 };
 
 struct heap_class {
+    struct lock lock; // rank LOCK_HEAP
     struct list partial GUARDED_BY(&lock); // slab pages with room
-    struct lock lock;                      // rank LOCK_HEAP
 };
 
 struct ledger {

@@ -62,8 +62,8 @@ struct blockdev *blockdev_get(u32 index)
     return index < disk_count ? disks[index] : nullptr;
 }
 
-status_t blockdev_register(struct blockdev *disk, const struct blockdev_driver *driver,
-                           u64 sectors, u32 flags)
+status_t blockdev_register(struct blockdev *disk, const struct blockdev_driver *driver, u64 sectors,
+                           u32 flags)
 {
     if (disk_count == BLOCKDEVS_MAX)
         return ERR_LIMIT;

@@ -60,9 +60,9 @@ status_t blockdev_submit(struct blockdev *disk, struct block_request *request);
 struct blockdev *blockdev_get(u32 index);
 
 // For drivers. Registers a disk; LIMIT when there are too many.
-status_t blockdev_register(struct blockdev *disk, const struct blockdev_driver *driver,
-                           u64 sectors, u32 flags);
+status_t blockdev_register(struct blockdev *disk, const struct blockdev_driver *driver, u64 sectors,
+                           u32 flags);
 // Hands waiting requests to the device while it takes them.
-void blockdev_pump_locked(struct blockdev *disk) REQUIRES(&disk->lock);
+void blockdev_pump_locked(struct blockdev *disk) REQUIRES(&disk -> lock);
 
 #endif

@@ -15,7 +15,7 @@ static struct lock random_lock = LOCK_INIT(LOCK_DRIVER);
 static u8 key[CHACHA20_KEY_SIZE] GUARDED_BY(&random_lock);
 static u64 bytes_since GUARDED_BY(&random_lock); // since new entropy was asked for
 static u64 asked_ns GUARDED_BY(&random_lock);
-static u32 seeded;                 // atomic
+static u32 seeded;                   // atomic
 static void (*source_request)(void); // set at boot
 
 static const u8 nonce[CHACHA20_NONCE_SIZE];

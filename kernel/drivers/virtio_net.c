@@ -64,7 +64,7 @@ static void card_failed(struct virtio_net *net)
 
 // A chain from the device's side of the ring; a device that breaks a rule is stopped.
 static status_t ring_take(struct virtio_net *net, struct ring *ring, u16 *head, u32 *size)
-   
+
 {
     bool failed_before = ring->queue.broken;
     status_t status = virtqueue_take(&ring->queue, head, size);

@@ -39,7 +39,12 @@ enum : u32 {
     COMMON_SIZE = 56,
 };
 
-enum : u8 { STATUS_ACKNOWLEDGE = 1, STATUS_DRIVER = 2, STATUS_DRIVER_OK = 4, STATUS_FEATURES_OK = 8 };
+enum : u8 {
+    STATUS_ACKNOWLEDGE = 1,
+    STATUS_DRIVER = 2,
+    STATUS_DRIVER_OK = 4,
+    STATUS_FEATURES_OK = 8
+};
 enum : u16 { MSIX_NONE = 0xffff };
 enum : u32 { RESET_POLLS_MAX = 100000, CONFIG_READS_MAX = 16, BLOCK_SIZE_MAX = KIB(64) };
 
@@ -150,8 +155,8 @@ static void common_write64(struct virtio_device *device, u32 offset, u64 value)
 // The queue's notify register; nullptr when it would lie outside the block.
 static u8 *notify_register(const struct virtio_device *device)
 {
-    u64 offset = (u64)mmio_read16(device->common + COMMON_QUEUE_NOTIFY_OFFSET) *
-                 device->notify_multiplier;
+    u64 offset =
+        (u64)mmio_read16(device->common + COMMON_QUEUE_NOTIFY_OFFSET) * device->notify_multiplier;
     return offset <= device->notify_size - 2 ? device->notify + offset : nullptr;
 }
 
@@ -191,8 +196,7 @@ status_t virtqueue_init(struct virtqueue *queue, struct virtio_device *device, u
     common_write64(device, COMMON_QUEUE_DESCRIPTORS, paddr);
     common_write64(device, COMMON_QUEUE_AVAILABLE,
                    paddr + offsetof(struct virtqueue_rings, available_flags));
-    common_write64(device, COMMON_QUEUE_USED,
-                   paddr + offsetof(struct virtqueue_rings, used_flags));
+    common_write64(device, COMMON_QUEUE_USED, paddr + offsetof(struct virtqueue_rings, used_flags));
     mmio_write16(common + COMMON_QUEUE_ENABLE, 1);
     return OK;
 }
@@ -218,8 +222,8 @@ u64 virtio_config_read64(const struct virtio_device *device, u32 offset)
     u64 value = 0;
     for (u32 i = 0; i < CONFIG_READS_MAX; i++) {
         u8 generation = mmio_read8(device->common + COMMON_GENERATION);
-        value = virtio_config_read32(device, offset) |
-                (u64)virtio_config_read32(device, offset + 4) << 32;
+        value = virtio_config_read32(device, offset) | (u64)virtio_config_read32(device, offset + 4)
+                                                           << 32;
         if (mmio_read8(device->common + COMMON_GENERATION) == generation)
             break;
     }

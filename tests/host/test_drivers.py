@@ -1,4 +1,4 @@
-"""The kernel's drivers against a model of a virtio device, compiled for the host with sanitizers."""
+"""The kernel's drivers against a model of a virtio device, on the host with sanitizers."""
 
 from __future__ import annotations
 
@@ -54,6 +54,12 @@ def run_case(name: str) -> None:
 def test_case(name: str) -> None:
     """One case of test_drivers.c."""
     run_case(name)
+
+
+@pytest.mark.parametrize("how", range(4))
+def test_disk_breaks(how: int) -> None:
+    """A bad id, an id given back twice, a bad length, a jumping index: each stops the disk."""
+    run_case(f"breaks{how}")
 
 
 def test_garbage() -> None:

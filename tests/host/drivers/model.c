@@ -1,18 +1,10 @@
-// The model of a virtio device (see model.h), and what the drivers need of the rest of the kernel.
+// The model of a virtio device (see model.h).
 #include "model.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
-#include "abi/errors.h"
 #include "drivers/virtqueue_rings.h"
-#include "lib/print.h"
 #include "lib/string.h"
-#include "mm/page.h"
 
 enum : u64 {
-    MMIO_BASE = 0x100000000000, // where arch_mmio_map() pretends to map
-    ECAM = 0xb0000000,
     BAR_MSIX = 0xfebd0000,
     BAR_REGISTERS = 0xfe000000,
     BAR_SIZE = 0x4000,
@@ -23,29 +15,11 @@ enum : u64 {
 };
 
 struct model model;
-u32 model_locks_held;
-alignas(4096) u8 model_ram[MODEL_RAM_PAGES * PAGE_SIZE];
-static struct page pages[MODEL_RAM_PAGES];
-struct page *page_array = pages;
-static u32 pages_used = 1;
 static u8 config[4096];
 static u8 msix[BAR_SIZE];
 static u32 device_select, driver_select, queue_select, config_vector = 0xffff;
 static u64 driver_features;
 static u32 random_state = 1;
-
-struct handler {
-    arch_irq_handler function;
-    void *argument;
-};
-static struct handler handlers[16];
-static u32 handler_count;
-
-_Noreturn void model_fail(const char *file, int line, const char *condition)
-{
-    fprintf(stderr, "%s:%d: not so: %s\n", file, line, condition);
-    abort();
-}
 
 u32 model_random(void)
 {
@@ -56,78 +30,6 @@ u32 model_random(void)
 void model_random_seed(u32 seed)
 {
     random_state = seed;
-}
-
-// ---- What the drivers need of the kernel ---------------------------------------------------------
-
-struct page *page_alloc([[maybe_unused]] struct ledger *payer, [[maybe_unused]] u32 flags)
-{
-    return pages_used < MODEL_RAM_PAGES ? &pages[pages_used++] : nullptr;
-}
-
-u64 model_page(void)
-{
-    struct page *page = page_alloc(nullptr, 0);
-    CHECK(page);
-    return page_paddr(page);
-}
-
-void lock_wait([[maybe_unused]] struct lock *lock)
-{
-    CHECK(!"a lock is taken twice");
-}
-
-void lock_debug_acquire([[maybe_unused]] const struct lock *lock, [[maybe_unused]] u32 same_rank)
-{
-    CHECK(model_locks_held == 0); // all locks here have the same rank
-    model_locks_held++;
-}
-
-void lock_debug_release([[maybe_unused]] const struct lock *lock)
-{
-    model_locks_held--;
-}
-
-void kprintf([[maybe_unused]] const char *format, ...) {}
-void klog([[maybe_unused]] enum log_level level, [[maybe_unused]] const char *format, ...) {}
-
-NORETURN void panic(const char *format, ...)
-{
-    fprintf(stderr, "panic: %s\n", format);
-    abort();
-}
-
-u64 arch_time_ns(void)
-{
-    static u64 now_ns;
-    return now_ns += 1000;
-}
-
-u64 arch_entropy(void)
-{
-    return model_random();
-}
-
-void arch_spin_poll(void) {}
-
-u64 arch_pci_ecam(u32 *last_bus)
-{
-    *last_bus = 255;
-    return ECAM;
-}
-
-void *arch_mmio_map(u64 paddr, [[maybe_unused]] u64 size)
-{
-    return (void *)(MMIO_BASE + paddr);
-}
-
-status_t arch_irq_alloc_msi(arch_irq_handler handler, void *argument, u64 *address, u32 *data)
-{
-    CHECK(handler_count < ARRAY_SIZE(handlers));
-    handlers[handler_count] = (struct handler){handler, argument};
-    *address = 0xfee00000;
-    *data = handler_count++;
-    return OK;
 }
 
 // ---- Configuration space -------------------------------------------------------------------------
@@ -181,7 +83,7 @@ static void config_write(u64 offset, u32 width, u32 value)
     bool is_bar = place >= 0x10 && place < 0x28;
     CHECK(!is_bar || !(config[4] & 2)); // no sizing while it answers there
     if (is_bar && value == ~0u)
-        value = place == 0x24 ? ~0u : (u32)~(BAR_SIZE - 1) | (place == 0x20 ? 4 : 0);
+        value = place == 0x24 ? ~0u : (u32) ~(BAR_SIZE - 1) | (place == 0x20 ? 4 : 0);
     put(place, width, value);
 }
 
@@ -272,9 +174,9 @@ static void notify_write(u32 offset, u32 width, u32 value)
 
 u32 model_register_read(const void *address, u32 width)
 {
-    u64 paddr = (u64)address - MMIO_BASE;
-    if (paddr >= ECAM && paddr < ECAM + MIB(256))
-        return config_read(paddr - ECAM, width);
+    u64 paddr = (u64)address - MODEL_MMIO_BASE;
+    if (paddr >= MODEL_ECAM && paddr < MODEL_ECAM + MIB(256))
+        return config_read(paddr - MODEL_ECAM, width);
     CHECK(config[4] & 2);
     u32 offset = (u32)(paddr - BAR_REGISTERS - model.caps_shift);
     if (offset / BLOCK_SIZE == BLOCK_COMMON / BLOCK_SIZE)
@@ -285,9 +187,9 @@ u32 model_register_read(const void *address, u32 width)
 
 void model_register_write(void *address, u32 width, u32 value)
 {
-    u64 paddr = (u64)address - MMIO_BASE;
-    if (paddr >= ECAM && paddr < ECAM + MIB(256))
-        return config_write(paddr - ECAM, width, value);
+    u64 paddr = (u64)address - MODEL_MMIO_BASE;
+    if (paddr >= MODEL_ECAM && paddr < MODEL_ECAM + MIB(256))
+        return config_write(paddr - MODEL_ECAM, width, value);
     CHECK(config[4] & 2);
     if (paddr >= BAR_MSIX && paddr + width <= BAR_MSIX + model.msix_entries * 16) {
         memcpy(msix + (paddr - BAR_MSIX), &value, width);
@@ -463,9 +365,7 @@ static void interrupt_deliver(struct model_queue *queue)
     memcpy(&data, msix + queue->vector * 16 + 8, 4);
     memcpy(&control, msix + queue->vector * 16 + 12, 4);
     CHECK((config[0x43] & 0xc0) == 0x80 && !(control & 1) && (config[4] & 4) && (config[5] & 4));
-    CHECK(data < handler_count);
-    handlers[data].function(handlers[data].argument);
-    CHECK(model_locks_held == 0);
+    model_interrupt(data);
 }
 
 static u32 queue_run(u32 index)

@@ -12,13 +12,17 @@
 #include "drivers/virtio.h"
 #include "lib/types.h"
 
-#define CHECK(condition)                                                                           \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            model_fail(__FILE__, __LINE__, #condition);                                            \
+#define CHECK(condition)                                \
+    do {                                                \
+        if (!(condition))                               \
+            model_fail(__FILE__, __LINE__, #condition); \
     } while (0)
 _Noreturn void model_fail(const char *file, int line, const char *condition);
 
+enum : u64 {
+    MODEL_MMIO_BASE = 0x100000000000, // where arch_mmio_map() pretends to map
+    MODEL_ECAM = 0xb0000000,
+};
 enum : u32 { MODEL_DISK_SECTORS = 512, MODEL_QUEUES = 2 };
 
 // How the device misbehaves at the next chain that it finishes.
@@ -31,7 +35,7 @@ enum model_evil : u32 {
     EVIL_LENGTH_SHORT, // says that it wrote nothing
     EVIL_INDEX_JUMP,   // says that many more chains are done
     EVIL_INDEX_BACK,
-    EVIL_STATUS, // disk: an error
+    EVIL_STATUS,  // disk: an error
     EVIL_GARBAGE, // anything at all, everywhere that it may write
 };
 
@@ -75,6 +79,8 @@ extern u32 model_locks_held;
 void model_start(u16 type, u64 features);
 // Returns how many chains were finished.
 u32 model_run(void);
+// Calls the handler that the driver was given this vector for.
+void model_interrupt(u32 vector);
 // Deterministic.
 u32 model_random(void);
 void model_random_seed(u32 seed);

@@ -78,24 +78,24 @@ static inline void list_splice_tail(struct list *to, struct list *from)
     (list_empty(list) ? nullptr : list_entry((list)->next, type, member))
 
 // Removes and returns the first element, or nullptr.
-#define list_take_first(list, type, member)                                    \
-    ({                                                                         \
-        type *taken_ = list_first(list, type, member);                         \
-        if (taken_)                                                            \
-            list_remove(&taken_->member);                                      \
-        taken_;                                                                \
+#define list_take_first(list, type, member)            \
+    ({                                                 \
+        type *taken_ = list_first(list, type, member); \
+        if (taken_)                                    \
+            list_remove(&taken_->member);              \
+        taken_;                                        \
     })
 
-#define list_for_each(element, list, member)                                   \
+#define list_for_each(element, list, member)                                              \
     for (typeof(element) element##_ = list_entry((list)->next, typeof(*element), member); \
-         (element = element##_, &element->member != (list));                   \
+         (element = element##_, &element->member != (list));                              \
          element##_ = list_entry(element->member.next, typeof(*element), member))
 
 // The body may remove `element` (and no other) from the list.
-#define list_for_each_safe(element, list, member)                              \
+#define list_for_each_safe(element, list, member)                                              \
     for (typeof(element) element##_next_ = list_entry((list)->next, typeof(*element), member); \
-         (element = element##_next_,                                           \
-         element##_next_ = list_entry(element->member.next, typeof(*element), member), \
+         (element = element##_next_,                                                           \
+         element##_next_ = list_entry(element->member.next, typeof(*element), member),         \
          &element->member != (list));)
 
 #endif

@@ -39,14 +39,15 @@ enum lock_rank : u8 {
     LOCK_PORT,           // a port's queue
     LOCK_DRIVER,
     LOCK_TIMER,
+    LOCK_MMU, // kernel part of the page tables, stack slots
     LOCK_RUN_QUEUE,
     LOCK_OBJECT_LIST, // the list of objects that a namespace pays for
     LOCK_HEAP,        // a ledger's kernel heap
     LOCK_LEDGER,      // the children of a ledger, parents before children
     LOCK_PAGES,       // free pages
-    LOCK_MMU,         // kernel part of the page tables, stack slots
     LOCK_CPU,         // interrupt vectors, IPIs
     LOCK_LOG,         // the log may be written with any lock held
+    LOCK_SERIAL,      // a serial port's registers
     LOCK_RANKS,
 };
 
@@ -67,7 +68,8 @@ static inline void lock_init(struct lock *lock, enum lock_rank rank)
 // Internal: spins until the lock is ours; counts the time lost in this CPU's lock_wait_ns.
 void lock_wait(struct lock *lock);
 // Internal, debug builds: keep the per-CPU list of held locks and check the ranks.
-void lock_debug_acquire(const struct lock *lock, u32 same_rank_allowed);
+enum lock_order { LOCK_BY_RANK, LOCK_SAME_RANK, LOCK_ANY_ORDER };
+void lock_debug_acquire(const struct lock *lock, enum lock_order order);
 void lock_debug_release(const struct lock *lock);
 
 static inline void lock_take(struct lock *lock) NO_THREAD_SAFETY_ANALYSIS
@@ -79,7 +81,7 @@ static inline void lock_take(struct lock *lock) NO_THREAD_SAFETY_ANALYSIS
 static inline void lock_acquire(struct lock *lock) ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS
 {
     if (DEBUG)
-        lock_debug_acquire(lock, 0);
+        lock_debug_acquire(lock, LOCK_BY_RANK);
     lock_take(lock);
 }
 
@@ -87,18 +89,18 @@ static inline void lock_acquire(struct lock *lock) ACQUIRE(lock) NO_THREAD_SAFET
 static inline void lock_acquire_same_rank(struct lock *lock) ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS
 {
     if (DEBUG)
-        lock_debug_acquire(lock, 1);
+        lock_debug_acquire(lock, LOCK_SAME_RANK);
     lock_take(lock);
 }
 
 // Never spins; for taking a lock against the order of ranks.
-static inline bool lock_try_acquire(struct lock *lock) TRY_ACQUIRE(true, lock)
-    NO_THREAD_SAFETY_ANALYSIS
+static inline bool lock_try_acquire(struct lock *lock)
+    TRY_ACQUIRE(true, lock) NO_THREAD_SAFETY_ANALYSIS
 {
     if (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0)
         return false;
     if (DEBUG)
-        lock_debug_acquire(lock, 2);
+        lock_debug_acquire(lock, LOCK_ANY_ORDER);
     return true;
 }
 

@@ -28,18 +28,20 @@ usize log_copy(char *to, usize size);
 void log_set_output(void (*output)(const char *text, usize length));
 
 // Prints the report (see arch/x86/panic.c), stops the other CPUs, then halts or powers off.
+// True from the first panic on: locks no longer count.
+bool panic_running(void);
 NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
 
-#define ASSERT(condition)                                                      \
-    do {                                                                       \
-        if (unlikely(!(condition)))                                            \
+#define ASSERT(condition)                                                                       \
+    do {                                                                                        \
+        if (unlikely(!(condition)))                                                             \
             panic("%s:%d: %s: assertion failed: %s", __FILE__, __LINE__, __func__, #condition); \
     } while (0)
 
-#define DASSERT(condition)                                                     \
-    do {                                                                       \
-        if (DEBUG)                                                             \
-            ASSERT(condition);                                                 \
+#define DASSERT(condition)     \
+    do {                       \
+        if (DEBUG)             \
+            ASSERT(condition); \
     } while (0)
 
 #endif

@@ -33,8 +33,18 @@ enum : u64 { PAGE_SHIFT = 12, PAGE_SIZE = 1ul << PAGE_SHIFT, PAGE_MASK = PAGE_SI
 #define container_of(pointer, type, member) \
     ((type *)((u8 *)(1 ? (pointer) : &((type *)nullptr)->member) - offsetof(type, member)))
 
-#define min(a, b) ({ auto min_a_ = (a); auto min_b_ = (b); min_a_ < min_b_ ? min_a_ : min_b_; })
-#define max(a, b) ({ auto max_a_ = (a); auto max_b_ = (b); max_a_ > max_b_ ? max_a_ : max_b_; })
+#define min(a, b)                          \
+    ({                                     \
+        auto min_a_ = (a);                 \
+        auto min_b_ = (b);                 \
+        min_a_ < min_b_ ? min_a_ : min_b_; \
+    })
+#define max(a, b)                          \
+    ({                                     \
+        auto max_a_ = (a);                 \
+        auto max_b_ = (b);                 \
+        max_a_ > max_b_ ? max_a_ : max_b_; \
+    })
 
 // `alignment` is a power of two.
 #define align_down(value, alignment) ((u64)(value) & ~((u64)(alignment) - 1))

@@ -22,14 +22,14 @@ enum { MAX_CPUS = 64 };
 
 // First member of struct thread. Offsets are known to assembly (asm_offsets.h).
 struct arch_thread {
-    u64 rsp;                  // when not running: kernel stack pointer
-    u64 stack_top;            // of its kernel stack
-    u64 cr3;                  // page table to run with (normal or restricted)
-    u64 fs_base;              // when not running
-    u64 gs_base;              // when not running
-    void *vector;             // XSAVE area or nullptr
-    struct arch_pmap *pmap;   // nullptr: kernel only
-    u64 stack_clean_cpus;     // CPUs whose TLB holds nothing old about this stack
+    u64 rsp;                // when not running: kernel stack pointer
+    u64 stack_top;          // of its kernel stack
+    u64 cr3;                // page table to run with (normal or restricted)
+    u64 fs_base;            // when not running
+    u64 gs_base;            // when not running
+    void *vector;           // XSAVE area or nullptr
+    struct arch_pmap *pmap; // nullptr: kernel only
+    u64 stack_clean_cpus;   // CPUs whose TLB holds nothing old about this stack
     // Restricted mode: the user's state, and the context of the personality to return to.
     u64 restricted_state;
     u64 normal_cr3;
@@ -44,12 +44,12 @@ struct arch_thread {
 
 // An address space's page tables. `lock` of the owner serializes changes.
 struct arch_pmap {
-    u64 top;                     // physical address of the table for normal mode
-    u64 top_restricted;          // without slot 255; 0 for a process pmap
-    u64 cpus;                    // CPUs that may have entries of it in their TLB (atomic)
-    struct arch_pmap *process;   // of a restricted pmap
+    u64 top;                   // physical address of the table for normal mode
+    u64 top_restricted;        // without slot 255; 0 for a process pmap
+    u64 cpus;                  // CPUs that may have entries of it in their TLB (atomic)
+    struct arch_pmap *process; // of a restricted pmap
     struct page_source *source;
-    u64 table_count;             // pages in use for tables
+    u64 table_count; // pages in use for tables
 };
 
 static inline struct cpu *arch_this_cpu(void)

@@ -1,0 +1,162 @@
+// PVH entry (32-bit, no paging; Xen's docs/misc/pvh.pandoc) and the start of the other CPUs.
+//
+// Both switch to long mode with the boot page table: it has the first GiB of RAM at 0, at the
+// direct map and, from -2 GiB, at the kernel image. mmu_init() replaces it; after that only CPUs
+// that start use it for a moment.
+#include "asm_offsets.h"
+
+#define IMAGE_BASE 0xffffffff80000000
+#define PHYSICAL(symbol) ((symbol) - IMAGE_BASE)
+#define TRAMPOLINE 0x8000
+#define PAGE_PRESENT_WRITE 3
+#define PAGE_LARGE 0x80
+
+.section .note.pvh, "a", @note
+    .balign 4
+    .long 4, 8, 18              // name size, descriptor size, XEN_ELFNOTE_PHYS32_ENTRY
+    .asciz "Xen"
+    .quad PHYSICAL(pvh_entry)
+
+.text
+
+// Turns on PAE, long mode, NX, paging and write protection. Keeps esi.
+.macro enable_long_mode
+    movl %cr4, %eax
+    orl $(1 << 5), %eax
+    movl %eax, %cr4
+    movl $PHYSICAL(boot_pml4), %eax
+    movl %eax, %cr3
+    movl $0xc0000080, %ecx
+    rdmsr
+    orl $(1 << 8 | 1 << 11), %eax
+    wrmsr
+    movl %cr0, %eax
+    orl $(1 << 31 | 1 << 16), %eax
+    movl %eax, %cr0
+.endm
+
+.code32
+.globl pvh_entry
+pvh_entry:
+    cld
+    movl %ebx, %esi             // start info
+    movl $0x80000001, %eax
+    cpuid
+    testl $(1 << 29), %edx
+    jz no_long_mode
+    enable_long_mode
+    lgdt PHYSICAL(boot_gdt_pointer)
+    ljmp $SELECTOR_KERNEL_CODE, $PHYSICAL(1f)
+.code64
+1:
+    movl $SELECTOR_KERNEL_DATA, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    movq $boot_stack_top, %rsp
+    xorl %ebp, %ebp
+    movl %esi, %edi
+    movq $boot_main, %rax
+    call *%rax
+    ud2
+
+.code32
+no_long_mode:
+    movw $0x3f8, %dx
+    movl $PHYSICAL(no_long_mode_text), %esi
+1:
+    lodsb
+    outb %al, %dx
+    testb %al, %al
+    jnz 1b
+2:
+    hlt
+    jmp 2b
+
+// ---- Other CPUs ---------------------------------------------------------------------------------
+
+// Copied to TRAMPOLINE; each CPU starts here in real mode, with cs = TRAMPOLINE >> 4.
+.code16
+.globl trampoline_begin, trampoline_end
+trampoline_begin:
+    cli
+    movw %cs, %ax
+    movw %ax, %ds
+    lgdtl trampoline_gdt_pointer - trampoline_begin
+    movl %cr0, %eax
+    orl $1, %eax
+    movl %eax, %cr0
+    ljmpl $SELECTOR_BOOT_CODE32, $PHYSICAL(trampoline_32)
+trampoline_gdt_pointer:
+    .word boot_gdt_end - boot_gdt - 1
+    .long PHYSICAL(boot_gdt)
+trampoline_end:
+
+.code32
+trampoline_32:
+    movl $SELECTOR_KERNEL_DATA, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    enable_long_mode
+    ljmp $SELECTOR_KERNEL_CODE, $PHYSICAL(1f)
+.code64
+1:
+    movq $2f, %rax
+    jmp *%rax
+2:
+    movq mmu_kernel_top(%rip), %rax
+    movq %rax, %cr3
+    // Each takes a ticket: it is the CPU with this number.
+    movl $1, %edi
+    lock xaddl %edi, smp_tickets(%rip)
+    cmpl smp_ticket_limit(%rip), %edi
+    jae 3f
+    movq smp_stacks(, %rdi, 8), %rsp
+    xorl %ebp, %ebp
+    call smp_cpu_main
+3:
+    hlt
+    jmp 3b
+
+.section .rodata
+no_long_mode_text:
+    .asciz "PANIC: this CPU has no 64-bit mode\n"
+
+.data
+.balign 8
+boot_gdt:
+    .quad 0
+    .quad 0x00af9b000000ffff    // kernel code, 64-bit
+    .quad 0x00cf93000000ffff    // kernel data
+    .quad 0x00cf9b000000ffff    // code, 32-bit
+boot_gdt_end:
+boot_gdt_pointer:
+    .word boot_gdt_end - boot_gdt - 1
+    .quad PHYSICAL(boot_gdt)
+
+.balign 4096
+boot_pml4:
+    .quad PHYSICAL(boot_pdpt_low) + PAGE_PRESENT_WRITE
+    .fill 255, 8, 0
+    .quad PHYSICAL(boot_pdpt_low) + PAGE_PRESENT_WRITE
+    .fill 254, 8, 0
+    .quad PHYSICAL(boot_pdpt_high) + PAGE_PRESENT_WRITE
+boot_pdpt_low:
+    .quad PHYSICAL(boot_pd) + PAGE_PRESENT_WRITE
+    .fill 511, 8, 0
+boot_pdpt_high:
+    .fill 510, 8, 0
+    .quad PHYSICAL(boot_pd) + PAGE_PRESENT_WRITE
+    .quad 0
+boot_pd:
+    .set large_page, 0
+    .rept 512
+    .quad large_page + PAGE_LARGE + PAGE_PRESENT_WRITE
+    .set large_page, large_page + 0x200000
+    .endr
+
+.bss
+.balign 16
+    .skip 12288
+boot_stack_top:

@@ -1,0 +1,213 @@
+// What the boot loader says of the machine (PVH start info, Xen's hvm/start_info.h), and the
+// allocator used until the kernel's own takes over.
+//
+// The allocator takes whole pages upwards from the end of the kernel image, in the range of RAM
+// that the image is in. arch_boot_memory() hands the rest to the page allocator, but for a reserve
+// that page tables of the device area are made of later.
+// Never given away: the first MiB (firmware data, trampoline), the image, the bundle.
+#include "cpu.h"
+#include "lib/print.h"
+#include "lib/string.h"
+
+enum : u32 { START_INFO_MAGIC = 0x336ec578 };
+enum : u32 { MEMORY_RAM = 1, MEMORY_ACPI = 3, MEMORY_NVS = 4 };
+enum { MEMORY_MAP_MAX = 64, COMMAND_LINE_MAX = 2048, RESERVE_PAGES = 16 };
+
+struct start_info {
+    u32 magic;
+    u32 version;
+    u32 flags;
+    u32 module_count;
+    u64 modules;
+    u64 command_line;
+    u64 rsdp;
+    u64 memory_map; // from version 1
+    u32 memory_map_count;
+    u32 reserved;
+};
+
+struct start_module {
+    u64 paddr;
+    u64 size;
+    u64 command_line;
+    u64 reserved;
+};
+
+struct memory_entry {
+    u64 paddr;
+    u64 size;
+    u32 type;
+    u32 reserved;
+};
+
+extern u8 image_begin[], image_end[];
+
+static struct memory_entry memory_map[MEMORY_MAP_MAX];
+static u32 memory_map_count;
+static char command_line[COMMAND_LINE_MAX];
+static u64 rsdp;
+static struct arch_range bundle;
+static u64 boot_next; // the next page of the boot allocator
+static u64 boot_end;
+
+static u64 source_alloc(struct page_source *source)
+{
+    (void)source;
+    return boot_next < boot_end ? boot_page_alloc() : 0;
+}
+
+static void source_free(struct page_source *source, u64 paddr)
+{
+    (void)source;
+    (void)paddr;
+}
+
+struct page_source boot_source = {source_alloc, source_free};
+
+// The boot allocator's room: from the image to the end of its range, or to the bundle.
+static void boot_allocator_init(void)
+{
+    boot_next = align_up(arch_paddr(image_end), PAGE_SIZE);
+    for (u32 i = 0; i < memory_map_count; i++) {
+        struct memory_entry *e = &memory_map[i];
+        if (e->type == MEMORY_RAM && e->paddr <= boot_next && boot_next < e->paddr + e->size)
+            boot_end = align_down(e->paddr + e->size, PAGE_SIZE);
+    }
+    if (bundle.size && bundle.paddr >= boot_next && bundle.paddr < boot_end)
+        boot_end = align_down(bundle.paddr, PAGE_SIZE);
+}
+
+static void memory_map_sort(void)
+{
+    for (u32 i = 1; i < memory_map_count; i++) {
+        struct memory_entry entry = memory_map[i];
+        u32 j = i;
+        for (; j > 0 && memory_map[j - 1].paddr > entry.paddr; j--)
+            memory_map[j] = memory_map[j - 1];
+        memory_map[j] = entry;
+    }
+}
+
+void boot_memory_init(u64 start_info_paddr)
+{
+    const struct start_info *info = arch_direct(start_info_paddr);
+    if (start_info_paddr >= GIB(1) || info->magic != START_INFO_MAGIC || info->version < 1)
+        panic("the boot loader gave no PVH start info with a memory map");
+    memory_map_count = min(info->memory_map_count, (u32)MEMORY_MAP_MAX);
+    memcpy(memory_map, arch_direct(info->memory_map), memory_map_count * sizeof(memory_map[0]));
+    memory_map_sort();
+    if (info->command_line)
+        strlcpy(command_line, arch_direct(info->command_line), sizeof(command_line));
+    rsdp = info->rsdp;
+    if (info->module_count) {
+        const struct start_module *module = arch_direct(info->modules);
+        bundle = (struct arch_range){module->paddr, module->size};
+    }
+    boot_allocator_init();
+}
+
+u64 boot_page_alloc(void)
+{
+    if (boot_next >= boot_end)
+        panic("not enough memory to boot");
+    u64 paddr = boot_next;
+    boot_next += PAGE_SIZE;
+    page_zero(arch_direct(paddr));
+    return paddr;
+}
+
+u64 boot_rsdp(void)
+{
+    return rsdp;
+}
+
+void boot_memory_regions(void (*region)(u64 paddr, u64 size))
+{
+    u64 done = 0;
+    for (u32 i = 0; i < memory_map_count; i++) {
+        struct memory_entry *e = &memory_map[i];
+        if (e->type != MEMORY_RAM && e->type != MEMORY_ACPI && e->type != MEMORY_NVS)
+            continue;
+        u64 begin = max(align_down(e->paddr, MIB(2)), done);
+        u64 end = align_up(e->paddr + e->size, MIB(2));
+        if (begin < end)
+            region(begin, end - begin);
+        done = max(done, end);
+    }
+}
+
+// Calls back for the parts of [begin, end) outside of the sorted, disjoint `holes`.
+static void add_without(u64 begin, u64 end, const struct arch_range *holes, usize count,
+                        void (*add)(u64 paddr, u64 size))
+{
+    for (usize i = 0; i < count && begin < end; i++) {
+        u64 hole_begin = align_down(holes[i].paddr, PAGE_SIZE);
+        u64 hole_end = align_up(holes[i].paddr + holes[i].size, PAGE_SIZE);
+        if (holes[i].size == 0 || hole_end <= begin || hole_begin >= end)
+            continue;
+        if (begin < hole_begin)
+            add(begin, hole_begin - begin);
+        begin = hole_end;
+    }
+    if (begin < end)
+        add(begin, end - begin);
+}
+
+void arch_boot_memory(void (*add)(u64 paddr, u64 size))
+{
+    u64 image = arch_paddr(image_begin);
+    boot_end = min(boot_end, boot_next + RESERVE_PAGES * PAGE_SIZE);
+    struct arch_range holes[] = {{0, MIB(1)}, {image, boot_end - image}, bundle};
+    if (bundle.size && bundle.paddr < image) {
+        holes[1] = bundle;
+        holes[2] = (struct arch_range){image, boot_end - image};
+    }
+    for (u32 i = 0; i < memory_map_count; i++) {
+        struct memory_entry *e = &memory_map[i];
+        if (e->type == MEMORY_RAM)
+            add_without(align_up(e->paddr, PAGE_SIZE), align_down(e->paddr + e->size, PAGE_SIZE),
+                        holes, ARRAY_SIZE(holes), add);
+    }
+}
+
+u64 arch_memory_end(void)
+{
+    u64 end = 0;
+    for (u32 i = 0; i < memory_map_count; i++) {
+        if (memory_map[i].type == MEMORY_RAM)
+            end = max(end, memory_map[i].paddr + memory_map[i].size);
+    }
+    return align_down(end, PAGE_SIZE);
+}
+
+const void *arch_boot_bundle(u64 *size)
+{
+    *size = bundle.size;
+    return bundle.size ? arch_direct(bundle.paddr) : nullptr;
+}
+
+const char *arch_command_line(void)
+{
+    return command_line;
+}
+
+bool arch_command_line_get(const char *name, char *value, usize size)
+{
+    usize name_length = strlen(name);
+    for (const char *word = command_line; *word;) {
+        usize length = 0;
+        while (word[length] && word[length] != ' ')
+            length++;
+        if (length > name_length && word[name_length] == '=' &&
+            strncmp(word, name, name_length) == 0) {
+            usize value_length = min(length - name_length - 1, size - 1);
+            memcpy(value, word + name_length + 1, value_length);
+            value[value_length] = 0;
+            return true;
+        }
+        word += length;
+        while (*word == ' ')
+            word++;
+    }
+    return false;
+}

@@ -1,0 +1,218 @@
+// Each CPU's own: what it must be able to do, control registers, GDT, TSS, IDT, and the structures
+// of the CPUs that firmware announces. All of it is set up once and never freed.
+#include "cpu.h"
+#include "asm_offsets.h"
+#include "lib/print.h"
+#include "lib/string.h"
+
+struct arch_cpu cpu_boot;
+static struct arch_cpu *cpus[MAX_CPUS] = {&cpu_boot};
+static u32 cpu_known = 1; // have a struct
+u32 cpu_running = 1;      // have come up; those are 0..cpu_running-1
+
+static usize vector_size;
+static u64 vector_features;
+
+struct idt_gate {
+    u16 offset_low;
+    u16 selector;
+    u8 ist;
+    u8 type;
+    u16 offset_middle;
+    u32 offset_high;
+    u32 reserved;
+};
+static struct idt_gate idt[256];
+
+struct table_pointer {
+    u16 limit;
+    u64 base;
+} __attribute__((packed));
+
+u32 arch_cpu_count(void)
+{
+    return __atomic_load_n(&cpu_running, __ATOMIC_ACQUIRE);
+}
+
+struct cpu *arch_cpu(u32 id)
+{
+    return &cpus[id]->cpu;
+}
+
+struct arch_cpu *cpu_get(u32 id)
+{
+    return cpus[id];
+}
+
+u32 cpu_known_count(void)
+{
+    return cpu_known;
+}
+
+static const struct {
+    u32 leaf;
+    char reg;
+    u8 bit;
+    const char *name;
+} features[] = {
+    {1, 'd', 25, "SSE"},         {1, 'c', 26, "XSAVE"},
+    {7, 'b', 0, "FSGSBASE"},     {7, 'b', 7, "SMEP"},
+    {7, 'b', 20, "SMAP"},        {7, 'c', 2, "UMIP"},
+    {0x80000001, 'd', 20, "NX"}, {0x80000001, 'd', 11, "SYSCALL"},
+};
+
+void cpu_check_features(void)
+{
+    u32 missing = 0;
+    for (usize i = 0; i < ARRAY_SIZE(features); i++) {
+        struct cpuid id = cpuid(features[i].leaf, 0);
+        u32 value = features[i].reg == 'b' ? id.ebx : features[i].reg == 'c' ? id.ecx : id.edx;
+        if (value & 1u << features[i].bit)
+            continue;
+        klog(LOG_ERROR, "this CPU has no %s, which the kernel needs\n", features[i].name);
+        missing++;
+    }
+    if (missing)
+        panic("the CPU lacks %u features (QEMU: use -cpu max)", missing);
+}
+
+void cpu_set_base(struct arch_cpu *cpu)
+{
+    cpu->cpu.self = &cpu->cpu;
+    cpu->cpu.arch = cpu;
+    msr_write(MSR_GS_BASE, (u64)&cpu->cpu);
+}
+
+static void cpu_setup_control(void)
+{
+    u64 cr0, cr4;
+    asm volatile("mov %%cr0, %0" : "=r"(cr0));
+    asm volatile("mov %0, %%cr0" ::"r"((cr0 & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP));
+    asm volatile("mov %%cr4, %0" : "=r"(cr4));
+    cr4 |= CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_UMIP | CR4_FSGSBASE |
+           CR4_SMEP | CR4_SMAP;
+    asm volatile("mov %0, %%cr4" ::"r"(cr4) : "memory");
+    // x87, SSE, and AVX and AVX-512 where there.
+    struct cpuid id = cpuid(0xd, 0);
+    vector_features = id.eax & 0xe7;
+    if ((vector_features & 0xe0) != 0xe0)
+        vector_features &= 7;
+    asm volatile("xsetbv" ::"c"(0), "a"((u32)vector_features), "d"(0));
+    vector_size = align_up(cpuid(0xd, 0).ebx, 64);
+}
+
+// Descriptors: Intel SDM volume 3, 3.4.5 and 8.2.3 (TSS).
+static void cpu_setup_gdt(struct arch_cpu *cpu)
+{
+    u64 tss = (u64)&cpu->tss;
+    u64 limit = sizeof(cpu->tss) - 1;
+    cpu->gdt[1] = 0x00af9b000000ffff;
+    cpu->gdt[2] = 0x00cf93000000ffff;
+    cpu->gdt[3] = 0x00cff3000000ffff;
+    cpu->gdt[4] = 0x00affb000000ffff;
+    cpu->gdt[5] = limit | (tss & 0xffffff) << 16 | 0x89ul << 40 | (tss >> 24 & 0xff) << 56;
+    cpu->gdt[6] = tss >> 32;
+    cpu->tss.io_map = sizeof(cpu->tss);
+    for (u32 i = 0; i < 3; i++) {
+        u64 top = cpu->ist_top - i * PAGE_SIZE;
+        *(struct cpu **)(top - 8) = &cpu->cpu;
+        cpu->tss.ist[i] = top - 16;
+    }
+    struct table_pointer pointer = {sizeof(cpu->gdt) - 1, (u64)cpu->gdt};
+    asm volatile("lgdt %0\n\t"
+                 "pushq %1\n\t"
+                 "leaq 1f(%%rip), %%rax\n\t"
+                 "pushq %%rax\n\t"
+                 "lretq\n"
+                 "1:\n\t"
+                 "movl %2, %%ss\n\t"
+                 "movl %3, %%ds\n\t"
+                 "movl %3, %%es\n\t"
+                 "movl %3, %%fs\n\t"
+                 "ltr %w4" ::"m"(pointer),
+                 "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA), "r"(0), "r"(SELECTOR_TSS)
+                 : "rax", "memory");
+}
+
+static void idt_set(u32 vector, const void *handler, u8 ist, u8 privilege)
+{
+    u64 offset = (u64)handler;
+    idt[vector] = (struct idt_gate){
+        .offset_low = (u16)offset,
+        .selector = SELECTOR_KERNEL_CODE,
+        .ist = ist,
+        .type = (u8)(0x8e | privilege << 5),
+        .offset_middle = (u16)(offset >> 16),
+        .offset_high = (u32)(offset >> 32),
+    };
+}
+
+static void cpu_setup_idt(void)
+{
+    if (idt[0].type == 0) {
+        for (u32 i = 0; i < 256; i++)
+            idt_set(i, entry_stubs + 16 * i, 0, 0);
+        idt_set(3, entry_stubs + 16 * 3, 0, 3); // int3 from user mode
+        idt_set(4, entry_stubs + 16 * 4, 0, 3);
+        idt_set(VECTOR_NMI, entry_paranoid_nmi, 1, 0);
+        idt_set(VECTOR_DOUBLE_FAULT, entry_paranoid_double_fault, 2, 0);
+        idt_set(VECTOR_MACHINE_CHECK, entry_paranoid_machine_check, 3, 0);
+    }
+    struct table_pointer pointer = {sizeof(idt) - 1, (u64)idt};
+    asm volatile("lidt %0" ::"m"(pointer));
+}
+
+static void cpu_setup_syscall(void)
+{
+    enum : u64 { TF = 1 << 8, IF = 1 << 9, DF = 1 << 10, NT = 1 << 14, RF = 1 << 16, AC = 1 << 18 };
+    msr_write(MSR_STAR, (u64)SELECTOR_USER_BASE << 48 | (u64)SELECTOR_KERNEL_CODE << 32);
+    msr_write(MSR_LSTAR, (u64)syscall_entry);
+    msr_write(MSR_SFMASK, TF | IF | DF | NT | RF | AC);
+    msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE | EFER_NXE);
+}
+
+void cpu_setup(struct arch_cpu *cpu)
+{
+    cpu_setup_control();
+    cpu_setup_gdt(cpu); // loads selectors, which clears the GS base on some CPUs: set it again
+    cpu_set_base(cpu);
+    cpu_setup_idt();
+    cpu_setup_syscall();
+    cpu->cr3 = cr3_read();
+}
+
+void cpu_add_stacks(struct arch_cpu *cpu)
+{
+    cpu->stack_top = arch_kstack_alloc(&boot_source, &boot_source);
+    cpu->ist_top = arch_kstack_alloc(&boot_source, &boot_source);
+    if (cpu->stack_top == 0 || cpu->ist_top == 0)
+        panic("no memory for the stacks of CPU %u", cpu->cpu.id);
+}
+
+bool cpu_add(u32 apic_id)
+{
+    static_assert(sizeof(struct arch_cpu) <= PAGE_SIZE);
+    if (cpu_known == MAX_CPUS)
+        return false;
+    struct arch_cpu *cpu = arch_direct(boot_page_alloc());
+    cpu->apic_id = apic_id;
+    cpu->cpu.id = cpu_known;
+    cpu->cpu.self = &cpu->cpu;
+    cpu->cpu.arch = cpu;
+    cpu_add_stacks(cpu);
+    cpus[cpu_known++] = cpu;
+    return true;
+}
+
+usize arch_vector_size(void)
+{
+    return vector_size;
+}
+
+// The initial state: everything else than these two words comes from XSTATE_BV = 0.
+void arch_vector_init(void *area)
+{
+    memset(area, 0, vector_size);
+    *(u16 *)area = 0x37f;               // FCW
+    *(u32 *)((u8 *)area + 24) = 0x1f80; // MXCSR
+}

@@ -1,0 +1,270 @@
+// Instructions, registers and per-CPU structures of x86-64 (Intel SDM, volumes 2 to 4).
+#ifndef X86_CPU_H
+#define X86_CPU_H
+
+#include "arch/arch.h"
+
+// Model-specific registers.
+enum : u32 {
+    MSR_APIC_BASE = 0x1b,
+    MSR_TSC_DEADLINE = 0x6e0,
+    MSR_X2APIC = 0x800, // + register offset / 16
+    MSR_EFER = 0xc0000080,
+    MSR_STAR = 0xc0000081,
+    MSR_LSTAR = 0xc0000082,
+    MSR_SFMASK = 0xc0000084,
+    MSR_PAT = 0x277,
+    MSR_GS_BASE = 0xc0000101,
+};
+
+enum : u64 {
+    CR0_MP = 1 << 1,
+    CR0_EM = 1 << 2,
+    CR0_TS = 1 << 3,
+    CR0_NE = 1 << 5,
+    CR0_WP = 1 << 16,
+    CR4_PGE = 1 << 7,
+    CR4_OSFXSR = 1 << 9,
+    CR4_OSXMMEXCPT = 1 << 10,
+    CR4_UMIP = 1 << 11,
+    CR4_FSGSBASE = 1 << 16,
+    CR4_OSXSAVE = 1 << 18,
+    CR4_SMEP = 1 << 20,
+    CR4_SMAP = 1 << 21,
+    EFER_SCE = 1 << 0,
+    EFER_NXE = 1 << 11,
+};
+
+// Interrupt vectors. 0x00-0x1f exceptions, 0x30-0xef devices, above: local.
+enum {
+    VECTOR_NMI = 2,
+    VECTOR_DOUBLE_FAULT = 8,
+    VECTOR_PAGE_FAULT = 14,
+    VECTOR_MACHINE_CHECK = 18,
+    VECTOR_EXCEPTIONS = 32,
+    VECTOR_DEVICE_FIRST = 0x30,
+    VECTOR_DEVICE_LAST = 0xef,
+    VECTOR_TIMER = 0xf0,
+    VECTOR_RESCHED = 0xf1,
+    VECTOR_SHOOTDOWN = 0xf2,
+    VECTOR_SPURIOUS = 0xff,
+};
+
+// What the entry stubs push, lowest address first (entry.S).
+struct arch_trap {
+    u64 r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    u64 vector;
+    u64 error_code;
+    u64 rip, cs, rflags, rsp, ss;
+};
+
+static inline bool trap_from_user(const struct arch_trap *trap)
+{
+    return trap->cs & 3;
+}
+
+struct tss {
+    u32 reserved0;
+    u64 rsp[3];
+    u64 reserved1;
+    u64 ist[7];
+    u64 reserved2;
+    u16 reserved3;
+    u16 io_map;
+} __attribute__((packed));
+
+// A CPU's own: descriptor tables, loaded page table, shoot-down mailbox. The boot CPU's is static,
+// the others' come from the boot allocator; none is ever freed.
+struct arch_cpu {
+    struct cpu cpu;
+    u64 gdt[8];
+    struct tss tss;
+    u32 apic_id;
+    u32 online;             // set by the CPU itself when it runs
+    u64 stack_top;          // its boot (idle) stack
+    u64 ist_top;            // of the slot with its three exception stacks
+    u64 cr3;                // loaded when it last switched threads
+    struct arch_pmap *pmap; // whose it is; nullptr: the kernel's own
+    u64 timer_deadline_ns;
+    // Requests of other CPUs: a bit for each sender (atomic, shared).
+    u64 shoot_senders;
+    // This CPU's own request, and the CPUs that have not served it yet (atomic, shared).
+    u64 shoot_pending;
+    u64 shoot_start;
+    u64 shoot_end;
+    struct arch_pmap *shoot_leave; // not nullptr: unload this one
+};
+
+static inline struct arch_cpu *arch_cpu_self(void)
+{
+    return arch_this_cpu()->arch;
+}
+
+static inline struct arch_thread *arch_thread_of(struct thread *thread)
+{
+    return (struct arch_thread *)thread;
+}
+
+static inline u64 msr_read(u32 msr)
+{
+    u32 low, high;
+    asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
+    return (u64)high << 32 | low;
+}
+
+static inline void msr_write(u32 msr, u64 value)
+{
+    asm volatile("wrmsr" ::"c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
+}
+
+static inline u64 cr3_read(void)
+{
+    u64 value;
+    asm volatile("mov %%cr3, %0" : "=r"(value));
+    return value;
+}
+
+static inline void cr3_write(u64 value)
+{
+    asm volatile("mov %0, %%cr3" ::"r"(value) : "memory");
+}
+
+static inline u64 cr2_read(void)
+{
+    u64 value;
+    asm volatile("mov %%cr2, %0" : "=r"(value));
+    return value;
+}
+
+static inline void tlb_flush_page(u64 address)
+{
+    asm volatile("invlpg (%0)" ::"r"(address) : "memory");
+}
+
+static inline u64 tsc_read(void)
+{
+    u32 low, high;
+    asm volatile("rdtsc" : "=a"(low), "=d"(high));
+    return (u64)high << 32 | low;
+}
+
+static inline void cpu_pause(void)
+{
+    asm volatile("pause");
+}
+
+struct cpuid {
+    u32 eax, ebx, ecx, edx;
+};
+
+static inline struct cpuid cpuid(u32 leaf, u32 subleaf)
+{
+    struct cpuid r;
+    asm volatile("cpuid"
+                 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
+                 : "a"(leaf), "c"(subleaf));
+    return r;
+}
+
+// ---- cpu.c
+// Halts with a line on the log when the CPU lacks something that the kernel needs.
+void cpu_check_features(void);
+// Sets up this CPU: control registers, GDT, TSS, IDT, system call entry, per-CPU base.
+void cpu_setup(struct arch_cpu *cpu);
+// Just the per-CPU base: the first thing that a CPU does in C.
+void cpu_set_base(struct arch_cpu *cpu);
+// Makes a struct arch_cpu and its stacks for one more CPU; false when there is no more room.
+bool cpu_add(u32 apic_id);
+void cpu_add_stacks(struct arch_cpu *cpu);
+struct arch_cpu *cpu_get(u32 id);
+u32 cpu_known_count(void);
+extern u32 cpu_running; // have come up: 0..cpu_running-1
+extern struct arch_cpu cpu_boot;
+
+// ---- boot_memory.c: the memory map and the allocator of boot
+void boot_memory_init(u64 start_info_paddr);
+u64 boot_page_alloc(void); // zeroed; panics when there is none
+u64 boot_rsdp(void);
+// Calls back for each 2 MiB-aligned region with any RAM or ACPI table in it, ascending.
+void boot_memory_regions(void (*region)(u64 paddr, u64 size));
+extern struct page_source boot_source;
+
+// ---- mmu.c: the kernel's half of the address space
+void mmu_init(void);
+extern u64 mmu_kernel_top; // physical address of the kernel's top-level table
+// Copies the kernel's slots into a new top-level table.
+void mmu_copy_kernel_slots(u64 *top);
+// Debugging: is this kernel address mapped?
+bool mmu_kernel_mapped(u64 va);
+
+// ---- shootdown.c
+// Has `cpus` (this one may be among them) forget [start, end), and waits for all.
+void shootdown_range(u64 cpus, u64 start, u64 end);
+// Has all CPUs that have `pmap` loaded load the kernel's own instead, and waits.
+void shootdown_leave(struct arch_pmap *pmap);
+void shootdown_serve(void);
+
+// ---- thread.c
+// Loads page tables on this CPU and keeps the pmaps' lists of CPUs; nullptr: the kernel's own.
+void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3);
+
+// ---- acpi.c
+extern struct acpi_info {
+    u64 lapic_paddr;
+    u64 ioapic_paddr; // 0: none
+    u32 ioapic_gsi_base;
+    u32 isa_gsi[16];
+    u16 isa_flags[16];
+    u64 ecam_paddr; // 0: none
+    u32 ecam_last_bus;
+    u16 pm_timer_port; // 0: none
+} acpi;
+// Reads the tables; makes a struct arch_cpu for each further CPU.
+void acpi_init(void);
+
+// ---- apic.c
+void apic_init(void);     // boot CPU: finds the registers
+void apic_init_cpu(void); // each CPU: enables its own
+u32 apic_id(void);
+void apic_eoi(void);
+// Interrupts a CPU: a vector, or a whole interrupt command.
+void apic_send(u32 apic_id, u32 command);
+void apic_nmi_others(void);
+void apic_start_others(u64 trampoline_paddr, u32 again);
+enum apic_timer_mode : u32 { APIC_TIMER_ONE_SHOT = 0, APIC_TIMER_DEADLINE = 2 << 17 };
+void apic_timer_setup(enum apic_timer_mode mode);
+void apic_timer_start(u32 count);
+u32 apic_timer_count(void);
+void irq_dispatch(u32 vector);
+
+// ---- smp.c
+void smp_cpu_main(u32 cpu_id);
+
+// ---- time.c
+void time_init(void);   // starts the calibration
+void time_finish(void); // ends it: arch_time_ns() and the timer work from here
+void time_init_cpu(void);
+// The timer interrupt: calls timer_interrupt() when the deadline has passed.
+void time_interrupt(void);
+
+// ---- serial.c
+void serial_init(void); // log output works from here
+void serial_init_interrupts(void);
+
+// ---- panic.c
+NORETURN void panic_trap(struct arch_trap *trap);
+// In the NMI of a CPU that shall stop.
+NORETURN void panic_stop_here(void);
+
+// ---- restricted.c
+// Leaves restricted mode from a trap: the trap will return to the personality.
+void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error_code);
+
+// ---- entry.S
+extern u8 entry_stubs[]; // 256 stubs of 16 bytes
+extern u8 entry_paranoid_nmi[], entry_paranoid_double_fault[], entry_paranoid_machine_check[];
+void syscall_entry(void);
+void thread_start(void);
+struct arch_thread *switch_stacks(struct arch_thread *prev, struct arch_thread *next);
+
+#endif

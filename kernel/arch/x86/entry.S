@@ -1,0 +1,457 @@
+// Entry and exit: system calls, restricted mode, interrupts and exceptions, thread switch.
+//
+// User mode has the user's GS base in GS and struct cpu in KERNEL_GS_BASE; the kernel the other
+// way round: every way in or out has one swapgs. NMI, double fault and machine check may come
+// between the two, so they take struct cpu from the top of their own stack instead.
+// Interrupts stay off from entry to exit. SYSCALL clears DF and AC (SMAP) by SFMASK; the trap
+// stubs do it by hand.
+#include "asm_offsets.h"
+
+.text
+
+// ---- System calls -------------------------------------------------------------------------------
+
+// On the kernel stack: struct syscall_args, then rflags, rip, rsp of the caller. rbx, rbp and
+// r12-r15 are left to C to preserve: they are the user's own again when the handler has returned.
+.globl syscall_entry
+.type syscall_entry, @function
+syscall_entry:
+    swapgs
+    movq %rsp, %gs:CPU_SCRATCH
+    movq %gs:CPU_SYSCALL_STACK, %rsp
+    cmpl $0, %gs:CPU_RESTRICTED
+    jne restricted_syscall
+    pushq %gs:CPU_SCRATCH
+    pushq %rcx
+    pushq %r11
+    pushq $0
+    pushq $0
+    pushq $0
+    pushq $0
+    pushq %rax
+    pushq %r9
+    pushq %r8
+    pushq %r10
+    pushq %rdx
+    pushq %rsi
+    pushq %rdi
+    movq %rsp, %rdi
+    cmpq syscall_count(%rip), %rax
+    jae 1f
+    call *syscall_table(, %rax, 8)
+syscall_done:
+    cmpl $0, %gs:CPU_WORK
+    jne syscall_work
+    movq ARGS_STATUS(%rsp), %rax
+    movq ARGS_OUT(%rsp), %rdx
+    movq ARGS_OUT + 8(%rsp), %r8
+    movq ARGS_OUT + 16(%rsp), %r9
+    xorl %edi, %edi
+    xorl %esi, %esi
+    xorl %r10d, %r10d
+    movq ARGS_RIP(%rsp), %rcx
+    movq ARGS_RFLAGS(%rsp), %r11
+    movq ARGS_RSP(%rsp), %rsp
+    swapgs
+    sysretq
+1:
+    call syscall_unknown
+    jmp syscall_done
+
+// Something is to be done before the return: scheduling (in C), or entering restricted mode.
+syscall_work:
+    cmpl $WORK_RESTRICTED, %gs:CPU_WORK
+    je restricted_enter
+    call syscall_return_work
+    jmp syscall_done
+
+// ---- Restricted mode ----------------------------------------------------------------------------
+
+// The system call restricted_enter returns: keep the caller's context in struct arch_thread and
+// load the state straight into the registers, each word once. Until `restricted` is set, the
+// loads may fault like any access to user memory (exception table: restricted_load).
+restricted_enter:
+    movq %gs:CPU_CURRENT, %rax
+    movl $0, %gs:CPU_WORK
+    movl $0, THREAD_ARMED(%rax)
+    movq ARGS_RIP(%rsp), %rcx
+    movq ARGS_RSP(%rsp), %rdx
+    movq ARGS_RFLAGS(%rsp), %rsi
+    movq %rcx, THREAD_SAVED_RIP(%rax)
+    movq %rdx, THREAD_SAVED_RSP(%rax)
+    movq %rsi, THREAD_SAVED_RFLAGS(%rax)
+    movq %rbx, THREAD_SAVED_RBX(%rax)
+    movq %rbp, THREAD_SAVED_RBP(%rax)
+    movq %r12, THREAD_SAVED_R12(%rax)
+    movq %r13, THREAD_SAVED_R13(%rax)
+    movq %r14, THREAD_SAVED_R14(%rax)
+    movq %r15, THREAD_SAVED_R15(%rax)
+    cmpl $0, THREAD_KICK(%rax)
+    jne restricted_kicked
+    movq THREAD_STATE(%rax), %rbx
+    stac
+restricted_load:
+    movq STATE_RIP(%rbx), %rcx
+    movq STATE_RFLAGS(%rbx), %r11
+    andl $RFLAGS_USER, %r11d
+    orl $RFLAGS_FIXED, %r11d
+    movq %rcx, %rdx
+    shrq $39, %rdx
+    cmpq $254, %rdx
+    ja restricted_bad_rip
+    // sysret loses rcx and r11: good enough only when they hold what it puts there.
+    cmpq STATE_RCX(%rbx), %rcx
+    jne restricted_slow
+    cmpq STATE_R11(%rbx), %r11
+    jne restricted_slow
+    movq STATE_RSP(%rbx), %rdx
+    movq %rdx, %gs:CPU_SCRATCH
+    movq STATE_RDX(%rbx), %rdx
+    movq STATE_RSI(%rbx), %rsi
+    movq STATE_RDI(%rbx), %rdi
+    movq STATE_RBP(%rbx), %rbp
+    movq STATE_R8(%rbx), %r8
+    movq STATE_R9(%rbx), %r9
+    movq STATE_R10(%rbx), %r10
+    movq STATE_R12(%rbx), %r12
+    movq STATE_R13(%rbx), %r13
+    movq STATE_R14(%rbx), %r14
+    movq STATE_R15(%rbx), %r15
+    pushq STATE_RAX(%rbx)
+    pushq STATE_RBX(%rbx)
+restricted_load_end:
+    clac
+    movl $1, THREAD_RESTRICTED(%rax)
+    movl $1, %gs:CPU_RESTRICTED
+    movq THREAD_RESTRICTED_CR3(%rax), %rbx
+    movq %rbx, THREAD_CR3(%rax)
+    movq %rbx, %cr3
+    popq %rbx
+    popq %rax
+    movq %gs:CPU_SCRATCH, %rsp
+    swapgs
+    sysretq
+
+// The full register set, by iretq: after a signal, an exec, an exception. C builds the trap.
+restricted_slow:
+    clac
+    subq $176, %rsp
+    movq %rsp, %rdi
+    call restricted_enter_trap
+    testl %eax, %eax
+    jz trap_return_user
+    addq $176, %rsp
+    jmp restricted_fail
+
+restricted_bad_rip:
+    clac
+    movq $ASM_OUT_OF_RANGE, %rax
+    jmp restricted_fail
+restricted_kicked:
+    movl $0, THREAD_KICK(%rax)
+    movq $REASON_KICKED, ARGS_OUT(%rsp)
+    xorl %eax, %eax
+    jmp restricted_fail
+restricted_load_fault:
+    clac
+    movq $ASM_BAD_POINTER, %rax
+// Returns rax from the system call restricted_enter, which has not changed anything. The loads
+// may have overwritten the caller's registers.
+restricted_fail:
+    movq %gs:CPU_SYSCALL_STACK, %rsp
+    subq $ARGS_RSP + 8, %rsp
+    movq %rax, ARGS_STATUS(%rsp)
+    movq %gs:CPU_CURRENT, %rax
+    movq THREAD_SAVED_RBX(%rax), %rbx
+    movq THREAD_SAVED_RBP(%rax), %rbp
+    movq THREAD_SAVED_R12(%rax), %r12
+    movq THREAD_SAVED_R13(%rax), %r13
+    movq THREAD_SAVED_R14(%rax), %r14
+    movq THREAD_SAVED_R15(%rax), %r15
+    jmp syscall_done
+
+// A system call of the restricted program: its registers go to the state, and the call
+// restricted_enter returns. The stack is empty; the stores may fault (exception table).
+restricted_syscall:
+    pushq %rax
+    pushq %rbx
+    movq %gs:CPU_CURRENT, %rax
+    movl $0, %gs:CPU_RESTRICTED
+    movl $0, THREAD_RESTRICTED(%rax)
+    movq THREAD_NORMAL_CR3(%rax), %rbx
+    movq %rbx, THREAD_CR3(%rax)
+    movq %rbx, %cr3
+    movq THREAD_STATE(%rax), %rbx
+    stac
+restricted_store:
+    popq STATE_RBX(%rbx)
+    popq STATE_RAX(%rbx)
+    movq %rcx, STATE_RIP(%rbx)
+    movq %rcx, STATE_RCX(%rbx)
+    movq %r11, STATE_RFLAGS(%rbx)
+    movq %r11, STATE_R11(%rbx)
+    movq %gs:CPU_SCRATCH, %rcx
+    movq %rcx, STATE_RSP(%rbx)
+    movq %rdx, STATE_RDX(%rbx)
+    movq %rsi, STATE_RSI(%rbx)
+    movq %rdi, STATE_RDI(%rbx)
+    movq %rbp, STATE_RBP(%rbx)
+    movq %r8, STATE_R8(%rbx)
+    movq %r9, STATE_R9(%rbx)
+    movq %r10, STATE_R10(%rbx)
+    movq %r12, STATE_R12(%rbx)
+    movq %r13, STATE_R13(%rbx)
+    movq %r14, STATE_R14(%rbx)
+    movq %r15, STATE_R15(%rbx)
+    movq $REASON_SYSCALL, STATE_REASON(%rbx)
+restricted_store_end:
+    clac
+    xorl %ebx, %ebx
+1:
+    cmpl $0, %gs:CPU_WORK
+    jne restricted_work
+    movq %gs:CPU_CURRENT, %rcx
+    movq %rbx, %rax
+    movl $REASON_SYSCALL, %edx
+    movq THREAD_SAVED_RFLAGS(%rcx), %r11
+    movq THREAD_SAVED_RSP(%rcx), %rsp
+    movq THREAD_SAVED_RBX(%rcx), %rbx
+    movq THREAD_SAVED_RBP(%rcx), %rbp
+    movq THREAD_SAVED_R12(%rcx), %r12
+    movq THREAD_SAVED_R13(%rcx), %r13
+    movq THREAD_SAVED_R14(%rcx), %r14
+    movq THREAD_SAVED_R15(%rcx), %r15
+    movq THREAD_SAVED_RIP(%rcx), %rcx
+    swapgs
+    sysretq
+restricted_work:
+    call syscall_return_work
+    jmp 1b
+restricted_store_fault:
+    clac
+    movq %gs:CPU_SYSCALL_STACK, %rsp
+    movq $ASM_BAD_POINTER, %rbx
+    jmp 1b
+
+// ---- Interrupts and exceptions ------------------------------------------------------------------
+
+.macro push_registers
+    pushq %rax
+    pushq %rbx
+    pushq %rcx
+    pushq %rdx
+    pushq %rsi
+    pushq %rdi
+    pushq %rbp
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+.endm
+
+.macro pop_registers
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %r11
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rbp
+    popq %rdi
+    popq %rsi
+    popq %rdx
+    popq %rcx
+    popq %rbx
+    popq %rax
+    addq $16, %rsp
+.endm
+
+// One stub of 16 bytes for each vector; those without an error code of the CPU's push 0.
+.balign 16
+.globl entry_stubs
+entry_stubs:
+.set vector, 0
+.rept 256
+    .balign 16
+    .if !((vector == 8) || (vector >= 10 && vector <= 14) || (vector == 17) || (vector == 21))
+    pushq $0
+    .endif
+    pushq $vector
+    jmp trap_common
+    .set vector, vector + 1
+.endr
+
+.balign 16
+trap_common:
+    cld
+    clac
+    testb $3, 24(%rsp)
+    jz 1f
+    swapgs
+    push_registers
+    movq %rsp, %rdi
+    xorl %ebp, %ebp
+    call trap_user
+trap_return_user:
+    pop_registers
+    swapgs
+    iretq
+1:
+    push_registers
+    movq %rsp, %rdi
+    call trap_kernel
+    pop_registers
+    iretq
+
+// On a stack of its own, whose last word is struct cpu; GS may be anybody's.
+.macro paranoid name, vector, error
+.globl entry_paranoid_\name
+entry_paranoid_\name:
+    .if \error == 0
+    pushq $0
+    .endif
+    pushq $\vector
+    cld
+    clac
+    push_registers
+    rdgsbase %rbx
+    movq %rsp, %rax
+    orq $0xfff, %rax
+    movq -7(%rax), %rax
+    wrgsbase %rax
+    movq %rsp, %rdi
+    call trap_paranoid
+    wrgsbase %rbx
+    pop_registers
+    iretq
+.endm
+paranoid nmi, 2, 0
+paranoid double_fault, 8, 1
+paranoid machine_check, 18, 0
+
+// ---- Threads ------------------------------------------------------------------------------------
+
+// struct arch_thread *switch_stacks(prev, next): returns prev, on next's stack.
+.globl switch_stacks
+.type switch_stacks, @function
+switch_stacks:
+    pushq %rbx
+    pushq %rbp
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, THREAD_RSP(%rdi)
+    movq THREAD_RSP(%rsi), %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbp
+    popq %rbx
+    movq %rdi, %rax
+    ret
+
+// The first return of switch_stacks to a new thread comes here: rbx entry, r12 argument.
+.globl thread_start
+.type thread_start, @function
+thread_start:
+    movq %rax, %rdi
+    call thread_switched
+    movq %r12, %rdi
+    xorl %ebp, %ebp
+    call *%rbx
+    ud2
+
+// void user_enter(struct arch_trap *trap): leaves by the trap, for good.
+.globl user_enter
+.type user_enter, @function
+user_enter:
+    movq %rdi, %rsp
+    jmp trap_return_user
+
+// ---- User memory --------------------------------------------------------------------------------
+
+// i64 user_copy(void *to, const void *from, usize size): 0 or BAD_POINTER.
+.globl user_copy
+.type user_copy, @function
+user_copy:
+    stac
+user_copy_begin:
+    movq %rdx, %rcx
+    cmpq $32, %rdx
+    ja 3f
+    shrq $3, %rcx
+    jz 2f
+1:
+    movq (%rsi), %rax
+    addq $8, %rsi
+    movq %rax, (%rdi)
+    addq $8, %rdi
+    decl %ecx
+    jnz 1b
+2:
+    andl $7, %edx
+    jz 5f
+4:
+    movb (%rsi), %al
+    incq %rsi
+    movb %al, (%rdi)
+    incq %rdi
+    decl %edx
+    jnz 4b
+    jmp 5f
+3:
+    shrq $3, %rcx
+    rep movsq
+    jmp 2b
+user_copy_end:
+5:
+    clac
+    xorl %eax, %eax
+    ret
+user_copy_fault:
+    clac
+    movq $ASM_BAD_POINTER, %rax
+    ret
+
+// i64 user_load_u32(const u32 *from, u32 *value)
+.globl user_load_u32
+.type user_load_u32, @function
+user_load_u32:
+    stac
+user_load_begin:
+    movl (%rdi), %eax
+user_load_end:
+    clac
+    movl %eax, (%rsi)
+    xorl %eax, %eax
+    ret
+
+// i64 user_cas_u32(u32 *at, u32 expected, u32 desired, u32 *found)
+.globl user_cas_u32
+.type user_cas_u32, @function
+user_cas_u32:
+    movl %esi, %eax
+    stac
+user_cas_begin:
+    lock cmpxchgl %edx, (%rdi)
+user_cas_end:
+    clac
+    movl %eax, (%rcx)
+    xorl %eax, %eax
+    ret
+
+// Where the kernel may touch user memory, and where it goes on when that fails.
+.section .exception_table, "a"
+    .quad restricted_load, restricted_load_end, restricted_load_fault
+    .quad restricted_store, restricted_store_end, restricted_store_fault
+    .quad user_copy_begin, user_copy_end, user_copy_fault
+    .quad user_load_begin, user_load_end, user_copy_fault
+    .quad user_cas_begin, user_cas_end, user_copy_fault

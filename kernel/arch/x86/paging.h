@@ -1,0 +1,40 @@
+// Page-table entries (Intel SDM volume 3, 4.5).
+#ifndef X86_PAGING_H
+#define X86_PAGING_H
+
+#include "cpu.h"
+
+enum : u64 {
+    PTE_PRESENT = 1 << 0,
+    PTE_WRITE = 1 << 1,
+    PTE_USER = 1 << 2,
+    PTE_WRITE_THROUGH = 1 << 3,
+    PTE_CACHE_DISABLE = 1 << 4,
+    PTE_ACCESSED = 1 << 5,
+    PTE_DIRTY = 1 << 6,
+    PTE_LARGE = 1 << 7,
+    PTE_GLOBAL = 1 << 8,
+    PTE_NX = 1ul << 63,
+    PTE_ADDRESS = 0x000ffffffffff000,
+    // Table entries leave the rights to the leaves. Accessed and dirty are set from the start:
+    // nobody reads them, and the CPU need not write them.
+    PTE_TABLE_KERNEL = PTE_PRESENT | PTE_WRITE | PTE_ACCESSED,
+    PTE_TABLE_USER = PTE_TABLE_KERNEL | PTE_USER,
+    PTE_LEAF = PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY,
+    PTE_LEAF_KERNEL = PTE_LEAF | PTE_GLOBAL,
+};
+
+enum { TABLE_ENTRIES = 512 };
+
+// Index of `va` in a table of this level: 3 is the top, 0 holds pages of 4 KiB.
+static inline u32 table_index(u64 va, u32 level)
+{
+    return va >> (PAGE_SHIFT + 9 * level) & (TABLE_ENTRIES - 1);
+}
+
+static inline u64 *table_of(u64 entry)
+{
+    return arch_direct(entry & PTE_ADDRESS);
+}
+
+#endif

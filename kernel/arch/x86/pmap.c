@@ -1,0 +1,239 @@
+// Page tables of user address spaces.
+//
+// A process pmap has one top-level table with slot 255 filled. A restricted pmap has two, `top`
+// (with the process's slot 255) and `top_restricted` (without); slots 0-254 are the same in both,
+// so everything below them is shared. The owner's lock serializes changes; CPUs walk the tables
+// at any time. Tables are freed only by arch_pmap_destroy.
+#include "abi/errors.h"
+#include "cpu.h"
+#include "lib/print.h"
+#include "paging.h"
+
+enum { PROCESS_SLOT = 255 };
+
+static u64 table_alloc(struct arch_pmap *pmap)
+{
+    u64 page = pmap->source->alloc(pmap->source);
+    if (page)
+        pmap->table_count++;
+    return page;
+}
+
+static void table_free(struct arch_pmap *pmap, u64 paddr)
+{
+    pmap->table_count--;
+    pmap->source->free(pmap->source, paddr);
+}
+
+static u64 top_alloc(struct arch_pmap *pmap)
+{
+    u64 page = table_alloc(pmap);
+    if (page)
+        mmu_copy_kernel_slots(arch_direct(page));
+    return page;
+}
+
+// The process's slot 255 gets its table at once: restricted pmaps copy the entry.
+status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *source)
+{
+    *pmap = (struct arch_pmap){.source = source};
+    pmap->top = top_alloc(pmap);
+    if (pmap->top == 0)
+        return ERR_NO_RESOURCES;
+    u64 page = table_alloc(pmap);
+    if (page == 0) {
+        table_free(pmap, pmap->top);
+        return ERR_NO_RESOURCES;
+    }
+    table_of(pmap->top)[PROCESS_SLOT] = page | PTE_TABLE_USER;
+    return 0;
+}
+
+status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *process,
+                                   struct page_source *source)
+{
+    *pmap = (struct arch_pmap){.source = source, .process = process};
+    pmap->top = top_alloc(pmap);
+    if (pmap->top == 0)
+        return ERR_NO_RESOURCES;
+    pmap->top_restricted = top_alloc(pmap);
+    if (pmap->top_restricted == 0) {
+        table_free(pmap, pmap->top);
+        return ERR_NO_RESOURCES;
+    }
+    table_of(pmap->top)[PROCESS_SLOT] = table_of(process->top)[PROCESS_SLOT];
+    return 0;
+}
+
+// Frees the tables below `entry`, which is one of a table of level `level`.
+static void tables_free(struct arch_pmap *pmap, u64 entry, u32 level)
+{
+    u64 *table = table_of(entry);
+    for (u32 i = 0; level > 1 && i < TABLE_ENTRIES; i++) {
+        if (table[i])
+            tables_free(pmap, table[i], level - 1);
+    }
+    table_free(pmap, entry & PTE_ADDRESS);
+}
+
+void arch_pmap_destroy(struct arch_pmap *pmap)
+{
+    shootdown_leave(pmap);
+    u64 *top = table_of(pmap->top);
+    u32 first = pmap->process ? 0 : PROCESS_SLOT;
+    u32 last = pmap->process ? PROCESS_SLOT - 1 : PROCESS_SLOT;
+    for (u32 slot = first; slot <= last; slot++) {
+        if (top[slot])
+            tables_free(pmap, top[slot], 3);
+    }
+    table_free(pmap, pmap->top);
+    if (pmap->top_restricted)
+        table_free(pmap, pmap->top_restricted);
+}
+
+// The leaf entry for `va`, its tables made where they are missing; nullptr: none left to be had.
+static u64 *entry_make(struct arch_pmap *pmap, u64 va)
+{
+    DASSERT(va < ARCH_USER_END && (va >= ARCH_USER_SPLIT) == (pmap->process == nullptr));
+    u64 *table = table_of(pmap->top);
+    for (u32 level = 3; level > 0; level--) {
+        u64 *entry = &table[table_index(va, level)];
+        if (unlikely(*entry == 0)) {
+            u64 page = table_alloc(pmap);
+            if (page == 0)
+                return nullptr;
+            *entry = page | PTE_TABLE_USER;
+            if (level == 3 && pmap->top_restricted)
+                table_of(pmap->top_restricted)[table_index(va, 3)] = *entry;
+        }
+        table = table_of(*entry);
+    }
+    return &table[table_index(va, 0)];
+}
+
+// The leaf entry for *va, or nullptr; then *va has moved to where the next table may begin.
+static u64 *entry_find(struct arch_pmap *pmap, u64 *va)
+{
+    u64 *table = table_of(pmap->top);
+    for (u32 level = 3; level > 0; level--) {
+        u64 entry = table[table_index(*va, level)];
+        if (entry == 0) {
+            u64 span = 1ul << (PAGE_SHIFT + 9 * level);
+            *va = align_down(*va, span) + span;
+            return nullptr;
+        }
+        table = table_of(entry);
+    }
+    return &table[table_index(*va, 0)];
+}
+
+static u64 entry_flags(u32 map_flags)
+{
+    u64 flags = PTE_LEAF | PTE_USER;
+    if (map_flags & ARCH_MAP_WRITE)
+        flags |= PTE_WRITE;
+    if (!(map_flags & ARCH_MAP_EXECUTE))
+        flags |= PTE_NX;
+    if (map_flags & ARCH_MAP_UNCACHED)
+        flags |= PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
+    return flags;
+}
+
+status_t arch_pmap_map(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags)
+{
+    u64 *entry = entry_make(pmap, va);
+    if (entry == nullptr)
+        return ERR_NO_RESOURCES;
+    DASSERT(*entry == 0 || (*entry & PTE_ADDRESS) == paddr);
+    u64 old = *entry;
+    __atomic_store_n(entry, paddr | entry_flags(map_flags), __ATOMIC_RELAXED);
+    // More rights need no shoot-down (a CPU that faults on what it remembers asks again), but
+    // this CPU would fault for nothing.
+    if (old)
+        tlb_flush_page(va);
+    return 0;
+}
+
+status_t arch_pmap_reserve(struct arch_pmap *pmap, u64 va, u64 count)
+{
+    u64 end = va + count * PAGE_SIZE;
+    for (; va < end; va = align_down(va, MIB(2)) + MIB(2)) {
+        if (entry_make(pmap, va) == nullptr)
+            return ERR_NO_RESOURCES;
+    }
+    return 0;
+}
+
+bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags)
+{
+    u64 *entry = entry_find(pmap, &va);
+    if (entry == nullptr || *entry == 0)
+        return false;
+    *paddr = *entry & PTE_ADDRESS;
+    *map_flags = ARCH_MAP_READ | (*entry & PTE_WRITE ? ARCH_MAP_WRITE : 0) |
+                 (*entry & PTE_NX ? 0 : ARCH_MAP_EXECUTE) |
+                 (*entry & PTE_CACHE_DISABLE ? ARCH_MAP_UNCACHED : 0);
+    return true;
+}
+
+static void gather_span(struct arch_gather *gather, u64 va)
+{
+    gather->start = min(gather->start, va);
+    gather->end = max(gather->end, va + PAGE_SIZE);
+}
+
+u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather)
+{
+    while (va < end) {
+        u64 *entry = entry_find(pmap, &va);
+        if (entry == nullptr)
+            continue;
+        u64 table_end = min(end, align_down(va, MIB(2)) + MIB(2));
+        for (; va < table_end; va += PAGE_SIZE, entry++) {
+            if (*entry == 0)
+                continue;
+            if (gather->count == ARCH_GATHER_PAGES)
+                return va;
+            u64 old = __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
+            gather->paddr[gather->count] = old & PTE_ADDRESS;
+            gather->va[gather->count++] = va;
+            gather_span(gather, va);
+        }
+    }
+    return end;
+}
+
+void arch_pmap_protect(struct arch_pmap *pmap, u64 va, u64 end, u32 map_flags,
+                       struct arch_gather *gather)
+{
+    u64 flags = entry_flags(map_flags);
+    while (va < end) {
+        u64 *entry = entry_find(pmap, &va);
+        if (entry == nullptr)
+            continue;
+        u64 table_end = min(end, align_down(va, MIB(2)) + MIB(2));
+        for (; va < table_end; va += PAGE_SIZE, entry++) {
+            u64 old = *entry;
+            u64 kept = (old & (flags | ~PTE_WRITE)) | (flags & PTE_NX);
+            if (map_flags == 0)
+                kept = 0;
+            if (old == 0 || kept == old)
+                continue;
+            __atomic_store_n(entry, kept, __ATOMIC_RELAXED);
+            gather_span(gather, va);
+        }
+    }
+}
+
+void arch_gather_flush(struct arch_gather *gather)
+{
+    if (gather->start >= gather->end)
+        return;
+    // The change of the entries must be seen before the list of CPUs is read (pmap_load does it
+    // the other way round).
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    shootdown_range(__atomic_load_n(&gather->pmap->cpus, __ATOMIC_RELAXED), gather->start,
+                    gather->end);
+    gather->start = ~0ul;
+    gather->end = 0;
+}

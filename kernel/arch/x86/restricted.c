@@ -1,0 +1,137 @@
+// Restricted mode, the parts that are not worth assembly (entry.S has the system call path).
+//
+// struct arch_thread says where a thread is: `armed` from arch_restricted_arm() until the system
+// call returns into restricted mode; `restricted` while it is there; then its page table is the
+// one without the process's slot. The caller's registers wait in saved_*.
+#include "abi/errors.h"
+#include "abi/types.h"
+#include "asm_offsets.h"
+#include "cpu.h"
+#include "lib/print.h"
+
+status_t arch_restricted_arm(u64 state_address)
+{
+    struct arch_thread *t = arch_thread_of(arch_current_thread());
+    if (t->restricted_cr3 == 0)
+        return ERR_BAD_STATE;
+    t->restricted_state = state_address;
+    t->armed = 1;
+    arch_this_cpu()->work |= CPU_WORK_RESTRICTED;
+    return 0;
+}
+
+bool arch_in_restricted(void)
+{
+    return arch_this_cpu()->restricted;
+}
+
+void arch_thread_kick_set(struct thread *thread)
+{
+    __atomic_store_n(&arch_thread_of(thread)->kick, 1, __ATOMIC_SEQ_CST);
+}
+
+bool arch_thread_kick_pending(const struct thread *thread)
+{
+    return __atomic_load_n(&((const struct arch_thread *)thread)->kick, __ATOMIC_SEQ_CST);
+}
+
+bool arch_thread_kick_take(struct thread *thread)
+{
+    return __atomic_exchange_n(&arch_thread_of(thread)->kick, 0, __ATOMIC_SEQ_CST);
+}
+
+static void restricted_switch(struct arch_thread *t, u32 restricted)
+{
+    t->restricted = restricted;
+    arch_this_cpu()->restricted = restricted;
+    t->cr3 = restricted ? t->restricted_cr3 : t->normal_cr3;
+    cr3_write(t->cr3);
+}
+
+// Enters with all registers, also rcx and r11, by the trap that the caller then returns from.
+status_t restricted_enter_trap(struct arch_trap *trap)
+{
+    struct arch_thread *t = arch_thread_of(arch_current_thread());
+    struct cl_restricted_state s;
+    status_t status = arch_copy_from_user(&s, t->restricted_state, sizeof(s));
+    if (status)
+        return status;
+    if (s.rip >= ARCH_USER_SPLIT)
+        return ERR_OUT_OF_RANGE;
+    *trap = (struct arch_trap){
+        .rax = s.rax,
+        .rbx = s.rbx,
+        .rcx = s.rcx,
+        .rdx = s.rdx,
+        .rsi = s.rsi,
+        .rdi = s.rdi,
+        .rbp = s.rbp,
+        .r8 = s.r8,
+        .r9 = s.r9,
+        .r10 = s.r10,
+        .r11 = s.r11,
+        .r12 = s.r12,
+        .r13 = s.r13,
+        .r14 = s.r14,
+        .r15 = s.r15,
+        .rip = s.rip,
+        .cs = SELECTOR_USER_CODE,
+        .rsp = s.rsp,
+        .ss = SELECTOR_USER_DATA,
+        .rflags = (s.rflags & RFLAGS_USER) | RFLAGS_FIXED,
+    };
+    restricted_switch(t, 1);
+    return 0;
+}
+
+// The system call restricted_enter returns by `trap`.
+static void trap_to_caller(struct arch_trap *trap, const struct arch_thread *t, status_t status,
+                           u64 reason)
+{
+    *trap = (struct arch_trap){
+        .rax = (u64)status,
+        .rdx = reason,
+        .rbx = t->saved_rbx,
+        .rbp = t->saved_rbp,
+        .r12 = t->saved_r12,
+        .r13 = t->saved_r13,
+        .r14 = t->saved_r14,
+        .r15 = t->saved_r15,
+        .rip = t->saved_rip,
+        .rsp = t->saved_rsp,
+        .rflags = t->saved_rflags,
+        .cs = SELECTOR_USER_CODE,
+        .ss = SELECTOR_USER_DATA,
+    };
+}
+
+void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error_code)
+{
+    struct arch_thread *t = arch_thread_of(arch_current_thread());
+    struct cl_restricted_state s = {
+        .rax = trap->rax,
+        .rbx = trap->rbx,
+        .rcx = trap->rcx,
+        .rdx = trap->rdx,
+        .rsi = trap->rsi,
+        .rdi = trap->rdi,
+        .rbp = trap->rbp,
+        .r8 = trap->r8,
+        .r9 = trap->r9,
+        .r10 = trap->r10,
+        .r11 = trap->r11,
+        .r12 = trap->r12,
+        .r13 = trap->r13,
+        .r14 = trap->r14,
+        .r15 = trap->r15,
+        .rip = trap->rip,
+        .rsp = trap->rsp,
+        .rflags = trap->rflags,
+        .reason = reason,
+        .fault_address = address,
+        .error_code = error_code,
+    };
+    restricted_switch(t, 0);
+    status_t status = arch_copy_to_user(t->restricted_state, &s, sizeof(s));
+    trap_to_caller(trap, t, status, status ? 0 : reason);
+}

@@ -1,0 +1,219 @@
+// Serial ports COM1 and COM2 (16550A UART): raw bytes in and out, and the kernel's log on COM1.
+//
+// Sending never waits for anyone but the log, which waits a bounded time for the FIFO. Receiving
+// and "room again" are told from the interrupt; handlers are called without the lock.
+#include "cpu.h"
+#include "lib/print.h"
+
+enum {
+    UART_DATA = 0,
+    UART_INTERRUPTS = 1,
+    UART_FIFO = 2, // read: which interrupt
+    UART_LINE = 3,
+    UART_MODEM = 4,
+    UART_STATUS = 5,
+    UART_SCRATCH = 7,
+    INTERRUPT_RECEIVED = 1 << 0,
+    INTERRUPT_WRITABLE = 1 << 1,
+    FIFO_NONE_PENDING = 1 << 0,
+    FIFO_ENABLE_CLEAR = 7,
+    FIFO_SIZE = 16,
+    LINE_8N1 = 3,
+    LINE_DIVISOR = 1 << 7,
+    MODEM_DTR_RTS_OUT2 = 0xb,
+    STATUS_RECEIVED = 1 << 0,
+    STATUS_WRITABLE = 1 << 5,
+    LOG_WAIT_LOOPS = 100000,
+};
+
+struct port {
+    struct lock lock;
+    u16 base;
+    u8 irq;
+    u32 present;
+    u32 interrupts GUARDED_BY(&lock); // what UART_INTERRUPTS holds
+    struct arch_serial_handlers handlers;
+};
+
+static struct port ports[ARCH_SERIAL_PORTS] = {
+    {.lock = LOCK_INIT(LOCK_SERIAL), .base = 0x3f8, .irq = 4},
+    {.lock = LOCK_INIT(LOCK_SERIAL), .base = 0x2f8, .irq = 3},
+};
+
+static u8 uart_read(const struct port *port, u32 reg)
+{
+    return arch_port_read8((u16)(port->base + reg));
+}
+
+static void uart_write(const struct port *port, u32 reg, u32 value)
+{
+    arch_port_write8((u16)(port->base + reg), (u8)value);
+}
+
+static void port_init(struct port *port)
+{
+    enum { PROBE = 0x5a, DIVISOR_115200 = 1 };
+    uart_write(port, UART_SCRATCH, PROBE);
+    port->present = uart_read(port, UART_SCRATCH) == PROBE;
+    if (!port->present)
+        return;
+    uart_write(port, UART_INTERRUPTS, 0);
+    uart_write(port, UART_LINE, LINE_DIVISOR);
+    uart_write(port, UART_DATA, DIVISOR_115200);
+    uart_write(port, UART_INTERRUPTS, 0);
+    uart_write(port, UART_LINE, LINE_8N1);
+    uart_write(port, UART_FIFO, FIFO_ENABLE_CLEAR);
+    uart_write(port, UART_MODEM, MODEM_DTR_RTS_OUT2);
+}
+
+// Waits until the FIFO is empty; gives up on a line that does not move.
+static void wait_writable(const struct port *port)
+{
+    for (u32 i = 0; i < LOG_WAIT_LOOPS; i++) {
+        if (uart_read(port, UART_STATUS) & STATUS_WRITABLE)
+            return;
+        cpu_pause();
+    }
+}
+
+// The log is under its own lock; in a panic nobody else runs, and locks may be held for ever.
+static void log_output(const char *text, usize length) NO_THREAD_SAFETY_ANALYSIS
+{
+    struct port *port = &ports[0];
+    u32 room = 0;
+    if (!panic_running())
+        lock_acquire(&port->lock);
+    for (usize i = 0; i < length; i++) {
+        if (room < 2) {
+            wait_writable(port);
+            room = FIFO_SIZE;
+        }
+        if (text[i] == '\n') {
+            uart_write(port, UART_DATA, '\r');
+            room--;
+        }
+        uart_write(port, UART_DATA, (u8)text[i]);
+        room--;
+    }
+    if (!panic_running())
+        lock_release(&port->lock);
+}
+
+void serial_init(void)
+{
+    for (u32 i = 0; i < ARCH_SERIAL_PORTS; i++)
+        port_init(&ports[i]);
+    if (ports[0].present)
+        log_set_output(log_output);
+}
+
+static void receive(struct port *port)
+{
+    u8 bytes[FIFO_SIZE];
+    usize count = 0;
+    while (count < sizeof(bytes) && uart_read(port, UART_STATUS) & STATUS_RECEIVED)
+        bytes[count++] = uart_read(port, UART_DATA);
+    if (count && port->handlers.received)
+        port->handlers.received(port->handlers.argument, bytes, count);
+}
+
+// True if somebody waits for room; the interrupt is switched off until the next short write.
+static bool writable_take(struct port *port)
+{
+    lock_acquire(&port->lock);
+    bool waited = port->interrupts & INTERRUPT_WRITABLE;
+    port->interrupts &= ~(u32)INTERRUPT_WRITABLE;
+    uart_write(port, UART_INTERRUPTS, port->interrupts);
+    lock_release(&port->lock);
+    return waited;
+}
+
+// Edge-triggered: goes on until the UART has nothing more to say.
+static void interrupt(void *argument)
+{
+    struct port *port = argument;
+    while (!(uart_read(port, UART_FIFO) & FIFO_NONE_PENDING)) {
+        receive(port);
+        if (uart_read(port, UART_STATUS) & STATUS_WRITABLE && writable_take(port) &&
+            port->handlers.writable)
+            port->handlers.writable(port->handlers.argument);
+    }
+}
+
+void serial_init_interrupts(void)
+{
+    for (u32 i = 0; i < ARCH_SERIAL_PORTS; i++) {
+        if (ports[i].present && arch_irq_alloc_isa(ports[i].irq, interrupt, &ports[i]) != 0)
+            klog(LOG_WARNING, "serial port %u has no interrupt\n", i);
+    }
+}
+
+bool arch_serial_present(u32 port)
+{
+    return ports[port].present;
+}
+
+void arch_serial_set_handlers(u32 index, const struct arch_serial_handlers *handlers)
+{
+    struct port *port = &ports[index];
+    lock_acquire(&port->lock);
+    port->handlers = *handlers;
+    port->interrupts |= INTERRUPT_RECEIVED;
+    uart_write(port, UART_INTERRUPTS, port->interrupts);
+    lock_release(&port->lock);
+}
+
+usize arch_serial_write(u32 index, const u8 *bytes, usize count)
+{
+    struct port *port = &ports[index];
+    usize done = 0;
+    lock_acquire(&port->lock);
+    while (done < count && uart_read(port, UART_STATUS) & STATUS_WRITABLE) {
+        for (u32 i = 0; i < FIFO_SIZE && done < count; i++)
+            uart_write(port, UART_DATA, bytes[done++]);
+    }
+    if (done < count) {
+        port->interrupts |= INTERRUPT_WRITABLE;
+        uart_write(port, UART_INTERRUPTS, port->interrupts);
+    }
+    lock_release(&port->lock);
+    return done;
+}
+
+// ---- I/O ports ----------------------------------------------------------------------------------
+
+u8 arch_port_read8(u16 port)
+{
+    u8 value;
+    asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+u16 arch_port_read16(u16 port)
+{
+    u16 value;
+    asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+u32 arch_port_read32(u16 port)
+{
+    u32 value;
+    asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+
+void arch_port_write8(u16 port, u8 value)
+{
+    asm volatile("outb %0, %1" ::"a"(value), "Nd"(port));
+}
+
+void arch_port_write16(u16 port, u16 value)
+{
+    asm volatile("outw %0, %1" ::"a"(value), "Nd"(port));
+}
+
+void arch_port_write32(u16 port, u32 value)
+{
+    asm volatile("outl %0, %1" ::"a"(value), "Nd"(port));
+}

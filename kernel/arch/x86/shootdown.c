@@ -1,0 +1,90 @@
+// TLB shoot-down: making other CPUs forget translations.
+//
+// Each CPU has one request of its own (shoot_start ... in struct arch_cpu), and a word with a bit
+// for each CPU whose request it has yet to serve. A sender fills its request, sets shoot_pending
+// to the CPUs concerned, sets its bit at each of them, interrupts them, and waits until
+// shoot_pending is empty, serving the requests of others meanwhile. So no order of locks or
+// interrupt state can make two of them wait for each other: whoever spins serves.
+#include "cpu.h"
+#include "paging.h"
+
+enum { FLUSH_ALL_PAGES = 32 }; // more than this: reload CR3
+
+static void forget(u64 start, u64 end)
+{
+    if ((end - start) / PAGE_SIZE > FLUSH_ALL_PAGES) {
+        cr3_write(cr3_read());
+        return;
+    }
+    for (u64 va = start; va < end; va += PAGE_SIZE)
+        tlb_flush_page(va);
+}
+
+static void leave(struct arch_cpu *cpu, const struct arch_pmap *pmap)
+{
+    if (cpu->pmap && (cpu->pmap == pmap || cpu->pmap->process == pmap))
+        pmap_load(cpu, nullptr, mmu_kernel_top);
+}
+
+void shootdown_serve(void)
+{
+    struct arch_cpu *cpu = arch_cpu_self();
+    u64 senders = __atomic_exchange_n(&cpu->shoot_senders, 0, __ATOMIC_ACQUIRE);
+    while (senders) {
+        struct arch_cpu *sender = cpu_get((u32)__builtin_ctzl(senders));
+        senders &= senders - 1;
+        if (sender->shoot_leave)
+            leave(cpu, sender->shoot_leave);
+        else
+            forget(sender->shoot_start, sender->shoot_end);
+        __atomic_fetch_and(&sender->shoot_pending, ~(1ul << cpu->cpu.id), __ATOMIC_RELEASE);
+    }
+}
+
+void arch_spin_poll(void)
+{
+    if (unlikely(__atomic_load_n(&arch_cpu_self()->shoot_senders, __ATOMIC_RELAXED)))
+        shootdown_serve();
+    cpu_pause();
+}
+
+// The request is filled in; sends it to `cpus`, which this CPU is not among.
+static void send_and_wait(struct arch_cpu *cpu, u64 cpus)
+{
+    __atomic_store_n(&cpu->shoot_pending, cpus, __ATOMIC_SEQ_CST);
+    for (u64 rest = cpus; rest; rest &= rest - 1) {
+        struct arch_cpu *target = cpu_get((u32)__builtin_ctzl(rest));
+        u64 before =
+            __atomic_fetch_or(&target->shoot_senders, 1ul << cpu->cpu.id, __ATOMIC_SEQ_CST);
+        if (before == 0)
+            apic_send(target->apic_id, VECTOR_SHOOTDOWN);
+    }
+    while (__atomic_load_n(&cpu->shoot_pending, __ATOMIC_ACQUIRE))
+        arch_spin_poll();
+}
+
+void shootdown_range(u64 cpus, u64 start, u64 end)
+{
+    struct arch_cpu *cpu = arch_cpu_self();
+    u64 self = 1ul << cpu->cpu.id;
+    if (cpus & self)
+        forget(start, end);
+    if (likely((cpus & ~self) == 0))
+        return;
+    cpu->shoot_start = start;
+    cpu->shoot_end = end;
+    cpu->shoot_leave = nullptr;
+    send_and_wait(cpu, cpus & ~self);
+}
+
+void shootdown_leave(struct arch_pmap *pmap)
+{
+    struct arch_cpu *cpu = arch_cpu_self();
+    u64 self = 1ul << cpu->cpu.id;
+    leave(cpu, pmap);
+    u64 cpus = __atomic_load_n(&pmap->cpus, __ATOMIC_SEQ_CST) & ~self;
+    if (cpus == 0)
+        return;
+    cpu->shoot_leave = pmap;
+    send_and_wait(cpu, cpus);
+}

@@ -1,0 +1,211 @@
+// Threads as the CPU sees them: first entry, switch, which page table is loaded.
+//
+// A CPU keeps the page tables of the thread that it ran last while it is idle; destroying them
+// makes it leave (shootdown.c). A pmap's `cpus` names every CPU that may have entries of it in
+// its TLB: set before the table is loaded, cleared after another one is.
+#include "abi/errors.h"
+#include "abi/types.h"
+#include "asm_offsets.h"
+#include "cpu.h"
+#include "lib/print.h"
+#include "lib/string.h"
+
+#define SAME_OFFSET(type, member, constant) \
+    static_assert(offsetof(struct type, member) == (constant))
+SAME_OFFSET(cpu, self, 0);
+SAME_OFFSET(cpu, current, CPU_CURRENT);
+SAME_OFFSET(cpu, work, CPU_WORK);
+SAME_OFFSET(cpu, syscall_stack, CPU_SYSCALL_STACK);
+SAME_OFFSET(cpu, syscall_scratch, CPU_SCRATCH);
+SAME_OFFSET(cpu, restricted, CPU_RESTRICTED);
+SAME_OFFSET(arch_thread, rsp, THREAD_RSP);
+SAME_OFFSET(arch_thread, cr3, THREAD_CR3);
+SAME_OFFSET(arch_thread, restricted_state, THREAD_STATE);
+SAME_OFFSET(arch_thread, normal_cr3, THREAD_NORMAL_CR3);
+SAME_OFFSET(arch_thread, restricted_cr3, THREAD_RESTRICTED_CR3);
+SAME_OFFSET(arch_thread, saved_rip, THREAD_SAVED_RIP);
+SAME_OFFSET(arch_thread, saved_rsp, THREAD_SAVED_RSP);
+SAME_OFFSET(arch_thread, saved_rflags, THREAD_SAVED_RFLAGS);
+SAME_OFFSET(arch_thread, saved_rbx, THREAD_SAVED_RBX);
+SAME_OFFSET(arch_thread, saved_r15, THREAD_SAVED_R15);
+SAME_OFFSET(arch_thread, restricted, THREAD_RESTRICTED);
+SAME_OFFSET(arch_thread, armed, THREAD_ARMED);
+SAME_OFFSET(arch_thread, kick, THREAD_KICK);
+SAME_OFFSET(cl_restricted_state, rax, STATE_RAX);
+SAME_OFFSET(cl_restricted_state, r15, STATE_R15);
+SAME_OFFSET(cl_restricted_state, rip, STATE_RIP);
+SAME_OFFSET(cl_restricted_state, rflags, STATE_RFLAGS);
+SAME_OFFSET(cl_restricted_state, rsp, STATE_RSP);
+SAME_OFFSET(cl_restricted_state, reason, STATE_REASON);
+SAME_OFFSET(syscall_args, number, ARGS_NUMBER);
+SAME_OFFSET(syscall_args, status, ARGS_STATUS);
+SAME_OFFSET(syscall_args, out, ARGS_OUT);
+static_assert(sizeof(struct syscall_args) == ARGS_RFLAGS);
+static_assert(CPU_WORK_RESTRICTED == WORK_RESTRICTED);
+static_assert(CL_RESTRICTED_REASON_SYSCALL == REASON_SYSCALL);
+static_assert(CL_RESTRICTED_REASON_KICKED == REASON_KICKED);
+static_assert(ERR_BAD_POINTER == ASM_BAD_POINTER && ERR_OUT_OF_RANGE == ASM_OUT_OF_RANGE);
+
+NORETURN void user_enter(struct arch_trap *trap);
+
+static void cpus_set(struct arch_pmap *pmap, u64 bit)
+{
+    if (pmap && !(__atomic_load_n(&pmap->cpus, __ATOMIC_RELAXED) & bit))
+        __atomic_fetch_or(&pmap->cpus, bit, __ATOMIC_SEQ_CST);
+}
+
+static void cpus_clear(struct arch_pmap *pmap, u64 bit)
+{
+    if (pmap)
+        __atomic_fetch_and(&pmap->cpus, ~bit, __ATOMIC_SEQ_CST);
+}
+
+// The process pmap whose slot 255 comes with `pmap`.
+static struct arch_pmap *process_of(struct arch_pmap *pmap)
+{
+    return pmap && pmap->process ? pmap->process : pmap;
+}
+
+void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3)
+{
+    struct arch_pmap *process = process_of(pmap);
+    struct arch_pmap *old = cpu->pmap;
+    struct arch_pmap *old_process = process_of(old);
+    u64 bit = 1ul << cpu->cpu.id;
+    cpus_set(pmap, bit);
+    cpus_set(process, bit);
+    cpu->cr3 = cr3;
+    cpu->pmap = pmap;
+    cr3_write(cr3);
+    if (old == pmap)
+        return;
+    // Each may be freed as soon as its bit is clear.
+    if (old != process)
+        cpus_clear(old, bit);
+    if (old_process != old && old_process != process)
+        cpus_clear(old_process, bit);
+}
+
+void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap)
+{
+    struct arch_thread *t = arch_thread_of(thread);
+    t->pmap = pmap;
+    t->cr3 = t->normal_cr3 = pmap ? pmap->top : mmu_kernel_top;
+    t->restricted_cr3 = pmap ? pmap->top_restricted : 0;
+    if (thread == arch_current_thread())
+        pmap_load(arch_cpu_self(), pmap, t->cr3);
+}
+
+// What this CPU remembers of a former stack in the same slot goes.
+static void stack_clean(struct arch_thread *t)
+{
+    for (u32 i = 1; i <= ARCH_KSTACK_PAGES; i++)
+        tlb_flush_page(t->stack_top - i * PAGE_SIZE);
+    t->stack_clean_cpus |= 1ul << arch_cpu_id();
+}
+
+void arch_thread_init(struct thread *thread, u64 stack_top, void *vector,
+                      void (*entry)(void *argument), void *argument)
+{
+    struct arch_thread *t = arch_thread_of(thread);
+    *t = (struct arch_thread){.stack_top = stack_top, .vector = vector, .cr3 = mmu_kernel_top};
+    stack_clean(t);
+    // As switch_stacks leaves it: r15 r14 r13 r12 rbp rbx, return address; and two words so that
+    // the stack is aligned when thread_start calls.
+    u64 *sp = (u64 *)stack_top - 9;
+    memset(sp, 0, 9 * sizeof(u64));
+    sp[3] = (u64)argument;
+    sp[5] = (u64)entry;
+    sp[6] = (u64)thread_start;
+    t->rsp = (u64)sp;
+}
+
+void arch_thread_init_idle(struct thread *idle)
+{
+    struct arch_cpu *cpu = arch_cpu_self();
+    *arch_thread_of(idle) = (struct arch_thread){
+        .stack_top = cpu->stack_top,
+        .cr3 = mmu_kernel_top,
+        .stack_clean_cpus = ~0ul,
+        .on_cpu = 1,
+    };
+    cpu->cpu.current = idle;
+}
+
+// The CPU is off the stack of `prev`, which may now run elsewhere or end.
+void thread_switched(struct arch_thread *prev)
+{
+    __atomic_store_n(&prev->on_cpu, 0, __ATOMIC_RELEASE);
+}
+
+static void vector_switch(struct arch_thread *prev, struct arch_thread *next)
+{
+    if (prev->vector)
+        asm volatile("xsave64 (%0)" ::"r"(prev->vector), "a"(~0u), "d"(~0u) : "memory");
+    if (next->vector)
+        asm volatile("xrstor64 (%0)" ::"r"(next->vector), "a"(~0u), "d"(~0u) : "memory");
+}
+
+// FS and GS of user mode; the user's GS base is the inactive one in the kernel.
+static void bases_switch(struct arch_thread *prev, const struct arch_thread *next)
+{
+    asm volatile("rdfsbase %0\n\t"
+                 "wrfsbase %2\n\t"
+                 "swapgs\n\t"
+                 "rdgsbase %1\n\t"
+                 "wrgsbase %3\n\t"
+                 "swapgs"
+                 : "=&r"(prev->fs_base), "=&r"(prev->gs_base)
+                 : "r"(next->fs_base), "r"(next->gs_base));
+}
+
+void arch_context_switch(struct thread *prev, struct thread *next)
+{
+    struct arch_thread *from = arch_thread_of(prev);
+    struct arch_thread *to = arch_thread_of(next);
+    struct arch_cpu *cpu = arch_cpu_self();
+    DASSERT(!arch_interrupts_enabled() && prev == cpu->cpu.current && prev != next);
+    if (unlikely(!(to->stack_clean_cpus & 1ul << cpu->cpu.id)))
+        stack_clean(to);
+    to->on_cpu = 1;
+    vector_switch(from, to);
+    bases_switch(from, to);
+    if (from->pmap)
+        cpu->cr3 = from->cr3; // restricted mode switches without telling
+    if (to->pmap && to->cr3 != cpu->cr3)
+        pmap_load(cpu, to->pmap, to->cr3);
+    cpu->cpu.current = next;
+    cpu->cpu.syscall_stack = to->stack_top;
+    cpu->tss.rsp[0] = to->stack_top;
+    cpu->cpu.restricted = to->restricted;
+    if (to->armed)
+        cpu->cpu.work |= CPU_WORK_RESTRICTED;
+    else
+        cpu->cpu.work &= ~CPU_WORK_RESTRICTED;
+    thread_switched(switch_stacks(from, to));
+}
+
+bool arch_thread_on_cpu(const struct thread *thread)
+{
+    return __atomic_load_n(&((const struct arch_thread *)thread)->on_cpu, __ATOMIC_ACQUIRE);
+}
+
+void arch_user_enter(const struct arch_user_start *start)
+{
+    struct arch_thread *t = arch_thread_of(arch_current_thread());
+    struct arch_trap trap = {
+        .rip = start->ip,
+        .cs = SELECTOR_USER_CODE,
+        .rflags = RFLAGS_FIXED,
+        .rsp = start->sp,
+        .ss = SELECTOR_USER_DATA,
+        .rdi = start->arg[0],
+        .rsi = start->arg[1],
+        .rdx = start->arg[2],
+    };
+    if (t->vector) {
+        arch_vector_init(t->vector);
+        asm volatile("xrstor64 (%0)" ::"r"(t->vector), "a"(~0u), "d"(~0u) : "memory");
+    }
+    user_enter(&trap);
+}

@@ -1,0 +1,176 @@
+// Time: the time-stamp counter, taken to run at one rate on all CPUs; its rate from CPUID where the
+// CPU or hypervisor says it, else measured against the ACPI power-management timer, together with
+// the local APIC timer's where that has no TSC-deadline mode. And the calendar clock, read once.
+#include "cpu.h"
+#include "lib/print.h"
+
+enum : u64 { PM_TIMER_HZ = 3579545, CALIBRATION_TICKS = PM_TIMER_HZ / 1000, NS_PER_S = 1000000000 };
+enum : u32 { PM_TIMER_MASK = 0xffffff };
+enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71 };
+
+// ns = tsc × mult >> 32, and so on.
+static u64 tsc_base;
+static u64 ns_per_tsc;
+static u64 tsc_per_ns;
+static u64 apic_per_ns;
+static u32 deadline_mode;
+static u64 wall_s;
+
+static u32 pm_start;
+static u64 tsc_start;
+
+static u64 scale(u64 value, u64 multiplier)
+{
+    return (u64)((unsigned __int128)value * multiplier >> 32);
+}
+
+static u64 ratio(u64 dividend, u64 divisor)
+{
+    // (dividend << 32) / divisor without 128-bit division.
+    u64 whole = dividend / divisor;
+    u64 rest = dividend % divisor;
+    return whole << 32 | (rest << 32) / divisor;
+}
+
+// The rate by CPUID: the hypervisor's leaf, then the crystal's. 0: not told.
+static u64 tsc_hz_told(void)
+{
+    enum { HYPERVISOR = 1u << 31, LEAF_HYPERVISOR = 0x40000000, LEAF_CRYSTAL = 0x15 };
+    if (cpuid(1, 0).ecx & HYPERVISOR && cpuid(LEAF_HYPERVISOR, 0).eax >= LEAF_HYPERVISOR + 0x10)
+        return (u64)cpuid(LEAF_HYPERVISOR + 0x10, 0).eax * 1000;
+    if (cpuid(0, 0).eax < LEAF_CRYSTAL)
+        return 0;
+    struct cpuid crystal = cpuid(LEAF_CRYSTAL, 0);
+    return crystal.eax && crystal.ebx ? (u64)crystal.ecx * crystal.ebx / crystal.eax : 0;
+}
+
+void time_init(void)
+{
+    enum { CPUID_TSC_DEADLINE = 1 << 24 };
+    tsc_base = tsc_read();
+    deadline_mode = cpuid(1, 0).ecx & CPUID_TSC_DEADLINE ? 1 : 0;
+    apic_timer_setup(APIC_TIMER_ONE_SHOT);
+    if (acpi.pm_timer_port == 0)
+        return;
+    pm_start = arch_port_read32(acpi.pm_timer_port);
+    tsc_start = tsc_read();
+    apic_timer_start(~0u);
+}
+
+static u64 calibrate(void)
+{
+    if (acpi.pm_timer_port == 0)
+        panic("neither CPUID nor an ACPI timer tells the time");
+    u32 ticks;
+    do {
+        ticks = (arch_port_read32(acpi.pm_timer_port) - pm_start) & PM_TIMER_MASK;
+    } while (ticks < CALIBRATION_TICKS);
+    u64 tsc = tsc_read() - tsc_start;
+    u64 apic = ~0u - apic_timer_count();
+    u64 ns = ticks * NS_PER_S / PM_TIMER_HZ;
+    apic_per_ns = ratio(apic, ns);
+    return tsc * PM_TIMER_HZ / ticks;
+}
+
+static u32 cmos_read(u32 index)
+{
+    arch_port_write8(CMOS_INDEX, (u8)index);
+    return arch_port_read8(CMOS_DATA);
+}
+
+// Seconds since 1970, by the days-from-civil formula (H. Hinnant). The clock may be BCD.
+static u64 cmos_seconds(void)
+{
+    enum { STATUS_A = 10, UPDATING = 0x80, STATUS_B = 11, BINARY = 4 };
+    static const u8 index[] = {0, 2, 4, 7, 8, 9}; // s, min, h, day, month, year
+    u32 t[ARRAY_SIZE(index)];
+    while (cmos_read(STATUS_A) & UPDATING)
+        cpu_pause();
+    u32 binary = cmos_read(STATUS_B) & BINARY;
+    for (u32 i = 0; i < ARRAY_SIZE(index); i++) {
+        u32 value = cmos_read(index[i]);
+        t[i] = binary ? value : (value >> 4) * 10 + (value & 15);
+    }
+    u64 year = 2000 + t[5] - (t[4] <= 2 ? 1 : 0);
+    u64 era_year = year % 400;
+    u64 year_day = (153 * (t[4] + (t[4] > 2 ? -3u : 9)) + 2) / 5 + t[3] - 1;
+    u64 days = year / 400 * 146097 + era_year * 365 + era_year / 4 - era_year / 100 + year_day;
+    return ((days - 719468) * 24 + t[2]) * 3600 + t[1] * 60 + t[0];
+}
+
+void time_finish(void)
+{
+    u64 hz = tsc_hz_told();
+    if (hz == 0 || !deadline_mode) {
+        u64 measured = calibrate();
+        hz = hz ? hz : measured;
+    }
+    wall_s = cmos_seconds();
+    ns_per_tsc = ratio(NS_PER_S, hz);
+    tsc_per_ns = ratio(hz, NS_PER_S);
+    time_init_cpu();
+}
+
+void time_init_cpu(void)
+{
+    apic_timer_setup(deadline_mode ? APIC_TIMER_DEADLINE : APIC_TIMER_ONE_SHOT);
+    arch_timer_set_ns(ARCH_TIMER_OFF);
+}
+
+u64 arch_time_ns(void)
+{
+    return scale(tsc_read() - tsc_base, ns_per_tsc);
+}
+
+u64 arch_boot_wall_s(void)
+{
+    return wall_s;
+}
+
+static void deadline_set(u64 deadline_ns)
+{
+    u64 tsc = deadline_ns == ARCH_TIMER_OFF ? 0 : tsc_base + scale(deadline_ns, tsc_per_ns);
+    msr_write(MSR_TSC_DEADLINE, tsc);
+}
+
+static void one_shot_set(u64 deadline_ns)
+{
+    u64 count = 0;
+    if (deadline_ns != ARCH_TIMER_OFF) {
+        u64 now_ns = arch_time_ns();
+        u64 wait_ns = deadline_ns > now_ns ? min(deadline_ns - now_ns, NS_PER_S) : 0;
+        count = min(scale(wait_ns, apic_per_ns) + 1, ~0u);
+    }
+    apic_timer_start((u32)count);
+}
+
+void arch_timer_set_ns(u64 deadline_ns)
+{
+    arch_cpu_self()->timer_deadline_ns = deadline_ns;
+    if (deadline_mode)
+        deadline_set(deadline_ns);
+    else
+        one_shot_set(deadline_ns);
+}
+
+void time_interrupt(void)
+{
+    u64 deadline_ns = arch_cpu_self()->timer_deadline_ns;
+    if (arch_time_ns() >= deadline_ns)
+        timer_interrupt();
+    else
+        arch_timer_set_ns(deadline_ns); // further away than the hardware can count
+}
+
+u64 arch_entropy(void)
+{
+    enum { CPUID_RDRAND = 1 << 30, TRIES = 10 };
+    u64 value = 0;
+    for (u32 i = 0; i < TRIES && cpuid(1, 0).ecx & CPUID_RDRAND; i++) {
+        bool good;
+        asm volatile("rdrand %0" : "=r"(value), "=@ccc"(good));
+        if (good)
+            return value;
+    }
+    return tsc_read() * 0x9e3779b97f4a7c15;
+}

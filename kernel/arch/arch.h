@@ -146,7 +146,7 @@ bool arch_thread_on_cpu(const struct thread *thread);
 struct arch_user_start {
     u64 ip;
     u64 sp;
-    u64 arg[3]; // rdi, rsi, rdx
+    u64 arg[5]; // rdi, rsi, rdx, rcx, r8
 };
 NORETURN void arch_user_enter(const struct arch_user_start *start);
 

@@ -20,8 +20,8 @@ struct slab {
 enum : u32 { SLAB_HEADER = 64 };
 static_assert(sizeof(struct slab) <= SLAB_HEADER);
 
-static const u16 class_sizes[HEAP_CLASSES] = {64, 128, 192, 320, 576, 1008, 2016};
-static_assert((PAGE_SIZE - SLAB_HEADER) / 2016 == 2);
+static const u16 class_sizes[HEAP_CLASSES] = {64, 128, 192, 320, 576, 960, 1984};
+static_assert((PAGE_SIZE - SLAB_HEADER) / 1984 == 2);
 
 static u32 class_of(usize size)
 {

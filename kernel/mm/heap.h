@@ -11,7 +11,7 @@
 
 enum : usize { HEAP_MAX = PAGE_SIZE };
 
-// nullptr when the ledger refuses. Larger than the largest class (2016 bytes): a whole page.
+// nullptr when the ledger refuses. Slots are 64-aligned; beyond the largest class (1984 bytes): a whole page.
 void *heap_alloc(struct ledger *payer, usize size);
 // nullptr is allowed.
 void heap_free(void *memory);

@@ -152,17 +152,21 @@ status_t ledger_charge(struct ledger *ledger, i64 pages)
     return OK;
 }
 
+// A page's credit may be the last that keeps a ledger from ending: its figures are touched once,
+// at the end.
 void ledger_uncharge(struct ledger *ledger, i64 pages)
 {
-    add(&ledger->idle_pages, pages);
-    // Keep two chunks at the most: a namespace that shrinks gives back without being asked.
     struct ledger *parent = ledger->parent;
-    if (!parent || load(&ledger->idle_pages) <= 2 * LEDGER_CHUNK_PAGES)
+    bool is_plenty = load(&ledger->idle_pages) > 2 * LEDGER_CHUNK_PAGES &&
+                     load(&ledger->drawn_pages) - pages >= load(&ledger->reserved_pages);
+    if (!parent || !is_plenty) {
+        add(&ledger->idle_pages, pages);
         return;
-    i64 most = load(&ledger->drawn_pages) - load(&ledger->reserved_pages);
-    i64 excess = min(load(&ledger->idle_pages) - LEDGER_CHUNK_PAGES, most);
-    if (excess > 0 && take(&ledger->idle_pages, excess, 0))
-        give_back(ledger, excess);
+    }
+    // A namespace that shrinks gives back without being asked.
+    add(&parent->children_pages, -pages);
+    add(&parent->idle_pages, pages);
+    add(&ledger->drawn_pages, -pages);
 }
 
 status_t ledger_set_memory(struct ledger *ledger, i64 limit_pages, i64 reserved_pages)

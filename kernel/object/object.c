@@ -34,22 +34,21 @@ void object_init_static(struct object *object, u32 type)
 
 void *object_alloc(struct namespace *ns, u32 type, usize size)
 {
-    struct object *object = heap_alloc(&ns->ledger, size);
-    if (!object)
+    if (ns_count_begin(ns, LEDGER_OBJECTS) != OK)
         return nullptr;
+    struct object *object = heap_alloc(&ns->ledger, size);
+    if (!object) {
+        ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
+        ns_reap_hint(ns);
+        return nullptr;
+    }
     object_init(object, ns, type);
-    (void)ledger_count_add(&ns->ledger, LEDGER_OBJECTS, 1);
     lock_acquire(&ns->objects_lock);
-    // Under the lock: once a namespace is dying its list only gets shorter.
-    bool is_alive = ns_is_alive(ns);
-    if (is_alive)
-        list_insert_tail(&ns->objects, &object->ns_link);
+    list_insert_tail(&ns->objects, &object->ns_link);
     lock_release(&ns->objects_lock);
-    if (is_alive)
-        return object;
-    ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
-    heap_free(object);
-    return nullptr;
+    // Killed meanwhile: the reaper finds it on the list, or was woken too early.
+    ns_reap_hint(ns);
+    return object;
 }
 
 bool object_tryget(struct object *object)
@@ -66,17 +65,18 @@ static void object_free(struct object *object)
 {
     const struct object_ops *ops = object_ops[object->type];
     struct namespace *ns = object->ns;
+    // With the object's last page its namespace may end; it must not go before the hint.
+    object_get(&ns->base);
     port_observers_drop(object);
     if (ops->free)
         ops->free(object);
-    DASSERT(list_empty(&object->waiters.threads));
-    // Counted down before it leaves the list, which the end of the namespace waits for.
-    ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
     lock_acquire(&ns->objects_lock);
     list_remove(&object->ns_link);
     lock_release(&ns->objects_lock);
     heap_free(object);
+    ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
     ns_reap_hint(ns);
+    object_put(&ns->base);
 }
 
 void object_put(struct object *object)

@@ -20,7 +20,9 @@ struct process {
     u64 template_entry, template_stack;
 
     struct lock lock; // rank LOCK_PROCESS
+    bool is_freezing GUARDED_BY(&lock); // its last thread's end makes it a template
     u32 state GUARDED_BY(&lock); // CL_PROCESS_STATE_*
+    u32 end_state GUARDED_BY(&lock); // what `state` becomes
     i32 exit_status GUARDED_BY(&lock);
     u32 thread_count GUARDED_BY(&lock);
     bool is_ending GUARDED_BY(&lock); // no new threads
@@ -28,11 +30,20 @@ struct process {
 };
 
 struct process *process_current(void); // nullptr on kernel threads
-status_t process_create(struct namespace *ns, struct process **out);
-// First thread. `slot` is moved into the process's table (nullptr: none). BAD_STATE.
+// With an empty address space, or (template) a copy-on-write twin of another's.
+status_t process_create(struct namespace *ns, struct process *from_template, struct process **out);
+// First thread; `bootstrap` is a handle of the current process that moves into it (0: none), its
+// value there goes to rdi. BAD_STATE.
 status_t process_start(struct process *process, const struct arch_user_start *start,
-                       struct handle *slot);
-// Ends all threads; `state` CL_PROCESS_STATE_KILLED or _CRASHED, or _EXITED with a status.
+                       handle_t bootstrap);
+// Ends all threads; `state` CL_PROCESS_STATE_KILLED, _CRASHED or _EXITED, with a status.
 void process_end(struct process *process, u32 state, i32 exit_status);
+
+// For thread_object.c: a further thread, not started yet; false when the process is ending.
+bool process_thread_add(struct process *process, struct thread_object *thread);
+// The current thread ends; with the last one the process does.
+void process_thread_ended(struct process *process, struct thread_object *thread);
+
+extern const struct object_ops process_object_ops;
 
 #endif

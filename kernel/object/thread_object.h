@@ -6,6 +6,7 @@
 #ifndef OBJECT_THREAD_OBJECT_H
 #define OBJECT_THREAD_OBJECT_H
 
+#include "object/channel.h"
 #include "object/object.h"
 #include "sched/thread.h"
 
@@ -17,9 +18,11 @@ struct thread_object {
     struct process *process;   // with a reference; constant
     struct aspace *restricted; // bound, with a reference; of the thread itself
     struct list process_link;  // under process->lock
-    struct arch_user_start start;
-    struct ledger_page_source *stack_source; // the namespace's
-    void *vector;
+    struct arch_user_start start; // constant
+    void *vector;                 // state area, on the heap
+    struct channel_caller caller; // its call in progress
+    void (*kernel_entry)(void *argument); // kernel threads
+    void *kernel_argument;
 };
 
 // The running thread's object; nullptr on kernel threads.
@@ -28,6 +31,8 @@ struct thread_object *thread_object_current(void);
 status_t thread_object_create(struct process *process, const struct arch_user_start *start,
                               struct thread_object **out);
 void thread_object_start(struct thread_object *thread);
+// Undoes a creation that was not started; the caller keeps its reference.
+void thread_object_discard(struct thread_object *thread);
 // A kernel thread (the reaper): charged to the root namespace.
 status_t thread_kernel_create(void (*entry)(void *), void *argument);
 

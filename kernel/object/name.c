@@ -1,0 +1,292 @@
+// Names. A namespace keeps its own names in one list, whole paths, in order of creation. A child
+// namespace stands in its parent's list under its own name, of one part; what lies below it is
+// reached through it. Both are under the namespace's lock.
+#include "object/name.h"
+
+#include "object/handle.h"
+#include "object/revoker.h"
+
+struct name {
+    struct list link;
+    u64 position; // order of creation, for ns_list
+    struct object *object; // with a reference; a child namespace, or what was bound
+    struct revoker *revoker; // of the handle that it was bound with
+    u32 ceiling;
+    u32 user;
+    bool is_child;
+    struct cl_acl access;
+    u32 size;
+    char text[];
+};
+
+static struct name *name_find(struct namespace *ns, const char *text, u32 size)
+    REQUIRES(&ns->lock)
+{
+    struct name *name;
+    list_for_each(name, &ns->names, link)
+        if (name->size == size && memcmp(name->text, text, size) == 0)
+            return name;
+    return nullptr;
+}
+
+// True if one is a whole-part prefix of the other: "a" of "a/b".
+static bool is_part_prefix(const char *prefix, u32 prefix_size, const char *text, u32 size)
+{
+    return prefix_size < size && text[prefix_size] == '/' &&
+           memcmp(prefix, text, prefix_size) == 0;
+}
+
+// A name can't be both a thing and a way to things.
+static bool name_collides(struct namespace *ns, const char *text, u32 size) REQUIRES(&ns->lock)
+{
+    struct name *name;
+    list_for_each(name, &ns->names, link)
+        if ((name->size == size && memcmp(name->text, text, size) == 0) ||
+            is_part_prefix(name->text, name->size, text, size) ||
+            is_part_prefix(text, size, name->text, name->size))
+            return true;
+    return false;
+}
+
+// The child namespace that the path leads into, referenced, with the length of its name.
+static struct namespace *child_on_path(struct namespace *ns, const char *text, u32 size,
+                                       u32 *name_size)
+{
+    struct namespace *child = nullptr;
+    struct name *name;
+    lock_acquire(&ns->lock);
+    list_for_each(name, &ns->names, link) {
+        if (!name->is_child || !is_part_prefix(name->text, name->size, text, size))
+            continue;
+        child = (struct namespace *)name->object;
+        object_get(&child->base);
+        *name_size = name->size;
+        break;
+    }
+    lock_release(&ns->lock);
+    return child;
+}
+
+static struct name *name_new(struct namespace *ns, const char *text, u32 size)
+{
+    if (ns_count_begin(ns, LEDGER_NAMES) != OK)
+        return nullptr;
+    struct name *name = heap_alloc(&ns->ledger, sizeof(*name) + size);
+    if (!name) {
+        ledger_count_sub(&ns->ledger, LEDGER_NAMES, 1);
+        return nullptr;
+    }
+    list_init(&name->link);
+    name->size = size;
+    memcpy(name->text, text, size);
+    return name;
+}
+
+static void name_free(struct namespace *ns, struct name *name)
+{
+    if (name->object)
+        object_put(name->object);
+    if (name->revoker)
+        object_put(&name->revoker->base);
+    heap_free(name);
+    ledger_count_sub(&ns->ledger, LEDGER_NAMES, 1);
+    ns_reap_hint(ns);
+}
+
+static status_t name_insert(struct namespace *ns, struct name *name)
+{
+    status_t status = OK;
+    lock_acquire(&ns->lock);
+    if (!ns_is_alive(ns))
+        status = ERR_DEAD;
+    else if (name_collides(ns, name->text, name->size))
+        status = ERR_ALREADY_EXISTS;
+    else {
+        name->position = ++ns->name_position_next;
+        list_insert_tail(&ns->names, &name->link);
+    }
+    lock_release(&ns->lock);
+    if (status != OK)
+        name_free(ns, name);
+    return status;
+}
+
+status_t name_bind(struct namespace *ns, const struct name_path *path,
+                   const struct handle_info *object, const struct cl_acl *access)
+{
+    struct name *name = name_new(ns, path->text, path->size);
+    if (!name)
+        return ERR_NO_RESOURCES;
+    object_get(object->object);
+    name->object = object->object;
+    if (object->revoker) {
+        object_get(&object->revoker->base);
+        name->revoker = object->revoker;
+    }
+    name->ceiling = object->rights;
+    name->user = object->user;
+    name->access = *access;
+    return name_insert(ns, name);
+}
+
+status_t name_bind_child(struct namespace *parent, const struct name_path *path,
+                         struct namespace *child)
+{
+    struct name *name = name_new(parent, path->text, path->size);
+    if (!name)
+        return ERR_NO_RESOURCES;
+    object_get(&child->base);
+    name->object = &child->base;
+    name->ceiling = handle_full_rights(OBJ_NAMESPACE);
+    name->is_child = true;
+    return name_insert(parent, name);
+}
+
+static void name_remove(struct namespace *ns, struct name *name)
+{
+    lock_acquire(&ns->lock);
+    list_remove(&name->link);
+    lock_release(&ns->lock);
+    name_free(ns, name);
+}
+
+void name_unbind_child(struct namespace *parent, struct namespace *child)
+{
+    struct name *found = nullptr;
+    struct name *name;
+    lock_acquire(&parent->lock);
+    list_for_each(name, &parent->names, link)
+        if (name->object == &child->base && name->is_child)
+            found = name;
+    if (found)
+        list_remove(&found->link);
+    lock_release(&parent->lock);
+    if (found)
+        name_free(parent, found);
+}
+
+status_t name_unbind(struct namespace *ns, const struct name_path *path)
+{
+    lock_acquire(&ns->lock);
+    struct name *name = name_find(ns, path->text, path->size);
+    status_t status = !name ? ERR_NOT_FOUND : name->is_child ? ERR_ACCESS_DENIED : OK;
+    if (status == OK)
+        list_remove(&name->link);
+    lock_release(&ns->lock);
+    if (status == OK)
+        name_free(ns, name);
+    return status;
+}
+
+bool names_drop_some(struct namespace *ns)
+{
+    lock_acquire(&ns->lock);
+    struct name *name = list_first(&ns->names, struct name, link);
+    lock_release(&ns->lock);
+    if (!name)
+        return true;
+    name_remove(ns, name); // only the reaper removes names of a dying namespace
+    return false;
+}
+
+// ---- opening ----
+
+static u32 access_rights(const struct name *name, u32 user, bool is_owner)
+{
+    if (is_owner)
+        return name->ceiling;
+    if (name->is_child)
+        return 0;
+    for (u32 i = 0; i < name->access.count; i++)
+        if (name->access.users[i] == user)
+            return name->ceiling & name->access.rights[i];
+    return name->ceiling & name->access.everyone;
+}
+
+// What a name gives to `user`, referenced; the user of a namespace bound under it goes along.
+static status_t name_open(struct namespace *ns, const char *text, u32 size, u32 user,
+                          bool is_owner, struct handle_info *out)
+{
+    lock_acquire(&ns->lock);
+    struct name *name = name_find(ns, text, size);
+    u32 rights = name ? access_rights(name, user, is_owner) : 0;
+    status_t status = !name ? ERR_NOT_FOUND
+                      : object_is_dead(name->object) ? ERR_DEAD
+                      : revoker_is_revoked(name->revoker) ? ERR_REVOKED
+                                                          : OK;
+    if (status == OK) {
+        *out = (struct handle_info){name->object, rights, name->user, name->revoker};
+        object_get(out->object);
+        if (out->revoker)
+            object_get(&out->revoker->base);
+    }
+    lock_release(&ns->lock);
+    return status;
+}
+
+status_t sys_ns_open(const struct handle_info *ns_handle, const struct name_path *path, u32 rights,
+                     handle_t *handle)
+{
+    bool is_owner = (ns_handle->rights & RIGHT_OWNER) != 0;
+    struct namespace *ns = (struct namespace *)ns_handle->object;
+    const char *text = path->text;
+    u32 size = path->size;
+    u32 name_size;
+    struct namespace *child;
+    object_get(&ns->base);
+    while ((child = child_on_path(ns, text, size, &name_size)) != nullptr) {
+        object_put(&ns->base);
+        ns = child;
+        text += name_size + 1;
+        size -= name_size + 1;
+        if (!is_owner) {
+            object_put(&ns->base);
+            return ERR_ACCESS_DENIED;
+        }
+    }
+    struct handle_info found;
+    status_t status = name_open(ns, text, size, ns_handle->user, is_owner, &found);
+    object_put(&ns->base);
+    if (status != OK)
+        return status;
+    // Opened through a revocable handle: that revoker counts. A name that was bound revocably
+    // and is opened through another revoker's handle would need both: the namespace's wins only
+    // where the name has none.
+    struct revoker *revoker = found.revoker ? found.revoker : ns_handle->revoker;
+    status = handle_derive(&found, rights, revoker, handle);
+    handle_info_put(&found);
+    return status;
+}
+
+status_t sys_ns_bind(struct namespace *ns, const struct name_path *name,
+                     const struct handle_info *object, const struct cl_acl *access)
+{
+    return name_bind(ns, name, object, access);
+}
+
+status_t sys_ns_unbind(struct namespace *ns, const struct name_path *name)
+{
+    return name_unbind(ns, name);
+}
+
+status_t sys_ns_list(struct namespace *ns, u64 position, struct cl_ns_entry *entry,
+                     u64 *next_position)
+{
+    status_t status = ERR_NOT_FOUND;
+    struct name *name;
+    lock_acquire(&ns->lock);
+    list_for_each(name, &ns->names, link) {
+        if (name->position <= position)
+            continue;
+        entry->koid = name->object->koid;
+        entry->object_type = name->object->type;
+        entry->ceiling = name->ceiling;
+        entry->name_size = name->size;
+        memcpy(entry->name, name->text, name->size);
+        *next_position = name->position;
+        status = OK;
+        break;
+    }
+    lock_release(&ns->lock);
+    return status;
+}

@@ -1,0 +1,25 @@
+// Names in a namespace: how one resolves to an object.
+//
+// Rules:
+// - A name binds (object, ceiling, access list); it keeps a reference, and counts as a handle does
+//   not: an object that dies leaves a name that answers DEAD until it is unbound.
+// - Resolution is relative and goes down only: the longest child namespace first, then a name of
+//   the rest. Child namespaces are entered with OWNER only.
+#ifndef OBJECT_NAME_H
+#define OBJECT_NAME_H
+
+#include "kernel/handlers.h"
+#include "object/namespace.h"
+
+// Adds, removes, finds; used by the system calls. A found object comes referenced.
+status_t name_bind(struct namespace *ns, const struct name_path *path,
+                   const struct handle_info *object, const struct cl_acl *access);
+status_t name_unbind(struct namespace *ns, const struct name_path *path);
+// A child namespace's own name, of one part.
+status_t name_bind_child(struct namespace *parent, const struct name_path *path,
+                         struct namespace *child);
+void name_unbind_child(struct namespace *parent, struct namespace *child);
+// Forgets some names of a namespace that is dying; false: call again.
+bool names_drop_some(struct namespace *ns);
+
+#endif

@@ -1,0 +1,318 @@
+// Namespaces: making, limits, ledger reports, the root rule.
+#include "object/namespace.h"
+
+#include "kernel/handlers.h"
+#include "object/name.h"
+#include "object/process.h"
+#include "object/reaper.h"
+#include "object/trace.h"
+
+enum : i64 {
+    DEFAULT_MEMORY_PAGES = 16384, // 64 MiB
+    DEFAULT_THREADS = 512,
+    DEFAULT_HANDLES = 16384,
+    DEFAULT_NAMES = 1024,
+    DEFAULT_TIMERS = 1024,
+    DEFAULT_MESSAGE_BYTES = 4 << 20,
+    DEFAULT_LOG_BYTES = 64 << 10,
+    DEFAULT_WEIGHT = 100,
+};
+enum : u64 { WEIGHT_MAX = 10000, CAP_MAX = 1000 * MAX_CPUS };
+
+static struct namespace root;
+struct namespace *ns_root = &root;
+
+static void ns_setup(struct namespace *ns, struct namespace *parent) NO_THREAD_SAFETY_ANALYSIS
+{
+    ledger_init(&ns->ledger, parent ? &parent->ledger : nullptr);
+    ns->group.weight = DEFAULT_WEIGHT;
+    ns->parent = parent;
+    lock_init(&ns->objects_lock, LOCK_OBJECT_LIST);
+    list_init(&ns->objects);
+    lock_init(&ns->lock, LOCK_NAMESPACE);
+    list_init(&ns->names);
+    list_init(&ns->children);
+    list_init(&ns->child_link);
+    list_init(&ns->dying_link);
+    ns->log_limit = DEFAULT_LOG_BYTES;
+}
+
+void ns_init_root(void)
+{
+    object_init_static(&root.base, OBJ_NAMESPACE);
+    ns_setup(&root, nullptr);
+}
+
+struct namespace *ns_current(void)
+{
+    return process_current()->base.ns;
+}
+
+bool ns_is_within(const struct namespace *ns, const struct namespace *above)
+{
+    while (ns && ns != above)
+        ns = ns->parent;
+    return ns != nullptr;
+}
+
+status_t ns_count_begin(struct namespace *ns, enum ledger_count what)
+{
+    if (ledger_count_add(&ns->ledger, what, 1) != OK)
+        return ERR_NO_RESOURCES;
+    // Counted, then looked; the reaper marks, then looks at the count.
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (ns_is_alive(ns))
+        return OK;
+    ledger_count_sub(&ns->ledger, what, 1);
+    ns_reap_hint(ns);
+    return ERR_DEAD;
+}
+
+// ---- limits ----
+
+static i64 limit_or(u64 asked, i64 same)
+{
+    return asked == CL_LIMIT_SAME ? same : (i64)min(asked, (u64)INT64_MAX);
+}
+
+static void limit_set(struct ledger *ledger, enum ledger_count what, u64 asked)
+{
+    i64 *limit = &ledger->counters[what].limit;
+    __atomic_store_n(limit, limit_or(asked, *limit), __ATOMIC_RELAXED);
+}
+
+static status_t limits_check(const struct cl_ns_limits *limits)
+{
+    bool weight_ok = limits->cpu_weight == CL_LIMIT_SAME ||
+                     (limits->cpu_weight >= 1 && limits->cpu_weight <= WEIGHT_MAX);
+    bool cap_ok = limits->cpu_cap == CL_LIMIT_SAME || limits->cpu_cap <= CAP_MAX;
+    return weight_ok && cap_ok ? OK : ERR_OUT_OF_RANGE;
+}
+
+static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *limits)
+{
+    struct ledger *ledger = &ns->ledger;
+    status_t status = limits_check(limits);
+    if (status == OK)
+        status = ledger_set_memory(
+            ledger, limit_or(limits->memory_pages, ledger->limit_pages),
+            limit_or(limits->memory_reserved_pages, ledger->reserved_pages));
+    if (status != OK)
+        return status;
+    limit_set(ledger, LEDGER_THREADS, limits->threads);
+    limit_set(ledger, LEDGER_HANDLES, limits->handles);
+    limit_set(ledger, LEDGER_NAMES, limits->names);
+    limit_set(ledger, LEDGER_TIMERS, limits->timers);
+    limit_set(ledger, LEDGER_MESSAGE_BYTES, limits->message_bytes);
+    lock_acquire(&ns->lock);
+    ns->group.weight = (u64)limit_or(limits->cpu_weight, (i64)ns->group.weight);
+    ns->group.cap_thousandths = (u64)limit_or(limits->cpu_cap, (i64)ns->group.cap_thousandths);
+    ns->log_limit = (u64)limit_or(limits->log_bytes, (i64)ns->log_limit);
+    lock_release(&ns->lock);
+    return OK;
+}
+
+status_t sys_ns_set_limits(struct namespace *ns, const struct cl_ns_limits *limits)
+{
+    return limits_apply(ns, limits);
+}
+
+static void limits_default(struct ledger *ledger)
+{
+    ledger->limit_pages = DEFAULT_MEMORY_PAGES;
+    ledger->counters[LEDGER_THREADS].limit = DEFAULT_THREADS;
+    ledger->counters[LEDGER_HANDLES].limit = DEFAULT_HANDLES;
+    ledger->counters[LEDGER_NAMES].limit = DEFAULT_NAMES;
+    ledger->counters[LEDGER_TIMERS].limit = DEFAULT_TIMERS;
+    ledger->counters[LEDGER_MESSAGE_BYTES].limit = DEFAULT_MESSAGE_BYTES;
+}
+
+// ---- making ----
+
+// Puts a new child where its parent's death finds it.
+static status_t child_link(struct namespace *parent, struct namespace *child)
+{
+    lock_acquire(&parent->lock);
+    bool is_alive = ns_is_alive(parent);
+    if (is_alive) {
+        object_get(&child->base);
+        list_insert_tail(&parent->children, &child->child_link);
+    }
+    lock_release(&parent->lock);
+    return is_alive ? OK : ERR_DEAD;
+}
+
+static status_t ns_create(struct namespace *parent, const struct name_path *name,
+                          const struct cl_ns_limits *limits, struct namespace **out)
+{
+    if (memchr(name->text, '/', name->size))
+        return ERR_INVALID_ARGUMENT;
+    if (parent->ledger.depth + 1 >= LEDGER_DEPTH_MAX)
+        return ERR_LIMIT;
+    struct namespace *ns = object_alloc(parent, OBJ_NAMESPACE, sizeof(*ns));
+    if (!ns)
+        return ERR_NO_RESOURCES;
+    object_get(&parent->base);
+    ns_setup(ns, parent);
+    limits_default(&ns->ledger);
+    status_t status = limits_apply(ns, limits);
+    if (status == OK)
+        status = name_bind_child(parent, name, ns);
+    if (status == OK)
+        status = child_link(parent, ns);
+    if (status != OK) {
+        name_unbind_child(parent, ns);
+        ns_discard(ns);
+        return status;
+    }
+    *out = ns;
+    return OK;
+}
+
+status_t sys_ns_create(struct namespace *parent, const struct name_path *name,
+                       const struct cl_ns_limits *limits, handle_t *child)
+{
+    struct namespace *ns;
+    status_t status = ns_create(parent, name, limits, &ns);
+    if (status != OK)
+        return status;
+    status = handle_create(&ns->base, handle_full_rights(OBJ_NAMESPACE), CL_USER_ROOT, nullptr,
+                           child);
+    if (status != OK)
+        ns_kill(ns);
+    object_put(&ns->base);
+    return status;
+}
+
+status_t sys_ns_kill(struct namespace *ns)
+{
+    if (!ns->parent)
+        return ERR_ACCESS_DENIED;
+    ns_kill(ns);
+    return OK;
+}
+
+status_t sys_ns_handle_for_user(const struct handle_info *ns, u32 user, u32 rights, handle_t *copy)
+{
+    if (rights != CL_RIGHTS_SAME && (rights & RIGHT_OWNER))
+        return ERR_INVALID_ARGUMENT;
+    status_t status = handle_rights_narrow(ns, &rights);
+    if (status != OK)
+        return status;
+    return handle_create(ns->object, rights & ~(u32)RIGHT_OWNER, user, ns->revoker, copy);
+}
+
+// ---- the root rule by koid ----
+
+static struct object *find_here(struct namespace *ns, u64 koid)
+{
+    struct object *found = nullptr;
+    struct object *object;
+    lock_acquire(&ns->objects_lock);
+    list_for_each(object, &ns->objects, ns_link) {
+        if (object->koid != koid)
+            continue;
+        if (object_tryget(object))
+            found = object;
+        break;
+    }
+    lock_release(&ns->objects_lock);
+    return found;
+}
+
+// The next child after `last` (nullptr: the first), referenced; drops `last`.
+static struct namespace *child_after(struct namespace *ns, struct namespace *last)
+{
+    struct namespace *child = nullptr;
+    lock_acquire(&ns->lock);
+    struct list *next = last && !list_empty(&last->child_link) ? last->child_link.next
+                        : last ? &ns->children
+                               : ns->children.next;
+    if (next != &ns->children) {
+        child = list_entry(next, struct namespace, child_link);
+        object_get(&child->base);
+    }
+    lock_release(&ns->lock);
+    if (last)
+        object_put(&last->base);
+    return child;
+}
+
+// Depth is bounded by LEDGER_DEPTH_MAX, and so is the recursion.
+static struct object *find_below(struct namespace *ns, u64 koid)
+{
+    struct object *found = find_here(ns, koid);
+    struct namespace *child = nullptr;
+    while (!found && (child = child_after(ns, child)) != nullptr)
+        found = find_below(child, koid);
+    if (found && child)
+        object_put(&child->base);
+    return found;
+}
+
+status_t sys_ns_open_koid(const struct handle_info *ns, u64 koid, handle_t *handle)
+{
+    struct object *object = find_below((struct namespace *)ns->object, koid);
+    if (!object)
+        return ERR_NOT_FOUND;
+    status_t status = object_is_dead(object)
+                          ? ERR_NOT_FOUND
+                          : handle_create(object, handle_full_rights(object->type), CL_USER_ROOT,
+                                          ns->revoker, handle);
+    object_put(object);
+    return status;
+}
+
+// ---- the report ----
+
+static u64 dying_pages(struct namespace *ns)
+{
+    i64 pages = 0;
+    struct namespace *child;
+    lock_acquire(&ns->lock);
+    list_for_each(child, &ns->children, child_link)
+        if (!ns_is_alive(child))
+            pages += child->ledger.drawn_pages;
+    lock_release(&ns->lock);
+    return (u64)pages;
+}
+
+static u64 children_count(struct namespace *ns)
+{
+    u64 count = 0;
+    struct namespace *child;
+    lock_acquire(&ns->lock);
+    list_for_each(child, &ns->children, child_link)
+        count++;
+    lock_release(&ns->lock);
+    return count;
+}
+
+status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info)
+{
+    struct ledger *ledger = &ns->ledger;
+    ledger_recall(ledger);
+    *info = (struct cl_ns_info){
+        .koid = ns->base.koid,
+        .parent_koid = ns->parent ? ns->parent->base.koid : 0,
+        .memory_limit_pages = (u64)min(ledger->limit_pages, ns_root->ledger.drawn_pages),
+        .memory_reserved_pages = (u64)ledger->reserved_pages,
+        .memory_drawn_pages = (u64)ledger->drawn_pages,
+        .memory_idle_pages = (u64)ledger->idle_pages,
+        .memory_children_pages = (u64)ledger->children_pages,
+        .memory_used_pages = (u64)ledger_used_pages(ledger),
+        .kernel_pages = (u64)ledger->kernel_pages,
+        .dying_pages = dying_pages(ns),
+        .objects = ns_counted(ns, LEDGER_OBJECTS),
+        .handles = ns_counted(ns, LEDGER_HANDLES),
+        .threads = ns_counted(ns, LEDGER_THREADS),
+        .names = ns_counted(ns, LEDGER_NAMES),
+        .timers = ns_counted(ns, LEDGER_TIMERS),
+        .message_bytes = ns_counted(ns, LEDGER_MESSAGE_BYTES),
+        .children = children_count(ns),
+        .cpu_ns = ns->group.run_ns,
+        .cpu_weight = ns->group.weight,
+        .is_dying = !ns_is_alive(ns),
+    };
+    return OK;
+}

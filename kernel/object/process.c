@@ -1,0 +1,274 @@
+// Processes: their threads, their end, their states.
+// NEW → RUNNING (first thread) → EXITED, KILLED, CRASHED or FROZEN when the last thread is gone.
+// Ending: is_ending is set and all threads are killed; each goes through process_thread_ended on
+// its own stack, and the last one closes the handles and empties the address space, preemptibly,
+// before the state changes and TERMINATED is signalled.
+#include "object/process.h"
+
+#include "kernel/handlers.h"
+#include "object/namespace.h"
+#include "object/trace.h"
+
+struct process *process_current(void)
+{
+    struct thread_object *thread = thread_object_current();
+    return thread ? thread->process : nullptr;
+}
+
+status_t process_create(struct namespace *ns, struct process *from_template, struct process **out)
+{
+    struct process *process = object_alloc(ns, OBJ_PROCESS, sizeof(*process));
+    if (!process)
+        return ns_is_alive(ns) ? ERR_NO_RESOURCES : ERR_BAD_STATE;
+    lock_init(&process->lock, LOCK_PROCESS);
+    list_init(&process->threads);
+    handle_table_init(&process->handles, &process->base);
+    status_t status = from_template ? aspace_clone(from_template->aspace, ns, &process->aspace)
+                                    : aspace_create_process(ns, &process->aspace);
+    if (status != OK) {
+        object_put(&process->base);
+        return status;
+    }
+    if (from_template) {
+        process->fixup_start = from_template->fixup_start;
+        process->fixup_end = from_template->fixup_end;
+        process->fixup_handler = from_template->fixup_handler;
+    }
+    *out = process;
+    return OK;
+}
+
+bool process_thread_add(struct process *process, struct thread_object *thread)
+{
+    lock_acquire(&process->lock);
+    bool is_open = !process->is_ending && !process->is_freezing;
+    if (is_open) {
+        process->thread_count++;
+        process->state = CL_PROCESS_STATE_RUNNING;
+        object_get(&thread->base);
+        list_insert_tail(&process->threads, &thread->process_link);
+    }
+    lock_release(&process->lock);
+    return is_open;
+}
+
+// A process that was never started can be started once.
+static bool start_claim(struct process *process)
+{
+    lock_acquire(&process->lock);
+    bool is_new = process->state == CL_PROCESS_STATE_NEW && !process->is_ending;
+    if (is_new)
+        process->state = CL_PROCESS_STATE_RUNNING;
+    lock_release(&process->lock);
+    return is_new;
+}
+
+static void start_unclaim(struct process *process)
+{
+    lock_acquire(&process->lock);
+    process->state = CL_PROCESS_STATE_NEW;
+    lock_release(&process->lock);
+}
+
+static status_t bootstrap_move(struct process *process, handle_t bootstrap, handle_t *there)
+{
+    *there = CL_HANDLE_INVALID;
+    if (bootstrap == CL_HANDLE_INVALID)
+        return OK;
+    struct handle slot = {};
+    status_t status =
+        handles_take(&bootstrap, 1, &process->base, &process->handles.holder, &slot);
+    if (status != OK)
+        return status;
+    status = handle_give_to(process, &slot, there);
+    if (status != OK)
+        handles_drop(&slot, 1);
+    return status;
+}
+
+status_t process_start(struct process *process, const struct arch_user_start *start,
+                       handle_t bootstrap)
+{
+    struct thread_object *thread;
+    if (!start_claim(process))
+        return ERR_BAD_STATE;
+    status_t status = thread_object_create(process, start, &thread);
+    if (status != OK) {
+        start_unclaim(process);
+        return status;
+    }
+    handle_t there;
+    status = bootstrap_move(process, bootstrap, &there);
+    if (status == OK) {
+        thread->start.arg[0] = there;
+        if (!process_thread_add(process, thread))
+            status = ERR_BAD_STATE;
+    }
+    if (status == OK) {
+        thread_object_start(thread);
+    } else {
+        thread_object_discard(thread);
+        start_unclaim(process);
+    }
+    object_put(&thread->base);
+    return status;
+}
+
+// ---- the end ----
+
+// The first thread that was not told yet, referenced; told ones go to the end of the list.
+static struct thread_object *thread_to_kill(struct process *process)
+{
+    struct thread_object *found = nullptr;
+    struct thread_object *thread;
+    lock_acquire(&process->lock);
+    list_for_each(thread, &process->threads, process_link) {
+        if (__atomic_load_n(&thread->thread.pending, __ATOMIC_RELAXED) & THREAD_KILL)
+            continue;
+        found = thread;
+        object_get(&found->base);
+        list_remove(&thread->process_link);
+        list_insert_tail(&process->threads, &thread->process_link);
+        break;
+    }
+    lock_release(&process->lock);
+    return found;
+}
+
+// Handles and address space; nobody runs in the process any more.
+static void process_empty(struct process *process)
+{
+    while (!handle_table_close_some(&process->handles))
+        sched_preempt_point();
+    while (!aspace_clear_some(process->aspace))
+        sched_preempt_point();
+}
+
+void process_end(struct process *process, u32 state, i32 exit_status)
+{
+    lock_acquire(&process->lock);
+    bool was_first = !process->is_ending && process->state <= CL_PROCESS_STATE_RUNNING;
+    bool had_threads = process->thread_count != 0;
+    if (was_first) {
+        process->is_ending = true;
+        process->exit_status = exit_status;
+        process->end_state = state;
+        if (!had_threads)
+            process->state = state;
+    }
+    lock_release(&process->lock);
+    if (!was_first)
+        return;
+    struct thread_object *thread;
+    while ((thread = thread_to_kill(process)) != nullptr) {
+        thread_kill(&thread->thread);
+        object_put(&thread->base);
+    }
+    if (!had_threads) {
+        process_empty(process);
+        object_signal(&process->base, 0, SIGNAL_TERMINATED);
+    }
+}
+
+void process_thread_ended(struct process *process, struct thread_object *thread)
+{
+    lock_acquire(&process->lock);
+    list_remove(&thread->process_link);
+    bool was_last = process->thread_count == 1;
+    if (was_last) // no thread can come any more; the count falls when all is done
+        process->is_ending = true;
+    else
+        process->thread_count--;
+    bool is_freezing = process->is_freezing;
+    lock_release(&process->lock);
+    object_put(&thread->base); // the list's
+    if (!was_last)
+        return;
+    if (is_freezing) {
+        while (!handle_table_close_some(&process->handles))
+            sched_preempt_point();
+    } else {
+        process_empty(process);
+    }
+    lock_acquire(&process->lock);
+    process->thread_count = 0;
+    process->state = is_freezing              ? CL_PROCESS_STATE_FROZEN
+                     : process->end_state != 0 ? process->end_state
+                                               : (u32)CL_PROCESS_STATE_EXITED;
+    lock_release(&process->lock);
+    object_signal(&process->base, 0, is_freezing ? SIGNAL_FROZEN : SIGNAL_TERMINATED);
+}
+
+// ---- exceptions ----
+
+// A fault at a Linux address inside the registered fixup range resumes at the handler.
+static bool fixup_apply(struct process *process, struct arch_trap *trap, u64 address)
+{
+    u64 ip = arch_trap_ip(trap);
+    if (address >= CL_LINUX_LIMIT || ip < process->fixup_start || ip >= process->fixup_end)
+        return false;
+    arch_trap_set_ip(trap, process->fixup_handler);
+    return true;
+}
+
+void thread_exception(struct arch_trap *trap, u32 vector, u64 address, u64 error_code)
+{
+    enum { PAGE_FAULT = 14 };
+    struct process *process = process_current();
+    if (vector == PAGE_FAULT && fixup_apply(process, trap, address))
+        return;
+    trace_event(TRACE_CRASH, process->base.koid, vector);
+    klog(LOG_WARNING,
+         "process %lu of namespace %lu crashed: exception %u (error %lx) at ip %lx, address %lx, "
+         "sp %lx\n",
+         process->base.koid, process->base.ns->base.koid, vector, error_code, arch_trap_ip(trap),
+         address, arch_trap_sp(trap));
+    process_end(process, CL_PROCESS_STATE_CRASHED, (i32)vector);
+    sys_thread_exit();
+}
+
+// ---- the process as an object ----
+
+static bool process_kill(struct object *object)
+{
+    process_end((struct process *)object, CL_PROCESS_STATE_KILLED, 0);
+    return true;
+}
+
+static void process_free(struct object *object)
+{
+    struct process *process = (struct process *)object;
+    while (!handle_table_close_some(&process->handles))
+        ;
+    handle_table_free(&process->handles);
+    if (process->aspace)
+        object_put(&process->aspace->base);
+}
+
+// A process that nobody started and nobody can start any more.
+static void process_unhandled(struct object *object)
+{
+    struct process *process = (struct process *)object;
+    lock_acquire(&process->lock);
+    bool is_new = process->state == CL_PROCESS_STATE_NEW && !process->is_ending;
+    lock_release(&process->lock);
+    if (is_new)
+        process_end(process, CL_PROCESS_STATE_KILLED, 0);
+}
+
+static void process_describe(struct object *object, u64 detail[4])
+{
+    struct process *process = (struct process *)object;
+    lock_acquire(&process->lock);
+    detail[0] = process->state;
+    detail[1] = (u64)(i64)process->exit_status;
+    detail[2] = process->thread_count;
+    lock_release(&process->lock);
+}
+
+const struct object_ops process_object_ops = {
+    .unhandled = process_unhandled,
+    .kill = process_kill,
+    .free = process_free,
+    .describe = process_describe,
+};

@@ -1,0 +1,223 @@
+// The reaper. Deepest first: a dying namespace is only finished when it has no children. An
+// object is killed once (object_kill marks it); what keeps it afterwards are threads that are on
+// their way out of the kernel, and they end by themselves. object_free() calls ns_reap_hint() for
+// each object that goes, so nothing is polled.
+// Lock: dying_lock, for the list and the wait of the reaper.
+#include "object/reaper.h"
+
+#include "object/name.h"
+#include "object/thread_object.h"
+#include "object/trace.h"
+
+enum { KILL_BATCH = 16 };
+
+static struct lock dying_lock = LOCK_INIT(LOCK_OBJECT);
+static struct list dying GUARDED_BY(&dying_lock) = LIST_INIT(dying);
+static struct waitq reaper_wait = {.threads = LIST_INIT(reaper_wait.threads)};
+static bool has_work GUARDED_BY(&dying_lock);
+
+static void reaper_wake(void)
+{
+    lock_acquire(&dying_lock);
+    has_work = true;
+    waitq_wake_one(&reaper_wait, OK);
+    lock_release(&dying_lock);
+}
+
+void ns_reap_hint(struct namespace *ns)
+{
+    if (!ns_is_alive(ns))
+        reaper_wake();
+}
+
+// Marks one namespace and puts it on the reaper's list; false if it was dying already.
+static bool mark_dying(struct namespace *ns)
+{
+    u32 alive = NS_ALIVE;
+    lock_acquire(&ns->lock);
+    lock_acquire(&ns->objects_lock);
+    bool marked = __atomic_compare_exchange_n(&ns->state, &alive, NS_DYING, false,
+                                              __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    lock_release(&ns->objects_lock);
+    lock_release(&ns->lock);
+    if (!marked)
+        return false;
+    trace_event(TRACE_NS_KILL, ns->base.koid, 0);
+    object_get(&ns->base);
+    lock_acquire(&dying_lock);
+    list_insert_tail(&dying, &ns->dying_link);
+    lock_release(&dying_lock);
+    return true;
+}
+
+// The first child that is still alive, referenced.
+static struct namespace *child_alive(struct namespace *ns)
+{
+    struct namespace *found = nullptr;
+    struct namespace *child;
+    lock_acquire(&ns->lock);
+    list_for_each(child, &ns->children, child_link) {
+        if (!ns_is_alive(child))
+            continue;
+        found = child;
+        object_get(&found->base);
+        break;
+    }
+    lock_release(&ns->lock);
+    return found;
+}
+
+// Recursion is bounded by LEDGER_DEPTH_MAX.
+void ns_kill(struct namespace *ns)
+{
+    struct namespace *child;
+    mark_dying(ns);
+    while ((child = child_alive(ns)) != nullptr) {
+        ns_kill(child);
+        object_put(&child->base);
+    }
+    reaper_wake();
+}
+
+// Child namespaces die by themselves, deepest first; what is left is their struct.
+static bool is_ready_to_kill(const struct object *object)
+{
+    const struct namespace *ns = (const struct namespace *)object;
+    return object->type != OBJ_NAMESPACE ||
+           __atomic_load_n(&ns->state, __ATOMIC_ACQUIRE) == NS_GONE;
+}
+
+// The next object that was not killed yet, referenced; killed ones go to the end of the list.
+static struct object *object_to_kill(struct namespace *ns)
+{
+    struct object *found = nullptr;
+    struct object *object;
+    lock_acquire(&ns->objects_lock);
+    list_for_each(object, &ns->objects, ns_link) {
+        if (object_is_dead(object) || !is_ready_to_kill(object) || !object_tryget(object))
+            continue;
+        found = object;
+        list_remove(&object->ns_link);
+        list_insert_tail(&ns->objects, &object->ns_link);
+        break;
+    }
+    lock_release(&ns->objects_lock);
+    return found;
+}
+
+static bool ns_is_empty(struct namespace *ns)
+{
+    lock_acquire(&ns->objects_lock);
+    bool empty = list_empty(&ns->objects);
+    lock_release(&ns->objects_lock);
+    return empty && ns_counted(ns, LEDGER_OBJECTS) == 0 && ns_counted(ns, LEDGER_NAMES) == 0 &&
+           ledger_used_pages(&ns->ledger) == 0;
+}
+
+// Cuts a finished namespace out of the tree. Its struct goes with the last reference to it.
+static void ns_finish(struct namespace *ns)
+{
+    struct namespace *parent = ns->parent;
+    __atomic_fetch_add(&parent->group.run_ns, ns->group.run_ns, __ATOMIC_RELAXED);
+    ledger_destroy(&ns->ledger);
+    name_unbind_child(parent, ns);
+    lock_acquire(&parent->lock);
+    bool was_linked = !list_empty(&ns->child_link);
+    list_remove(&ns->child_link);
+    lock_release(&parent->lock);
+    __atomic_store_n(&ns->state, NS_GONE, __ATOMIC_RELEASE);
+    object_signal(&ns->base, 0, SIGNAL_TERMINATED);
+    if (was_linked)
+        object_put(&ns->base);
+    ns_reap_hint(parent);
+}
+
+// One step for one dying namespace; true when it is gone.
+static bool ns_reap_step(struct namespace *ns)
+{
+    for (u32 i = 0; i < KILL_BATCH; i++) {
+        struct object *object = object_to_kill(ns);
+        if (!object)
+            break;
+        object_kill(object);
+        object_put(object);
+        sched_preempt_point();
+    }
+    while (!names_drop_some(ns))
+        sched_preempt_point();
+    if (!ns_is_empty(ns))
+        return false;
+    ns_finish(ns);
+    return true;
+}
+
+// Goes once round the list. Children were put there after their parents: from the tail.
+static void reap_round(void)
+{
+    struct list waiting = LIST_INIT(waiting);
+    for (;;) {
+        lock_acquire(&dying_lock);
+        struct namespace *ns = list_empty(&dying)
+                                   ? nullptr
+                                   : list_entry(dying.prev, struct namespace, dying_link);
+        if (ns)
+            list_remove(&ns->dying_link);
+        lock_release(&dying_lock);
+        if (!ns)
+            break;
+        if (ns_reap_step(ns))
+            object_put(&ns->base);
+        else
+            list_insert_head(&waiting, &ns->dying_link);
+    }
+    lock_acquire(&dying_lock);
+    list_splice_tail(&dying, &waiting);
+    lock_release(&dying_lock);
+}
+
+static void reaper_main(void *argument)
+{
+    (void)argument;
+    for (;;) {
+        lock_acquire(&dying_lock);
+        if (!has_work) {
+            (void)waitq_block(&reaper_wait, &dying_lock, CL_DEADLINE_NEVER, 0);
+            continue;
+        }
+        has_work = false;
+        lock_release(&dying_lock);
+        reap_round();
+        sched_preempt_point();
+    }
+}
+
+void reaper_init(void)
+{
+    ASSERT(thread_kernel_create(reaper_main, nullptr) == OK);
+}
+
+void ns_discard(struct namespace *ns)
+{
+    ledger_destroy(&ns->ledger);
+    __atomic_store_n(&ns->state, NS_GONE, __ATOMIC_RELEASE);
+    object_put(&ns->base);
+}
+
+// ---- the namespace as an object ----
+
+// Killing the namespace object is killing the namespace; the object itself is charged to the
+// parent and dies with it.
+static bool namespace_kill(struct object *object)
+{
+    ns_kill((struct namespace *)object);
+    return true;
+}
+
+static void namespace_free(struct object *object)
+{
+    struct namespace *ns = (struct namespace *)object;
+    DASSERT(__atomic_load_n(&ns->state, __ATOMIC_RELAXED) == NS_GONE);
+    object_put(&ns->parent->base);
+}
+
+const struct object_ops namespace_object_ops = {.kill = namespace_kill, .free = namespace_free};

@@ -1,0 +1,19 @@
+// The end of namespaces.
+//
+// Rules:
+// - ns_kill marks a namespace and all below it as dying at once (nothing new can be charged), and
+//   leaves the work to the reaper: one kernel thread that goes round the dying namespaces in
+//   bounded, preemptible steps.
+// - A namespace is gone when no object is charged to it any more and every page is back.
+#ifndef OBJECT_REAPER_H
+#define OBJECT_REAPER_H
+
+#include "object/namespace.h"
+
+// Starts the reaper's thread.
+void reaper_init(void);
+void ns_kill(struct namespace *ns);
+// Undoes a namespace whose making failed; consumes the reference.
+void ns_discard(struct namespace *ns);
+
+#endif

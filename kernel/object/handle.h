@@ -69,13 +69,14 @@ struct process;
 enum { HANDLE_CHUNK = 64, HANDLE_CHUNKS_DIRECT = 4, HANDLE_CHUNKS_MORE = 512 };
 struct handle_table {
     struct handle_holder holder; // owner: the process
-    struct handle *chunks[HANDLE_CHUNKS_DIRECT] GUARDED_BY(&holder.lock);
-    struct handle **more GUARDED_BY(&holder.lock); // one page of chunk pointers
-    u32 free_first GUARDED_BY(&holder.lock);       // handle value; 0: none
-    u32 free_count GUARDED_BY(&holder.lock);
-    u32 reserved GUARDED_BY(&holder.lock);   // of the free ones
-    u32 capacity GUARDED_BY(&holder.lock);   // a multiple of HANDLE_CHUNK
-    u32 close_next GUARDED_BY(&holder.lock); // closing has come this far
+    // under holder.lock (in a struct's part, which the analysis can't name):
+    struct handle *chunks[HANDLE_CHUNKS_DIRECT];
+    struct handle **more; // one page of chunk pointers
+    u32 free_first;       // handle value; 0: none
+    u32 free_count;
+    u32 reserved;   // of the free ones
+    u32 capacity;   // a multiple of HANDLE_CHUNK
+    u32 close_next; // closing has come this far
 };
 void handle_table_init(struct handle_table *table, struct object *process);
 // Closes some handles; false: call again. For the end of a process.

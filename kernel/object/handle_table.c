@@ -108,7 +108,7 @@ struct handle *handle_table_next(struct handle_table *table, handle_t *value)
     return nullptr;
 }
 
-void handle_table_free(struct handle_table *table) NO_THREAD_SAFETY_ANALYSIS // last reference
+void handle_table_free(struct handle_table *table) NO_THREAD_SAFETY_ANALYSIS // no one else
 {
     for (u32 chunk = 0; chunk < table->capacity / HANDLE_CHUNK; chunk++)
         heap_free(slot_at(table, chunk * HANDLE_CHUNK));

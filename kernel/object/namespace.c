@@ -145,8 +145,9 @@ static status_t child_link(struct namespace *parent, struct namespace *child)
 static status_t ns_create(struct namespace *parent, const struct name_path *name,
                           const struct cl_ns_limits *limits, struct namespace **out)
 {
-    if (memchr(name->text, '/', name->size))
-        return ERR_INVALID_ARGUMENT;
+    for (u32 i = 0; i < name->size; i++)
+        if (name->text[i] == '/')
+            return ERR_INVALID_ARGUMENT;
     if (parent->ledger.depth + 1 >= LEDGER_DEPTH_MAX)
         return ERR_LIMIT;
     struct namespace *ns = object_alloc(parent, OBJ_NAMESPACE, sizeof(*ns));

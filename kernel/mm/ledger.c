@@ -103,7 +103,8 @@ static void recall_children(struct ledger *ledger)
 {
     struct ledger *child;
     lock_acquire_same_rank(&ledger->lock);
-    list_for_each(child, &ledger->children, sibling) {
+    list_for_each(child, &ledger->children, sibling)
+    {
         recall_children(child);
         recall_one(child);
     }
@@ -124,8 +125,7 @@ static status_t draw(struct ledger *ledger, i64 pages)
     for (;;) {
         // Claim room below the limit first, so that two that draw at once keep to it.
         i64 drawn = __atomic_add_fetch(&ledger->drawn_pages, wanted, RELAXED);
-        if (drawn <= load(&ledger->limit_pages) &&
-            ledger_charge(ledger->parent, wanted) == OK) {
+        if (drawn <= load(&ledger->limit_pages) && ledger_charge(ledger->parent, wanted) == OK) {
             add(&ledger->parent->children_pages, wanted);
             add(&ledger->idle_pages, wanted);
             return OK;
@@ -186,8 +186,7 @@ status_t ledger_set_memory(struct ledger *ledger, i64 limit_pages, i64 reserved_
 
 i64 ledger_used_pages(const struct ledger *ledger)
 {
-    return load(&ledger->drawn_pages) - load(&ledger->idle_pages) -
-           load(&ledger->children_pages);
+    return load(&ledger->drawn_pages) - load(&ledger->idle_pages) - load(&ledger->children_pages);
 }
 
 static bool count_one(struct ledger *ledger, enum ledger_count what, i64 amount)

@@ -34,7 +34,7 @@ struct ledger_counter {
 };
 
 struct heap_class {
-    struct lock lock; // rank LOCK_HEAP
+    struct lock lock;                      // rank LOCK_HEAP
     struct list partial GUARDED_BY(&lock); // slab pages with room
 };
 

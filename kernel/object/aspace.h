@@ -20,11 +20,11 @@ struct process;
 enum aspace_kind : u32 { ASPACE_PROCESS, ASPACE_RESTRICTED };
 
 struct mapping {
-    u64 start, end;          // page-aligned
-    u64 offset;              // bytes into the object
-    struct memobj *object;   // with a reference; nullptr: anonymous private
-    u32 flags;               // CL_MAP_READ | WRITE | EXECUTE | SHARED
-    u32 allowed;             // rights that protect may give (READ, WRITE, EXECUTE)
+    u64 start, end;        // page-aligned
+    u64 offset;            // bytes into the object
+    struct memobj *object; // with a reference; nullptr: anonymous private
+    u32 flags;             // CL_MAP_READ | WRITE | EXECUTE | SHARED
+    u32 allowed;           // rights that protect may give (READ, WRITE, EXECUTE)
     struct aspace *aspace;
     struct mapping *left, *right; // the aspace's tree
     u32 priority;

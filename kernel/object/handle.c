@@ -21,8 +21,7 @@ static struct ledger *holder_ledger(const struct handle_holder *holder)
 
 // Makes an empty slot a handle. `object` and `revoker` are borrowed.
 static void slot_fill(struct handle *slot, struct handle_holder *holder, struct object *object,
-                      u32 rights, u32 user, struct revoker *revoker)
-    REQUIRES(&holder->lock)
+                      u32 rights, u32 user, struct revoker *revoker) REQUIRES(&holder -> lock)
 {
     slot->rights = rights;
     slot->user = user;
@@ -300,7 +299,7 @@ bool handle_table_close_some(struct handle_table *table)
 // ---- moving ----
 
 static status_t take_check(struct handle_table *table, const handle_t *values, u32 count,
-                           const struct object *forbidden) REQUIRES(&table->holder.lock)
+                           const struct object *forbidden) REQUIRES(&table -> holder.lock)
 {
     for (u32 i = 0; i < count; i++) {
         struct handle *slot = handle_table_slot(table, values[i]);
@@ -337,7 +336,7 @@ static void slot_lift(struct handle *slot, struct handle_info *info)
 }
 
 static void slot_drop(struct handle *slot, struct handle_holder *holder,
-                      const struct handle_info *info) REQUIRES(&holder->lock)
+                      const struct handle_info *info) REQUIRES(&holder -> lock)
 {
     if (info->object && !object_is_dead(info->object) &&
         !(info->revoker && revoker_is_revoked(info->revoker))) {

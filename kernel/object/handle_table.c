@@ -12,8 +12,7 @@ void handle_table_init(struct handle_table *table, struct object *process)
     table->holder.owner = process;
 }
 
-static struct handle *slot_at(struct handle_table *table, u32 place)
-    REQUIRES(&table->holder.lock)
+static struct handle *slot_at(struct handle_table *table, u32 place) REQUIRES(&table -> holder.lock)
 {
     u32 chunk = place / HANDLE_CHUNK;
     struct handle *slots = chunk < HANDLE_CHUNKS_DIRECT ? table->chunks[chunk]
@@ -29,7 +28,7 @@ struct handle *handle_table_slot(struct handle_table *table, handle_t value)
     return slot->holder ? slot : nullptr;
 }
 
-static bool table_grow(struct handle_table *table) REQUIRES(&table->holder.lock)
+static bool table_grow(struct handle_table *table) REQUIRES(&table -> holder.lock)
 {
     struct ledger *ledger = &table->holder.owner->ns->ledger;
     u32 chunk = table->capacity / HANDLE_CHUNK;
@@ -57,7 +56,7 @@ static bool table_grow(struct handle_table *table) REQUIRES(&table->holder.lock)
 }
 
 static struct handle *slot_take(struct handle_table *table, handle_t *value)
-    REQUIRES(&table->holder.lock)
+    REQUIRES(&table -> holder.lock)
 {
     *value = table->free_first;
     struct handle *slot = slot_at(table, *value - 1);

@@ -17,9 +17,9 @@ struct block;
 
 struct memobj {
     struct object base;
-    struct block *block;  // with a reference; nullptr for anonymous; constant
-    u64 block_offset;     // bytes; constant
-    struct lock lock;     // rank LOCK_MEMORY
+    struct block *block; // with a reference; nullptr for anonymous; constant
+    u64 block_offset;    // bytes; constant
+    struct lock lock;    // rank LOCK_MEMORY
     u64 size_pages GUARDED_BY(&lock);
     u64 resident GUARDED_BY(&lock);
     void *root GUARDED_BY(&lock); // page index tree: 512-way nodes, depth by size

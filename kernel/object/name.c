@@ -8,8 +8,8 @@
 
 struct name {
     struct list link;
-    u64 position; // order of creation, for ns_list
-    struct object *object; // with a reference; a child namespace, or what was bound
+    u64 position;            // order of creation, for ns_list
+    struct object *object;   // with a reference; a child namespace, or what was bound
     struct revoker *revoker; // of the handle that it was bound with
     u32 ceiling;
     u32 user;
@@ -20,31 +20,28 @@ struct name {
 };
 
 static struct name *name_find(struct namespace *ns, const char *text, u32 size)
-    REQUIRES(&ns->lock)
+    REQUIRES(&ns -> lock)
 {
     struct name *name;
-    list_for_each(name, &ns->names, link)
-        if (name->size == size && memcmp(name->text, text, size) == 0)
-            return name;
+    list_for_each(name, &ns->names,
+                  link) if (name->size == size && memcmp(name->text, text, size) == 0) return name;
     return nullptr;
 }
 
 // True if one is a whole-part prefix of the other: "a" of "a/b".
 static bool is_part_prefix(const char *prefix, u32 prefix_size, const char *text, u32 size)
 {
-    return prefix_size < size && text[prefix_size] == '/' &&
-           memcmp(prefix, text, prefix_size) == 0;
+    return prefix_size < size && text[prefix_size] == '/' && memcmp(prefix, text, prefix_size) == 0;
 }
 
 // A name can't be both a thing and a way to things.
-static bool name_collides(struct namespace *ns, const char *text, u32 size) REQUIRES(&ns->lock)
+static bool name_collides(struct namespace *ns, const char *text, u32 size) REQUIRES(&ns -> lock)
 {
     struct name *name;
-    list_for_each(name, &ns->names, link)
-        if ((name->size == size && memcmp(name->text, text, size) == 0) ||
-            is_part_prefix(name->text, name->size, text, size) ||
-            is_part_prefix(text, size, name->text, name->size))
-            return true;
+    list_for_each(name, &ns->names,
+                  link) if ((name->size == size && memcmp(name->text, text, size) == 0) ||
+                            is_part_prefix(name->text, name->size, text, size) ||
+                            is_part_prefix(text, size, name->text, name->size)) return true;
     return false;
 }
 
@@ -55,7 +52,8 @@ static struct namespace *child_on_path(struct namespace *ns, const char *text, u
     struct namespace *child = nullptr;
     struct name *name;
     lock_acquire(&ns->lock);
-    list_for_each(name, &ns->names, link) {
+    list_for_each(name, &ns->names, link)
+    {
         if (!name->is_child || !is_part_prefix(name->text, name->size, text, size))
             continue;
         child = (struct namespace *)name->object;
@@ -155,9 +153,8 @@ void name_unbind_child(struct namespace *parent, struct namespace *child)
     struct name *found = nullptr;
     struct name *name;
     lock_acquire(&parent->lock);
-    list_for_each(name, &parent->names, link)
-        if (name->object == &child->base && name->is_child)
-            found = name;
+    list_for_each(name, &parent->names, link) if (name->object == &child->base && name->is_child)
+        found = name;
     if (found)
         list_remove(&found->link);
     lock_release(&parent->lock);
@@ -204,14 +201,14 @@ static u32 access_rights(const struct name *name, u32 user, bool is_owner)
 }
 
 // What a name gives to `user`, referenced; the user of a namespace bound under it goes along.
-static status_t name_open(struct namespace *ns, const char *text, u32 size, u32 user,
-                          bool is_owner, struct handle_info *out)
+static status_t name_open(struct namespace *ns, const char *text, u32 size, u32 user, bool is_owner,
+                          struct handle_info *out)
 {
     lock_acquire(&ns->lock);
     struct name *name = name_find(ns, text, size);
     u32 rights = name ? access_rights(name, user, is_owner) : 0;
-    status_t status = !name ? ERR_NOT_FOUND
-                      : object_is_dead(name->object) ? ERR_DEAD
+    status_t status = !name                               ? ERR_NOT_FOUND
+                      : object_is_dead(name->object)      ? ERR_DEAD
                       : revoker_is_revoked(name->revoker) ? ERR_REVOKED
                                                           : OK;
     if (status == OK) {
@@ -275,7 +272,8 @@ status_t sys_ns_list(struct namespace *ns, u64 position, struct cl_ns_entry *ent
     status_t status = ERR_NOT_FOUND;
     struct name *name;
     lock_acquire(&ns->lock);
-    list_for_each(name, &ns->names, link) {
+    list_for_each(name, &ns->names, link)
+    {
         if (name->position <= position)
             continue;
         entry->koid = name->object->koid;

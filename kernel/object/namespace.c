@@ -94,9 +94,8 @@ static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *li
     struct ledger *ledger = &ns->ledger;
     status_t status = limits_check(limits);
     if (status == OK)
-        status = ledger_set_memory(
-            ledger, limit_or(limits->memory_pages, ledger->limit_pages),
-            limit_or(limits->memory_reserved_pages, ledger->reserved_pages));
+        status = ledger_set_memory(ledger, limit_or(limits->memory_pages, ledger->limit_pages),
+                                   limit_or(limits->memory_reserved_pages, ledger->reserved_pages));
     if (status != OK)
         return status;
     limit_set(ledger, LEDGER_THREADS, limits->threads);
@@ -177,8 +176,8 @@ status_t sys_ns_create(struct namespace *parent, const struct name_path *name,
     status_t status = ns_create(parent, name, limits, &ns);
     if (status != OK)
         return status;
-    status = handle_create(&ns->base, handle_full_rights(OBJ_NAMESPACE), CL_USER_ROOT, nullptr,
-                           child);
+    status =
+        handle_create(&ns->base, handle_full_rights(OBJ_NAMESPACE), CL_USER_ROOT, nullptr, child);
     if (status != OK)
         ns_kill(ns);
     object_put(&ns->base);
@@ -210,7 +209,8 @@ static struct object *find_here(struct namespace *ns, u64 koid)
     struct object *found = nullptr;
     struct object *object;
     lock_acquire(&ns->objects_lock);
-    list_for_each(object, &ns->objects, ns_link) {
+    list_for_each(object, &ns->objects, ns_link)
+    {
         if (object->koid != koid)
             continue;
         if (object_tryget(object))
@@ -227,8 +227,8 @@ static struct namespace *child_after(struct namespace *ns, struct namespace *las
     struct namespace *child = nullptr;
     lock_acquire(&ns->lock);
     struct list *next = last && !list_empty(&last->child_link) ? last->child_link.next
-                        : last ? &ns->children
-                               : ns->children.next;
+                        : last                                 ? &ns->children
+                                                               : ns->children.next;
     if (next != &ns->children) {
         child = list_entry(next, struct namespace, child_link);
         object_get(&child->base);
@@ -271,9 +271,8 @@ static u64 dying_pages(struct namespace *ns)
     i64 pages = 0;
     struct namespace *child;
     lock_acquire(&ns->lock);
-    list_for_each(child, &ns->children, child_link)
-        if (!ns_is_alive(child))
-            pages += child->ledger.drawn_pages;
+    list_for_each(child, &ns->children, child_link) if (!ns_is_alive(child)) pages +=
+        child->ledger.drawn_pages;
     lock_release(&ns->lock);
     return (u64)pages;
 }
@@ -283,8 +282,7 @@ static u64 children_count(struct namespace *ns)
     u64 count = 0;
     struct namespace *child;
     lock_acquire(&ns->lock);
-    list_for_each(child, &ns->children, child_link)
-        count++;
+    list_for_each(child, &ns->children, child_link) count++;
     lock_release(&ns->lock);
     return count;
 }

@@ -40,18 +40,18 @@ struct object_ops {
 extern const struct object_ops *const object_ops[]; // by type; object/types.c
 
 struct object {
-    u32 refs;          // atomic
-    u8 type;           // OBJ_*
-    u8 dead;           // atomic, set once
+    u32 refs; // atomic
+    u8 type;  // OBJ_*
+    u8 dead;  // atomic, set once
     u16 reserved;
     u64 koid;
-    struct namespace *ns;   // pays for it
-    struct list ns_link;    // under ns->objects_lock
-    struct lock handles_lock; // rank LOCK_OBJECT_HANDLES
-    struct lock lock;         // rank LOCK_SIGNALS
+    struct namespace *ns;                          // pays for it
+    struct list ns_link;                           // under ns->objects_lock
+    struct lock handles_lock;                      // rank LOCK_OBJECT_HANDLES
+    struct lock lock;                              // rank LOCK_SIGNALS
     struct list handles GUARDED_BY(&handles_lock); // struct handle
     u32 handle_count GUARDED_BY(&handles_lock);
-    u32 signals GUARDED_BY(&lock); // may be read without, as a hint
+    u32 signals GUARDED_BY(&lock);           // may be read without, as a hint
     struct list observers GUARDED_BY(&lock); // struct port_registration
     struct waitq waiters GUARDED_BY(&lock);  // object_wait
 };

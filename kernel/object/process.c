@@ -76,8 +76,7 @@ static status_t bootstrap_move(struct process *process, handle_t bootstrap, hand
     if (bootstrap == CL_HANDLE_INVALID)
         return OK;
     struct handle slot = {};
-    status_t status =
-        handles_take(&bootstrap, 1, &process->base, &process->handles.holder, &slot);
+    status_t status = handles_take(&bootstrap, 1, &process->base, &process->handles.holder, &slot);
     if (status != OK)
         return status;
     status = handle_give_to(process, &slot, there);
@@ -122,7 +121,8 @@ static struct thread_object *thread_to_kill(struct process *process)
     struct thread_object *found = nullptr;
     struct thread_object *thread;
     lock_acquire(&process->lock);
-    list_for_each(thread, &process->threads, process_link) {
+    list_for_each(thread, &process->threads, process_link)
+    {
         if (__atomic_load_n(&thread->thread.pending, __ATOMIC_RELAXED) & THREAD_KILL)
             continue;
         found = thread;
@@ -192,7 +192,7 @@ void process_thread_ended(struct process *process, struct thread_object *thread)
     }
     lock_acquire(&process->lock);
     process->thread_count = 0;
-    process->state = is_freezing              ? CL_PROCESS_STATE_FROZEN
+    process->state = is_freezing               ? CL_PROCESS_STATE_FROZEN
                      : process->end_state != 0 ? process->end_state
                                                : (u32)CL_PROCESS_STATE_EXITED;
     lock_release(&process->lock);

@@ -19,10 +19,10 @@ struct process {
     u64 fixup_start, fixup_end, fixup_handler;
     u64 template_entry, template_stack;
 
-    struct lock lock; // rank LOCK_PROCESS
+    struct lock lock;                   // rank LOCK_PROCESS
     bool is_freezing GUARDED_BY(&lock); // its last thread's end makes it a template
-    u32 state GUARDED_BY(&lock); // CL_PROCESS_STATE_*
-    u32 end_state GUARDED_BY(&lock); // what `state` becomes
+    u32 state GUARDED_BY(&lock);        // CL_PROCESS_STATE_*
+    u32 end_state GUARDED_BY(&lock);    // what `state` becomes
     i32 exit_status GUARDED_BY(&lock);
     u32 thread_count GUARDED_BY(&lock);
     bool is_ending GUARDED_BY(&lock); // no new threads

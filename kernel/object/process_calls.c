@@ -9,8 +9,8 @@ status_t sys_process_create(struct namespace *ns, handle_t *process_handle, hand
     status_t status = process_create(ns, nullptr, &process);
     if (status != OK)
         return status;
-    status = handle_create(&process->base, handle_full_rights(OBJ_PROCESS), 0, nullptr,
-                           process_handle);
+    status =
+        handle_create(&process->base, handle_full_rights(OBJ_PROCESS), 0, nullptr, process_handle);
     if (status == OK) {
         status = handle_create(&process->aspace->base, handle_full_rights(OBJ_ASPACE), 0, nullptr,
                                aspace_handle);
@@ -79,8 +79,7 @@ status_t sys_process_clone(struct process *process, struct namespace *ns,
         return status;
     struct arch_user_start start = {.ip = process->template_entry, .sp = process->template_stack};
     memcpy(&start.arg[1], options->random, sizeof(options->random));
-    status = handle_create(&clone->base, handle_full_rights(OBJ_PROCESS), 0, nullptr,
-                           clone_handle);
+    status = handle_create(&clone->base, handle_full_rights(OBJ_PROCESS), 0, nullptr, clone_handle);
     if (status == OK) {
         status = process_start(clone, &start, bootstrap);
         if (status != OK)

@@ -36,8 +36,8 @@ static bool mark_dying(struct namespace *ns)
     u32 alive = NS_ALIVE;
     lock_acquire(&ns->lock);
     lock_acquire(&ns->objects_lock);
-    bool marked = __atomic_compare_exchange_n(&ns->state, &alive, NS_DYING, false,
-                                              __ATOMIC_ACQ_REL, __ATOMIC_RELAXED);
+    bool marked = __atomic_compare_exchange_n(&ns->state, &alive, NS_DYING, false, __ATOMIC_ACQ_REL,
+                                              __ATOMIC_RELAXED);
     lock_release(&ns->objects_lock);
     lock_release(&ns->lock);
     if (!marked)
@@ -56,7 +56,8 @@ static struct namespace *child_alive(struct namespace *ns)
     struct namespace *found = nullptr;
     struct namespace *child;
     lock_acquire(&ns->lock);
-    list_for_each(child, &ns->children, child_link) {
+    list_for_each(child, &ns->children, child_link)
+    {
         if (!ns_is_alive(child))
             continue;
         found = child;
@@ -93,7 +94,8 @@ static struct object *object_to_kill(struct namespace *ns)
     struct object *found = nullptr;
     struct object *object;
     lock_acquire(&ns->objects_lock);
-    list_for_each(object, &ns->objects, ns_link) {
+    list_for_each(object, &ns->objects, ns_link)
+    {
         if (object_is_dead(object) || !is_ready_to_kill(object) || !object_tryget(object))
             continue;
         found = object;
@@ -157,9 +159,8 @@ static void reap_round(void)
     struct list waiting = LIST_INIT(waiting);
     for (;;) {
         lock_acquire(&dying_lock);
-        struct namespace *ns = list_empty(&dying)
-                                   ? nullptr
-                                   : list_entry(dying.prev, struct namespace, dying_link);
+        struct namespace *ns =
+            list_empty(&dying) ? nullptr : list_entry(dying.prev, struct namespace, dying_link);
         if (ns)
             list_remove(&ns->dying_link);
         lock_release(&dying_lock);

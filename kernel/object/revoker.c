@@ -33,14 +33,12 @@ status_t revoker_create(struct namespace *ns, struct revoker *parent, struct rev
 bool revoker_is_revoked(const struct revoker *revoker)
 {
     for (; revoker; revoker = revoker->parent)
-        if (__atomic_load_n(&revoker->revoked, __ATOMIC_ACQUIRE) ||
-            object_is_dead(&revoker->base))
+        if (__atomic_load_n(&revoker->revoked, __ATOMIC_ACQUIRE) || object_is_dead(&revoker->base))
             return true;
     return false;
 }
 
-status_t revocable_link(struct revocable *revocable, struct revoker *revoker,
-                        struct object *owner,
+status_t revocable_link(struct revocable *revocable, struct revoker *revoker, struct object *owner,
                         void (*revoke)(struct object *owner, struct revoker *revoker))
 {
     *revocable = (struct revocable){.revoke = revoke, .owner = owner};
@@ -93,7 +91,8 @@ static struct revoker *child_take(struct revoker *revoker)
 {
     struct revoker *child;
     lock_acquire(&revoker->lock);
-    list_for_each(child, &revoker->children, child_link) {
+    list_for_each(child, &revoker->children, child_link)
+    {
         if (!object_tryget(&child->base))
             continue;
         list_remove(&child->child_link);
@@ -166,8 +165,8 @@ status_t sys_handle_duplicate_revocable(const struct handle_info *handle, u32 ri
     status = revoker_create(ns_current(), handle->revoker, &revoker);
     if (status != OK)
         return status;
-    status = handle_create(&revoker->base, handle_full_rights(OBJ_REVOKER), 0, nullptr,
-                           revoker_handle);
+    status =
+        handle_create(&revoker->base, handle_full_rights(OBJ_REVOKER), 0, nullptr, revoker_handle);
     if (status == OK) {
         status = handle_create(handle->object, rights, handle->user, revoker, copy);
         if (status != OK)

@@ -41,8 +41,7 @@ bool revoker_is_revoked(const struct revoker *revoker);
 void revoker_revoke(struct revoker *revoker);
 
 // Puts a dependent on its revoker's list. REVOKED if that is revoked already (then not linked).
-status_t revocable_link(struct revocable *revocable, struct revoker *revoker,
-                        struct object *owner,
+status_t revocable_link(struct revocable *revocable, struct revoker *revoker, struct object *owner,
                         void (*revoke)(struct object *owner, struct revoker *revoker));
 // Harmless when not linked.
 void revocable_unlink(struct revocable *revocable);

@@ -214,8 +214,8 @@ status_t sys_thread_info(u64 *koid, u64 *cpu_ns)
 
 status_t sys_thread_self(handle_t *thread)
 {
-    return handle_create(&thread_object_current()->base, handle_full_rights(OBJ_THREAD), 0,
-                         nullptr, thread);
+    return handle_create(&thread_object_current()->base, handle_full_rights(OBJ_THREAD), 0, nullptr,
+                         thread);
 }
 
 void sys_raw_restricted_enter(struct syscall_args *args)

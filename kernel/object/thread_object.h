@@ -15,12 +15,12 @@ struct process;
 struct thread_object {
     struct object base;
     struct thread thread;
-    struct process *process;   // with a reference; constant
-    struct aspace *restricted; // bound, with a reference; of the thread itself
-    struct list process_link;  // under process->lock
-    struct arch_user_start start; // constant
-    void *vector;                 // state area, on the heap
-    struct channel_caller caller; // its call in progress
+    struct process *process;              // with a reference; constant
+    struct aspace *restricted;            // bound, with a reference; of the thread itself
+    struct list process_link;             // under process->lock
+    struct arch_user_start start;         // constant
+    void *vector;                         // state area, on the heap
+    struct channel_caller caller;         // its call in progress
     void (*kernel_entry)(void *argument); // kernel threads
     void *kernel_argument;
 };

@@ -21,12 +21,19 @@ extern const struct object_ops thread_object_ops;
 extern const struct object_ops revoker_object_ops;
 
 const struct object_ops *const object_ops[OBJ_COUNT] = {
-    [OBJ_NAMESPACE] = &namespace_object_ops, [OBJ_PROCESS] = &process_object_ops,
-    [OBJ_THREAD] = &thread_object_ops,       [OBJ_ASPACE] = &aspace_object_ops,
-    [OBJ_MEMOBJ] = &memobj_object_ops,       [OBJ_CHANNEL] = &channel_object_ops,
-    [OBJ_QUEUE] = &queue_object_ops,         [OBJ_PORT] = &port_object_ops,
-    [OBJ_TIMER] = &timer_object_ops,         [OBJ_EVENT] = &event_object_ops,
-    [OBJ_REVOKER] = &revoker_object_ops,     [OBJ_BLOCK] = &block_object_ops,
-    [OBJ_NIC] = &nic_object_ops,             [OBJ_SERIAL] = &serial_object_ops,
+    [OBJ_NAMESPACE] = &namespace_object_ops,
+    [OBJ_PROCESS] = &process_object_ops,
+    [OBJ_THREAD] = &thread_object_ops,
+    [OBJ_ASPACE] = &aspace_object_ops,
+    [OBJ_MEMOBJ] = &memobj_object_ops,
+    [OBJ_CHANNEL] = &channel_object_ops,
+    [OBJ_QUEUE] = &queue_object_ops,
+    [OBJ_PORT] = &port_object_ops,
+    [OBJ_TIMER] = &timer_object_ops,
+    [OBJ_EVENT] = &event_object_ops,
+    [OBJ_REVOKER] = &revoker_object_ops,
+    [OBJ_BLOCK] = &block_object_ops,
+    [OBJ_NIC] = &nic_object_ops,
+    [OBJ_SERIAL] = &serial_object_ops,
     [OBJ_SYSTEM] = &system_object_ops,
 };

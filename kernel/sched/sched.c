@@ -13,10 +13,10 @@ enum : u64 { SLICE_NS = 5'000'000 };
 static struct run_queue {
     struct lock lock;
     struct list ready GUARDED_BY(&lock);
-    u32 ready_count;        // changed under lock, read anywhere
-    u32 is_idle;            // atomic: its idle thread runs, or is about to
-    u64 slice_end_ns;       // own CPU only
-    struct thread *left;    // own CPU only: whom the last switch left, if it has ended
+    u32 ready_count;     // changed under lock, read anywhere
+    u32 is_idle;         // atomic: its idle thread runs, or is about to
+    u64 slice_end_ns;    // own CPU only
+    struct thread *left; // own CPU only: whom the last switch left, if it has ended
     struct thread idle;
 } queues[MAX_CPUS];
 
@@ -71,7 +71,8 @@ static struct thread *queue_take(struct run_queue *queue)
     struct thread *found = nullptr;
     struct thread *thread;
     lock_acquire(&queue->lock);
-    list_for_each(thread, &queue->ready, run_link) {
+    list_for_each(thread, &queue->ready, run_link)
+    {
         if (thread != thread_current() && arch_thread_on_cpu(thread))
             continue;
         found = thread;

@@ -54,7 +54,7 @@ static struct ktimer *heap_meld_list(struct ktimer *first)
     return root;
 }
 
-static void heap_remove(struct timer_heap *heap, struct ktimer *timer) REQUIRES(&heap->lock)
+static void heap_remove(struct timer_heap *heap, struct ktimer *timer) REQUIRES(&heap -> lock)
 {
     struct ktimer *below = heap_meld_list(timer->child);
     if (timer == heap->root) {

@@ -107,8 +107,8 @@ status_t waitq_block_handoff(struct waitq *queue, struct lock *lock, u64 deadlin
     return current->wait_status;
 }
 
-status_t waitq_block(struct waitq *queue, struct lock *lock, u64 deadline_ns, u32 flags)
-    NO_THREAD_SAFETY_ANALYSIS
+status_t waitq_block(struct waitq *queue, struct lock *lock, u64 deadline_ns,
+                     u32 flags) NO_THREAD_SAFETY_ANALYSIS
 {
     if (deadline_ns == 0) {
         lock_release(lock);

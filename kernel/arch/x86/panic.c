@@ -108,7 +108,8 @@ static void registers_print(const struct arch_trap *t)
 
 static void context_print(const struct cpu *cpu)
 {
-    if (cpu->current && mmu_kernel_mapped(cpu->syscall_stack - sizeof(struct syscall_args))) {
+    const struct arch_thread *t = (const struct arch_thread *)cpu->current;
+    if (t && mmu_kernel_mapped((u64)t) && t->pmap) {
         const struct syscall_args *args =
             (const void *)(cpu->syscall_stack - 3 * sizeof(u64) - sizeof(*args));
         kprintf("  thread %p, last system call %lu (%lx %lx %lx %lx %lx %lx)\n",

@@ -51,8 +51,7 @@ void page_init(struct ledger *root) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
     arch_boot_memory(range_add);
     array_place(align_up((arch_memory_end() >> PAGE_SHIFT) * sizeof(struct page), PAGE_SIZE));
     // Pages in one CPU's cache are out of the others' reach: they are nobody's to charge.
-    u64 withheld = (u64)arch_cpu_count() * (CACHE_MAX + 1);
-    ledger_root_add(root, (i64)(free_count - withheld));
+    ledger_root_add(root, (i64)(free_count - page_withheld_count()));
 }
 
 static struct page *take_locked(void) REQUIRES(&free_lock)
@@ -163,6 +162,11 @@ void page_put(struct page *page)
     if (cache->count > CACHE_MAX)
         cache_spill(cache);
     ledger_uncharge(payer, 1);
+}
+
+u64 page_withheld_count(void)
+{
+    return (u64)arch_cpu_count() * (CACHE_MAX + 1);
 }
 
 u64 page_free_count(void)

@@ -60,6 +60,9 @@ static inline void *page_address(const struct page *page)
 // Pages in the allocator's hands now; for reports and tests.
 u64 page_free_count(void);
 
+// Pages that nobody can charge, so that one CPU's cache can't starve another.
+u64 page_withheld_count(void);
+
 // Page tables and kernel stacks on a ledger's account; for arch_*.
 struct ledger_page_source {
     struct page_source base; // first

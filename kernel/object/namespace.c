@@ -221,8 +221,7 @@ static struct object *find_here(struct namespace *ns, u64 koid)
     return found;
 }
 
-// The next child after `last` (nullptr: the first), referenced; drops `last`.
-static struct namespace *child_after(struct namespace *ns, struct namespace *last)
+struct namespace *ns_child_after(struct namespace *ns, struct namespace *last)
 {
     struct namespace *child = nullptr;
     lock_acquire(&ns->lock);
@@ -244,7 +243,7 @@ static struct object *find_below(struct namespace *ns, u64 koid)
 {
     struct object *found = find_here(ns, koid);
     struct namespace *child = nullptr;
-    while (!found && (child = child_after(ns, child)) != nullptr)
+    while (!found && (child = ns_child_after(ns, child)) != nullptr)
         found = find_below(child, koid);
     if (found && child)
         object_put(&child->base);

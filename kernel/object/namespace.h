@@ -61,6 +61,8 @@ static inline struct namespace *ns_or_current(struct namespace *ns)
 {
     return ns ? ns : ns_current();
 }
+// The next child after `last` (nullptr: the first), referenced; drops `last`.
+struct namespace *ns_child_after(struct namespace *ns, struct namespace *last);
 // True if `ns` is `above` or below it.
 bool ns_is_within(const struct namespace *ns, const struct namespace *above);
 

@@ -202,6 +202,8 @@ void arch_user_enter(const struct arch_user_start *start)
         .rdi = start->arg[0],
         .rsi = start->arg[1],
         .rdx = start->arg[2],
+        .rcx = start->arg[3],
+        .r8 = start->arg[4],
     };
     if (t->vector) {
         arch_vector_init(t->vector);

@@ -1,0 +1,219 @@
+// Block ranges. A transfer is a heap structure with two owners, the waiting thread and the disk:
+// the second to let go of it frees it, and with it the pages' references. It is charged to the
+// namespace of the block object.
+#include "object/block.h"
+
+#include "kernel/handlers.h"
+#include "object/memobj.h"
+#include "object/namespace.h"
+#include "object/trace.h"
+
+struct transfer {
+    struct block_request request;
+    struct block *block; // with a reference
+    struct lock lock;    // rank LOCK_OBJECT
+    struct waitq waiting GUARDED_BY(&lock);
+    bool is_done GUARDED_BY(&lock);
+    status_t status GUARDED_BY(&lock);
+    u32 owners; // atomic
+    u32 page_count;
+    struct page *pages[BLOCK_REQUEST_PAGES_MAX];
+};
+
+static void transfer_put(struct transfer *transfer)
+{
+    if (__atomic_sub_fetch(&transfer->owners, 1, __ATOMIC_ACQ_REL) != 0)
+        return;
+    struct block *block = transfer->block;
+    for (u32 i = 0; i < transfer->page_count; i++)
+        page_put(transfer->pages[i]);
+    heap_free(transfer);
+    object_put(&block->base);
+}
+
+// From the disk's interrupt.
+static void transfer_done(struct block_request *request, status_t status)
+{
+    struct transfer *transfer = container_of(request, struct transfer, request);
+    if (status != OK)
+        trace_event(TRACE_IO_ERROR, request->sector, request->operation);
+    lock_acquire(&transfer->lock);
+    transfer->is_done = true;
+    transfer->status = status;
+    waitq_wake_all(&transfer->waiting, OK);
+    lock_release(&transfer->lock);
+    transfer_put(transfer);
+}
+
+static struct transfer *transfer_create(struct block *block, enum block_operation operation,
+                                        u64 offset, struct page **pages, u32 count)
+{
+    struct transfer *transfer = heap_alloc(&block->base.ns->ledger, sizeof(*transfer));
+    if (!transfer)
+        return nullptr;
+    object_get(&block->base);
+    transfer->block = block;
+    lock_init(&transfer->lock, LOCK_OBJECT);
+    waitq_init(&transfer->waiting);
+    transfer->owners = 2;
+    transfer->page_count = count;
+    transfer->request = (struct block_request){
+        .operation = operation,
+        .sector = (block->offset_bytes + offset) / BLOCK_SECTOR_SIZE,
+        .sector_count = count * BLOCK_PAGE_SECTORS,
+        .done = transfer_done,
+    };
+    list_init(&transfer->request.node);
+    for (u32 i = 0; i < count; i++) {
+        page_get(pages[i]);
+        transfer->pages[i] = pages[i];
+        transfer->request.pages[i] = page_paddr(pages[i]);
+    }
+    return transfer;
+}
+
+static status_t transfer_wait(struct transfer *transfer)
+{
+    for (;;) {
+        lock_acquire(&transfer->lock);
+        if (transfer->is_done) {
+            status_t status = transfer->status;
+            lock_release(&transfer->lock);
+            return status;
+        }
+        if (waitq_block(&transfer->waiting, &transfer->lock, CL_DEADLINE_NEVER, 0) == ERR_DEAD)
+            return ERR_DEAD;
+    }
+}
+
+static status_t transfer_run(struct block *block, enum block_operation operation, u64 offset,
+                             struct page **pages, u32 count)
+{
+    struct transfer *transfer = transfer_create(block, operation, offset, pages, count);
+    if (!transfer)
+        return ERR_NO_RESOURCES;
+    status_t status = blockdev_submit(block->dev, &transfer->request);
+    if (status != OK)
+        transfer_put(transfer); // the disk never had it
+    else
+        status = transfer_wait(transfer);
+    transfer_put(transfer);
+    return status;
+}
+
+status_t block_transfer(struct block *block, enum block_operation operation, u64 offset,
+                        struct page **pages, u32 count)
+{
+    if (offset > block->size_bytes || count * PAGE_SIZE > block->size_bytes - offset)
+        return ERR_OUT_OF_RANGE;
+    return transfer_run(block, operation, offset, pages, count);
+}
+
+status_t block_flush(struct block *block)
+{
+    return transfer_run(block, BLOCK_FLUSH, 0, nullptr, 0);
+}
+
+status_t block_read_page(struct block *block, u64 offset, struct page *page)
+{
+    return block_transfer(block, BLOCK_READ, offset, &page, 1);
+}
+
+status_t block_create(struct namespace *ns, struct blockdev *dev, u64 offset_bytes, u64 size_bytes,
+                      struct block **out)
+{
+    u64 end_bytes = dev->sectors * BLOCK_SECTOR_SIZE;
+    if (offset_bytes > end_bytes || size_bytes > end_bytes - offset_bytes)
+        return ERR_OUT_OF_RANGE;
+    struct block *block = object_alloc(ns, OBJ_BLOCK, sizeof(*block));
+    if (!block)
+        return ERR_NO_RESOURCES;
+    block->dev = dev;
+    block->offset_bytes = offset_bytes;
+    block->size_bytes = align_down(size_bytes, PAGE_SIZE);
+    *out = block;
+    return OK;
+}
+
+static void block_describe(struct object *object, u64 detail[4])
+{
+    detail[0] = ((struct block *)object)->size_bytes;
+}
+
+const struct object_ops block_object_ops = {.describe = block_describe};
+
+// ---- system calls ----
+
+status_t sys_block_range(const struct handle_info *handle, struct namespace *ns, u64 offset,
+                         u64 size, handle_t *part_handle)
+{
+    struct block *block = (struct block *)handle->object;
+    if (offset > block->size_bytes || size > block->size_bytes - offset)
+        return ERR_OUT_OF_RANGE;
+    struct block *part;
+    status_t status =
+        block_create(ns_or_current(ns), block->dev, block->offset_bytes + offset, size, &part);
+    if (status != OK)
+        return status;
+    // A part never gives more than the whole did, and goes when that is taken back.
+    u32 rights = handle->rights & handle_full_rights(OBJ_BLOCK);
+    status = handle_create(&part->base, rights, 0, handle->revoker, part_handle);
+    object_put(&part->base);
+    return status;
+}
+
+// One step of at most BLOCK_REQUEST_PAGES_MAX pages between the range and the memory object.
+static status_t copy_step(struct block *block, enum block_operation operation, u64 offset,
+                          struct memobj *memobj, u64 first_page, u32 count)
+{
+    struct page *pages[BLOCK_REQUEST_PAGES_MAX];
+    u32 have = 0;
+    status_t status = OK;
+    while (status == OK && have < count) {
+        status = memobj_get_page(memobj, first_page + have, &pages[have]);
+        if (status == OK)
+            have++;
+    }
+    if (status == OK)
+        status = block_transfer(block, operation, offset, pages, count);
+    while (have > 0)
+        page_put(pages[--have]);
+    return status;
+}
+
+static status_t copy_all(struct block *block, enum block_operation operation, u64 offset,
+                         struct memobj *memobj, u64 memobj_offset, u64 size)
+{
+    if (offset > block->size_bytes || size > block->size_bytes - offset)
+        return ERR_OUT_OF_RANGE;
+    u64 done = 0;
+    while (done < size) {
+        u32 count = (u32)min((size - done) >> PAGE_SHIFT, (u64)BLOCK_REQUEST_PAGES_MAX);
+        status_t status = copy_step(block, operation, offset + done, memobj,
+                                    (memobj_offset + done) >> PAGE_SHIFT, count);
+        if (status != OK)
+            return status;
+        done += (u64)count << PAGE_SHIFT;
+        sched_preempt_point();
+    }
+    return OK;
+}
+
+status_t sys_block_read(struct block *block, u64 offset, struct memobj *memobj, u64 memobj_offset,
+                        u64 size)
+{
+    if (memobj->block)
+        return ERR_NOT_SUPPORTED;
+    return copy_all(block, BLOCK_READ, offset, memobj, memobj_offset, size);
+}
+
+status_t sys_block_write(struct block *block, u64 offset, struct memobj *memobj, u64 memobj_offset,
+                         u64 size)
+{
+    return copy_all(block, BLOCK_WRITE, offset, memobj, memobj_offset, size);
+}
+
+status_t sys_block_flush(struct block *block)
+{
+    return block_flush(block);
+}

@@ -1,0 +1,22 @@
+// Network cards as objects: whole raw frames.
+//
+// Rules:
+// - READABLE and WRITABLE are hints that a receive or send checks; after SHOULD_WAIT the signal is
+//   set again by the card.
+#ifndef OBJECT_NIC_H
+#define OBJECT_NIC_H
+
+#include "drivers/netdev.h"
+#include "object/object.h"
+
+struct nic {
+    struct object base;
+    struct netdev *card; // constant
+};
+
+extern const struct object_ops nic_object_ops;
+
+// Boot: NO_RESOURCES.
+status_t nic_create(struct netdev *card, struct nic **out);
+
+#endif

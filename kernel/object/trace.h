@@ -1,0 +1,39 @@
+// The trace ring: the last events of each CPU, always on, for panic reports and `system_trace`.
+//
+// Rules:
+// - An entry is 32 bytes, written by its own CPU with interrupts off, without a lock. A reader on
+//   another CPU may see an entry that is just being overwritten; it is for people.
+// - Format (little-endian): u64 time_ns, u32 thread koid (low bits), u16 kind, u16 cpu, u64 a,
+//   u64 b. Kinds are only ever added.
+#ifndef OBJECT_TRACE_H
+#define OBJECT_TRACE_H
+
+#include "lib/types.h"
+
+enum trace_kind : u16 {
+    TRACE_NONE,
+    TRACE_OBJECT_KILL, // a = koid, b = type
+    TRACE_NS_KILL,     // a = koid
+    TRACE_NS_GONE,     // a = koid
+    TRACE_CRASH,       // a = process koid, b = exception
+    TRACE_PROCESS_END, // a = process koid, b = state
+    TRACE_FAULT,       // a = address, b = status
+    TRACE_REFUSED,     // a = namespace koid, b = what
+    TRACE_IO_ERROR,    // a = sector, b = operation
+};
+
+struct trace_entry {
+    u64 time_ns;
+    u32 thread_koid;
+    u16 kind;
+    u16 cpu;
+    u64 a;
+    u64 b;
+};
+static_assert(sizeof(struct trace_entry) == 32);
+
+void trace_event(enum trace_kind kind, u64 a, u64 b);
+// Copies up to `count` of the newest entries of all CPUs, oldest first; returns how many.
+u64 trace_copy(struct trace_entry *entries, u64 count);
+
+#endif

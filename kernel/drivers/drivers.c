@@ -12,7 +12,11 @@ struct driver {
     status_t (*init)(const struct pci_device *pci);
 };
 
+// Transitional devices have numbers of their own and the modern interface beside the legacy one.
 static const struct driver drivers[] = {
+    {VIRTIO_PCI_VENDOR, 0x1000, virtio_net_init},
+    {VIRTIO_PCI_VENDOR, 0x1001, virtio_blk_init},
+    {VIRTIO_PCI_VENDOR, 0x1005, virtio_rng_init},
     {VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_BASE + VIRTIO_TYPE_NET, virtio_net_init},
     {VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_BASE + VIRTIO_TYPE_BLOCK, virtio_blk_init},
     {VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_BASE + VIRTIO_TYPE_RNG, virtio_rng_init},

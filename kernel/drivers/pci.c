@@ -123,45 +123,51 @@ u32 pci_capability_find(const struct pci_device *device, u32 kind, u32 after)
     return 0;
 }
 
-struct bar {
-    u64 base;
-    u64 size;
-};
-
-// Asks for the size by writing ones, with the device's memory switched off meanwhile.
-static struct bar bar_probe(const struct pci_device *device, u32 offset, u32 low)
+static bool bar_is_wide(u32 low)
 {
-    bool wide = (low & BAR_TYPE) == BAR_64;
-    u32 high = wide ? pci_read32(device, offset + 4) : 0;
-    u16 command = pci_read16(device, CONFIG_COMMAND);
-    pci_write16(device, CONFIG_COMMAND, (u16)(command & ~COMMAND_MEMORY));
+    return (low & BAR_TYPE) == BAR_64;
+}
 
+// A BAR answers what was written to it, but for the bits below its size.
+static struct pci_bar bar_probe(const struct pci_device *device, u32 offset, u32 low)
+{
+    u32 high = bar_is_wide(low) ? pci_read32(device, offset + 4) : 0;
+    u64 base = (u64)high << 32 | (low & ~BAR_FLAGS);
     pci_write32(device, offset, ~0u);
     u64 mask = 0xffffffff00000000 | (pci_read32(device, offset) & ~BAR_FLAGS);
     pci_write32(device, offset, low);
-    if (wide) {
+    if (bar_is_wide(low)) {
         pci_write32(device, offset + 4, ~0u);
         mask = (u64)pci_read32(device, offset + 4) << 32 | (u32)mask;
         pci_write32(device, offset + 4, high);
     }
+    return (struct pci_bar){base, base ? ~mask + 1 : 0};
+}
+
+void pci_bars_probe(struct pci_device *device)
+{
+    u16 command = pci_read16(device, CONFIG_COMMAND);
+    command &= (u16) ~(COMMAND_MEMORY | COMMAND_BUS_MASTER);
     pci_write16(device, CONFIG_COMMAND, command);
-    return (struct bar){(u64)high << 32 | (low & ~BAR_FLAGS), ~mask + 1};
+    for (u32 i = 0; i < PCI_BARS; i++) {
+        u32 offset = CONFIG_BAR0 + 4 * i;
+        u32 low = pci_read32(device, offset);
+        if ((low & BAR_IO) || (i == PCI_BARS - 1 && bar_is_wide(low)))
+            continue;
+        device->bars[i] = bar_probe(device, offset, low);
+        if (bar_is_wide(low))
+            i++;
+    }
 }
 
 status_t pci_bar_map(const struct pci_device *device, u32 bar, u64 offset, u64 size, u8 **mapped)
 {
-    if (bar >= PCI_BARS)
+    if (bar >= PCI_BARS || device->bars[bar].size == 0)
         return ERR_NOT_FOUND;
-    u32 config_offset = CONFIG_BAR0 + 4 * bar;
-    u32 low = pci_read32(device, config_offset);
-    if ((low & BAR_IO) || (bar == PCI_BARS - 1 && (low & BAR_TYPE) == BAR_64))
-        return ERR_NOT_FOUND;
-    struct bar range = bar_probe(device, config_offset, low);
-    if (range.base == 0 || range.size == 0)
-        return ERR_NOT_FOUND;
-    if (size == 0 || offset > range.size || size > range.size - offset)
+    const struct pci_bar *range = &device->bars[bar];
+    if (size == 0 || offset > range->size || size > range->size - offset)
         return ERR_OUT_OF_RANGE;
-    *mapped = arch_mmio_map(range.base + offset, size);
+    *mapped = arch_mmio_map(range->base + offset, size);
     return *mapped ? OK : ERR_NO_RESOURCES;
 }
 

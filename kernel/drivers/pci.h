@@ -14,13 +14,20 @@
 enum : u32 { PCI_CAPABILITY_VENDOR = 0x09, PCI_CAPABILITY_MSIX = 0x11 };
 enum : u32 { PCI_BARS = 6, PCI_CONFIG_SIZE = 256 };
 
+// A memory BAR; size 0: there is none, or it has no address.
+struct pci_bar {
+    u64 base;
+    u64 size;
+};
+
 struct pci_device {
     u8 *config; // its configuration space
     u16 vendor;
     u16 device;
     u8 bus;
-    u8 slot_function; // slot << 3 | function
-    u8 *msix_table;   // set by pci_msix_enable()
+    u8 slot_function;              // slot << 3 | function
+    struct pci_bar bars[PCI_BARS]; // set by pci_bars_probe()
+    u8 *msix_table;                // set by pci_msix_enable()
     u32 msix_entries;
 };
 
@@ -36,10 +43,12 @@ u32 pci_read32(const struct pci_device *device, u32 offset);
 // there is none. The list is followed only so far as it can be one.
 u32 pci_capability_find(const struct pci_device *device, u32 kind, u32 after);
 
-// Maps [offset, offset + size) of a memory BAR, uncached. NOT_FOUND: no such BAR, or it has no
-// address. OUT_OF_RANGE: not inside it. NO_RESOURCES: no room to map it.
+// Finds out where the BARs are and how large. The device does not answer at them, and does no DMA,
+// from here to pci_device_enable(): switching that is slow in virtual machines, so it is done once.
+void pci_bars_probe(struct pci_device *device);
+// Maps [offset, offset + size) of a memory BAR, uncached. NOT_FOUND: no such BAR. OUT_OF_RANGE:
+// not inside it. NO_RESOURCES: no room to map it.
 status_t pci_bar_map(const struct pci_device *device, u32 bar, u64 offset, u64 size, u8 **mapped);
-
 // Lets the device answer at its BARs and do DMA; its INTx line is off.
 void pci_device_enable(const struct pci_device *device);
 

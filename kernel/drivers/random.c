@@ -9,7 +9,7 @@
 #include "lib/string.h"
 
 enum : u64 { RESEED_BYTES = MIB(1), RESEED_NS = 60ul * 1000 * 1000 * 1000 };
-enum : u32 { CPU_SEED_WORDS = 16 };
+enum : u32 { CPU_SEED_WORDS = 4 };
 
 static struct lock random_lock = LOCK_INIT(LOCK_DRIVER);
 static u8 key[CHACHA20_KEY_SIZE] GUARDED_BY(&random_lock);

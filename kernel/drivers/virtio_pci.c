@@ -130,10 +130,11 @@ static status_t features_negotiate(struct virtio_device *device, u64 wanted)
 status_t virtio_open(struct virtio_device *device, const struct pci_device *pci, u64 wanted)
 {
     *device = (struct virtio_device){.pci = *pci};
+    pci_bars_probe(&device->pci);
     status_t status = blocks_map(device);
     if (status != OK)
         return status;
-    pci_device_enable(pci);
+    pci_device_enable(&device->pci);
     status = virtio_reset(device);
     if (status != OK)
         return status;

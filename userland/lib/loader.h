@@ -1,0 +1,13 @@
+// Starting a native program from the boot bundle in a new process.
+#pragma once
+
+#include "lib/bundle.h"
+#include "lib/records.h"
+
+// Makes a process in `ns` that runs the bundle's program `name`, with the records as its start-up
+// message. The records' handles have moved with OK, and with any error after the first of these:
+// NOT_FOUND no such program, INVALID_ARGUMENT (*problem says why) no program that can be loaded.
+// *process has all rights. *control is our end of its bootstrap channel.
+status_t program_start(handle_t ns, handle_t bundle, const char *name,
+                       const struct records_writer *records, handle_t *process, handle_t *control,
+                       const char **problem);

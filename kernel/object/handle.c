@@ -240,6 +240,23 @@ status_t handle_create(struct object *object, u32 rights, u32 user, struct revok
     return create_in(&process_current()->handles, object, rights, user, revoker, out);
 }
 
+status_t handle_create_in(struct process *process, struct object *object, u32 rights,
+                          handle_t *out)
+{
+    return create_in(&process->handles, object, rights, CL_USER_ROOT, nullptr, out);
+}
+
+status_t handle_slot_make(struct handle *slot, struct handle_holder *holder, struct object *object,
+                          u32 rights)
+{
+    if (ledger_count_add(holder_ledger(holder), LEDGER_HANDLES, 1) != OK)
+        return ERR_NO_RESOURCES;
+    lock_acquire(&holder->lock);
+    slot_fill(slot, holder, object, rights, CL_USER_ROOT, nullptr);
+    lock_release(&holder->lock);
+    return OK;
+}
+
 status_t handle_rights_narrow(const struct handle_info *from, u32 *rights)
 {
     if (*rights == CL_RIGHTS_SAME)

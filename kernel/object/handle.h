@@ -12,6 +12,7 @@
 
 #include "object/object.h"
 
+struct process;
 struct revoker;
 
 struct handle_holder {
@@ -52,6 +53,12 @@ status_t handle_close(handle_t handle);
 // NO_RESOURCES.
 status_t handle_create(struct object *object, u32 rights, u32 user, struct revoker *revoker,
                        handle_t *out);
+// The same in another process's table.
+status_t handle_create_in(struct process *process, struct object *object, u32 rights,
+                          handle_t *out);
+// Boot: makes an empty slot (of a message) a counted handle. NO_RESOURCES.
+status_t handle_slot_make(struct handle *slot, struct handle_holder *holder, struct object *object,
+                          u32 rights);
 // From what a handle gives: fewer or equal rights (ACCESS_DENIED, INVALID_ARGUMENT for unknown
 // bits; RIGHTS_SAME allowed), same user and revoker. An extra revoker may be put in its place.
 status_t handle_derive(const struct handle_info *from, u32 rights, struct revoker *revoker,
@@ -65,7 +72,6 @@ bool handles_revoke_some(struct revoker *revoker);
 u32 handle_full_rights(u32 type);
 
 // ---- tables and moving; for process, channel, queue ----
-struct process;
 enum { HANDLE_CHUNK = 64, HANDLE_CHUNKS_DIRECT = 4, HANDLE_CHUNKS_MORE = 512 };
 struct handle_table {
     struct handle_holder holder; // owner: the process

@@ -113,6 +113,26 @@ status_t process_start(struct process *process, const struct arch_user_start *st
     return status;
 }
 
+status_t process_start_kernel(struct process *process, const struct arch_user_start *start,
+                              struct object *bootstrap)
+{
+    struct arch_user_start with_handle = *start;
+    handle_t there;
+    status_t status =
+        handle_create_in(process, bootstrap, handle_full_rights(bootstrap->type), &there);
+    if (status != OK)
+        return status;
+    struct thread_object *thread;
+    with_handle.arg[0] = there;
+    status = thread_object_create(process, &with_handle, &thread);
+    if (status != OK)
+        return status;
+    if (process_thread_add(process, thread))
+        thread_object_start(thread);
+    object_put(&thread->base);
+    return OK;
+}
+
 // ---- the end ----
 
 // The first thread that was not told yet, referenced; told ones go to the end of the list.

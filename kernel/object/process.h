@@ -36,6 +36,9 @@ status_t process_create(struct namespace *ns, struct process *from_template, str
 // value there goes to rdi. BAD_STATE.
 status_t process_start(struct process *process, const struct arch_user_start *start,
                        handle_t bootstrap);
+// Boot: the same with a new handle to `bootstrap`, all rights.
+status_t process_start_kernel(struct process *process, const struct arch_user_start *start,
+                              struct object *bootstrap);
 // Ends all threads; `state` CL_PROCESS_STATE_KILLED, _CRASHED or _EXITED, with a status.
 void process_end(struct process *process, u32 state, i32 exit_status);
 

@@ -27,9 +27,9 @@ def build_tasks(*names: str, failure: int = 1) -> None:
     BUILD.mkdir(exist_ok=True)
     with (BUILD / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        command = ["run", "-n", "2", "-P", "thread", "--reporter", "error-only", *names]
+        command = ["run", "--continue", "-n", "2", "-P", "thread", "--reporter", "error-only"]
         with contextlib.redirect_stdout(sys.stderr):
-            status = DoitMain(ModuleTaskLoader(dodo)).run(command)
+            status = DoitMain(ModuleTaskLoader(dodo)).run([*command, *names])
     if status:
         click.echo("cloister: the build failed", err=True)
         sys.exit(failure)

@@ -278,12 +278,7 @@ status_t arch_irq_alloc_isa(u32 irq, arch_irq_handler handler, void *argument);
 // PCI Express configuration space: base of the ECAM of segment 0, buses 0..*last_bus; 0 if none.
 u64 arch_pci_ecam(u32 *last_bus);
 
-u8 arch_port_read8(u16 port);
-u16 arch_port_read16(u16 port);
-u32 arch_port_read32(u16 port);
-void arch_port_write8(u16 port, u8 value);
-void arch_port_write16(u16 port, u16 value);
-void arch_port_write32(u16 port, u32 value);
+// Inline: u8 arch_port_read8(u16 port), void arch_port_write8(u16 port, u8 value), and 16, 32.
 
 // Raw bytes of a serial port. Port 0 = COM1 (console and kernel log), 1 = COM2.
 enum { ARCH_SERIAL_PORTS = 2 };
@@ -300,6 +295,8 @@ usize arch_serial_write(u32 port, const u8 *bytes, usize count);
 
 // ---- Debugging --------------------------------------------------------------------------------
 
+// Is this kernel address mapped? For whom must not fault: the panic report, firmware tables.
+bool arch_kernel_mapped(u64 va);
 // Prints the calls above frame pointer `fp` (0: the caller's), symbolised.
 void arch_backtrace(u64 fp);
 // The build id of the kernel's ELF as hexadecimal text, zero-ended; at most size-1 characters.

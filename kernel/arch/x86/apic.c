@@ -5,6 +5,7 @@
 // boot CPU.
 #include "abi/errors.h"
 #include "cpu.h"
+#include "drivers/acpi.h"
 #include "lib/print.h"
 
 enum {
@@ -207,4 +208,10 @@ status_t arch_irq_alloc_isa(u32 irq, arch_irq_handler handler, void *argument)
     ioapic_write(IOAPIC_REDIRECTION + 2 * pin + 1, cpu_boot.apic_id << 24);
     ioapic_write(IOAPIC_REDIRECTION + 2 * pin, vector | polarity | trigger);
     return 0;
+}
+
+u64 arch_pci_ecam(u32 *last_bus)
+{
+    *last_bus = acpi.ecam_last_bus;
+    return acpi.ecam_paddr;
 }

@@ -19,11 +19,6 @@
 #define THREAD_SAVED_RSP 96
 #define THREAD_SAVED_RFLAGS 104
 #define THREAD_SAVED_RBX 112
-#define THREAD_SAVED_RBP 120
-#define THREAD_SAVED_R12 128
-#define THREAD_SAVED_R13 136
-#define THREAD_SAVED_R14 144
-#define THREAD_SAVED_R15 152
 #define THREAD_RESTRICTED 160
 #define THREAD_ARMED 164
 #define THREAD_KICK 168
@@ -36,17 +31,8 @@
 #define STATE_RBX 32
 #define STATE_RCX 40
 #define STATE_RDX 48
-#define STATE_RSI 56
-#define STATE_RDI 64
-#define STATE_RBP 72
-#define STATE_R8 80
-#define STATE_R9 88
-#define STATE_R10 96
 #define STATE_R11 104
 #define STATE_R12 112
-#define STATE_R13 120
-#define STATE_R14 128
-#define STATE_R15 136
 #define STATE_REASON 144
 
 // struct syscall_args, and above it what syscall_entry pushed first

@@ -89,7 +89,7 @@ static void cpu_setup_control(void)
     asm volatile("mov %%cr0, %0" : "=r"(cr0));
     asm volatile("mov %0, %%cr0" ::"r"((cr0 & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP));
     asm volatile("mov %%cr4, %0" : "=r"(cr4));
-    cr4 |= CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_UMIP | CR4_FSGSBASE |
+    cr4 |= CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_UMIP | CR4_FSGSBASE |
            CR4_SMEP | CR4_SMAP;
     asm volatile("mov %0, %%cr4" ::"r"(cr4) : "memory");
     // x87, SSE, and AVX and AVX-512 where there.
@@ -129,6 +129,7 @@ static void cpu_setup_gdt(struct arch_cpu *cpu)
                  "movl %3, %%ds\n\t"
                  "movl %3, %%es\n\t"
                  "movl %3, %%fs\n\t"
+                 "lldt %w3\n\t"
                  "ltr %w4" ::"m"(pointer),
                  "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA), "r"(0), "r"(SELECTOR_TSS)
                  : "rax", "memory");

@@ -23,6 +23,7 @@ enum : u64 {
     CR0_TS = 1 << 3,
     CR0_NE = 1 << 5,
     CR0_WP = 1 << 16,
+    CR4_MCE = 1 << 6,
     CR4_PGE = 1 << 7,
     CR4_OSFXSR = 1 << 9,
     CR4_OSXMMEXCPT = 1 << 10,
@@ -194,8 +195,6 @@ void mmu_init(void);
 extern u64 mmu_kernel_top; // physical address of the kernel's top-level table
 // Copies the kernel's slots into a new top-level table.
 void mmu_copy_kernel_slots(u64 *top);
-// Debugging: is this kernel address mapped?
-bool mmu_kernel_mapped(u64 va);
 
 // ---- shootdown.c
 // Has `cpus` (this one may be among them) forget [start, end), and waits for all.
@@ -207,20 +206,6 @@ void shootdown_serve(void);
 // ---- thread.c
 // Loads page tables on this CPU and keeps the pmaps' lists of CPUs; nullptr: the kernel's own.
 void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3);
-
-// ---- acpi.c
-extern struct acpi_info {
-    u64 lapic_paddr;
-    u64 ioapic_paddr; // 0: none
-    u32 ioapic_gsi_base;
-    u32 isa_gsi[16];
-    u16 isa_flags[16];
-    u64 ecam_paddr; // 0: none
-    u32 ecam_last_bus;
-    u16 pm_timer_port; // 0: none
-} acpi;
-// Reads the tables; makes a struct arch_cpu for each further CPU.
-void acpi_init(void);
 
 // ---- apic.c
 void apic_init(void);     // boot CPU: finds the registers
@@ -246,10 +231,6 @@ void time_finish(void); // ends it: arch_time_ns() and the timer work from here
 void time_init_cpu(void);
 // The timer interrupt: calls timer_interrupt() when the deadline has passed.
 void time_interrupt(void);
-
-// ---- serial.c
-void serial_init(void); // log output works from here
-void serial_init_interrupts(void);
 
 // ---- panic.c
 NORETURN void panic_trap(struct arch_trap *trap);

@@ -9,6 +9,34 @@
 
 .text
 
+.macro save register, offset, base
+    movq %\register, \offset(\base)
+.endm
+.macro load register, offset, base
+    movq \offset(\base), %\register
+.endm
+// What the caller of restricted_enter keeps, to or from saved_* of struct arch_thread.
+.macro each_saved action, base
+    .set offset, THREAD_SAVED_RBX
+    .irp register, rbx, rbp, r12, r13, r14, r15
+    \action \register, offset, \base
+    .set offset, offset + 8
+    .endr
+.endm
+// Registers that go between the state at rbx and themselves; the others need more.
+.macro each_plain action
+    .set offset, STATE_RDX
+    .irp register, rdx, rsi, rdi, rbp, r8, r9, r10
+    \action \register, offset, %rbx
+    .set offset, offset + 8
+    .endr
+    .set offset, STATE_R12
+    .irp register, r12, r13, r14, r15
+    \action \register, offset, %rbx
+    .set offset, offset + 8
+    .endr
+.endm
+
 // ---- System calls -------------------------------------------------------------------------------
 
 // On the kernel stack: struct syscall_args, then rflags, rip, rsp of the caller. rbx, rbp and
@@ -24,17 +52,12 @@ syscall_entry:
     pushq %gs:CPU_SCRATCH
     pushq %rcx
     pushq %r11
+    .rept 4                     // out, status
     pushq $0
-    pushq $0
-    pushq $0
-    pushq $0
-    pushq %rax
-    pushq %r9
-    pushq %r8
-    pushq %r10
-    pushq %rdx
-    pushq %rsi
-    pushq %rdi
+    .endr
+    .irp register, rax, r9, r8, r10, rdx, rsi, rdi
+    pushq %\register
+    .endr
     movq %rsp, %rdi
     cmpq syscall_count(%rip), %rax
     jae 1f
@@ -80,12 +103,7 @@ restricted_enter:
     movq %rcx, THREAD_SAVED_RIP(%rax)
     movq %rdx, THREAD_SAVED_RSP(%rax)
     movq %rsi, THREAD_SAVED_RFLAGS(%rax)
-    movq %rbx, THREAD_SAVED_RBX(%rax)
-    movq %rbp, THREAD_SAVED_RBP(%rax)
-    movq %r12, THREAD_SAVED_R12(%rax)
-    movq %r13, THREAD_SAVED_R13(%rax)
-    movq %r14, THREAD_SAVED_R14(%rax)
-    movq %r15, THREAD_SAVED_R15(%rax)
+    each_saved save, %rax
     cmpl $0, THREAD_KICK(%rax)
     jne restricted_kicked
     movq THREAD_STATE(%rax), %rbx
@@ -106,17 +124,7 @@ restricted_load:
     jne restricted_slow
     movq STATE_RSP(%rbx), %rdx
     movq %rdx, %gs:CPU_SCRATCH
-    movq STATE_RDX(%rbx), %rdx
-    movq STATE_RSI(%rbx), %rsi
-    movq STATE_RDI(%rbx), %rdi
-    movq STATE_RBP(%rbx), %rbp
-    movq STATE_R8(%rbx), %r8
-    movq STATE_R9(%rbx), %r9
-    movq STATE_R10(%rbx), %r10
-    movq STATE_R12(%rbx), %r12
-    movq STATE_R13(%rbx), %r13
-    movq STATE_R14(%rbx), %r14
-    movq STATE_R15(%rbx), %r15
+    each_plain load
     pushq STATE_RAX(%rbx)
     pushq STATE_RBX(%rbx)
 restricted_load_end:
@@ -162,12 +170,7 @@ restricted_fail:
     subq $ARGS_RSP + 8, %rsp
     movq %rax, ARGS_STATUS(%rsp)
     movq %gs:CPU_CURRENT, %rax
-    movq THREAD_SAVED_RBX(%rax), %rbx
-    movq THREAD_SAVED_RBP(%rax), %rbp
-    movq THREAD_SAVED_R12(%rax), %r12
-    movq THREAD_SAVED_R13(%rax), %r13
-    movq THREAD_SAVED_R14(%rax), %r14
-    movq THREAD_SAVED_R15(%rax), %r15
+    each_saved load, %rax
     jmp syscall_done
 
 // A system call of the restricted program: its registers go to the state, and the call
@@ -192,17 +195,7 @@ restricted_store:
     movq %r11, STATE_R11(%rbx)
     movq %gs:CPU_SCRATCH, %rcx
     movq %rcx, STATE_RSP(%rbx)
-    movq %rdx, STATE_RDX(%rbx)
-    movq %rsi, STATE_RSI(%rbx)
-    movq %rdi, STATE_RDI(%rbx)
-    movq %rbp, STATE_RBP(%rbx)
-    movq %r8, STATE_R8(%rbx)
-    movq %r9, STATE_R9(%rbx)
-    movq %r10, STATE_R10(%rbx)
-    movq %r12, STATE_R12(%rbx)
-    movq %r13, STATE_R13(%rbx)
-    movq %r14, STATE_R14(%rbx)
-    movq %r15, STATE_R15(%rbx)
+    each_plain save
     movq $REASON_SYSCALL, STATE_REASON(%rbx)
 restricted_store_end:
     clac
@@ -215,12 +208,7 @@ restricted_store_end:
     movl $REASON_SYSCALL, %edx
     movq THREAD_SAVED_RFLAGS(%rcx), %r11
     movq THREAD_SAVED_RSP(%rcx), %rsp
-    movq THREAD_SAVED_RBX(%rcx), %rbx
-    movq THREAD_SAVED_RBP(%rcx), %rbp
-    movq THREAD_SAVED_R12(%rcx), %r12
-    movq THREAD_SAVED_R13(%rcx), %r13
-    movq THREAD_SAVED_R14(%rcx), %r14
-    movq THREAD_SAVED_R15(%rcx), %r15
+    each_saved load, %rcx
     movq THREAD_SAVED_RIP(%rcx), %rcx
     swapgs
     sysretq
@@ -235,40 +223,17 @@ restricted_store_fault:
 
 // ---- Interrupts and exceptions ------------------------------------------------------------------
 
+// struct arch_trap, from rax down to r15.
 .macro push_registers
-    pushq %rax
-    pushq %rbx
-    pushq %rcx
-    pushq %rdx
-    pushq %rsi
-    pushq %rdi
-    pushq %rbp
-    pushq %r8
-    pushq %r9
-    pushq %r10
-    pushq %r11
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    .irp register, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+    pushq %\register
+    .endr
 .endm
 
 .macro pop_registers
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %r11
-    popq %r10
-    popq %r9
-    popq %r8
-    popq %rbp
-    popq %rdi
-    popq %rsi
-    popq %rdx
-    popq %rcx
-    popq %rbx
-    popq %rax
+    .irp register, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
+    popq %\register
+    .endr
     addq $16, %rsp
 .endm
 
@@ -341,20 +306,14 @@ paranoid machine_check, 18, 0
 .globl switch_stacks
 .type switch_stacks, @function
 switch_stacks:
-    pushq %rbx
-    pushq %rbp
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    .irp register, rbx, rbp, r12, r13, r14, r15
+    pushq %\register
+    .endr
     movq %rsp, THREAD_RSP(%rdi)
     movq THREAD_RSP(%rsi), %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbp
-    popq %rbx
+    .irp register, r15, r14, r13, r12, rbp, rbx
+    popq %\register
+    .endr
     movq %rdi, %rax
     ret
 

@@ -92,7 +92,7 @@ void mmu_copy_kernel_slots(u64 *top)
         top[kernel_slots[i]] = kernel[kernel_slots[i]];
 }
 
-bool mmu_kernel_mapped(u64 va)
+bool arch_kernel_mapped(u64 va)
 {
     u64 *table = arch_direct(mmu_kernel_top);
     for (u32 level = 3;; level--) {

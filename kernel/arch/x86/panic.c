@@ -80,7 +80,7 @@ void arch_backtrace(u64 fp)
     if (fp == 0)
         fp = (u64)__builtin_frame_address(0);
     for (u32 i = 0; i < BACKTRACE_MAX && fp >= ARCH_DIRECT_BASE && fp % 8 == 0; i++) {
-        if (!mmu_kernel_mapped(fp) || !mmu_kernel_mapped(fp + 8))
+        if (!arch_kernel_mapped(fp) || !arch_kernel_mapped(fp + 8))
             break;
         const u64 *frame = (const u64 *)fp;
         if (frame[1] == 0)
@@ -109,7 +109,7 @@ static void registers_print(const struct arch_trap *t)
 static void context_print(const struct cpu *cpu)
 {
     const struct arch_thread *t = (const struct arch_thread *)cpu->current;
-    if (t && mmu_kernel_mapped((u64)t) && t->pmap) {
+    if (t && arch_kernel_mapped((u64)t) && t->pmap) {
         const struct syscall_args *args =
             (const void *)(cpu->syscall_stack - 3 * sizeof(u64) - sizeof(*args));
         kprintf("  thread %p, last system call %lu (%lx %lx %lx %lx %lx %lx)\n",

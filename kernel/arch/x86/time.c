@@ -1,12 +1,13 @@
 // Time: the time-stamp counter, taken to run at one rate on all CPUs; its rate from CPUID where the
 // CPU or hypervisor says it, else measured against the ACPI power-management timer, together with
-// the local APIC timer's where that has no TSC-deadline mode. And the calendar clock, read once.
+// the local APIC timer's where that has no TSC-deadline mode.
 #include "cpu.h"
+#include "drivers/acpi.h"
+#include "drivers/cmos.h"
 #include "lib/print.h"
 
 enum : u64 { PM_TIMER_HZ = 3579545, CALIBRATION_TICKS = PM_TIMER_HZ / 1000, NS_PER_S = 1000000000 };
 enum : u32 { PM_TIMER_MASK = 0xffffff };
-enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71 };
 
 // ns = tsc × mult >> 32, and so on.
 static u64 tsc_base;
@@ -70,32 +71,6 @@ static u64 calibrate(void)
     u64 ns = ticks * NS_PER_S / PM_TIMER_HZ;
     apic_per_ns = ratio(apic, ns);
     return tsc * PM_TIMER_HZ / ticks;
-}
-
-static u32 cmos_read(u32 index)
-{
-    arch_port_write8(CMOS_INDEX, (u8)index);
-    return arch_port_read8(CMOS_DATA);
-}
-
-// Seconds since 1970, by the days-from-civil formula (H. Hinnant). The clock may be BCD.
-static u64 cmos_seconds(void)
-{
-    enum { STATUS_A = 10, UPDATING = 0x80, STATUS_B = 11, BINARY = 4 };
-    static const u8 index[] = {0, 2, 4, 7, 8, 9}; // s, min, h, day, month, year
-    u32 t[ARRAY_SIZE(index)];
-    while (cmos_read(STATUS_A) & UPDATING)
-        cpu_pause();
-    u32 binary = cmos_read(STATUS_B) & BINARY;
-    for (u32 i = 0; i < ARRAY_SIZE(index); i++) {
-        u32 value = cmos_read(index[i]);
-        t[i] = binary ? value : (value >> 4) * 10 + (value & 15);
-    }
-    u64 year = 2000 + t[5] - (t[4] <= 2 ? 1 : 0);
-    u64 era_year = year % 400;
-    u64 year_day = (153 * (t[4] + (t[4] > 2 ? -3u : 9)) + 2) / 5 + t[3] - 1;
-    u64 days = year / 400 * 146097 + era_year * 365 + era_year / 4 - era_year / 100 + year_day;
-    return ((days - 719468) * 24 + t[2]) * 3600 + t[1] * 60 + t[0];
 }
 
 void time_finish(void)

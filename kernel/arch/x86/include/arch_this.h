@@ -111,4 +111,20 @@ static inline u64 arch_paddr(const void *pointer)
     return address >= ARCH_IMAGE_BASE ? address - ARCH_IMAGE_BASE : address - ARCH_DIRECT_BASE;
 }
 
+#define ARCH_PORT(bits, type)                                      \
+    static inline type arch_port_read##bits(u16 port)              \
+    {                                                              \
+        type value;                                                \
+        asm volatile("in %1, %0" : "=a"(value) : "Nd"(port));      \
+        return value;                                              \
+    }                                                              \
+    static inline void arch_port_write##bits(u16 port, type value) \
+    {                                                              \
+        asm volatile("out %0, %1" ::"a"(value), "Nd"(port));       \
+    }
+ARCH_PORT(8, u8)
+ARCH_PORT(16, u16)
+ARCH_PORT(32, u32)
+#undef ARCH_PORT
+
 #endif

@@ -1,7 +1,8 @@
 // What the ACPI tables say: processors and interrupt controllers (MADT), PCI Express configuration
 // space (MCFG), the power-management timer and the way to switch off (FADT, DSDT). ACPI 6.5,
 // chapter 5. No AML is run: of the DSDT only the bytes of \_S5 are looked for, when needed.
-#include "cpu.h"
+#include "drivers/acpi.h"
+#include "arch/arch.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
@@ -45,7 +46,7 @@ static u64 get64(const void *p, usize offset)
 static const void *memory_at(u64 paddr, u64 size)
 {
     u64 va = (u64)arch_direct(paddr);
-    if (mmu_kernel_mapped(va) && mmu_kernel_mapped(va + size - 1))
+    if (arch_kernel_mapped(va) && arch_kernel_mapped(va + size - 1))
         return (const void *)va;
     return arch_mmio_map(paddr, size);
 }
@@ -56,11 +57,11 @@ static const struct table *table_at(u64 paddr)
     return table ? memory_at(paddr, max(table->length, (u32)sizeof(*table))) : nullptr;
 }
 
-static void cpu_found(u32 id, u32 flags)
+static void cpu_found(u32 apic_id, u32 flags)
 {
     enum { ENABLED = 1 };
-    if ((flags & ENABLED) && id != apic_id() && !cpu_add(id))
-        klog(LOG_WARNING, "CPU with APIC id %u: one too many, not used\n", id);
+    if ((flags & ENABLED) && acpi.cpu_count < ARRAY_SIZE(acpi.apic_ids))
+        acpi.apic_ids[acpi.cpu_count++] = apic_id;
 }
 
 static void madt_entry(const u8 *e)
@@ -87,7 +88,6 @@ static void madt_entry(const u8 *e)
 static void madt_read(const struct table *madt)
 {
     acpi.lapic_paddr = get32(madt, 36);
-    apic_init(); // its own id tells this CPU from the others
     for (u32 offset = 44; offset + 2 <= madt->length;) {
         const u8 *entry = (const u8 *)madt + offset;
         if (entry[1] < 2 || offset + entry[1] > madt->length)
@@ -120,11 +120,11 @@ static void table_read(u64 paddr)
     }
 }
 
-void acpi_init(void)
+void acpi_init(u64 rsdp_paddr)
 {
     for (u32 i = 0; i < 16; i++)
         acpi.isa_gsi[i] = i;
-    const u8 *rsdp = boot_rsdp() ? memory_at(boot_rsdp(), 36) : nullptr;
+    const u8 *rsdp = rsdp_paddr ? memory_at(rsdp_paddr, 36) : nullptr;
     if (!rsdp || memcmp(rsdp, "RSD PTR ", 8) != 0)
         panic("no ACPI tables");
     u32 size = get8(rsdp, 15) >= 2 ? 8 : 4; // XSDT or RSDT
@@ -135,12 +135,6 @@ void acpi_init(void)
         table_read(size == 8 ? get64(root, offset) : get32(root, offset));
     if (acpi.lapic_paddr == 0)
         panic("the ACPI tables name no interrupt controller");
-}
-
-u64 arch_pci_ecam(u32 *last_bus)
-{
-    *last_bus = acpi.ecam_last_bus;
-    return acpi.ecam_paddr;
 }
 
 // ---- Switching off ------------------------------------------------------------------------------
@@ -171,7 +165,7 @@ static bool sleep_types(const struct table *dsdt, u8 types[2])
     return false;
 }
 
-static void acpi_poweroff(void)
+void acpi_poweroff(void)
 {
     enum { SLEEP_ENABLE = 1 << 13 };
     const struct table *fadt = fadt_paddr ? table_at(fadt_paddr) : nullptr;
@@ -185,27 +179,11 @@ static void acpi_poweroff(void)
                           (u16)(types[1] << 10 | SLEEP_ENABLE));
 }
 
-static void acpi_reset(void)
+void acpi_reset(void)
 {
     enum { RESET_CONTROL = 0xcf9, FULL_RESET = 0xe };
     const struct table *fadt = fadt_paddr ? table_at(fadt_paddr) : nullptr;
     if (fadt && fadt->length > FADT_RESET_VALUE && get32(fadt, FADT_FLAGS) & FADT_RESET)
         arch_port_write8((u16)get64(fadt, FADT_RESET_ADDRESS), get8(fadt, FADT_RESET_VALUE));
     arch_port_write8(RESET_CONTROL, FULL_RESET);
-}
-
-void arch_poweroff(enum arch_poweroff_kind kind)
-{
-    arch_interrupts_disable();
-    if (kind == ARCH_POWEROFF)
-        acpi_poweroff();
-    else
-        acpi_reset();
-    // Without ACPI: a triple fault ends QEMU with -no-reboot, and resets a real machine.
-    struct {
-        u16 limit;
-        u64 base;
-    } __attribute__((packed)) nothing = {0, 0};
-    asm volatile("lidt %0; ud2" ::"m"(nothing));
-    __builtin_unreachable();
 }

@@ -2,7 +2,8 @@
 //
 // Sending never waits for anyone but the log, which waits a bounded time for the FIFO. Receiving
 // and "room again" are told from the interrupt; handlers are called without the lock.
-#include "cpu.h"
+#include "drivers/serial.h"
+#include "arch/arch.h"
 #include "lib/print.h"
 
 enum {
@@ -72,7 +73,7 @@ static void wait_writable(const struct port *port)
     for (u32 i = 0; i < LOG_WAIT_LOOPS; i++) {
         if (uart_read(port, UART_STATUS) & STATUS_WRITABLE)
             return;
-        cpu_pause();
+        arch_spin_poll();
     }
 }
 
@@ -178,42 +179,4 @@ usize arch_serial_write(u32 index, const u8 *bytes, usize count)
     }
     lock_release(&port->lock);
     return done;
-}
-
-// ---- I/O ports ----------------------------------------------------------------------------------
-
-u8 arch_port_read8(u16 port)
-{
-    u8 value;
-    asm volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
-u16 arch_port_read16(u16 port)
-{
-    u16 value;
-    asm volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
-u32 arch_port_read32(u16 port)
-{
-    u32 value;
-    asm volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
-    return value;
-}
-
-void arch_port_write8(u16 port, u8 value)
-{
-    asm volatile("outb %0, %1" ::"a"(value), "Nd"(port));
-}
-
-void arch_port_write16(u16 port, u16 value)
-{
-    asm volatile("outw %0, %1" ::"a"(value), "Nd"(port));
-}
-
-void arch_port_write32(u16 port, u32 value)
-{
-    asm volatile("outl %0, %1" ::"a"(value), "Nd"(port));
 }

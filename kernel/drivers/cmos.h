@@ -1,0 +1,9 @@
+#ifndef DRIVERS_CMOS_H
+#define DRIVERS_CMOS_H
+
+#include "lib/types.h"
+
+// The time, in seconds since 1970 (UTC, as the clock is taken to be set).
+u64 cmos_seconds(void);
+
+#endif

@@ -380,14 +380,11 @@ static void info_finish(struct handle_info *info, const struct released *release
     released_finish(&transit);
 }
 
-status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,
-                      struct handle_holder *holder, struct handle *slots)
+status_t handles_take_counted(const handle_t *values, u32 count, struct object *forbidden,
+                              struct handle_holder *holder, struct handle *slots)
 {
     struct handle_table *table = &process_current()->handles;
     struct ledger *from = holder_ledger(&table->holder);
-    struct ledger *to = holder_ledger(holder);
-    if (ledger_count_add(to, LEDGER_HANDLES, count) != OK)
-        return ERR_NO_RESOURCES;
     // The two holders' locks are never held together: first everything is checked and marked as
     // leaving under the table's lock, by taking it out; the references bridge the gap.
     struct handle_info infos[CL_MESSAGE_HANDLES_MAX];
@@ -401,10 +398,8 @@ status_t handles_take(const handle_t *values, u32 count, struct object *forbidde
         handle_table_release(table, slot, values[i]);
     }
     lock_release(&table->holder.lock);
-    if (status != OK) {
-        ledger_count_sub(to, LEDGER_HANDLES, count);
+    if (status != OK)
         return status;
-    }
     lock_acquire(&holder->lock);
     for (u32 i = 0; i < count; i++)
         slot_drop(&slots[i], holder, &infos[i]);
@@ -415,8 +410,19 @@ status_t handles_take(const handle_t *values, u32 count, struct object *forbidde
     return OK;
 }
 
-static status_t give_in(struct handle_table *table, struct handle *slots, u32 count,
-                        handle_t *values)
+status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,
+                      struct handle_holder *holder, struct handle *slots)
+{
+    struct ledger *to = holder_ledger(holder);
+    if (ledger_count_add(to, LEDGER_HANDLES, count) != OK)
+        return ERR_NO_RESOURCES;
+    status_t status = handles_take_counted(values, count, forbidden, holder, slots);
+    if (status != OK)
+        ledger_count_sub(to, LEDGER_HANDLES, count);
+    return status;
+}
+
+static status_t reserve_in(struct handle_table *table, u32 count)
 {
     struct ledger *to = holder_ledger(&table->holder);
     if (ledger_count_add(to, LEDGER_HANDLES, count) != OK)
@@ -424,10 +430,14 @@ static status_t give_in(struct handle_table *table, struct handle *slots, u32 co
     lock_acquire(&table->holder.lock);
     bool has_room = handle_table_reserve(table, count);
     lock_release(&table->holder.lock);
-    if (!has_room) {
-        ledger_count_sub(to, LEDGER_HANDLES, count);
-        return ERR_NO_RESOURCES;
-    }
+    if (has_room)
+        return OK;
+    ledger_count_sub(to, LEDGER_HANDLES, count);
+    return ERR_NO_RESOURCES;
+}
+
+static void give_in(struct handle_table *table, struct handle *slots, u32 count, handle_t *values)
+{
     for (u32 i = 0; i < count; i++) {
         struct handle_holder *holder = slots[i].holder;
         struct ledger *from = holder_ledger(holder);
@@ -444,18 +454,42 @@ static status_t give_in(struct handle_table *table, struct handle *slots, u32 co
         info_finish(&info, &released);
         ledger_count_sub(from, LEDGER_HANDLES, 1);
     }
-    return OK;
+}
+
+status_t handles_reserve(u32 count)
+{
+    return reserve_in(&process_current()->handles, count);
+}
+
+void handles_unreserve(u32 count)
+{
+    struct handle_table *table = &process_current()->handles;
+    lock_acquire(&table->holder.lock);
+    handle_table_unreserve(table, count);
+    lock_release(&table->holder.lock);
+    ledger_count_sub(holder_ledger(&table->holder), LEDGER_HANDLES, count);
+}
+
+void handles_give_reserved(struct handle *slots, u32 count, handle_t *values)
+{
+    give_in(&process_current()->handles, slots, count, values);
 }
 
 status_t handles_give(struct handle *slots, u32 count, handle_t *values)
 {
-    return give_in(&process_current()->handles, slots, count, values);
+    status_t status = handles_reserve(count);
+    if (status == OK)
+        handles_give_reserved(slots, count, values);
+    return status;
 }
 
 status_t handle_give_to(struct process *process, struct handle *slot, handle_t *value)
 {
     *value = CL_HANDLE_INVALID;
-    return slot ? give_in(&process->handles, slot, 1, value) : OK;
+    status_t status = slot ? reserve_in(&process->handles, 1) : OK;
+    if (slot && status == OK)
+        give_in(&process->handles, slot, 1, value);
+    return status;
 }
 
 void handles_drop(struct handle *slots, u32 count)

@@ -95,6 +95,14 @@ void handle_table_free(struct handle_table *table);
 // with TRANSFER, BAD_HANDLE also for one named twice, INVALID_ARGUMENT for `forbidden` itself.
 status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,
                       struct handle_holder *holder, struct handle *slots);
+// The same for slots that are counted already: does not fail for want of resources.
+status_t handles_take_counted(const handle_t *values, u32 count, struct object *forbidden,
+                              struct handle_holder *holder, struct handle *slots);
+// Sets places in the current process's table aside, and counts them: NO_RESOURCES. They are for
+// handles_give_reserved(), which can't fail.
+status_t handles_reserve(u32 count);
+void handles_unreserve(u32 count);
+void handles_give_reserved(struct handle *slots, u32 count, handle_t *values);
 // Moves them into the current process's table: all or none; NO_RESOURCES. Tombstones move as
 // tombstones. `values` gets the new handle values.
 status_t handles_give(struct handle *slots, u32 count, handle_t *values);

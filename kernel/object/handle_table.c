@@ -74,6 +74,11 @@ bool handle_table_reserve(struct handle_table *table, u32 count)
     return true;
 }
 
+void handle_table_unreserve(struct handle_table *table, u32 count)
+{
+    table->reserved -= count;
+}
+
 struct handle *handle_table_take(struct handle_table *table, handle_t *value)
 {
     if (table->free_count == table->reserved && !table_grow(table))

@@ -85,6 +85,7 @@ static status_t thread_equip(struct thread_object *object, void (*entry)(void *)
     if (has_vector)
         arch_vector_init(object->vector);
     object->thread.ended = thread_left;
+    channel_caller_init(&object->caller);
     object->thread.ipc = &object->caller;
     thread_init(&object->thread, group, stack_top, object->vector, entry, object);
     return OK;

@@ -1,0 +1,50 @@
+// Events: all that an event is, every object has; these calls let users set it.
+#include "object/event.h"
+
+#include "kernel/handlers.h"
+#include "object/handle.h"
+#include "object/namespace.h"
+
+enum : u32 {
+    SIGNALS_OWN = SIGNAL_SIGNALED | SIGNAL_USER0 | SIGNAL_USER1 | SIGNAL_USER2 | SIGNAL_USER3,
+};
+
+const struct object_ops event_object_ops = {};
+
+status_t sys_event_create(struct namespace *ns, handle_t *handle)
+{
+    struct event *event = object_alloc(ns_or_current(ns), OBJ_EVENT, sizeof(*event));
+    if (!event)
+        return ERR_NO_RESOURCES;
+    status_t status =
+        handle_create(&event->base, handle_full_rights(OBJ_EVENT), CL_USER_ROOT, nullptr, handle);
+    object_put(&event->base);
+    return status;
+}
+
+status_t sys_event_signal(struct event *event, u32 clear, u32 set)
+{
+    if ((clear | set) & ~(u32)SIGNALS_OWN)
+        return ERR_INVALID_ARGUMENT;
+    object_signal(&event->base, clear, set);
+    return OK;
+}
+
+// ---- waiting for one object ----
+
+status_t sys_object_wait(struct object *object, u32 signals, u32 flags, u64 deadline_ns,
+                         u32 *observed)
+{
+    for (;;) {
+        lock_acquire(&object->lock);
+        *observed = object->signals & signals;
+        bool is_dead = object_is_dead(object);
+        if (*observed || is_dead) {
+            lock_release(&object->lock);
+            return *observed ? OK : ERR_DEAD;
+        }
+        status_t status = waitq_block(&object->waiters, &object->lock, deadline_ns, flags);
+        if (status != OK)
+            return status;
+    }
+}

@@ -1,0 +1,13 @@
+// Events: signals set and cleared by hand.
+#ifndef OBJECT_EVENT_H
+#define OBJECT_EVENT_H
+
+#include "object/object.h"
+
+struct event {
+    struct object base;
+};
+
+extern const struct object_ops event_object_ops;
+
+#endif

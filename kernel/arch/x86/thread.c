@@ -194,7 +194,6 @@ bool arch_thread_on_cpu(const struct thread *thread)
 
 void arch_user_enter(const struct arch_user_start *start)
 {
-    struct arch_thread *t = arch_thread_of(arch_current_thread());
     struct arch_trap trap = {
         .rip = start->ip,
         .cs = SELECTOR_USER_CODE,
@@ -207,9 +206,5 @@ void arch_user_enter(const struct arch_user_start *start)
         .rcx = start->arg[3],
         .r8 = start->arg[4],
     };
-    if (t->vector) {
-        arch_vector_init(t->vector);
-        asm volatile("xrstor64 (%0)" ::"r"(t->vector), "a"(~0u), "d"(~0u) : "memory");
-    }
     user_enter(&trap);
 }

@@ -52,25 +52,23 @@ struct arch_pmap {
     u64 table_count; // pages in use for tables
 };
 
+// This CPU's struct cpu lies at offset 0 of GS. Read again after each call: the thread may have
+// moved to another CPU meanwhile.
+#define ARCH_CPU ((const __seg_gs struct cpu *)0)
+
 static inline struct cpu *arch_this_cpu(void)
 {
-    struct cpu *cpu;
-    asm("movq %%gs:%c1, %0" : "=r"(cpu) : "i"(offsetof(struct cpu, self)));
-    return cpu;
+    return ARCH_CPU->self;
 }
 
 static inline u32 arch_cpu_id(void)
 {
-    u32 id;
-    asm volatile("movl %%gs:%c1, %0" : "=r"(id) : "i"(offsetof(struct cpu, id)));
-    return id;
+    return ARCH_CPU->id;
 }
 
 static inline struct thread *arch_current_thread(void)
 {
-    struct thread *thread;
-    asm volatile("movq %%gs:%c1, %0" : "=r"(thread) : "i"(offsetof(struct cpu, current)));
-    return thread;
+    return ARCH_CPU->current;
 }
 
 static inline void arch_interrupts_enable(void)

@@ -72,7 +72,7 @@ USER = Flavour(
         "-ffunction-sections",
         "-fdata-sections",
     ),
-    ("userland/lib", "userland", "build/gen/user", "build/gen"),
+    ("userland/lib", "userland", "build/gen/user", "build/gen", "tests/native/lib"),
     ("--gc-sections",),
 )
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from . import constants, headers, kernel, man, user
+from . import constants, headers, kernel, man, sweep, user
 from .emit import write_if_changed
 from .schema import Schema
 
@@ -18,6 +18,7 @@ def outputs(schema: Schema) -> dict[str, str]:
         "kernel/dispatch.c": kernel.dispatch_c(schema),
         "user/cloister.h": user.cloister_h(schema),
         "python/abi.py": constants.constants_py(schema),
+        "tests/sweep_table.h": sweep.sweep_table_h(schema),
         "docs/abi.md": man.man_index(schema),
     }
     for call in schema.syscalls:

@@ -13,8 +13,8 @@ from pybuild.abi.__main__ import main
 from pybuild.abi.generate import generate
 from pybuild.abi.golden import HOW, golden_difference, golden_text
 from pybuild.abi.parse import load_schema
-from pybuild.abi.schema import SchemaError
-from pybuild.abi.trace import decode
+from pybuild.abi.schema import U64_MAX, SchemaError
+from pybuild.abi.trace import ENTRY, decode, line_text, ring_lines
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMA = ROOT / "kernel" / "abi"
@@ -37,7 +37,7 @@ def toy_with(folder: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "complaint"),
     [
-        ('min = 2, max = 10', 'mim = 2, max = 10', 
+        ('min = 2, max = 10', 'mim = 2, max = 10',
          "syscall values: argument 'a': unknown key 'mim'"),
         ('min = 2, max = 10', 'min = 2, max = 1', "min = 2 is above max = 1"),
         ('min = 2, max = 10', 'min = 2, max = 0x100000000', "does not fit u32"),
@@ -204,6 +204,20 @@ def test_the_trace_in_words(
     number: int, args: tuple[int, ...], status: int | None, text: str
 ) -> None:
     assert decode(load_schema(TOY), number, args, status) == text
+
+
+def test_the_trace_ring_in_words() -> None:
+    schema = load_schema(SCHEMA)
+    entry = ENTRY.pack(1500, 12, 1, 0, 77, 10) + ENTRY.pack(1600, 0, 6, 1, 0x1000, U64_MAX - 8)
+    assert ring_lines(schema, entry + b"half") == [
+        "           1500 ns cpu 0 thread 12: object kill koid=77 type=event",
+        "           1600 ns cpu 1 thread 0: fault address=0x1000 status=BAD_POINTER",
+    ]
+    line = "trace 1500 ns: cpu 0 thread 12 kind 1 4d a"
+    assert line_text(schema, line) == (
+        "trace 1500 ns: cpu 0 thread 12 object kill koid=77 type=event"
+    )
+    assert line_text(schema, "kind of you") == "kind of you"
 
 
 def test_every_call_has_a_page_and_a_place_in_the_index(tmp_path: Path) -> None:

@@ -132,8 +132,8 @@ status_t sys_handles(struct event *event, struct thread_object *thread,
     return handler_status;
 }
 
-status_t sys_memory(struct event *event, const struct cl_request *request,
-                    struct cl_answer *answer, struct user_out bytes)
+status_t sys_memory(struct event *event, const struct cl_request *request, struct cl_answer *answer,
+                    struct user_out bytes)
 {
     printf(" memory(%u,%u,%lu,%lx/%lu)", type_of(event), request->size, answer->value,
            bytes.address, bytes.size);

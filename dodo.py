@@ -127,6 +127,19 @@ def task_disk() -> Task:
     }
 
 
+def task_docs() -> Iterator[Task]:
+    """The manual: pages of the system calls and their index, to build/docs."""
+    yield {"basename": "docs", "name": None, "doc": "write the manual to build/docs"}
+    if parts.has_abi():
+        yield {
+            "basename": "docs",
+            "name": "manual",
+            "file_dep": parts.ABI_OUTPUTS,
+            "targets": [BUILD / "docs" / "abi.md"],
+            "actions": parts.action(parts.copy_docs),
+        }
+
+
 def task_build() -> Task:
     """Everything that boots."""
     kernels = [kernel.out for kernel in parts.kernels()]

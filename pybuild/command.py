@@ -10,12 +10,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pybuild.machine import FATAL, PANIC_REPORT_SECONDS, Machine, MachineConfig, MachineError
+from pybuild.machine import Machine, MachineConfig, MachineError
 
 STATUS_TIMEOUT = 124
 STATUS_OURS = 125
 HEAD_BYTES_MAX = 32
-FATAL_TEXT_BYTES_MAX = 64
 
 
 class ProtocolError(MachineError):
@@ -58,17 +57,6 @@ class FrameReader:
         return kind, rest[:size]
 
 
-def _watch_console(machine: Machine) -> None:
-    """Reads the console; MachineError with the whole report when the kernel is lost."""
-    try:
-        new_bytes = len(machine.console.pump())
-    except EOFError:
-        return
-    if new_bytes and FATAL.search(machine.console.text[-new_bytes - FATAL_TEXT_BYTES_MAX :]):
-        machine.console.drain(PANIC_REPORT_SECONDS)
-        raise MachineError(f"the kernel is lost; end of its log:\n{machine.console.tail()}")
-
-
 def command_run(
     machine: Machine, command: bytes, timeout_s: float, sink: Callable[[str, bytes], None]
 ) -> int:
@@ -95,7 +83,32 @@ def command_run(
                 return int(payload)
             else:
                 sink(kind, payload)
-        _watch_console(machine)
+        machine.check_console(0.0)
+
+
+@dataclass
+class Result:
+    """What a command gave."""
+
+    status: int = -1
+    out: bytes = b""
+    err: bytes = b""
+
+    def take(self, kind: str, data: bytes) -> None:
+        """A sink of command_run."""
+        if kind == "O":
+            self.out += data
+        else:
+            self.err += data
+
+
+def run_captured(config: MachineConfig, command: str, timeout_s: float = 60.0) -> Result:
+    """Boots, runs a command, waits for the poweroff; raises as command_run does."""
+    result = Result()
+    with Machine(config) as machine:
+        result.status = command_run(machine, command.encode(), timeout_s, result.take)
+        machine.wait(10.0)
+    return result
 
 
 def _to_our_files(kind: str, data: bytes) -> None:

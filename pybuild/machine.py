@@ -183,6 +183,7 @@ class Machine:
         self._process: subprocess.Popen[bytes] | None = None
         self._stderr: IO[bytes] | None = None
         self._qmp: Any = None
+        self._checked = 0
         self.command: list[str] = []
 
     def __enter__(self) -> Self:
@@ -274,19 +275,32 @@ class Machine:
         return f"{said}command: {shlex.join(self.command)}"
 
     def wait(self, timeout_s: float) -> int:
-        """Waits for QEMU to end, reading the console meanwhile; its exit status, or WaitError."""
+        """Waits for QEMU to end, reading the console meanwhile; its exit status.
+
+        WaitError when it has not ended in time, MachineError when the kernel is lost.
+        """
         assert self._process is not None
         deadline = time.monotonic() + timeout_s
         while self._process.poll() is None:
+            self.check_console()
             if time.monotonic() > deadline:
                 text = self.console.tail()
                 raise WaitError(f"the machine still runs after {timeout_s} s; console:\n{text}")
-            try:
-                self.console.pump(0.05)
-            except EOFError:
-                time.sleep(0.01)
         self.console.drain(0.0)
+        self.check_console()
         return self._process.returncode
+
+    def check_console(self, wait_s: float = 0.05) -> None:
+        """Reads what the console says; MachineError with the whole report when it says its end."""
+        try:
+            self.console.pump(wait_s)
+        except EOFError:
+            time.sleep(0.01)
+        if FATAL.search(self.console.text, self._checked):
+            self.console.drain(PANIC_REPORT_SECONDS)
+            raise MachineError(f"the kernel is lost; end of its log:\n{self.console.tail()}")
+        # The line that is not complete yet is looked at again.
+        self._checked = self.console.text.rfind(b"\n") + 1
 
     def pid(self) -> int:
         """QEMU's process id."""

@@ -4,6 +4,7 @@ Folders are the list: a new .c file in a kernel folder is part of the kernel, a 
 userland/ is a program, a new file or folder in tests/native/ is a test program.
 """
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ ABI_OUTPUTS = [
     GEN / "abi" / "errors.h",
     GEN / "abi" / "types.h",
     GEN / "abi" / "numbers.h",
+    GEN / "abi" / "names.h",
+    GEN / "docs" / "abi.md",
+    GEN / "python" / "abi.py",
     GEN / "kernel" / "dispatch.c",
     GEN / "kernel" / "handlers.h",
     GEN / "user" / "cloister.h",
@@ -144,6 +148,15 @@ def compilations() -> Iterator[tuple[Flavour, Path]]:
         for source in part.sources:
             seen[part.flavour.object_of(source)] = (part.flavour, source)
     yield from seen.values()
+
+
+def copy_docs() -> None:
+    """Copies the generated manual to build/docs, without what is no more."""
+    docs = BUILD / "docs"
+    shutil.rmtree(docs, ignore_errors=True)
+    shutil.copytree(GEN / "docs", docs)
+    shutil.copytree(GEN / "man", docs / "man2")
+    print(f"{relative(docs)}: abi.md, and man2 for `man -l`", file=sys.stderr)
 
 
 def action(work: Callable[..., None], *args: Any) -> list[Any]:

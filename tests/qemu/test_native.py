@@ -1,0 +1,49 @@
+"""The native test programs: all of them in one boot of the debug kernel, on two CPUs."""
+
+import re
+
+import pytest
+
+from pybuild import parts
+from pybuild.machine import Machine, MachineConfig
+from pybuild.paths import BUILD, KERNEL_DEBUG_ELF, TEST_BUNDLE
+
+BOOT_SECONDS = 300
+NAMES = [part.name.removeprefix("test/") for part in parts.test_programs()]
+LINE = re.compile(r"TEST (\S+) (PASS|FAIL)\b *(.*)")
+
+
+@pytest.fixture(scope="session")
+def results() -> dict[str, list[tuple[str, str]]]:
+    """name → (PASS or FAIL, text) of every line that the programs print."""
+    config = MachineConfig(
+        kernel=KERNEL_DEBUG_ELF,
+        bundle=TEST_BUNDLE,
+        append="test=all",
+        log=BUILD / "test" / "native.log",
+    )
+    found: dict[str, list[tuple[str, str]]] = {}
+    with Machine(config) as machine:
+        machine.wait(BOOT_SECONDS)
+        text = machine.console.text.decode(errors="replace")
+    for name, verdict, said in LINE.findall(text):
+        found.setdefault(name, []).append((verdict, said.strip()))
+    return found
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_native(results: dict[str, list[tuple[str, str]]], name: str) -> None:
+    lines = results.get(name, [])
+    failures = [said for verdict, said in lines if verdict == "FAIL"]
+    assert not failures
+    assert lines, f"test/{name} printed no result"
+
+
+def test_no_line_says_fail(results: dict[str, list[tuple[str, str]]]) -> None:
+    failures = [
+        f"{name}: {said}"
+        for name, lines in results.items()
+        for verdict, said in lines
+        if verdict == "FAIL"
+    ]
+    assert not failures

@@ -218,11 +218,12 @@ status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *pro
 void arch_pmap_destroy(struct arch_pmap *pmap);
 
 // Maps one page at `va` where nothing, or the same page with fewer rights, was mapped (replacing
-// a different page needs an unmap). Without rights: unmapped. NO_RESOURCES.
+// a different page needs an unmap). Without rights the page is entered, but inaccessible.
+// NO_RESOURCES.
 status_t arch_pmap_map(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags);
 // Makes the tables for [va, va + count pages) so that mapping there can't fail. NO_RESOURCES.
 status_t arch_pmap_reserve(struct arch_pmap *pmap, u64 va, u64 count);
-// True if present; then *paddr and *map_flags.
+// True if a page is entered; then *paddr and *map_flags (0: inaccessible).
 bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags);
 
 // What was unmapped and may still be in a TLB. Initialize with arch_gather_init; pages collected
@@ -243,11 +244,28 @@ static inline void arch_gather_init(struct arch_gather *gather, struct arch_pmap
     gather->end = 0;
     gather->count = 0;
 }
-// Unmaps present pages of [va, end) into the gather until that is full. Returns the address where
+// Maps those of `count` pages from `va` on, all in one aligned window of 64 pages, where paddr[i]
+// is not ARCH_NO_PAGE and nothing is entered. *entered: a bit for each page that this call mapped.
+// NO_RESOURCES.
+enum : u64 { ARCH_NO_PAGE = ~0ul };
+status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u64 *paddr,
+                              u32 map_flags, u64 *entered);
+// Enters pages of one pmap, each with a reference more, at the same addresses of another where
+// nothing is entered; in neither they are writable. The locks of both owners are held.
+struct arch_pmap_copy {
+    struct arch_pmap *from, *to;
+    struct arch_gather *gather; // of `from`; nullptr: `from` stays as it is
+    u64 limit;                  // stop after so many pages
+    u64 count;                  // out: pages entered
+};
+// From *va on towards `end`; *va is how far it came. NO_RESOURCES: no page for a table.
+status_t arch_pmap_copy(struct arch_pmap_copy *copy, u64 *va, u64 end);
+// Unmaps entered pages of [va, end) into the gather until that is full. Returns the address where
 // to go on: `end` when done. Holes cost nothing per page.
 u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather);
-// Takes rights away from present pages of [va, end) (never gives any: let it fault). The caller
-// flushes the gather afterwards; no pages are collected.
+// Takes rights away from entered pages of [va, end) (never gives any: let it fault); the pages
+// stay entered, even without any right. The caller flushes the gather afterwards; no pages are
+// collected.
 void arch_pmap_protect(struct arch_pmap *pmap, u64 va, u64 end, u32 map_flags,
                        struct arch_gather *gather);
 // Shoots down what the gather spans, waits for the acknowledgements (serving others meanwhile),

@@ -22,6 +22,7 @@ enum : u64 {
     PTE_TABLE_USER = PTE_TABLE_KERNEL | PTE_USER,
     PTE_LEAF = PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY,
     PTE_LEAF_KERNEL = PTE_LEAF | PTE_GLOBAL,
+    PTE_HIDDEN = PTE_LEAF & ~PTE_PRESENT, // entered without rights: never 0
 };
 
 enum { TABLE_ENTRIES = 512 };
@@ -35,6 +36,18 @@ static inline u32 table_index(u64 va, u32 level)
 static inline u64 *table_of(u64 entry)
 {
     return arch_direct(entry & PTE_ADDRESS);
+}
+
+// The leaf entry for `va`, its tables made where they are missing; nullptr: none left to be had.
+u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va);
+// The leaf entry for *va, or nullptr; then *va has moved to where the next table may begin.
+u64 *pmap_entry_find(struct arch_pmap *pmap, u64 *va);
+u64 pmap_entry_flags(u32 map_flags);
+
+static inline void pmap_gather_span(struct arch_gather *gather, u64 va)
+{
+    gather->start = min(gather->start, va);
+    gather->end = max(gather->end, va + PAGE_SIZE);
 }
 
 #endif

@@ -91,8 +91,7 @@ void arch_pmap_destroy(struct arch_pmap *pmap)
         table_free(pmap, pmap->top_restricted);
 }
 
-// The leaf entry for `va`, its tables made where they are missing; nullptr: none left to be had.
-static u64 *entry_make(struct arch_pmap *pmap, u64 va)
+u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va)
 {
     DASSERT(va < ARCH_USER_END && (va >= ARCH_USER_SPLIT) == (pmap->process == nullptr));
     u64 *table = table_of(pmap->top);
@@ -111,8 +110,7 @@ static u64 *entry_make(struct arch_pmap *pmap, u64 va)
     return &table[table_index(va, 0)];
 }
 
-// The leaf entry for *va, or nullptr; then *va has moved to where the next table may begin.
-static u64 *entry_find(struct arch_pmap *pmap, u64 *va)
+u64 *pmap_entry_find(struct arch_pmap *pmap, u64 *va)
 {
     u64 *table = table_of(pmap->top);
     for (u32 level = 3; level > 0; level--) {
@@ -127,9 +125,9 @@ static u64 *entry_find(struct arch_pmap *pmap, u64 *va)
     return &table[table_index(*va, 0)];
 }
 
-static u64 entry_flags(u32 map_flags)
+u64 pmap_entry_flags(u32 map_flags)
 {
-    u64 flags = PTE_LEAF | PTE_USER;
+    u64 flags = map_flags ? PTE_LEAF | PTE_USER : PTE_HIDDEN | PTE_USER;
     if (map_flags & ARCH_MAP_WRITE)
         flags |= PTE_WRITE;
     if (!(map_flags & ARCH_MAP_EXECUTE))
@@ -141,15 +139,15 @@ static u64 entry_flags(u32 map_flags)
 
 status_t arch_pmap_map(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags)
 {
-    u64 *entry = entry_make(pmap, va);
+    u64 *entry = pmap_entry_make(pmap, va);
     if (entry == nullptr)
         return ERR_NO_RESOURCES;
     DASSERT(*entry == 0 || (*entry & PTE_ADDRESS) == paddr);
     u64 old = *entry;
-    __atomic_store_n(entry, paddr | entry_flags(map_flags), __ATOMIC_RELAXED);
+    __atomic_store_n(entry, paddr | pmap_entry_flags(map_flags), __ATOMIC_RELAXED);
     // More rights need no shoot-down (a CPU that faults on what it remembers asks again), but
     // this CPU would fault for nothing.
-    if (old)
+    if (old & PTE_PRESENT)
         tlb_flush_page(va);
     return 0;
 }
@@ -158,7 +156,7 @@ status_t arch_pmap_reserve(struct arch_pmap *pmap, u64 va, u64 count)
 {
     u64 end = va + count * PAGE_SIZE;
     for (; va < end; va = align_down(va, MIB(2)) + MIB(2)) {
-        if (entry_make(pmap, va) == nullptr)
+        if (pmap_entry_make(pmap, va) == nullptr)
             return ERR_NO_RESOURCES;
     }
     return 0;
@@ -166,26 +164,22 @@ status_t arch_pmap_reserve(struct arch_pmap *pmap, u64 va, u64 count)
 
 bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags)
 {
-    u64 *entry = entry_find(pmap, &va);
+    u64 *entry = pmap_entry_find(pmap, &va);
     if (entry == nullptr || *entry == 0)
         return false;
     *paddr = *entry & PTE_ADDRESS;
-    *map_flags = ARCH_MAP_READ | (*entry & PTE_WRITE ? ARCH_MAP_WRITE : 0) |
-                 (*entry & PTE_NX ? 0 : ARCH_MAP_EXECUTE) |
-                 (*entry & PTE_CACHE_DISABLE ? ARCH_MAP_UNCACHED : 0);
+    *map_flags = 0;
+    if (*entry & PTE_PRESENT)
+        *map_flags = ARCH_MAP_READ | (*entry & PTE_WRITE ? ARCH_MAP_WRITE : 0) |
+                     (*entry & PTE_NX ? 0 : ARCH_MAP_EXECUTE) |
+                     (*entry & PTE_CACHE_DISABLE ? ARCH_MAP_UNCACHED : 0);
     return true;
-}
-
-static void gather_span(struct arch_gather *gather, u64 va)
-{
-    gather->start = min(gather->start, va);
-    gather->end = max(gather->end, va + PAGE_SIZE);
 }
 
 u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather)
 {
     while (va < end) {
-        u64 *entry = entry_find(pmap, &va);
+        u64 *entry = pmap_entry_find(pmap, &va);
         if (entry == nullptr)
             continue;
         u64 table_end = min(end, align_down(va, MIB(2)) + MIB(2));
@@ -197,7 +191,7 @@ u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather 
             u64 old = __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
             gather->paddr[gather->count] = old & PTE_ADDRESS;
             gather->va[gather->count++] = va;
-            gather_span(gather, va);
+            pmap_gather_span(gather, va);
         }
     }
     return end;
@@ -206,9 +200,9 @@ u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather 
 void arch_pmap_protect(struct arch_pmap *pmap, u64 va, u64 end, u32 map_flags,
                        struct arch_gather *gather)
 {
-    u64 flags = entry_flags(map_flags);
+    u64 flags = pmap_entry_flags(map_flags);
     while (va < end) {
-        u64 *entry = entry_find(pmap, &va);
+        u64 *entry = pmap_entry_find(pmap, &va);
         if (entry == nullptr)
             continue;
         u64 table_end = min(end, align_down(va, MIB(2)) + MIB(2));
@@ -216,11 +210,11 @@ void arch_pmap_protect(struct arch_pmap *pmap, u64 va, u64 end, u32 map_flags,
             u64 old = *entry;
             u64 kept = (old & (flags | ~PTE_WRITE)) | (flags & PTE_NX);
             if (map_flags == 0)
-                kept = 0;
+                kept = old & ~PTE_PRESENT;
             if (old == 0 || kept == old)
                 continue;
             __atomic_store_n(entry, kept, __ATOMIC_RELAXED);
-            gather_span(gather, va);
+            pmap_gather_span(gather, va);
         }
     }
 }

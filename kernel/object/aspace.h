@@ -2,36 +2,27 @@
 //
 // Rules:
 // - A process aspace covers slot 255; a restricted aspace slots 0-254 of one personality process.
-// - Private pages live in the page table itself, with a reference each, and are paid by whoever's
-//   write made them. A present page of a private mapping whose frame is not the memory object's
-//   is private. A page with more than one reference is never mapped writable privately.
+// - Each present page-table entry holds a reference to its page. Private pages are nowhere else
+//   and are paid by the namespace of the aspace whose write made them. A private mapping's page is
+//   writable only while the entry has the sole reference and the aspace's namespace pays for it;
+//   else a write makes a copy.
+// - Pages of a mapping without any right stay entered, inaccessible.
 // - Lock order: aspace → memobj. Two aspaces (fork, clone): the source first, same rank; the
 //   target is not yet known to anybody.
-// - Unmapped pages are put only after arch_gather_flush().
+// - Unmapped pages are put only after arch_gather_flush(). Objects and revokers are put, and
+//   mappings freed, without the lock.
+// - Long work goes in steps of bounded length; between them the lock is open, and what was found
+//   before is looked up again.
 #ifndef OBJECT_ASPACE_H
 #define OBJECT_ASPACE_H
 
 #include "arch/arch.h"
+#include "object/mapping.h"
 #include "object/memobj.h"
-#include "object/revoker.h"
 
 struct process;
 
 enum aspace_kind : u32 { ASPACE_PROCESS, ASPACE_RESTRICTED };
-
-struct mapping {
-    u64 start, end;        // page-aligned
-    u64 offset;            // bytes into the object
-    struct memobj *object; // with a reference; nullptr: anonymous private
-    u32 flags;             // CL_MAP_READ | WRITE | EXECUTE | SHARED
-    u32 allowed;           // rights that protect may give (READ, WRITE, EXECUTE)
-    struct aspace *aspace;
-    struct mapping *left, *right; // the aspace's tree
-    u32 priority;
-    struct list order_link;  // in address order, under the aspace's lock
-    struct list object_link; // under the object's lock
-    struct revocable revocable;
-};
 
 struct aspace {
     struct object base;
@@ -42,14 +33,19 @@ struct aspace {
     struct ledger_page_source source;
     struct lock lock; // rank LOCK_ASPACE
     struct arch_pmap pmap GUARDED_BY(&lock);
-    struct mapping *root GUARDED_BY(&lock);
-    struct list mappings GUARDED_BY(&lock);
-    u64 private_pages GUARDED_BY(&lock);
+    struct mapping_set mappings GUARDED_BY(&lock);
+    // Of a clone: pages paid for that copies of its template's pages will take; and who paid the
+    // template's (to compare with only).
+    u64 reserved_pages GUARDED_BY(&lock);
+    const struct ledger *reserved_for GUARDED_BY(&lock);
     bool is_frozen GUARDED_BY(&lock);
 };
 
+extern const struct object_ops aspace_object_ops;
+
 status_t aspace_create_process(struct namespace *ns, struct aspace **out);
 status_t aspace_create_restricted(struct namespace *ns, struct aspace *owner, struct aspace **out);
+
 struct aspace_map_args {
     struct memobj *object; // nullptr: anonymous
     struct revoker *revoker;
@@ -57,15 +53,33 @@ struct aspace_map_args {
     u32 flags;          // CL_MAP_*
     u32 allowed_rights; // of the handle to the object: RIGHT_READ, WRITE, EXECUTE
 };
+// All that change mappings: OUT_OF_RANGE, BAD_STATE for a frozen, DEAD for a killed aspace.
 status_t aspace_map(struct aspace *aspace, const struct aspace_map_args *args, u64 *mapped);
 status_t aspace_unmap(struct aspace *aspace, u64 address, u64 size);
+// `rights`: CL_MAP_READ, WRITE, EXECUTE.
+status_t aspace_protect(struct aspace *aspace, u64 address, u64 size, u32 rights);
+status_t aspace_discard(struct aspace *aspace, u64 address, u64 size);
+status_t aspace_move(struct aspace *aspace, u64 address, u64 size, u64 target, u64 target_size,
+                     u64 *moved);
 // Unmaps everything, in bounded steps; false: call again.
 bool aspace_clear_some(struct aspace *aspace);
+// Removes all mappings of an object. Preemptible.
+void aspace_drop_object(struct aspace *aspace, struct memobj *memobj);
+// Takes the pages from index `size_pages` on of an object out of its mappings, and marks these as
+// having seen this resize. Preemptible.
+void aspace_cut_object(struct aspace *aspace, struct memobj *memobj, u64 size_pages, u32 resizes);
+
 // Copy-on-write twin in the same namespace (fork), or of a frozen template in another (clone:
 // writable private pages are reserved from `ns`). Preemptible.
 status_t aspace_fork(struct aspace *aspace, struct aspace **out);
 status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, struct aspace **out);
 // Makes it immutable: BAD_STATE if it has shared writable mappings.
 status_t aspace_freeze(struct aspace *aspace);
+
+// Resolves a fault: `fault_flags` are ARCH_FAULT_*. May block. BAD_POINTER: nothing is mapped;
+// ACCESS_DENIED; NO_RESOURCES; what memobj_get_page gives.
+status_t aspace_fault(struct aspace *aspace, u64 address, u32 fault_flags);
+// A page of zeros for all, read-only; nullptr if the machine has no page left for it.
+struct page *zero_page(void);
 
 #endif

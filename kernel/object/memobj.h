@@ -7,13 +7,16 @@
 // - Every mapping of an object is on its list, so that a page that goes (resize, kill) is unmapped
 //   everywhere first. Order of locks: aspace → memobj. To unmap from the object's side, take a
 //   reference to the mapping's aspace, drop the memobj's lock, lock the aspace, look again.
+// - A dead object is in no mapping any more: killing it removes the mappings.
 #ifndef OBJECT_MEMOBJ_H
 #define OBJECT_MEMOBJ_H
 
 #include "mm/page.h"
 #include "object/object.h"
+#include "object/page_tree.h"
 
 struct block;
+struct mapping;
 
 struct memobj {
     struct object base;
@@ -21,23 +24,51 @@ struct memobj {
     u64 block_offset;    // bytes; constant
     struct lock lock;    // rank LOCK_MEMORY
     u64 size_pages GUARDED_BY(&lock);
-    u64 resident GUARDED_BY(&lock);
-    void *root GUARDED_BY(&lock); // page index tree: 512-way nodes, depth by size
-    u32 depth GUARDED_BY(&lock);
+    u64 resident GUARDED_BY(&lock); // pages in the tree, but those that are being read
+    struct page_tree pages GUARDED_BY(&lock);
     struct list mappings GUARDED_BY(&lock); // struct mapping.object_link
-    struct waitq filling GUARDED_BY(&lock); // threads that wait for a page to come from disk
+    struct waitq waiters GUARDED_BY(&lock); // for a page from disk, or the end of a resize
+    u32 resizes GUARDED_BY(&lock);          // mappings with another number are yet to be cut
+    bool is_resizing GUARDED_BY(&lock);
 };
 
+extern const struct object_ops memobj_object_ops;
+
 status_t memobj_create(struct namespace *ns, u64 size_pages, struct memobj **out);
+// OUT_OF_RANGE when the block range does not hold it all.
 status_t memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size_pages,
                              struct memobj **out);
+// Boot: over pages of RAM that no one else manages (the boot bundle), for ever and paid by nobody.
+status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, struct memobj **out);
+
 // The page at `index`, referenced; made or read if it is not there (may block: no locks held).
 // OUT_OF_RANGE, NO_RESOURCES, IO_ERROR, DEAD.
 status_t memobj_get_page(struct memobj *memobj, u64 index, struct page **out);
 // The page if it is there, referenced, else nullptr. Never blocks.
 struct page *memobj_find_page(struct memobj *memobj, u64 index);
-// Kernel copies, for the boot bundle and system calls: `bytes` is kernel memory.
+// The same for `count` pages from `index` on, into `pages`. Returns how many are there.
+u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, struct page **pages);
+// Pages beyond the new end are unmapped everywhere and given back. Waits for other resizes.
+// NOT_SUPPORTED when backed by a block range; DEAD.
+status_t memobj_resize(struct memobj *memobj, u64 size_pages);
+// Kernel copies, for the boot bundle and system calls: `bytes` is kernel memory. May block.
 status_t memobj_write_kernel(struct memobj *memobj, u64 offset, const void *bytes, usize size);
-// Boot: an object over pages that exist already (the boot bundle), paid by nobody.
+
+// ---- for address spaces; the aspace's lock is held ----
+// Puts a mapping, whose object, range and offset are set, on its object's list. DEAD, and
+// OUT_OF_RANGE when the object is smaller.
+status_t memobj_attach(struct mapping *mapping);
+// The same for a part that was split or copied off `whole`, on the list already.
+void memobj_attach_part(struct mapping *part, const struct mapping *whole);
+void memobj_detach(struct mapping *mapping);
+// The mapping has no pages any more that the resize of this number took away.
+void memobj_mark_cut(struct mapping *mapping, u32 resizes);
+
+// ---- internal ----
+// Reads one page from the block range; as get_page, but OK means: look again. memobj_block.c
+status_t memobj_fill_block(struct memobj *memobj, u64 index);
+u64 memobj_block_size(const struct block *block);
+void memobj_block_get(struct block *block);
+void memobj_block_put(struct block *block);
 
 #endif

@@ -1,0 +1,137 @@
+// Copy-on-write twins: mappings are copied in address order, in steps, and with each the
+// page-table entries of private pages, which become read-only on both sides. Shared mappings'
+// pages are entered by faulting. Threads that change the source meanwhile race with the copy as
+// two threads do that fork and map at once: each mapping is either as before or as after.
+#include "object/aspace_steps.h"
+#include "object/namespace.h"
+#include "sched/thread.h"
+
+enum { STEP_PAGES = 512, STEP_COPIES = 64 };
+
+struct copy {
+    struct aspace *from, *to;
+    u64 at;             // copied below this
+    u64 writable_pages; // entered in writable private mappings
+    enum copy_kind : u32 { COPY_FORK, COPY_CLONE } kind;
+};
+
+// Copies entries of a private mapping from copy->at on; *next is how far it came. A template's
+// own entries are never used any more and stay as they are.
+static status_t copy_entries(struct copy *copy, const struct mapping *mapping, u64 *budget,
+                             struct arch_gather *gather, u64 *next)
+    REQUIRES(&copy -> from->lock, &copy->to->lock)
+{
+    struct arch_pmap_copy entries = {
+        .from = &copy->from->pmap,
+        .to = &copy->to->pmap,
+        .gather = copy->kind == COPY_FORK ? gather : nullptr,
+        .limit = *budget,
+    };
+    status_t status = arch_pmap_copy(&entries, next, mapping->end);
+    *budget -= entries.count;
+    if (mapping->flags & CL_MAP_WRITE)
+        copy->writable_pages += entries.count;
+    return status;
+}
+
+// Copies (the rest of) one mapping, or as much as the budget of pages allows.
+static status_t copy_mapping(struct copy *copy, const struct mapping *mapping, u64 *budget,
+                             struct aspace_step *step)
+    REQUIRES(&copy -> from->lock, &copy->to->lock)
+{
+    u64 start = max(copy->at, mapping->start);
+    struct mapping *part;
+    status_t status = mapping_create_part(copy->to, mapping, start, mapping->end, start, &part);
+    if (status != OK)
+        return status;
+    u64 next = mapping->end;
+    if (!(mapping->flags & CL_MAP_SHARED)) {
+        next = start;
+        status = copy_entries(copy, mapping, budget, &step->gather, &next);
+    }
+    copy->at = next;
+    if (next == start) {
+        list_insert_tail(&step->removed, &part->order_link);
+        return status;
+    }
+    // What has been entered must be covered by a mapping, even if the copy fails here.
+    part->end = next;
+    if (part->object)
+        memobj_attach_part(part, mapping);
+    aspace_insert(copy->to, part, step);
+    return status;
+}
+
+static status_t copy_step(struct copy *copy, struct aspace_step *step)
+    REQUIRES(&copy -> from->lock, &copy->to->lock)
+{
+    struct aspace *from = copy->from;
+    u64 budget = STEP_PAGES;
+    if (object_is_dead(&from->base))
+        return ERR_DEAD;
+    if (copy->kind == COPY_CLONE && !from->is_frozen)
+        return ERR_BAD_STATE;
+    for (u32 i = 0; i < STEP_COPIES && budget > 0; i++) {
+        const struct mapping *mapping = mapping_find(&from->mappings, copy->at);
+        if (!mapping) {
+            copy->at = from->high;
+            break;
+        }
+        status_t status = copy_mapping(copy, mapping, &budget, step);
+        if (status != OK)
+            return status;
+    }
+    return OK;
+}
+
+static status_t copy_all(struct copy *copy)
+{
+    status_t status = OK;
+    copy->at = copy->from->low;
+    while (status == OK && copy->at < copy->from->high) {
+        struct aspace_step step;
+        aspace_step_begin(copy->from, &step);
+        lock_acquire_same_rank(&copy->to->lock);
+        status = copy_step(copy, &step);
+        lock_release(&copy->to->lock);
+        aspace_step_end(copy->from, &step);
+        if (copy->at < copy->from->high)
+            sched_preempt_point();
+    }
+    return status;
+}
+
+status_t aspace_fork(struct aspace *aspace, struct aspace **out)
+{
+    struct copy copy = {.from = aspace, .kind = COPY_FORK};
+    status_t status = aspace_create_restricted(aspace->base.ns, aspace->owner, &copy.to);
+    if (status != OK)
+        return status;
+    status = copy_all(&copy);
+    if (status == OK)
+        *out = copy.to;
+    else
+        object_put(&copy.to->base);
+    return status;
+}
+
+status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, struct aspace **out)
+{
+    struct copy copy = {.from = frozen_template, .kind = COPY_CLONE};
+    status_t status = aspace_create_process(ns, &copy.to);
+    if (status != OK)
+        return status;
+    status = copy_all(&copy);
+    if (status == OK)
+        status = ledger_charge(&ns->ledger, (i64)copy.writable_pages);
+    if (status != OK) {
+        object_put(&copy.to->base);
+        return status;
+    }
+    lock_acquire(&copy.to->lock);
+    copy.to->reserved_pages = copy.writable_pages;
+    copy.to->reserved_for = &frozen_template->base.ns->ledger;
+    lock_release(&copy.to->lock);
+    *out = copy.to;
+    return OK;
+}

@@ -1,0 +1,245 @@
+// Page faults. Under the address space's lock a fault is resolved with what is there; a page that
+// its object must make or read first is awaited without the lock, and the fault looked at anew.
+// Which page gets in:
+//   private, anonymous   read: the zero page; write: a new page
+//   private, of object   read: the object's page; write: a copy of it
+//   shared               the object's page, with all rights of the mapping
+// A write to a private page that is there makes it writable if nobody else has it, else copies it.
+#include "object/aspace_steps.h"
+#include "object/namespace.h"
+#include "object/process.h"
+
+static_assert(CL_MAP_READ == ARCH_MAP_READ && CL_MAP_WRITE == ARCH_MAP_WRITE &&
+              CL_MAP_EXECUTE == ARCH_MAP_EXECUTE);
+
+enum : u32 { ZERO_PAGE_REFS_MAX = 1u << 30, WINDOW_PAGES = WINDOW_SIZE >> PAGE_SHIFT };
+
+struct fault {
+    u64 va;     // of the page
+    u32 access; // one of MAPPING_RIGHTS
+    // Filled in when the status is SHOULD_WAIT: the page to be made or read.
+    struct memobj *object; // referenced
+    u64 index;
+};
+
+struct page *zero_page(void)
+{
+    static struct page *shared; // atomic; set once
+    struct page *page = __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
+    if (page)
+        return page;
+    struct page *fresh = page_alloc(&ns_root->ledger, 0);
+    if (!fresh)
+        return nullptr;
+    if (__atomic_compare_exchange_n(&shared, &page, fresh, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        return fresh;
+    page_put(fresh);
+    return page;
+}
+
+static bool page_is_own(const struct mapping *mapping, const struct page *page)
+{
+    return page_refs(page) == 1 && page->payer == &mapping->aspace->base.ns->ledger;
+}
+
+u32 mapping_page_rights(const struct mapping *mapping, const struct page *page)
+{
+    u32 rights = mapping->flags & MAPPING_RIGHTS;
+    bool is_writable = (mapping->flags & CL_MAP_SHARED) || page_is_own(mapping, page);
+    return is_writable ? rights : rights & ~CL_MAP_WRITE;
+}
+
+static u64 mapping_index(const struct mapping *mapping, u64 va)
+{
+    return (mapping->offset + (va - mapping->start)) >> PAGE_SHIFT;
+}
+
+// ---- entering pages ----
+
+// Gives the reference to `page` to a new page-table entry.
+static status_t enter(struct aspace *aspace, const struct mapping *mapping, u64 va,
+                      struct page *page) REQUIRES(&aspace -> lock)
+{
+    u32 rights = mapping_page_rights(mapping, page);
+    status_t status = arch_pmap_map(&aspace->pmap, va, page_paddr(page), rights);
+    if (status != OK)
+        page_put(page);
+    return status;
+}
+
+status_t aspace_map_window(struct aspace *aspace, struct mapping *mapping, u64 va, bool *page_there)
+{
+    struct page *pages[WINDOW_PAGES];
+    u64 paddr[WINDOW_PAGES];
+    u64 start = max(align_down(va, WINDOW_SIZE), mapping->start);
+    u64 end = min(align_down(va, WINDOW_SIZE) + WINDOW_SIZE, mapping->end);
+    u32 count = (u32)((end - start) >> PAGE_SHIFT);
+    u64 this = (va - start) >> PAGE_SHIFT;
+    u32 found = memobj_find_pages(mapping->object, mapping_index(mapping, start), count, pages);
+    *page_there = pages[this] != nullptr;
+    if (found == 0)
+        return OK;
+    for (u32 i = 0; i < count; i++)
+        paddr[i] = pages[i] ? page_paddr(pages[i]) : ARCH_NO_PAGE;
+    u32 rights = mapping->flags & MAPPING_RIGHTS;
+    if (!(mapping->flags & CL_MAP_SHARED))
+        rights &= ~CL_MAP_WRITE;
+    u64 entered;
+    status_t status = arch_pmap_map_window(&aspace->pmap, start, count, paddr, rights, &entered);
+    for (u32 i = 0; i < count; i++) {
+        if (pages[i] && !(entered >> i & 1))
+            page_put(pages[i]);
+    }
+    return status;
+}
+
+// ---- private copies ----
+
+// A page for a copy of `original`; a clone has paid for copies of its template's in advance.
+static struct page *copy_alloc(struct aspace *aspace, const struct page *original, u32 flags)
+    REQUIRES(&aspace -> lock)
+{
+    struct ledger *ledger = &aspace->base.ns->ledger;
+    if (aspace->reserved_pages == 0 || original->payer != aspace->reserved_for)
+        return page_alloc(ledger, flags);
+    aspace->reserved_pages--;
+    return page_alloc_paid(ledger, flags);
+}
+
+static struct page *page_duplicate(struct aspace *aspace, struct page *original)
+    REQUIRES(&aspace -> lock)
+{
+    bool is_zero = original == zero_page();
+    struct page *copy = copy_alloc(aspace, original, is_zero ? 0 : PAGE_DIRTY);
+    if (copy && !is_zero)
+        page_copy(page_address(copy), page_address(original));
+    return copy;
+}
+
+// Puts a copy in the place of a page that others have too. The entry's table is there already.
+static status_t entry_copy(struct aspace *aspace, const struct fault *fault,
+                           const struct mapping *mapping, struct page *original)
+    REQUIRES(&aspace -> lock)
+{
+    struct page *copy = page_duplicate(aspace, original);
+    if (!copy)
+        return ERR_NO_RESOURCES;
+    struct arch_gather gather;
+    arch_gather_init(&gather, &aspace->pmap);
+    (void)arch_pmap_unmap(&aspace->pmap, fault->va, fault->va + PAGE_SIZE, &gather);
+    arch_gather_flush(&gather);
+    status_t status = enter(aspace, mapping, fault->va, copy);
+    page_put(original);
+    return status;
+}
+
+// ---- the cases ----
+
+static status_t fault_present(struct aspace *aspace, const struct fault *fault,
+                              const struct mapping *mapping, struct page *page, u32 entry_rights)
+    REQUIRES(&aspace -> lock)
+{
+    if (entry_rights & fault->access)
+        return OK; // somebody else was quicker
+    u32 rights = mapping_page_rights(mapping, page);
+    if (!(rights & fault->access))
+        return entry_copy(aspace, fault, mapping, page);
+    return arch_pmap_map(&aspace->pmap, fault->va, page_paddr(page), rights);
+}
+
+static status_t fault_anonymous(struct aspace *aspace, const struct fault *fault,
+                                const struct mapping *mapping) REQUIRES(&aspace -> lock)
+{
+    struct page *page = fault->access == CL_MAP_WRITE ? nullptr : zero_page();
+    if (page && page_refs(page) < ZERO_PAGE_REFS_MAX)
+        page_get(page);
+    else
+        page = page_alloc(&aspace->base.ns->ledger, 0);
+    return page ? enter(aspace, mapping, fault->va, page) : ERR_NO_RESOURCES;
+}
+
+static status_t object_page_missing(struct fault *fault, const struct mapping *mapping)
+{
+    fault->object = mapping->object;
+    object_get(&fault->object->base);
+    fault->index = mapping_index(mapping, fault->va);
+    return ERR_SHOULD_WAIT;
+}
+
+static status_t fault_object(struct aspace *aspace, struct fault *fault, struct mapping *mapping)
+    REQUIRES(&aspace -> lock)
+{
+    if (fault->access != CL_MAP_WRITE || mapping->flags & CL_MAP_SHARED) {
+        bool is_there;
+        status_t status = aspace_map_window(aspace, mapping, fault->va, &is_there);
+        return is_there || status != OK ? status : object_page_missing(fault, mapping);
+    }
+    struct page *page = memobj_find_page(mapping->object, mapping_index(mapping, fault->va));
+    if (!page)
+        return object_page_missing(fault, mapping);
+    struct page *copy = page_duplicate(aspace, page);
+    page_put(page);
+    return copy ? enter(aspace, mapping, fault->va, copy) : ERR_NO_RESOURCES;
+}
+
+static status_t fault_locked(struct aspace *aspace, struct fault *fault) REQUIRES(&aspace -> lock)
+{
+    struct mapping *mapping = mapping_at(&aspace->mappings, fault->va);
+    if (!mapping)
+        return ERR_BAD_POINTER;
+    if (!(mapping->flags & fault->access))
+        return ERR_ACCESS_DENIED;
+    u64 paddr;
+    u32 rights;
+    if (arch_pmap_query(&aspace->pmap, fault->va, &paddr, &rights))
+        return fault_present(aspace, fault, mapping, page_from_paddr(paddr), rights);
+    return mapping->object ? fault_object(aspace, fault, mapping)
+                           : fault_anonymous(aspace, fault, mapping);
+}
+
+static u32 fault_access(u32 fault_flags)
+{
+    if (fault_flags & ARCH_FAULT_WRITE)
+        return CL_MAP_WRITE;
+    return fault_flags & ARCH_FAULT_EXECUTE ? CL_MAP_EXECUTE : CL_MAP_READ;
+}
+
+status_t aspace_fault(struct aspace *aspace, u64 address, u32 fault_flags)
+{
+    struct fault fault = {
+        .va = align_down(address, PAGE_SIZE),
+        .access = fault_access(fault_flags),
+    };
+    for (;;) {
+        lock_acquire(&aspace->lock);
+        status_t status = fault_locked(aspace, &fault);
+        lock_release(&aspace->lock);
+        if (status != ERR_SHOULD_WAIT)
+            return status;
+        struct page *page;
+        status = memobj_get_page(fault.object, fault.index, &page);
+        object_put(&fault.object->base);
+        if (status != OK)
+            return status;
+        page_put(page);
+    }
+}
+
+// The address space that an address means to the current thread.
+static struct aspace *fault_aspace(u64 address)
+{
+    const struct thread_object *thread = thread_object_current();
+    if (!thread)
+        return nullptr;
+    if (address < ARCH_USER_SPLIT)
+        return thread->restricted;
+    // Restricted code runs without slot 255, whatever is mapped there.
+    return arch_in_restricted() || !thread->process ? nullptr : thread->process->aspace;
+}
+
+status_t fault_handle(u64 address, u32 fault_flags)
+{
+    struct aspace *aspace = fault_aspace(address);
+    return aspace ? aspace_fault(aspace, address, fault_flags) : ERR_BAD_POINTER;
+}

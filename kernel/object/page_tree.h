@@ -1,0 +1,47 @@
+// Page trees: from a page's index in an object to the page.
+//
+// Rules:
+// - The owner's lock guards a tree. Nodes are on the payer's heap.
+// - A slot is empty, a page, or a page that is still being filled (lowest bit set): only who fills
+//   it touches that one.
+// - Nodes go when what they hold is cut off, not when single slots become empty.
+#ifndef OBJECT_PAGE_TREE_H
+#define OBJECT_PAGE_TREE_H
+
+#include "mm/page.h"
+
+enum { PAGE_TREE_SHIFT = 6, PAGE_TREE_SLOTS = 1 << PAGE_TREE_SHIFT, PAGE_TREE_DEPTH_MAX = 6 };
+
+struct page_tree {
+    void *root; // the one slot of depth 0; else a node of PAGE_TREE_SLOTS slots
+    u32 depth;  // levels of nodes
+};
+
+enum : u64 { PAGE_TREE_INDEX_END = 1ul << (PAGE_TREE_SHIFT * PAGE_TREE_DEPTH_MAX) };
+
+// The slot of `index`, or nullptr where there is none.
+void **page_tree_find(struct page_tree *tree, u64 index);
+// The slot of `index` (below PAGE_TREE_INDEX_END), made if needed; nullptr: it can't be paid.
+void **page_tree_make(struct page_tree *tree, u64 index, struct ledger *payer);
+
+static inline struct page *page_tree_page(void *const *slot)
+{
+    return (u64)*slot & 1 ? nullptr : *slot;
+}
+static inline void *page_tree_filling(struct page *page)
+{
+    return (u8 *)page + 1;
+}
+
+// What was cut out of a tree, to be put without locks.
+enum { PAGE_BATCH = 64 };
+struct page_batch {
+    u32 count;
+    struct page *pages[PAGE_BATCH];
+};
+// Takes pages at `from` and above out; pages that are being filled stay. False: the batch is full,
+// put it and call again.
+bool page_tree_cut(struct page_tree *tree, u64 from, struct page_batch *batch);
+void page_batch_put(struct page_batch *batch);
+
+#endif

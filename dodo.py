@@ -83,7 +83,7 @@ def task_bundle() -> Iterator[Task]:
         ("boot", BUNDLE, parts.programs()),
         ("test", TEST_BUNDLE, parts.programs() + parts.test_programs()),
     ):
-        files = {part.name: part.out for part in members}
+        files = {part.name: part.out for part in members} | {"manifest": parts.MANIFEST}
         yield {
             "name": name,
             "file_dep": list(files.values()),

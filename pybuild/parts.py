@@ -20,6 +20,8 @@ from pybuild.toolchain import KERNEL, KERNEL_DEBUG, USER, Flavour
 
 KERNEL_FOLDERS = ("lib", "mm", "sched", "object", "syscall", "drivers", "arch/x86")
 USER_SCRIPT = ROOT / "userland" / "user.ld"
+# What init starts.
+MANIFEST = ROOT / "disk" / "manifest"
 ABI_SCHEMA = ROOT / "kernel" / "abi"
 ABI_OUTPUTS = [
     GEN / "abi" / "errors.h",

@@ -1,0 +1,83 @@
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "init/machine.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+struct machine machine;
+
+void machine_open(struct startup *startup)
+{
+    machine.startup = startup;
+    machine.root = startup_handle(startup, "ns");
+    machine.bundle = startup_handle(startup, "bundle");
+    machine.namespaces[0].ns = machine.root;
+    machine.namespaces_count = 1;
+}
+
+static handle_t namespace_known(const char *path, usize size)
+{
+    for (u32 i = 0; i < machine.namespaces_count; i++) {
+        const struct machine_namespace *known = &machine.namespaces[i];
+        if (strlen(known->path) == size && memcmp(known->path, path, size) == 0) {
+            return known->ns;
+        }
+    }
+    return 0;
+}
+
+static handle_t namespace_make(handle_t parent, const char *path, usize path_size, const char *name)
+{
+    struct machine_namespace *made = &machine.namespaces[machine.namespaces_count];
+    struct cl_ns_limits limits;
+    memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME: the defaults
+    if (machine.namespaces_count == MACHINE_NAMESPACES_MAX || path_size > MACHINE_PATH_MAX) {
+        log_line("init: namespace %s: there are too many, or its path is too long", path);
+        return 0;
+    }
+    usize name_size = path_size - (usize)(name - path);
+    status_t status = ns_create(parent, name, (u32)name_size, &limits, &made->ns);
+    if (status != OK) {
+        log_line("init: namespace %s: %s", path, cl_error_name(status));
+        return 0;
+    }
+    memcpy(made->path, path, path_size);
+    machine.namespaces_count++;
+    return made->ns;
+}
+
+handle_t machine_namespace(const char *path)
+{
+    handle_t ns = machine.root;
+    const char *name = path;
+    while (ns && *name) {
+        const char *slash = strchr(name, '/');
+        usize size = slash ? (usize)(slash - path) : strlen(path);
+        handle_t known = namespace_known(path, size);
+        ns = known ? known : namespace_make(ns, path, size, name);
+        name = slash ? slash + 1 : path + size;
+    }
+    return ns;
+}
+
+handle_t machine_copy(handle_t handle, u32 rights, const char *what)
+{
+    struct cl_object_info info;
+    handle_t copy = 0;
+    status_t status = object_info(handle, &info);
+    if (status == OK) {
+        status = handle_duplicate(handle, rights & info.rights, &copy);
+    }
+    if (status != OK) {
+        log_line("init: %s can't be given: %s", what, cl_error_name(status));
+        return 0;
+    }
+    return copy;
+}
+
+void machine_poweroff(u32 status)
+{
+    system_poweroff(startup_handle(machine.startup, "system"), status);
+    process_exit(1); // the kernel refused
+}

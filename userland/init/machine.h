@@ -1,0 +1,36 @@
+// What init has: the handles from the kernel, and the namespaces, templates and services that it
+// made of them. One thread; no locks.
+#pragma once
+
+#include "init/manifest.h"
+#include "lib/startup.h"
+
+enum { MACHINE_NAMESPACES_MAX = 24, MACHINE_PATH_MAX = 63 };
+
+struct machine_namespace {
+    char path[MACHINE_PATH_MAX + 1]; // from the root, without a slash before it; "" is the root
+    handle_t ns;
+};
+
+struct machine {
+    struct startup *startup;
+    handle_t root;
+    handle_t bundle;
+    u32 namespaces_count;
+    struct machine_namespace namespaces[MACHINE_NAMESPACES_MAX];
+};
+
+extern struct machine machine;
+
+void machine_open(struct startup *startup);
+
+// A namespace by its path, made if it is not there: `services/storage`. 0 and a line on the log when
+// that fails.
+handle_t machine_namespace(const char *path);
+
+// A copy of a handle with these rights or fewer, for somebody else; 0 and a line on the log when
+// that fails. `what` names it.
+handle_t machine_copy(handle_t handle, u32 rights, const char *what);
+
+// Switches the machine off; does not come back.
+[[noreturn]] void machine_poweroff(u32 status);

@@ -1,0 +1,129 @@
+// A service's namespace is `services/NAME`; it gets it without OWNER, and nothing of the root's.
+// What a service serves is a channel whose first end is bound as `channel` in its namespace: when
+// the service is started again, the name leads to a new channel.
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "init/gifts.h"
+#include "init/service.h"
+#include "lib/format.h"
+#include "lib/loader.h"
+#include "lib/log.h"
+#include "lib/string.h"
+
+enum : u64 { READY_TIMEOUT_NS = 10'000'000'000 };
+
+static struct {
+    u32 services_count;
+    struct service services[SERVICES_MAX];
+    handle_t port;
+} here;
+
+void service_prepare(const struct manifest_line *line)
+{
+    char path[MACHINE_PATH_MAX + 1];
+    const char *format = line->kind == MANIFEST_SERVICE ? "services/%s" : "%s";
+    const char *name = line->kind == MANIFEST_TEMPLATE ? "templates" : line->name;
+    format_text(path, sizeof(path), format, name);
+    machine_namespace(path);
+}
+
+static status_t service_run(struct service *service)
+{
+    static char bytes[CL_PAGE_SIZE];
+    struct records_writer records;
+    const char *problem = "";
+    records_begin(&records, bytes, sizeof(bytes));
+    gifts_give(&records, service);
+    status_t status = ERR_TOO_BIG;
+    if (!records.is_full) {
+        status = program_start(service->ns, machine.bundle, service->line.name, &records,
+                               &service->process, &service->control, &problem);
+    }
+    if (status != OK) {
+        service->process = 0;
+        log_line("init: service %s does not start: %s %s", service->line.name,
+                 cl_error_name(status), problem);
+        return status;
+    }
+    u64 key = (u64)(service - here.services);
+    return port_register(here.port, service->process, SIGNAL_TERMINATED, key, CL_PORT_ONCE);
+}
+
+static void service_wait_ready(const struct service *service)
+{
+    u64 now_ns;
+    u32 observed;
+    if (clock_get(CL_CLOCK_MONOTONIC, &now_ns) != OK) {
+        return;
+    }
+    status_t status = object_wait(service->control, SIGNAL_READABLE | SIGNAL_PEER_CLOSED, 0,
+                                  now_ns + READY_TIMEOUT_NS, &observed);
+    if (status != OK || !(observed & SIGNAL_READABLE)) {
+        log_line("init: service %s has not become ready: %s", service->line.name,
+                 status == OK ? "it ended" : cl_error_name(status));
+    }
+}
+
+void service_add(const struct manifest_line *line)
+{
+    char path[MACHINE_PATH_MAX + 1];
+    if (here.services_count == SERVICES_MAX || (!here.port && port_create(0, &here.port) != OK)) {
+        log_line("init: service %s: there are too many", line->name);
+        return;
+    }
+    struct service *service = &here.services[here.services_count++];
+    manifest_copy(&service->line, line);
+    format_text(path, sizeof(path), "services/%s", line->name);
+    service->ns = machine_namespace(path);
+    if (service->ns && service_run(service) == OK && manifest_has_word(line, "wait")) {
+        service_wait_ready(service);
+    }
+}
+
+// How a process ended, in words.
+static void end_describe(handle_t process, char *text, usize size)
+{
+    struct cl_object_info info = {};
+    status_t status = object_info(process, &info);
+    if (status != OK) {
+        format_text(text, size, "ended (%s)", cl_error_name(status));
+    } else if (info.detail[0] == CL_PROCESS_STATE_CRASHED) {
+        format_text(text, size, "crashed with exception %lu", info.detail[1]);
+    } else if (info.detail[0] == CL_PROCESS_STATE_KILLED) {
+        format_text(text, size, "was killed");
+    } else {
+        format_text(text, size, "ended with status %ld", (i64)info.detail[1]);
+    }
+}
+
+static void service_ended(struct service *service)
+{
+    char how[64];
+    end_describe(service->process, how, sizeof(how));
+    handle_close(service->process);
+    handle_close(service->control);
+    service->process = 0;
+    bool comes_again =
+        manifest_has_word(&service->line, "restart") && service->restarts++ < SERVICE_RESTARTS_MAX;
+    log_line("init: service %s %s; %s", service->line.name, how,
+             comes_again ? "it is started again" : "it stays away");
+    if (comes_again) {
+        service_run(service);
+    }
+}
+
+void services_watch(void)
+{
+    if (here.services_count == 0) {
+        log_line("init: the manifest has no service; nothing is left to do");
+        machine_poweroff(1);
+    }
+    for (;;) {
+        u64 key;
+        u32 signals;
+        if (port_wait(here.port, 0, CL_DEADLINE_NEVER, &key, &signals) == OK) {
+            service_ended(&here.services[key]);
+        }
+    }
+}

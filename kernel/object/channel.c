@@ -374,12 +374,7 @@ status_t channel_receive_locked(struct channel *end, const struct cl_message *ro
         sched_make_runnable(next);
     const struct message *first = list_first(&end->inbox, struct message, link);
     if (first->bytes_size > room->bytes_size || first->handles_count > room->handles_count) {
-        struct cl_received facts = {
-            .bytes_size = first->bytes_size,
-            .handles_count = first->handles_count,
-            .sender_namespace = first->sender_namespace,
-            .sender_process = first->sender_process,
-        };
+        struct cl_received facts = message_facts(first, 0);
         channel_show_readable_locked(end);
         lock_release(&end->lock);
         return message_too_big(&facts, received);

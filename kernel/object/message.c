@@ -172,19 +172,24 @@ void message_restore(struct message *message, struct message *copy)
     message->owner = copy->owner;
 }
 
-status_t message_deliver(struct message *message, u64 token, const struct cl_message *room,
-                         u64 received)
+struct cl_received message_facts(const struct message *message, u64 token)
 {
-    status_t status = bytes_out(message, room->bytes);
-    if (status != OK)
-        return status;
-    struct cl_received facts = {
+    return (struct cl_received){
         .bytes_size = message->bytes_size,
         .handles_count = message->handles_count,
         .token = token,
         .sender_namespace = message->sender_namespace,
         .sender_process = message->sender_process,
     };
+}
+
+status_t message_deliver(struct message *message, u64 token, const struct cl_message *room,
+                         u64 received)
+{
+    status_t status = bytes_out(message, room->bytes);
+    if (status != OK)
+        return status;
+    struct cl_received facts = message_facts(message, token);
     status = arch_copy_to_user(received, &facts, sizeof(facts));
     return status == OK ? handles_out(message, room->handles, nullptr) : status;
 }

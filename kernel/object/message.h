@@ -105,6 +105,7 @@ status_t message_deliver(struct message *message, u64 token, const struct cl_mes
 // lowered). BAD_POINTER.
 status_t message_deliver_reply(struct message *message, const struct cl_message *room,
                                u32 *reserved);
+struct cl_received message_facts(const struct message *message, u64 token);
 // Copies out only the facts, for a message that stays. BAD_POINTER, else BUFFER_TOO_SMALL.
 status_t message_too_big(const struct cl_received *facts, u64 received);
 // Gives back pages and handles.

@@ -23,6 +23,7 @@ status_t process_create(struct namespace *ns, struct process *from_template, str
     lock_init(&process->lock, LOCK_PROCESS);
     list_init(&process->threads);
     handle_table_init(&process->handles, &process->base);
+    futex_table_init(&process->futexes);
     status_t status = from_template ? aspace_clone(from_template->aspace, ns, &process->aspace)
                                     : aspace_create_process(ns, &process->aspace);
     if (status != OK) {

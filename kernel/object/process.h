@@ -8,6 +8,7 @@
 #define OBJECT_PROCESS_H
 
 #include "object/aspace.h"
+#include "object/futex.h"
 #include "object/handle.h"
 #include "object/thread_object.h"
 
@@ -15,6 +16,7 @@ struct process {
     struct object base;
     struct aspace *aspace; // constant, with a reference
     struct handle_table handles;
+    struct futex_table futexes;
     // constant once set by fixup_register and process_freeze:
     u64 fixup_start, fixup_end, fixup_handler;
     u64 template_entry, template_stack;

@@ -99,7 +99,6 @@ status_t thread_object_create(struct process *process, const struct arch_user_st
     if (!object)
         return ERR_NO_RESOURCES;
     list_init(&object->process_link);
-    channel_caller_init(&object->caller);
     object->start = *start;
     status_t status = thread_equip(object, thread_enter_user, true, &ns->group);
     if (status != OK) {
@@ -133,7 +132,6 @@ status_t thread_kernel_create(void (*entry)(void *), void *argument)
     if (!object)
         return ERR_NO_RESOURCES;
     list_init(&object->process_link);
-    channel_caller_init(&object->caller);
     object->kernel_entry = entry;
     object->kernel_argument = argument;
     status_t status = thread_equip(object, thread_enter_kernel, false, &ns_root->group);

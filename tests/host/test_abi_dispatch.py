@@ -1,8 +1,8 @@
 """The generated decoding, compiled for the host with fake services: order of checks, references.
 
-The toy schema has every kind of argument. Handles of dispatch_main.c: 0x1TR is of type T with
-rights R (1 transfer, 2 read, 4 write), 0x2xx is dead. User memory: one page to write at MEMORY,
-then one to read only.
+The toy schema has every kind of argument; services.c says what handles and memory there are. The
+table of the sweep is tried here too, for the toy and for the real schema: the decoding and the
+model that the table comes from are written apart.
 """
 
 import shutil
@@ -12,14 +12,18 @@ from pathlib import Path
 import pytest
 
 from pybuild.abi.generate import generate
+from pybuild.abi.kernel import prototype
 from pybuild.abi.parse import load_schema
+from pybuild.abi.schema import HANDLE_KINDS, POINTER_KINDS, U64_MAX, Kind, Schema, Syscall
+from pybuild.abi.sweep import Spoiled, call_cases, good_values, struct_bytes
 
 HERE = Path(__file__).resolve().parent / "abi"
 KERNEL = HERE.parents[2] / "kernel"
 MEMORY = 0x7F8000010000
-READ_ONLY = MEMORY + 4096
-UNMAPPED = MEMORY + 2 * 4096
+READ_ONLY = MEMORY + 2 * 4096
+UNMAPPED = MEMORY + 3 * 4096
 KERNEL_ADDRESS = 0xFFFF_8000_0000_0000
+DEAD_HANDLE = 0x4000_0000
 
 BAD_HANDLE, WRONG_TYPE, ACCESS_DENIED, DEAD = -2, -3, -4, -5
 INVALID, RANGE, POINTER, TOO_BIG = -7, -8, -9, -20
@@ -27,25 +31,35 @@ INVALID, RANGE, POINTER, TOO_BIG = -7, -8, -9, -20
 COMPILER = shutil.which("clang-19")
 
 
-@pytest.fixture(scope="module")
-def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """dispatch_main.c with the toy's decoding, under ASan and UBSan."""
+def h(object_type: int, rights: int) -> int:
+    """A handle of services.c; of the toy's types 1 is event, 2 memobj, 3 thread."""
+    return 0x8000_0000 | object_type << 20 | rights
+
+
+def compile_program(schema: Schema, handlers: Path, folder: Path) -> Path:
+    """services.c with the decoding of a schema and these handlers, under ASan and UBSan."""
     if COMPILER is None:
         pytest.skip("clang-19 is not installed")
-    folder = tmp_path_factory.mktemp("abi")
-    generate(load_schema(HERE / "toy"), folder / "gen")
+    generate(schema, folder / "gen")
     out = folder / "dispatch"
     subprocess.run(
         [
             COMPILER, "-std=gnu23", "-g", "-O1", "-Wall", "-Wextra", "-Werror",
-            "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
-            f"-I{HERE / 'fake'}", f"-I{KERNEL}", f"-I{folder / 'gen'}",
-            str(HERE / "dispatch_main.c"), str(folder / "gen/kernel/dispatch.c"), "-o", str(out),
+            "-Wno-unused-parameter", "-fsanitize=address,undefined", "-fno-sanitize-recover=all",
+            f"-I{HERE / 'fake'}", f"-I{KERNEL}", f"-I{folder / 'gen'}", str(HERE / "services.c"),
+            str(handlers), str(folder / "gen/kernel/dispatch.c"), "-o", str(out),
         ],
         check=True,
         timeout=120,
     )  # fmt: skip
     return out
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The toy's decoding with handlers that print what they got."""
+    folder = tmp_path_factory.mktemp("abi")
+    return compile_program(load_schema(HERE / "toy"), HERE / "toy_handlers.c", folder)
 
 
 def run(program: Path, *lines: str) -> list[str]:
@@ -125,35 +139,36 @@ def test_unknown_bits(program: Path, args: tuple[int, ...], error: int) -> None:
 
 
 def test_handles_are_taken_in_order_and_put_in_reverse(program: Path) -> None:
-    line = run(program, call(3, 0x112, 0x130, 0x127, 0x130, 0x121, 0))[0]
+    line = run(program, call(3, h(1, 2), h(3, 0), h(2, 7), h(3, 0), h(2, 1), 0))[0]
     assert line == (
-        "3: get(112) get(130) get(127) get(130) get(121) handles(1,3,2/7,3,121,0)"
+        "3: get(1) get(3) get(2) get(3) get(2) handles(1,3,2/7,3,80200001,0)"
         " put(2) put(3) put(2) put(3) put(1) = 0 44 0 0"
     )
 
 
 def test_optional_handles_are_null(program: Path) -> None:
-    line = run(program, call(3, 0x112, 0, 0x110, 0, 0x121, 0))[0]
+    line = run(program, call(3, h(1, 2), 0, h(1, 0), 0, h(2, 1), 0))[0]
     assert line == (
-        "3: get(112) get(110) get(121) handles(1,0,1/0,0,121,0) put(2) put(1) put(1) = 0 44 0 0"
+        "3: get(1) get(1) get(2) handles(1,0,1/0,0,80200001,0) put(2) put(1) put(1) = 0 44 0 0"
     )
 
 
 @pytest.mark.parametrize(
     ("index", "value", "flags", "error", "puts"),
     [
-        (0, 0, 0, BAD_HANDLE, 0), (0, 1 << 32 | 0x112, 0, BAD_HANDLE, 0), (0, 0x200, 0, DEAD, 0),
-        (0, 0x122, 0, WRONG_TYPE, 0), (0, 0x110, 0, ACCESS_DENIED, 0),
-        (1, 0x111, 0, WRONG_TYPE, 1), (1, 1 << 32, 0, BAD_HANDLE, 1),
-        (2, 0x130, 0, WRONG_TYPE, 2), (2, 0x123, 3, ACCESS_DENIED, 2), (2, 0x123, 1, 0, 5),
-        (2, 0x127, 3, 0, 5),
-        (3, 0x201, 0, DEAD, 3), (4, 0x126, 0, ACCESS_DENIED, 4), (4, 0, 0, BAD_HANDLE, 4),
+        (0, 0, 0, BAD_HANDLE, 0), (0, 1 << 32 | h(1, 2), 0, BAD_HANDLE, 0),
+        (0, DEAD_HANDLE, 0, DEAD, 0),
+        (0, h(2, 2), 0, WRONG_TYPE, 0), (0, h(1, 0), 0, ACCESS_DENIED, 0),
+        (1, h(1, 1), 0, WRONG_TYPE, 1), (1, 1 << 32, 0, BAD_HANDLE, 1),
+        (2, h(3, 0), 0, WRONG_TYPE, 2), (2, h(2, 3), 3, ACCESS_DENIED, 2), (2, h(2, 3), 1, 0, 5),
+        (2, h(2, 7), 3, 0, 5),
+        (3, DEAD_HANDLE, 0, DEAD, 3), (4, h(2, 6), 0, ACCESS_DENIED, 4), (4, 0, 0, BAD_HANDLE, 4),
     ],
 )  # fmt: skip
 def test_wrong_handles_drop_what_was_taken(
     program: Path, index: int, value: int, flags: int, error: int, puts: int
 ) -> None:
-    args = [0x112, 0x130, 0x127, 0x130, 0x121, flags]
+    args = [h(1, 2), h(3, 0), h(2, 7), h(3, 0), h(2, 1), flags]
     args[index] = value
     line = run(program, call(3, *args))[0]
     assert status(line) == error
@@ -179,15 +194,15 @@ def request(
 
 
 def test_structures_are_copied_checked_and_answered(program: Path) -> None:
-    line = run(program, request(), call(4, 0x110, REQUEST, ANSWER, MEMORY, 100))[0]
+    line = run(program, request(), call(4, h(1, 0), REQUEST, ANSWER, MEMORY, 100))[0]
     assert line == (
-        f"4: get(110) in({REQUEST:x},24) probe({ANSWER:x},8) probe({MEMORY:x},100)"
+        f"4: get(1) in({REQUEST:x},24) probe({ANSWER:x},8) probe({MEMORY:x},100)"
         f" memory(1,4,0,{MEMORY:x}/100) out({ANSWER:x},8) put(1) = 0 0 0 0"
     )
 
 
 def test_nothing_is_copied_out_of_a_failed_call(program: Path) -> None:
-    line = run(program, "status -3", request(), call(4, 0x110, REQUEST, ANSWER, MEMORY, 100))[0]
+    line = run(program, "status -3", request(), call(4, h(1, 0), REQUEST, ANSWER, MEMORY, 100))[0]
     assert "out(" not in line and status(line) == WRONG_TYPE
 
 
@@ -201,7 +216,7 @@ def test_nothing_is_copied_out_of_a_failed_call(program: Path) -> None:
     ],
 )  # fmt: skip
 def test_fields_are_checked_in_order(program: Path, fields: dict[str, int], error: int) -> None:
-    line = run(program, request(**fields), call(4, 0x110, REQUEST, ANSWER, MEMORY, 1))[0]  # type: ignore[arg-type]
+    line = run(program, request(**fields), call(4, h(1, 0), REQUEST, ANSWER, MEMORY, 1))[0]  # type: ignore[arg-type]
     assert status(line) == error
     assert "memory(" not in line and "probe(" not in line and "put(1)" in line
 
@@ -213,12 +228,12 @@ def test_fields_are_checked_in_order(program: Path, fields: dict[str, int], erro
         ((0, KERNEL_ADDRESS, 0, 0, 5000), TOO_BIG, ""),
         ((0, KERNEL_ADDRESS, 0, 0, 1), POINTER, ""),
         ((0, REQUEST, ANSWER, 0x7FFFFFFFEFFF, 2), POINTER, ""),
-        ((0x120, UNMAPPED, UNMAPPED, UNMAPPED, 1), WRONG_TYPE, "get"),
-        ((0x110, UNMAPPED, UNMAPPED, UNMAPPED, 1), POINTER, "get in put"),
-        ((0x110, READ_ONLY - 8, ANSWER, READ_ONLY, 1), POINTER, "get in probe probe put"),
-        ((0x110, REQUEST, READ_ONLY - 4, MEMORY, 1), POINTER, "get in probe put"),
-        ((0x110, REQUEST, READ_ONLY, MEMORY, 1), POINTER, "get in probe put"),
-        ((0x110, REQUEST, ANSWER, READ_ONLY - 1, 2), POINTER, "get in probe probe put"),
+        ((h(2, 0), UNMAPPED, UNMAPPED, UNMAPPED, 1), WRONG_TYPE, "get"),
+        ((h(1, 0), UNMAPPED, UNMAPPED, UNMAPPED, 1), POINTER, "get in put"),
+        ((h(1, 0), READ_ONLY - 8, ANSWER, READ_ONLY, 1), POINTER, "get in probe probe put"),
+        ((h(1, 0), REQUEST, READ_ONLY - 4, MEMORY, 1), POINTER, "get in probe put"),
+        ((h(1, 0), REQUEST, READ_ONLY, MEMORY, 1), POINTER, "get in probe put"),
+        ((h(1, 0), REQUEST, ANSWER, READ_ONLY - 1, 2), POINTER, "get in probe probe put"),
     ],
 )  # fmt: skip
 def test_order_of_memory_checks(
@@ -260,9 +275,73 @@ def test_addresses(program: Path, args: tuple[int, ...], error: int) -> None:
 
 
 def test_a_call_that_never_returns(program: Path) -> None:
-    assert run(program, call(8, 0x130)) == ["8: get(130) leave(3) gone"]
-    assert status(run(program, call(8, 0x110))[0]) == WRONG_TYPE
+    assert run(program, call(8, h(3, 0))) == ["8: get(3) leave(3) gone"]
+    assert status(run(program, call(8, h(1, 0)))[0]) == WRONG_TYPE
 
 
 def test_raw_calls_get_everything_undecoded(program: Path) -> None:
     assert run(program, call(9, KERNEL_ADDRESS)) == [f"9: entry({KERNEL_ADDRESS:x}) = 0 0 0 0"]
+
+
+def handlers_that_print(schema: Schema) -> str:
+    """C source of handlers that only say that they ran."""
+    lines = ["#include <stdio.h>", "#include <stdlib.h>", '#include "kernel/handlers.h"']
+    for entry in schema.syscalls:
+        text = " ".join(line.strip() for line in prototype(schema, entry))
+        end = "exit(1);" if text.startswith("[[noreturn]]") else ""
+        end = "return OK;" if text.startswith("status_t") else end
+        lines.append(f'{text.rstrip(";")} {{ printf(" handler"); {end} }}')
+    return "\n".join([*lines, ""])
+
+
+def slot(index: int) -> int:
+    """Where the memory of an argument is, in bytes from MEMORY."""
+    return 1024 * index
+
+
+def spoiled_call(schema: Schema, entry: Syscall, case: Spoiled) -> list[str]:
+    """Lines that put good contents into memory, and call with all but one argument good."""
+    lines = []
+    args = good_values(schema, entry)
+    for arg in entry.args:
+        if arg.kind in HANDLE_KINDS:
+            types = schema.object_mask(arg.objects)
+            args[arg.index] = h((types & -types).bit_length() - 1, schema.rights.mask)
+        elif arg.kind in POINTER_KINDS or (arg.kind is Kind.ADDRESS and arg.space != "linux"):
+            args[arg.index] = MEMORY + slot(arg.index)
+        if arg.kind is Kind.IN_STRUCT and arg.struct is not None:
+            content = bytearray(struct_bytes(schema, schema.struct(arg.struct)))
+            if case.how == "FIELD" and case.arg == arg.index:
+                end = case.offset + case.width
+                content[case.offset : end] = case.value.to_bytes(case.width, "little")
+            lines.append(f"poke {slot(arg.index)} {' '.join(str(byte) for byte in content)}")
+    if case.how == "SET":
+        args[case.arg] = case.value
+    elif case.how == "ADD":
+        args[case.arg] += case.value
+    elif case.how == "RIGHT":
+        args[case.arg] &= ~case.value
+        if case.flags:
+            args[case.other] = case.flags
+    return [*lines, call(entry.number, *(arg & U64_MAX for arg in args))]
+
+
+@pytest.mark.parametrize("folder", [HERE / "toy", KERNEL / "abi"], ids=["toy", "kernel"])
+def test_the_decoding_agrees_with_the_model_of_the_sweep(tmp_path: Path, folder: Path) -> None:
+    schema = load_schema(folder)
+    handlers = tmp_path / "handlers.c"
+    handlers.write_text(handlers_that_print(schema))
+    program = compile_program(schema, handlers, tmp_path)
+    errors = {error.name: error.value for error in schema.errors}
+    cases = [
+        (entry, case)
+        for entry in schema.syscalls
+        if not entry.raw
+        for case in call_cases(schema, entry)
+    ]
+    assert len(cases) > 100
+    lines = run(program, *(line for case in cases for line in spoiled_call(schema, *case)))
+    assert len(lines) == len(cases)
+    for (entry, case), line in zip(cases, lines, strict=True):
+        assert status(line) == errors[case.error], f"{entry.name} {case}: {line}"
+        assert "handler" not in line, f"{entry.name} {case}: {line}"

@@ -1,9 +1,9 @@
-// Runs the decoding of the toy schema with fake services. Each line of standard input is one call
-// (number and up to six arguments); each line of output is what happened: the services used, the
-// handler with what it got, the status and the out values.
+// Runs a generated decoding with fake services. Each line of standard input is one call (number and
+// up to six arguments); each line of output is what happened: the services used, what the handlers
+// print (toy_handlers.c, or none that print), the status and the out values.
 //
-// Handles: 0x1TR has type T and rights R; 0x2xx is dead. User memory: MEMORY_BASE, one page that
-// can be written, then one that can only be read.
+// Handles: 0x80000000 | type << 20 | rights; 0x40000000 is dead. User memory: MEMORY_BASE, two pages
+// that can be written, then one that can only be read.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,10 +14,10 @@
 
 enum : u64 { MEMORY_BASE = 0x7f8000010000, MEMORY_PAGE = 4096 };
 
-static u8 memory[2 * MEMORY_PAGE];
+static u8 memory[3 * MEMORY_PAGE];
 static struct object objects[16];
 static u32 object_count;
-static i64 handler_status;
+status_t handler_status;
 
 static bool in_memory(u64 address, u64 size, u64 room)
 {
@@ -36,7 +36,7 @@ status_t user_copy_in(void *to, u64 address, usize size)
 status_t user_copy_out(u64 address, const void *from, usize size)
 {
     printf(" out(%lx,%lu)", address, size);
-    if (!in_memory(address, size, MEMORY_PAGE))
+    if (!in_memory(address, size, 2 * MEMORY_PAGE))
         return ERR_BAD_POINTER;
     memcpy(memory + (address - MEMORY_BASE), from, size);
     return OK;
@@ -45,7 +45,7 @@ status_t user_copy_out(u64 address, const void *from, usize size)
 status_t user_probe_write(u64 address, usize size)
 {
     printf(" probe(%lx,%lu)", address, size);
-    return in_memory(address, size, MEMORY_PAGE) ? OK : ERR_BAD_POINTER;
+    return in_memory(address, size, 2 * MEMORY_PAGE) ? OK : ERR_BAD_POINTER;
 }
 
 status_t name_path_copy_in(struct name_path *path, u64 address, usize size)
@@ -59,11 +59,11 @@ status_t name_path_copy_in(struct name_path *path, u64 address, usize size)
 
 status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **out)
 {
-    u32 type = handle >> 4 & 15;
-    printf(" get(%x)", handle);
-    if (handle >> 8 == 2)
+    u32 type = handle >> 20 & 31;
+    printf(" get(%u)", type);
+    if (handle >> 30 == 1)
         return ERR_DEAD;
-    if (handle >> 8 != 1)
+    if (handle >> 31 == 0)
         return ERR_BAD_HANDLE;
     if (!(type_mask & OBJ_MASK(type)))
         return ERR_WRONG_TYPE;
@@ -76,7 +76,7 @@ status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **
 
 status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct handle_info *out)
 {
-    *out = (struct handle_info){.rights = handle & 15};
+    *out = (struct handle_info){.rights = handle & 0xfffff};
     return handle_get(handle, type_mask, rights, &out->object);
 }
 
@@ -96,77 +96,6 @@ void syscall_unknown(struct syscall_args *args)
     args->status = ERR_BAD_SYSCALL;
 }
 
-static u32 type_of(const void *object)
-{
-    return object ? ((const struct object *)object)->type : 0;
-}
-
-status_t sys_nothing(void)
-{
-    printf(" nothing()");
-    return handler_status;
-}
-
-status_t sys_values(u32 a, i32 b, u64 c, u32 clock, u32 level, u64 when, u32 *x, u64 *y, i32 *z)
-{
-    printf(" values(%u,%d,%lu,%u,%u,%lu)", a, b, c, clock, level, when);
-    *x = 11;
-    *y = 22;
-    *z = -33;
-    return handler_status;
-}
-
-status_t sys_bits(u32 flags, u32 some, u32 rights, u32 same)
-{
-    printf(" bits(%x,%x,%x,%x)", flags, some, rights, same);
-    return handler_status;
-}
-
-status_t sys_handles(struct event *event, struct thread_object *thread,
-                     const struct handle_info *either, const struct handle_info *any, handle_t gift,
-                     u32 flags, handle_t *made)
-{
-    printf(" handles(%u,%u,%u/%x,%u,%x,%x)", type_of(event), type_of(thread),
-           type_of(either->object), either->rights, any ? type_of(any->object) : 0, gift, flags);
-    *made = 44;
-    return handler_status;
-}
-
-status_t sys_memory(struct event *event, const struct cl_request *request, struct cl_answer *answer,
-                    struct user_out bytes)
-{
-    printf(" memory(%u,%u,%lu,%lx/%lu)", type_of(event), request->size, answer->value,
-           bytes.address, bytes.size);
-    answer->value = 55;
-    return handler_status;
-}
-
-status_t sys_text(const struct name_path *name, const struct cl_request *request,
-                  struct cl_answer *answer, struct user_in bytes)
-{
-    printf(" text(%u,%s,%s,%lx/%lu)", name->size, request ? "request" : "none",
-           answer ? "answer" : "none", bytes.address, bytes.size);
-    return handler_status;
-}
-
-status_t sys_places(u64 process, u64 low, u64 user, u64 size)
-{
-    printf(" places(%lx,%lx,%lx,%lu)", process, low, user, size);
-    return handler_status;
-}
-
-void sys_leave(struct thread_object *thread)
-{
-    printf(" leave(%u) gone\n", type_of(thread));
-    exit(0);
-}
-
-void sys_raw_entry(struct syscall_args *args)
-{
-    printf(" entry(%lx)", args->arg[0]);
-    args->status = handler_status;
-}
-
 // `poke OFFSET BYTE…` writes to user memory, `status N` sets what handlers return.
 static bool setting(char *line)
 {
@@ -175,7 +104,7 @@ static bool setting(char *line)
         return false;
     u64 value = strtoul(strtok(nullptr, " \n"), nullptr, 0);
     if (strcmp(word, "status") == 0)
-        handler_status = (i64)value;
+        handler_status = (status_t)value;
     else
         for (char *byte; (byte = strtok(nullptr, " \n"));)
             memory[value++] = (u8)strtoul(byte, nullptr, 0);

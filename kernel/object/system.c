@@ -103,7 +103,7 @@ static bool log_pay(struct namespace *ns, u64 size)
 
 status_t sys_log_write(struct user_in bytes)
 {
-    char text[1024];
+    char text[1024 + 1];
     struct namespace *ns = ns_current();
     if (!log_pay(ns, bytes.size))
         return ERR_SHOULD_WAIT;
@@ -117,6 +117,7 @@ status_t sys_log_write(struct user_in bytes)
     for (usize i = 0; i < size; i++)
         if ((u8)text[i] < 0x20 || text[i] == 0x7f)
             text[i] = '.';
-    kprintf("[%lu] %.*s\n", ns->base.koid, (int)size, text);
+    text[size] = 0;
+    kprintf("[%lu] %s\n", ns->base.koid, text);
     return OK;
 }

@@ -19,7 +19,6 @@
 #define POINTEE_GUARDED_BY(lock) __attribute__((pt_guarded_by(lock)))
 #define ACQUIRE(...) __attribute__((acquire_capability(__VA_ARGS__)))
 #define RELEASE(...) __attribute__((release_capability(__VA_ARGS__)))
-#define TRY_ACQUIRE(...) __attribute__((try_acquire_capability(__VA_ARGS__)))
 #define REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))
 #define EXCLUDES(...) __attribute__((locks_excluded(__VA_ARGS__)))
 #define NO_THREAD_SAFETY_ANALYSIS __attribute__((no_thread_safety_analysis))
@@ -68,7 +67,7 @@ static inline void lock_init(struct lock *lock, enum lock_rank rank)
 // Internal: spins until the lock is ours; counts the time lost in this CPU's lock_wait_ns.
 void lock_wait(struct lock *lock);
 // Internal, debug builds: keep the per-CPU list of held locks and check the ranks.
-enum lock_order { LOCK_BY_RANK, LOCK_SAME_RANK, LOCK_ANY_ORDER };
+enum lock_order { LOCK_BY_RANK, LOCK_SAME_RANK };
 void lock_debug_acquire(const struct lock *lock, enum lock_order order);
 void lock_debug_release(const struct lock *lock);
 
@@ -93,28 +92,11 @@ static inline void lock_acquire_same_rank(struct lock *lock) ACQUIRE(lock) NO_TH
     lock_take(lock);
 }
 
-// Never spins; for taking a lock against the order of ranks.
-static inline bool lock_try_acquire(struct lock *lock)
-    TRY_ACQUIRE(true, lock) NO_THREAD_SAFETY_ANALYSIS
-{
-    if (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0)
-        return false;
-    if (DEBUG)
-        lock_debug_acquire(lock, LOCK_ANY_ORDER);
-    return true;
-}
-
 static inline void lock_release(struct lock *lock) RELEASE(lock) NO_THREAD_SAFETY_ANALYSIS
 {
     if (DEBUG)
         lock_debug_release(lock);
     __atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
-}
-
-// True when held by anybody; for DASSERT and the panic report only.
-static inline bool lock_is_held(const struct lock *lock)
-{
-    return __atomic_load_n(&lock->word, __ATOMIC_RELAXED) != 0;
 }
 
 #endif

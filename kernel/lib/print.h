@@ -4,7 +4,7 @@
 // - kprintf may be called with any lock held and from interrupts; it never blocks.
 // - ASSERT stays in release builds: for what memory safety hangs on. DASSERT is for a kernel
 //   bug, in debug builds. Neither is ever about what a user gave.
-// - Formats: %d %i %u %x %p %s %c %% with l, ll, z, width, 0, -, precision for %s; nothing else.
+// - Formats: %d %u %x %p %s %% with l, z, width, 0, and .* for %s; nothing else.
 #ifndef LIB_PRINT_H
 #define LIB_PRINT_H
 
@@ -20,9 +20,6 @@ void klog(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 // Formats into `buffer`, always zero-ended (size >= 1); returns the length without the cut.
 usize ksnprintf(char *buffer, usize size, const char *format, ...) PRINTF_LIKE(3, 4);
 usize kvsnprintf(char *buffer, usize size, const char *format, va_list arguments);
-
-// Copies the last text of the log ring; returns how many bytes.
-usize log_copy(char *to, usize size);
 
 // Where log text goes beside the ring; set by the architecture, called with the log's lock held.
 void log_set_output(void (*output)(const char *text, usize length));

@@ -67,10 +67,7 @@ int memcmp(const void *a, const void *b, usize size)
 
 usize strlen(const char *text)
 {
-    usize length = 0;
-    while (text[length])
-        length++;
-    return length;
+    return strnlen(text, ~0ul);
 }
 
 usize strnlen(const char *text, usize limit)
@@ -81,11 +78,6 @@ usize strnlen(const char *text, usize limit)
     return length;
 }
 
-int strcmp(const char *a, const char *b)
-{
-    return strncmp(a, b, ~0ul);
-}
-
 int strncmp(const char *a, const char *b, usize limit)
 {
     for (; limit; limit--, a++, b++) {
@@ -93,15 +85,6 @@ int strncmp(const char *a, const char *b, usize limit)
             return (u8)*a - (u8)*b;
     }
     return 0;
-}
-
-usize strlcpy(char *restrict to, const char *restrict from, usize size)
-{
-    usize length = strlen(from);
-    usize copied = length < size ? length : size - 1;
-    memcpy(to, from, copied);
-    to[copied] = 0;
-    return length;
 }
 
 void page_zero(void *page)

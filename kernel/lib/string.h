@@ -11,12 +11,7 @@ int memcmp(const void *a, const void *b, usize size);
 
 usize strlen(const char *text);
 usize strnlen(const char *text, usize limit);
-int strcmp(const char *a, const char *b);
 int strncmp(const char *a, const char *b, usize limit);
-
-// Copies at most size-1 characters and always ends `to` with a zero (size >= 1). Returns the
-// length of `from`: a result >= size means that it was cut.
-usize strlcpy(char *restrict to, const char *restrict from, usize size);
 
 // Zeroes one page of 4 KiB, page-aligned. Quicker than memset.
 void page_zero(void *page);

@@ -3,7 +3,7 @@
 // Both switch to long mode with the boot page table: it has the first GiB of RAM at 0, at the
 // direct map and, from -2 GiB, at the kernel image. mmu_init() replaces it; after that only CPUs
 // that start use it for a moment.
-#include "asm_offsets.h"
+#include "asm.h"
 
 #define IMAGE_BASE 0xffffffff80000000
 #define PHYSICAL(symbol) ((symbol) - IMAGE_BASE)

@@ -97,7 +97,8 @@ void boot_memory_init(u64 start_info_paddr)
     memcpy(memory_map, arch_direct(info->memory_map), memory_map_count * sizeof(memory_map[0]));
     memory_map_sort();
     if (info->command_line)
-        strlcpy(command_line, arch_direct(info->command_line), sizeof(command_line));
+        ksnprintf(command_line, sizeof(command_line), "%s",
+                  (const char *)arch_direct(info->command_line));
     rsdp = info->rsdp;
     if (info->module_count) {
         const struct start_module *module = arch_direct(info->modules);
@@ -193,21 +194,16 @@ const char *arch_command_line(void)
 
 bool arch_command_line_get(const char *name, char *value, usize size)
 {
-    usize name_length = strlen(name);
-    for (const char *word = command_line; *word;) {
-        usize length = 0;
-        while (word[length] && word[length] != ' ')
-            length++;
-        if (length > name_length && word[name_length] == '=' &&
-            strncmp(word, name, name_length) == 0) {
-            usize value_length = min(length - name_length - 1, size - 1);
-            memcpy(value, word + name_length + 1, value_length);
-            value[value_length] = 0;
-            return true;
-        }
-        word += length;
-        while (*word == ' ')
-            word++;
+    usize length = strlen(name);
+    for (const char *word = command_line; *word; word++) {
+        bool begins = word == command_line || word[-1] == ' ';
+        if (!begins || strncmp(word, name, length) != 0 || word[length] != '=')
+            continue;
+        usize used = 0;
+        for (word += length + 1; *word && *word != ' ' && used + 1 < size; word++)
+            value[used++] = *word;
+        value[used] = 0;
+        return true;
     }
     return false;
 }

@@ -53,7 +53,8 @@ enum {
 
 // What the entry stubs push, lowest address first (entry.S).
 struct arch_trap {
-    u64 r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax;
+    // In the order of struct cl_restricted_state:
+    u64 rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15;
     u64 vector;
     u64 error_code;
     u64 rip, cs, rflags, rsp, ss;

@@ -5,7 +5,10 @@
 // between the two, so they take struct cpu from the top of their own stack instead.
 // Interrupts stay off from entry to exit. SYSCALL clears DF and AC (SMAP) by SFMASK; the trap
 // stubs do it by hand.
-#include "asm_offsets.h"
+#include "asm.h"
+
+#define OFFSET(name, type, member, value) .set name, value
+#include "offsets.h"
 
 .text
 
@@ -223,15 +226,15 @@ restricted_store_fault:
 
 // ---- Interrupts and exceptions ------------------------------------------------------------------
 
-// struct arch_trap, from rax down to r15.
+// struct arch_trap, from r15 down to rax.
 .macro push_registers
-    .irp register, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
+    .irp register, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
     pushq %\register
     .endr
 .endm
 
 .macro pop_registers
-    .irp register, r15, r14, r13, r12, r11, r10, r9, r8, rbp, rdi, rsi, rdx, rcx, rbx, rax
+    .irp register, rax, rbx, rcx, rdx, rsi, rdi, rbp, r8, r9, r10, r11, r12, r13, r14, r15
     popq %\register
     .endr
     addq $16, %rsp

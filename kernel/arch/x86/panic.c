@@ -152,7 +152,8 @@ static NORETURN void panic_end(const struct arch_trap *trap, u64 fp)
     context_print(cpu);
     panic_describe();
     kprintf("PANIC end of report\n");
-    if (arch_command_line_get("panic", action, sizeof(action)) && strcmp(action, "poweroff") == 0)
+    if (arch_command_line_get("panic", action, sizeof(action)) &&
+        strncmp(action, "poweroff", sizeof(action)) == 0)
         arch_poweroff(ARCH_POWEROFF);
     panic_stop_here();
 }

@@ -176,31 +176,11 @@ bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags)
     return true;
 }
 
-u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather)
+// Replaces each entry of [va, end) by what `keep` of it leaves, with `set` added; one that
+// becomes 0 goes to the gather. Returns where to go on when the gather is full, else `end`.
+static u64 entries_change(struct arch_pmap *pmap, u64 va, u64 end, u64 keep, u64 set,
+                          struct arch_gather *gather)
 {
-    while (va < end) {
-        u64 *entry = pmap_entry_find(pmap, &va);
-        if (entry == nullptr)
-            continue;
-        u64 table_end = min(end, align_down(va, MIB(2)) + MIB(2));
-        for (; va < table_end; va += PAGE_SIZE, entry++) {
-            if (*entry == 0)
-                continue;
-            if (gather->count == ARCH_GATHER_PAGES)
-                return va;
-            u64 old = __atomic_exchange_n(entry, 0, __ATOMIC_RELAXED);
-            gather->paddr[gather->count] = old & PTE_ADDRESS;
-            gather->va[gather->count++] = va;
-            pmap_gather_span(gather, va);
-        }
-    }
-    return end;
-}
-
-void arch_pmap_protect(struct arch_pmap *pmap, u64 va, u64 end, u32 map_flags,
-                       struct arch_gather *gather)
-{
-    u64 flags = pmap_entry_flags(map_flags);
     while (va < end) {
         u64 *entry = pmap_entry_find(pmap, &va);
         if (entry == nullptr)
@@ -208,15 +188,33 @@ void arch_pmap_protect(struct arch_pmap *pmap, u64 va, u64 end, u32 map_flags,
         u64 table_end = min(end, align_down(va, MIB(2)) + MIB(2));
         for (; va < table_end; va += PAGE_SIZE, entry++) {
             u64 old = *entry;
-            u64 kept = (old & (flags | ~PTE_WRITE)) | (flags & PTE_NX);
-            if (map_flags == 0)
-                kept = old & ~PTE_PRESENT;
-            if (old == 0 || kept == old)
+            u64 changed = (old & keep) | set;
+            if (old == 0 || changed == old)
                 continue;
-            __atomic_store_n(entry, kept, __ATOMIC_RELAXED);
+            if (keep == 0 && gather->count == ARCH_GATHER_PAGES)
+                return va;
+            __atomic_store_n(entry, changed, __ATOMIC_RELAXED);
             pmap_gather_span(gather, va);
+            if (keep == 0) {
+                gather->paddr[gather->count] = old & PTE_ADDRESS;
+                gather->va[gather->count++] = va;
+            }
         }
     }
+    return end;
+}
+
+u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather)
+{
+    return entries_change(pmap, va, end, 0, 0, gather);
+}
+
+void arch_pmap_protect(struct arch_pmap *pmap, u64 va, u64 end, u32 map_flags,
+                       struct arch_gather *gather)
+{
+    u64 flags = pmap_entry_flags(map_flags);
+    u64 keep = map_flags ? flags | ~PTE_WRITE : ~PTE_PRESENT;
+    entries_change(pmap, va, end, keep, map_flags ? flags & PTE_NX : 0, gather);
 }
 
 void arch_gather_flush(struct arch_gather *gather)

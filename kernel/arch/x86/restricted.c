@@ -5,9 +5,15 @@
 // one without the process's slot. The caller's registers wait in saved_*.
 #include "abi/errors.h"
 #include "abi/types.h"
-#include "asm_offsets.h"
+#include "asm.h"
 #include "cpu.h"
-#include "lib/print.h"
+#include "lib/string.h"
+
+// rax to r15, in the same order in both structures.
+enum { GENERAL_SIZE = 15 * sizeof(u64) };
+static_assert(offsetof(struct cl_restricted_state, r15) + sizeof(u64) ==
+              offsetof(struct cl_restricted_state, rax) + GENERAL_SIZE);
+static_assert(offsetof(struct arch_trap, vector) == GENERAL_SIZE);
 
 status_t arch_restricted_arm(u64 state_address)
 {
@@ -59,27 +65,13 @@ status_t restricted_enter_trap(struct arch_trap *trap)
     if (s.rip >= ARCH_USER_SPLIT)
         return ERR_OUT_OF_RANGE;
     *trap = (struct arch_trap){
-        .rax = s.rax,
-        .rbx = s.rbx,
-        .rcx = s.rcx,
-        .rdx = s.rdx,
-        .rsi = s.rsi,
-        .rdi = s.rdi,
-        .rbp = s.rbp,
-        .r8 = s.r8,
-        .r9 = s.r9,
-        .r10 = s.r10,
-        .r11 = s.r11,
-        .r12 = s.r12,
-        .r13 = s.r13,
-        .r14 = s.r14,
-        .r15 = s.r15,
         .rip = s.rip,
         .cs = SELECTOR_USER_CODE,
+        .rflags = (s.rflags & RFLAGS_USER) | RFLAGS_FIXED,
         .rsp = s.rsp,
         .ss = SELECTOR_USER_DATA,
-        .rflags = (s.rflags & RFLAGS_USER) | RFLAGS_FIXED,
     };
+    memcpy(&trap->rax, &s.rax, GENERAL_SIZE);
     restricted_switch(t, 1);
     return 0;
 }
@@ -109,21 +101,6 @@ void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error
 {
     struct arch_thread *t = arch_thread_of(arch_current_thread());
     struct cl_restricted_state s = {
-        .rax = trap->rax,
-        .rbx = trap->rbx,
-        .rcx = trap->rcx,
-        .rdx = trap->rdx,
-        .rsi = trap->rsi,
-        .rdi = trap->rdi,
-        .rbp = trap->rbp,
-        .r8 = trap->r8,
-        .r9 = trap->r9,
-        .r10 = trap->r10,
-        .r11 = trap->r11,
-        .r12 = trap->r12,
-        .r13 = trap->r13,
-        .r14 = trap->r14,
-        .r15 = trap->r15,
         .rip = trap->rip,
         .rsp = trap->rsp,
         .rflags = trap->rflags,
@@ -131,6 +108,7 @@ void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error
         .fault_address = address,
         .error_code = error_code,
     };
+    memcpy(&s.rax, &trap->rax, GENERAL_SIZE);
     restricted_switch(t, 0);
     status_t status = arch_copy_to_user(t->restricted_state, &s, sizeof(s));
     trap_to_caller(trap, t, status, status ? 0 : reason);

@@ -5,43 +5,13 @@
 // its TLB: set before the table is loaded, cleared after another one is.
 #include "abi/errors.h"
 #include "abi/types.h"
-#include "asm_offsets.h"
+#include "asm.h"
 #include "cpu.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
-#define SAME_OFFSET(type, member, constant) \
-    static_assert(offsetof(struct type, member) == (constant))
-SAME_OFFSET(cpu, self, 0);
-SAME_OFFSET(cpu, current, CPU_CURRENT);
-SAME_OFFSET(cpu, work, CPU_WORK);
-SAME_OFFSET(cpu, syscall_stack, CPU_SYSCALL_STACK);
-SAME_OFFSET(cpu, syscall_scratch, CPU_SCRATCH);
-SAME_OFFSET(cpu, restricted, CPU_RESTRICTED);
-SAME_OFFSET(arch_thread, rsp, THREAD_RSP);
-SAME_OFFSET(arch_thread, cr3, THREAD_CR3);
-SAME_OFFSET(arch_thread, restricted_state, THREAD_STATE);
-SAME_OFFSET(arch_thread, normal_cr3, THREAD_NORMAL_CR3);
-SAME_OFFSET(arch_thread, restricted_cr3, THREAD_RESTRICTED_CR3);
-SAME_OFFSET(arch_thread, saved_rip, THREAD_SAVED_RIP);
-SAME_OFFSET(arch_thread, saved_rsp, THREAD_SAVED_RSP);
-SAME_OFFSET(arch_thread, saved_rflags, THREAD_SAVED_RFLAGS);
-SAME_OFFSET(arch_thread, saved_rbx, THREAD_SAVED_RBX);
-SAME_OFFSET(arch_thread, saved_r15, THREAD_SAVED_RBX + 40);
-SAME_OFFSET(arch_thread, restricted, THREAD_RESTRICTED);
-SAME_OFFSET(arch_thread, armed, THREAD_ARMED);
-SAME_OFFSET(arch_thread, kick, THREAD_KICK);
-SAME_OFFSET(cl_restricted_state, rax, STATE_RAX);
-SAME_OFFSET(cl_restricted_state, rdx, STATE_RDX);
-SAME_OFFSET(cl_restricted_state, r10, STATE_RDX + 48);
-SAME_OFFSET(cl_restricted_state, r15, STATE_R12 + 24);
-SAME_OFFSET(cl_restricted_state, rip, STATE_RIP);
-SAME_OFFSET(cl_restricted_state, rflags, STATE_RFLAGS);
-SAME_OFFSET(cl_restricted_state, rsp, STATE_RSP);
-SAME_OFFSET(cl_restricted_state, reason, STATE_REASON);
-SAME_OFFSET(syscall_args, number, ARGS_NUMBER);
-SAME_OFFSET(syscall_args, status, ARGS_STATUS);
-SAME_OFFSET(syscall_args, out, ARGS_OUT);
+#define OFFSET(name, type, member, value) static_assert(offsetof(struct type, member) == (value));
+#include "offsets.h"
 static_assert(sizeof(struct syscall_args) == ARGS_RFLAGS);
 static_assert(CPU_WORK_RESTRICTED == WORK_RESTRICTED);
 static_assert(CL_RESTRICTED_REASON_SYSCALL == REASON_SYSCALL);

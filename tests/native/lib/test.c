@@ -122,7 +122,7 @@ static void handles_receive(handle_t bootstrap)
     }
     for (uint32_t i = 0; i < received.handles_count; i++) {
         struct cl_object_info info;
-        if (object_info(values[i], &info) == OK && info.type < OBJ_COUNT)
+        if (object_info(values[i], &info) == OK && info.type < OBJ_COUNT && !handles[info.type])
             handles[info.type] = values[i];
     }
 }

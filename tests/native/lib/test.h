@@ -13,7 +13,7 @@
 void test_run(void);
 
 // What the program was started with: whatever handles were in the first message on its bootstrap
-// channel, by the type of object; 0 when there was none.
+// channel, by the type of object, the first of each; 0 when there was none.
 handle_t test_handle(uint32_t object_type);
 static inline handle_t test_namespace(void)
 {

@@ -1,0 +1,63 @@
+"""The checks of our own: what they count and what they refuse."""
+
+from pathlib import Path
+
+import pytest
+
+from pybuild import lint, symbols
+from pybuild.paths import KERNEL_ELF
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        ("", 0),
+        ("\n\n  \n", 0),
+        ("int a;\n\nint b;\n", 2),
+        ("// no\nint a; // yes\n/* no\n no */ int b;\n", 2),
+        ('const char *s = "// text";\nchar *t = "/*"; int u;\n/* "x" */\n', 2),
+        ('x = "\\"//";\n', 1),
+    ],
+)
+def test_lines_of_code_are_without_comments_and_blanks(
+    tmp_path: Path, text: str, lines: int
+) -> None:
+    path = tmp_path / "x.c"
+    path.write_text(text)
+    assert lint.code_lines(path) == lines
+
+
+@pytest.mark.parametrize(
+    ("layer", "included", "allowed"),
+    [
+        ("lib", "lib/types.h", True),
+        ("lib", "mm/page.h", False),
+        ("mm", "arch/arch.h", True),
+        ("mm", "arch/x86/cpu.h", False),
+        ("object", "arch/x86/cpu.h", False),
+        ("object", "drivers/blockdev.h", True),
+        ("drivers", "object/namespace.h", False),
+        ("drivers", "mm/page.h", True),
+        ("sched", "object/process.h", False),
+        ("arch/x86", "arch/x86/cpu.h", True),
+        ("arch/x86", "sched/thread.h", True),
+        ("lib", "abi/errors.h", True),
+        ("init.c", "object/boot.h", True),
+    ],
+)
+def test_includes_point_one_way(layer: str, included: str, allowed: bool) -> None:
+    assert (lint.include_problem(layer, included) == "") is allowed
+
+
+def test_the_kernels_functions_are_named_by_address() -> None:
+    found = symbols.functions(KERNEL_ELF)
+    addresses = {name: address for address, name in found}
+    assert symbols.describe(found, addresses["kmain"]) == "kmain+0x0"
+    assert symbols.describe(found, addresses["kmain"] + 5) == "kmain+0x5"
+    assert symbols.describe(found, 0) == ""
+
+
+def test_a_file_is_of_the_layer_of_its_folder() -> None:
+    assert lint.folder_of("arch/x86/include/arch_this.h") == "arch/x86"
+    assert lint.folder_of("arch/arch.h") == "arch"
+    assert lint.folder_of("object/handle.c") == "object"

@@ -2,7 +2,6 @@
 #include "drivers/drivers.h"
 
 #include "abi/errors.h"
-#include "drivers/random.h"
 #include "drivers/virtio.h"
 #include "lib/print.h"
 
@@ -36,7 +35,6 @@ static void device_found(const struct pci_device *pci)
 
 void drivers_init(struct ledger *payer)
 {
-    random_init();
     virtio_payer_set(payer);
     pci_scan(device_found);
 }

@@ -68,7 +68,6 @@ static void records_make(struct records_writer *records, handle_t ns)
     static char bytes[4 * CL_PAGE_SIZE];
     records_begin(records, bytes, sizeof(bytes));
     give_copy(records, "ns", ns, RIGHT_MASK);
-    give_copy(records, "root", machine.root, RIGHT_INSPECT | RIGHT_TRANSFER);
     for (u32 i = 0; i < ARRAY_SIZE(devices); i++) {
         give_copy(records, devices[i], startup_handle(machine.startup, devices[i]), RIGHT_MASK);
     }

@@ -4,7 +4,7 @@
 
 #include "cloister.h"
 
-#include "lib/types.h"
+#include "lib/records.h"
 
 static inline struct cl_message message_of(const void *bytes, usize size_bytes,
                                            const handle_t *handles, u32 handles_count)
@@ -38,4 +38,14 @@ static inline status_t message_reply(handle_t channel, u64 token, const void *by
 {
     struct cl_message message = message_of(bytes, size_bytes, NULL, 0);
     return channel_reply(channel, token, &message);
+}
+
+// Closes the handles that nobody has taken out of the records.
+static inline void records_close(const struct records *records)
+{
+    for (u32 i = 0; i < records->handles_count; i++) {
+        if (records->handles[i] != CL_HANDLE_INVALID) {
+            handle_close(records->handles[i]);
+        }
+    }
 }

@@ -1,0 +1,93 @@
+// What the manager's clients say to it, by calls on its channel (the name `channel` in its
+// namespace). docs/decisions/manager-protocol.md explains it. Version 1.
+//
+// A request is a manager_request and records (records.h) behind it; a reply is a manager_reply and
+// behind it `count` structures, or the error as a text when status is not 0.
+//
+// RUN      iIMAGE; nNAME (else the manager makes one); aWORD… (else the image's own command);
+//          eKEY=VALUE…; hnotify hstdin hstdout hstderr as far as the client wants them. Flag REMOVE.
+//          Answers with the manager_container as soon as it is started. Whoever holds the other end
+//          of `notify` gets one manager_end when the container's last page is back.
+// LIST     the containers after `position`, in order of creation: manager_container…
+// REMOVE   nNAME. Flag FORCE kills it if it runs. Answers when its last page is back.
+// KILL     nNAME. Answers when its last page is back.
+// INSPECT  nNAME: one manager_details.
+// IMAGES   the images after `position`: manager_image…
+#pragma once
+
+#include "abi/types.h"
+#include "lib/types.h"
+
+enum : u32 {
+    MANAGER_PROTOCOL_VERSION = 1,
+    MANAGER_NAME_MAX = 63,
+    MANAGER_COMMAND_MAX = 63,
+    MANAGER_PROBLEM_MAX = 127,
+};
+
+enum manager_operation : u32 {
+    MANAGER_RUN = 1,
+    MANAGER_LIST = 2,
+    MANAGER_REMOVE = 3,
+    MANAGER_KILL = 4,
+    MANAGER_INSPECT = 5,
+    MANAGER_IMAGES = 6,
+};
+
+enum manager_flags : u32 {
+    MANAGER_FLAG_REMOVE = 1, // RUN: forget the container when it has ended
+    MANAGER_FLAG_FORCE = 2,  // REMOVE: kill it first
+};
+
+struct manager_request {
+    u32 version;
+    u32 operation;
+    u32 flags;
+    u32 reserved;
+    u64 position; // LIST, IMAGES: 0, or a reply's next_position
+};
+static_assert(sizeof(struct manager_request) == 24);
+
+struct manager_reply {
+    i32 status; // 0, or the status for the client's own exit
+    u32 count;
+    u64 next_position; // 0: there are no more
+};
+static_assert(sizeof(struct manager_reply) == 16);
+
+enum manager_state : u32 {
+    MANAGER_STATE_RUNNING = 1,
+    MANAGER_STATE_ENDING = 2, // killed; pages are still on their way back
+    MANAGER_STATE_EXITED = 3,
+};
+
+// Texts end in zeros.
+struct manager_container {
+    u64 id;
+    u64 created_ns; // since boot
+    u64 ended_ns;   // 0: not yet
+    u32 state;
+    i32 status; // of its end
+    char name[MANAGER_NAME_MAX + 1];
+    char image[MANAGER_NAME_MAX + 1];
+    char command[MANAGER_COMMAND_MAX + 1]; // cut
+};
+
+struct manager_details {
+    struct manager_container container;
+    u64 has_ledger; // 0: the namespace is gone
+    struct cl_ns_info ledger;
+};
+
+struct manager_image {
+    u64 size_bytes;
+    u64 resident_pages; // of it in memory
+    char name[MANAGER_NAME_MAX + 1];
+    char id[40];
+};
+
+struct manager_end {
+    u32 version;
+    i32 status;
+    char problem[MANAGER_PROBLEM_MAX + 1]; // empty, or why it ended when it was not by itself
+};

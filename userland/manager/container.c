@@ -1,0 +1,286 @@
+// The life of containers after their start.
+#include "cloister.h"
+
+#include "lib/container_protocol.h"
+#include "lib/format.h"
+#include "lib/log.h"
+#include "lib/marker.h"
+#include "lib/message.h"
+#include "lib/string.h"
+#include "manager/container.h"
+#include "manager/container_start.h"
+
+enum { CONTAINERS_PER_CHUNK = 32 };
+enum : u64 { CHUNK_BYTES = 4 * PAGE_SIZE };
+static_assert(sizeof(struct container) * CONTAINERS_PER_CHUNK <= CHUNK_BYTES);
+enum : u32 { CONTROL_SIGNALS = SIGNAL_READABLE | SIGNAL_PEER_CLOSED };
+
+static struct list containers = LIST_INIT(containers);
+static struct list unused = LIST_INIT(unused);
+static u64 last_id;
+
+static u64 now_ns(void)
+{
+    u64 now = 0;
+    clock_get(CL_CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+static struct container *container_alloc(void)
+{
+    u64 chunk;
+    if (list_is_empty(&unused)) {
+        if (aspace_map(0, 0, 0, 0, CHUNK_BYTES, CL_MAP_READ | CL_MAP_WRITE, &chunk) != OK) {
+            return NULL;
+        }
+        for (u32 i = 0; i < CONTAINERS_PER_CHUNK; i++) {
+            list_insert_tail(&unused, &((struct container *)chunk)[i].link);
+        }
+    }
+    struct container *container = list_first(&unused, struct container, link);
+    list_remove(&container->link);
+    memset(container, 0, sizeof(*container));
+    list_init(&container->link);
+    return container;
+}
+
+struct container *container_find(const char *name)
+{
+    struct container *container;
+    list_for_each(container, &containers, link)
+    {
+        if (strcmp(container->facts.name, name) == 0) {
+            return container;
+        }
+    }
+    return NULL;
+}
+
+struct container *container_after(u64 id)
+{
+    struct container *container;
+    list_for_each(container, &containers, link)
+    {
+        if (container->facts.id > id) {
+            return container;
+        }
+    }
+    return NULL;
+}
+
+// Fills in the name that was asked for, or makes one of the image's and the id.
+static bool name_choose(struct container *container, const char *wanted, struct problem *problem)
+{
+    struct manager_container *facts = &container->facts;
+    if (!wanted) {
+        do {
+            facts->id = ++last_id;
+            format_text(facts->name, sizeof(facts->name), "%.40s-%lu", facts->image, facts->id);
+        } while (container_find(facts->name));
+        return true;
+    }
+    if (!name_is_valid(wanted)) {
+        return problem_set(problem, CONTAINER_STATUS_OURS,
+                           "`%.64s` can't be a container's name: use letters, digits, `.`, `_` and "
+                           "`-`, at most %u",
+                           wanted, MANAGER_NAME_MAX);
+    }
+    if (container_find(wanted)) {
+        return problem_set(problem, CONTAINER_STATUS_OURS,
+                           "there is a container %s already (`rm %s` removes it)", wanted, wanted);
+    }
+    facts->id = ++last_id;
+    memcpy(facts->name, wanted, strlen(wanted) + 1);
+    return true;
+}
+
+// The words of the command, as far as there is room, for `ps`.
+static void command_describe(struct container *container, const struct records *records)
+{
+    char *text = container->facts.command;
+    usize size = 0;
+    const char *word = NULL;
+    while (size < MANAGER_COMMAND_MAX && (word = records_next(records, 'a', word))) {
+        size += format_text(text + size, MANAGER_COMMAND_MAX + 1 - size, size ? " %.63s" : "%.63s",
+                            word);
+    }
+}
+
+// Gives the record to the container that `start` has made.
+static bool container_watch(struct container *container, const struct start *start,
+                            struct problem *problem)
+{
+    container->ns = start->ns;
+    container->control = start->control;
+    container->process = start->process;
+    status_t status =
+        port_register(manager.port, start->control, CONTROL_SIGNALS, (u64)container, 0);
+    if (status == OK) {
+        return true;
+    }
+    ns_kill(start->ns);
+    handle_close(start->ns);
+    handle_close(start->control);
+    handle_close(start->process);
+    return problem_set(problem, CONTAINER_STATUS_OURS, "the container can't be watched");
+}
+
+static bool container_start(struct container *container, struct records *records,
+                            struct problem *problem)
+{
+    const char *image = records_next(records, 'i', NULL);
+    struct start start = {.records = records, .name = container->facts.name};
+    if (!image) {
+        return problem_set(problem, CONTAINER_STATUS_OURS, "the request names no image");
+    }
+    start.image = image_find(image, problem);
+    if (!start.image) {
+        return false;
+    }
+    memcpy(container->facts.image, image, strlen(image) + 1);
+    return name_choose(container, records_next(records, 'n', NULL), problem) &&
+           start_run(&start, problem) && container_watch(container, &start, problem);
+}
+
+struct container *container_run(struct records *records, u32 flags, struct problem *problem)
+{
+    struct container *container = container_alloc();
+    if (!container) {
+        problem_set(problem, CONTAINER_STATUS_OURS,
+                    "the manager has no memory for more containers");
+        return NULL;
+    }
+    container->flags = flags;
+    if (!container_start(container, records, problem)) {
+        list_insert_head(&unused, &container->link);
+        return NULL;
+    }
+    container->notify = records_take(records, "notify");
+    container->facts.state = MANAGER_STATE_RUNNING;
+    container->facts.created_ns = now_ns();
+    command_describe(container, records);
+    list_insert_tail(&containers, &container->link);
+    return container;
+}
+
+void container_kill(struct container *container, i32 status, const char *problem)
+{
+    container->facts.state = MANAGER_STATE_ENDING;
+    container->facts.status = status;
+    container->problem = problem;
+    port_unregister(manager.port, (u64)container);
+    ns_kill(container->ns);
+    status_t result = port_register(manager.port, container->ns, SIGNAL_TERMINATED,
+                                    (u64)container | KEY_NAMESPACE, CL_PORT_ONCE);
+    if (result != OK) {
+        log_line("manager: the end of container %s can't be watched", container->facts.name);
+    }
+}
+
+// The personality has ended without a word.
+static void control_closed(struct container *container)
+{
+    struct cl_object_info info = {};
+    bool has_crashed =
+        object_info(container->process, &info) == OK && info.detail[0] == CL_PROCESS_STATE_CRASHED;
+    if (has_crashed) {
+        log_line("manager: the personality of container %s crashed with exception %lu",
+                 container->facts.name, info.detail[1]);
+    }
+    container_kill(container, CONTAINER_STATUS_KILLED,
+                   has_crashed ? "its personality crashed" : "its personality was killed");
+}
+
+static void control_event(struct container *container)
+{
+    struct container_report report;
+    struct cl_received received;
+    handle_t handles[RECORDS_HANDLES_MAX];
+    status_t status = message_receive(container->control, &report, sizeof(report), handles,
+                                      RECORDS_HANDLES_MAX, CL_DEADLINE_POLL, &received);
+    if (status == ERR_PEER_CLOSED || status == ERR_DEAD) {
+        control_closed(container);
+        return;
+    }
+    if (status == ERR_SHOULD_WAIT) {
+        return;
+    }
+    for (u32 i = 0; status == OK && i < received.handles_count; i++) {
+        handle_close(handles[i]);
+    }
+    if (status != OK || received.bytes_size != sizeof(report) ||
+        report.version != CONTAINER_PROTOCOL_VERSION || (report.status & ~255) != 0) {
+        container_kill(container, CONTAINER_STATUS_KILLED, "its personality talked nonsense");
+    } else {
+        container_kill(container, report.status,
+                       report.kind == CONTAINER_EXITED ? NULL : "its personality gave up");
+    }
+}
+
+static void end_tell(struct container *container)
+{
+    struct manager_end end = {
+        .version = MANAGER_PROTOCOL_VERSION,
+        .status = container->facts.status,
+    };
+    if (container->problem) {
+        format_text(end.problem, sizeof(end.problem), "%s", container->problem);
+    }
+    if (container->notify) {
+        message_send(container->notify, &end, sizeof(end), NULL, 0);
+        handle_close(container->notify);
+        container->notify = CL_HANDLE_INVALID;
+    }
+    if (container->waiting_token) {
+        struct manager_reply reply = {};
+        message_reply(manager.server, container->waiting_token, &reply, sizeof(reply));
+        container->waiting_token = 0;
+    }
+}
+
+static void namespace_gone(struct container *container)
+{
+    MARK(MARKER_CONTAINER_GONE);
+    handle_close(container->ns);
+    handle_close(container->process);
+    handle_close(container->control);
+    container->facts.state = MANAGER_STATE_EXITED;
+    container->facts.ended_ns = now_ns();
+    end_tell(container);
+    if (container->flags & MANAGER_FLAG_REMOVE) {
+        container_forget(container);
+    }
+}
+
+void container_event(struct container *container, u64 what)
+{
+    if (what == KEY_NAMESPACE) {
+        namespace_gone(container);
+    } else {
+        control_event(container);
+    }
+}
+
+void container_forget(struct container *container)
+{
+    list_remove(&container->link);
+    list_insert_head(&unused, &container->link);
+}
+
+void containers_clear(void)
+{
+    struct cl_ns_entry entry;
+    u64 position = 0;
+    while (ns_list(manager.containers, position, &entry, &position) == OK) {
+        handle_t ns;
+        if (entry.object_type != OBJ_NAMESPACE ||
+            ns_open(manager.containers, (const char *)entry.name, entry.name_size, RIGHT_KILL,
+                    &ns) != OK) {
+            continue;
+        }
+        log_line("manager: container %.*s is lost: the manager was started again",
+                 (int)entry.name_size, (const char *)entry.name);
+        ns_kill(ns);
+        handle_close(ns);
+    }
+}

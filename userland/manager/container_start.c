@@ -1,0 +1,206 @@
+// The start of a container, from the client's request to the clone of the personality. This is the
+// path that `./cloister bench` measures as container_start.
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "lib/container_protocol.h"
+#include "lib/message.h"
+#include "lib/string.h"
+#include "manager/container_start.h"
+
+enum : u32 {
+    // Not OWNER, MANAGE or KILL: a container neither opens what it was not given nor sets limits.
+    NAMESPACE_RIGHTS = RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_INSPECT | RIGHT_WAIT |
+        RIGHT_CREATE | RIGHT_OPEN | RIGHT_LIST | RIGHT_BIND,
+    IMAGE_RIGHTS = RIGHT_READ | RIGHT_EXECUTE | RIGHT_INSPECT | RIGHT_TRANSFER | RIGHT_DUPLICATE,
+};
+
+static char start_bytes[CL_MESSAGE_BYTES_MAX];
+
+static bool refused(struct problem *problem, const char *what, status_t status)
+{
+    return problem_set(problem, CONTAINER_STATUS_OURS, "%s: %s", what, cl_error_name(status));
+}
+
+// A line of the image's text as a record.
+static void add_line(struct records_writer *writer, char kind, const char *line, u32 size)
+{
+    char text[PAGE_SIZE];
+    memcpy(text, line, size);
+    text[size] = 0;
+    records_add(writer, kind, text);
+}
+
+static bool add_command(struct records_writer *writer, const struct start *start,
+                        struct problem *problem)
+{
+    const char *word = NULL;
+    u32 words_count = 0;
+    for (; (word = records_next(start->records, 'a', word)); words_count++) {
+        records_add(writer, 'a', word);
+    }
+    u32 size;
+    const char *line = NULL;
+    while (!records_next(start->records, 'a', NULL) &&
+           (line = image_line(start->image, "command", line, &size))) {
+        add_line(writer, 'a', line, size);
+        words_count++;
+    }
+    if (words_count == 0) {
+        return problem_set(problem, CONTAINER_STATUS_OURS,
+                           "image %s has no command of its own: say which program to run",
+                           start->image->name);
+    }
+    return true;
+}
+
+// Whether the request sets the variable that this `KEY=VALUE` of the image sets.
+static bool is_overridden(const struct records *records, const char *line, u32 size)
+{
+    const char *equals = memchr(line, '=', size);
+    usize key_size = equals ? (usize)(equals - line) + 1 : size;
+    const char *pair = NULL;
+    while ((pair = records_next(records, 'e', pair))) {
+        if (strncmp(pair, line, key_size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_environment(struct records_writer *writer, const struct start *start)
+{
+    const char *pair = NULL;
+    while ((pair = records_next(start->records, 'e', pair))) {
+        records_add(writer, 'e', pair);
+    }
+    u32 size;
+    const char *line = NULL;
+    while ((line = image_line(start->image, "env", line, &size))) {
+        if (!is_overridden(start->records, line, size)) {
+            add_line(writer, 'e', line, size);
+        }
+    }
+}
+
+// Copies for the container of handles that the manager keeps, then those that the client gave.
+static bool add_handles(struct records_writer *writer, const struct start *start,
+                        struct problem *problem)
+{
+    static const char *const streams[] = {"stdin", "stdout", "stderr"};
+    handle_t ns, image;
+    status_t status = handle_duplicate(start->ns, NAMESPACE_RIGHTS, &ns);
+    if (status != OK) {
+        return refused(problem, "the container's namespace can't be given", status);
+    }
+    records_add_handle(writer, "ns", ns);
+    status = handle_duplicate(start->image->memobj, IMAGE_RIGHTS, &image);
+    if (status != OK) {
+        return refused(problem, "the image can't be given", status);
+    }
+    records_add_handle(writer, "image", image);
+    for (u32 i = 0; i < ARRAY_SIZE(streams); i++) {
+        records_add_handle(writer, streams[i], records_take(start->records, streams[i]));
+    }
+    return true;
+}
+
+static bool message_write(struct records_writer *writer, const struct start *start,
+                          struct problem *problem)
+{
+    records_begin(writer, start_bytes, sizeof(start_bytes));
+    if (!add_command(writer, start, problem)) {
+        return false;
+    }
+    add_environment(writer, start);
+    records_add_pair(writer, 'o', "hostname", start->name);
+    if (!add_handles(writer, start, problem)) {
+        return false;
+    }
+    if (writer->is_full) {
+        return problem_set(problem, CONTAINER_STATUS_OURS,
+                           "the command and its environment are longer than 64 KiB");
+    }
+    return true;
+}
+
+// The control channel, with the start message waiting in it.
+static bool control_make(struct start *start, const struct records_writer *writer, handle_t *theirs,
+                         struct problem *problem)
+{
+    struct cl_channel_options options = {.send_bytes_max = CL_MESSAGE_BYTES_MAX};
+    status_t status = channel_create(0, start->ns, &options, &start->control, theirs);
+    if (status != OK) {
+        return refused(problem, "no control channel", status);
+    }
+    status = message_send(start->control, writer->bytes, writer->size_bytes, writer->handles,
+                          writer->handles_count);
+    if (status != OK) {
+        handle_close(*theirs);
+        return refused(problem, "the container can't be told what to run", status);
+    }
+    return true;
+}
+
+static bool personality_clone(struct start *start, handle_t theirs, struct problem *problem)
+{
+    struct cl_clone_options options;
+    status_t status = random_get(options.random, sizeof(options.random));
+    if (status == OK) {
+        status = process_clone(manager.template, start->ns, &options, theirs, &start->process);
+    }
+    if (status != OK) {
+        handle_close(theirs);
+        return refused(problem, "the container's personality can't be cloned", status);
+    }
+    return true;
+}
+
+static bool namespace_make(struct start *start, struct problem *problem)
+{
+    struct cl_ns_limits limits;
+    memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME: the defaults
+    status_t status =
+        ns_create(manager.containers, start->name, (u32)strlen(start->name), &limits, &start->ns);
+    return status == OK || refused(problem, "the container's namespace can't be made", status);
+}
+
+static void writer_close(const struct records_writer *writer)
+{
+    for (u32 i = 0; i < writer->handles_count; i++) {
+        handle_close(writer->handles[i]);
+    }
+}
+
+static void start_undo(struct start *start)
+{
+    if (start->control) {
+        handle_close(start->control);
+    }
+    ns_kill(start->ns);
+    handle_close(start->ns);
+}
+
+bool start_run(struct start *start, struct problem *problem)
+{
+    struct records_writer writer = {};
+    handle_t theirs;
+    if (!manager.template) {
+        return problem_set(problem, CONTAINER_STATUS_OURS,
+                           "there is no personality to run programs with (the log says why)");
+    }
+    if (!namespace_make(start, problem)) {
+        return false;
+    }
+    if (!message_write(&writer, start, problem) ||
+        !control_make(start, &writer, &theirs, problem)) {
+        writer_close(&writer);
+        start_undo(start);
+        return false;
+    }
+    if (!personality_clone(start, theirs, problem)) {
+        start_undo(start);
+        return false;
+    }
+    return true;
+}

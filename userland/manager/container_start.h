@@ -1,0 +1,18 @@
+// The start of a container.
+#pragma once
+
+#include "manager/images.h"
+#include "manager/manager.h"
+
+struct start {
+    struct records *records; // the request
+    const struct image *image;
+    const char *name;
+    // Out:
+    handle_t ns; // with OWNER
+    handle_t control;
+    handle_t process;
+};
+
+// False: *problem says why, and nothing is left.
+bool start_run(struct start *start, struct problem *problem);

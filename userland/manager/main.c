@@ -1,0 +1,54 @@
+// The manager: the life of containers. It holds OWNER on the namespace `containers` and nothing
+// else of the machine; its clients talk to it over its channel (lib/manager_protocol.h), it talks
+// to each container's personality over a channel of the container's (lib/container_protocol.h).
+// When it dies, the next one finds the containers that it has left, and ends them.
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "lib/log.h"
+#include "manager/container.h"
+#include "manager/requests.h"
+
+struct manager manager;
+
+static bool manager_open(const struct startup *startup)
+{
+    manager.server = startup_handle(startup, "server");
+    manager.containers = startup_handle(startup, "owner:containers");
+    manager.names = startup_handle(startup, "names:storage");
+    manager.template = startup_handle(startup, "template:linux");
+    if (!manager.server || !manager.containers) {
+        log_line("manager: it needs `serve` and `owner:containers` in the boot manifest");
+        return false;
+    }
+    status_t status = port_create(0, &manager.port);
+    if (status == OK) {
+        status = port_register(manager.port, manager.server, SIGNAL_READABLE, KEY_SERVER, 0);
+    }
+    if (status != OK) {
+        log_line("manager: it can't wait for requests: %s", cl_error_name(status));
+    }
+    return status == OK;
+}
+
+int main(struct startup *startup)
+{
+    if (!manager_open(startup)) {
+        return 1;
+    }
+    containers_clear();
+    for (;;) {
+        u64 key;
+        u32 signals;
+        status_t status = port_wait(manager.port, 0, CL_DEADLINE_NEVER, &key, &signals);
+        if (status != OK) {
+            log_line("manager: its port: %s", cl_error_name(status));
+            return 1;
+        }
+        if (key == KEY_SERVER) {
+            request_serve();
+        } else {
+            container_event((struct container *)(key & ~KEY_NAMESPACE), key & KEY_NAMESPACE);
+        }
+    }
+}

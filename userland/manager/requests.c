@@ -1,0 +1,246 @@
+// Decoding of requests. What a client sends is not trusted: sizes, version and records are checked
+// here, names where they are used.
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "lib/container_protocol.h"
+#include "lib/format.h"
+#include "lib/log.h"
+#include "lib/marker.h"
+#include "lib/message.h"
+#include "lib/string.h"
+#include "manager/container.h"
+#include "manager/requests.h"
+
+enum {
+    STATUS_PLAIN = 1, // of an error outside of `run`, as Docker has it
+    REPLY_BYTES_MAX = 16 * PAGE_SIZE,
+};
+
+struct request {
+    const struct manager_request *head;
+    struct records records;
+    u64 token;
+    struct problem problem;
+};
+
+static char request_bytes[CL_MESSAGE_BYTES_MAX];
+static union {
+    struct manager_reply head;
+    char bytes[REPLY_BYTES_MAX];
+} reply;
+
+bool problem_set(struct problem *problem, i32 status, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    format_text_args(problem->text, sizeof(problem->text), format, args);
+    va_end(args);
+    problem->status = status;
+    return false;
+}
+
+static void reply_send(const struct request *request, usize size_bytes)
+{
+    status_t status =
+        message_reply(manager.server, request->token, &reply, sizeof(reply.head) + size_bytes);
+    if (status == ERR_TOO_BIG) {
+        reply.head = (struct manager_reply){.status = STATUS_PLAIN};
+        message_reply(manager.server, request->token, &reply, sizeof(reply.head));
+    }
+}
+
+static void reply_problem(const struct request *request)
+{
+    usize size = strlen(request->problem.text);
+    reply.head = (struct manager_reply){.status = request->problem.status};
+    memcpy(reply.bytes + sizeof(reply.head), request->problem.text, size);
+    reply_send(request, size);
+}
+
+// Answers with `count` structures that lie behind the head.
+static void reply_structures(const struct request *request, u32 count, usize size_each,
+                             u64 next_position)
+{
+    reply.head = (struct manager_reply){.count = count, .next_position = next_position};
+    reply_send(request, count * size_each);
+}
+
+static bool run_serve(struct request *request)
+{
+    MARK(MARKER_CONTAINER_TOLD);
+    struct container *container = container_run(
+        &request->records, request->head->flags & MANAGER_FLAG_REMOVE, &request->problem);
+    if (!container) {
+        return false;
+    }
+    memcpy(reply.bytes + sizeof(reply.head), &container->facts, sizeof(container->facts));
+    reply_structures(request, 1, sizeof(container->facts), 0);
+    return true;
+}
+
+static bool list_serve(struct request *request)
+{
+    struct manager_container *facts = (void *)(reply.bytes + sizeof(reply.head));
+    u32 room = (REPLY_BYTES_MAX - sizeof(reply.head)) / sizeof(*facts);
+    u32 count = 0;
+    u64 position = request->head->position;
+    struct container *container;
+    while ((container = container_after(position)) && count < room) {
+        facts[count++] = container->facts;
+        position = container->facts.id;
+    }
+    reply_structures(request, count, sizeof(*facts), container ? position : 0);
+    return true;
+}
+
+static bool images_serve(struct request *request)
+{
+    struct manager_image *image = (void *)(reply.bytes + sizeof(reply.head));
+    u32 room = (REPLY_BYTES_MAX - sizeof(reply.head)) / sizeof(*image);
+    u32 count = 0;
+    u64 position = request->head->position;
+    while (count < room && image_next(&position, &image[count])) {
+        count++;
+    }
+    reply_structures(request, count, sizeof(*image), count == room ? position : 0);
+    return true;
+}
+
+static struct container *container_named(struct request *request)
+{
+    const char *name = records_next(&request->records, 'n', NULL);
+    struct container *container = name ? container_find(name) : NULL;
+    if (!container) {
+        problem_set(&request->problem, STATUS_PLAIN,
+                    "there is no container %.64s (`ps -a` lists those that there are)",
+                    name ? name : "");
+    }
+    return container;
+}
+
+// The answer comes when the container has ended; one caller at a time can wait for that.
+static bool end_await(struct request *request, struct container *container)
+{
+    if (container->waiting_token) {
+        return problem_set(&request->problem, STATUS_PLAIN, "container %s is being ended already",
+                           container->facts.name);
+    }
+    container->waiting_token = request->token;
+    return true;
+}
+
+static bool kill_serve(struct request *request)
+{
+    struct container *container = container_named(request);
+    if (!container) {
+        return false;
+    }
+    if (container->facts.state != MANAGER_STATE_RUNNING) {
+        return problem_set(&request->problem, STATUS_PLAIN, "container %s does not run",
+                           container->facts.name);
+    }
+    if (!end_await(request, container)) {
+        return false;
+    }
+    container_kill(container, CONTAINER_STATUS_KILLED, NULL);
+    return true;
+}
+
+static bool remove_serve(struct request *request)
+{
+    struct container *container = container_named(request);
+    if (!container) {
+        return false;
+    }
+    if (container->facts.state == MANAGER_STATE_EXITED) {
+        container_forget(container);
+        reply_structures(request, 0, 0, 0);
+        return true;
+    }
+    if (!(request->head->flags & MANAGER_FLAG_FORCE)) {
+        return problem_set(&request->problem, STATUS_PLAIN,
+                           "container %s is running (`rm -f %s` kills and removes it)",
+                           container->facts.name, container->facts.name);
+    }
+    if (!end_await(request, container)) {
+        return false;
+    }
+    container->flags |= MANAGER_FLAG_REMOVE;
+    if (container->facts.state == MANAGER_STATE_RUNNING) {
+        container_kill(container, CONTAINER_STATUS_KILLED, NULL);
+    }
+    return true;
+}
+
+static bool inspect_serve(struct request *request)
+{
+    struct manager_details *details = (void *)(reply.bytes + sizeof(reply.head));
+    struct container *container = container_named(request);
+    if (!container) {
+        return false;
+    }
+    memset(details, 0, sizeof(*details));
+    details->container = container->facts;
+    details->has_ledger = container->facts.state != MANAGER_STATE_EXITED &&
+                          ns_info(container->ns, &details->ledger) == OK;
+    reply_structures(request, 1, sizeof(*details), 0);
+    return true;
+}
+
+static bool request_do(struct request *request)
+{
+    switch (request->head->operation) {
+    case MANAGER_RUN: return run_serve(request);
+    case MANAGER_LIST: return list_serve(request);
+    case MANAGER_REMOVE: return remove_serve(request);
+    case MANAGER_KILL: return kill_serve(request);
+    case MANAGER_INSPECT: return inspect_serve(request);
+    case MANAGER_IMAGES: return images_serve(request);
+    default:
+        return problem_set(&request->problem, STATUS_PLAIN, "the manager knows no operation %u",
+                           request->head->operation);
+    }
+}
+
+static bool request_open(struct request *request, const struct cl_received *received,
+                         const handle_t *handles)
+{
+    request->head = (const struct manager_request *)request_bytes;
+    u32 head_size = sizeof(*request->head);
+    if (received->bytes_size < head_size || request->head->version != MANAGER_PROTOCOL_VERSION ||
+        !records_open(&request->records, request_bytes + head_size,
+                      received->bytes_size - head_size, handles, received->handles_count)) {
+        for (u32 i = 0; i < received->handles_count; i++) {
+            handle_close(handles[i]);
+        }
+        return problem_set(&request->problem, CONTAINER_STATUS_OURS,
+                           "the manager does not understand the request (it speaks version %u)",
+                           MANAGER_PROTOCOL_VERSION);
+    }
+    return true;
+}
+
+void request_serve(void)
+{
+    static struct request request;
+    struct cl_received received;
+    handle_t handles[RECORDS_HANDLES_MAX];
+    status_t status = message_receive(manager.server, request_bytes, sizeof(request_bytes), handles,
+                                      RECORDS_HANDLES_MAX, CL_DEADLINE_POLL, &received);
+    if (status != OK) {
+        if (status != ERR_SHOULD_WAIT) {
+            log_line("manager: a request can't be taken: %s", cl_error_name(status));
+        }
+        return;
+    }
+    request.token = received.token;
+    if (!request_open(&request, &received, handles)) {
+        reply_problem(&request);
+        return;
+    }
+    if (!request_do(&request)) {
+        reply_problem(&request);
+    }
+    records_close(&request.records);
+}

@@ -139,19 +139,25 @@ def trailer(table: dict[str, Any]) -> bytes:
     return text.encode().ljust(PAGE_BYTES, b"\0")
 
 
+def erofs_bytes(tree: Path, name: str) -> bytes:
+    """An EROFS file system of a folder, whole pages; the same files give the same bytes."""
+    with tempfile.TemporaryDirectory(dir=tree.parent) as folder:
+        out = Path(folder) / "erofs"
+        command = ["mkfs.erofs", "--quiet", "-T0", "--all-root", "-x-1", "-Enoinline_data"]
+        run_tool([*command, f"-U{uuid.uuid5(gpt.NAMESPACE, name)}", str(out), str(tree)])
+        data = out.read_bytes()
+    return data.ljust(-(-len(data) // PAGE_BYTES) * PAGE_BYTES, b"\0")
+
+
 def image_build(recipe: Recipe) -> None:
-    """Makes the image by its recipe; the same files give the same bytes."""
+    """Makes the image by its recipe."""
     recipe.out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=recipe.out.parent) as folder:
-        tree, unpacked, out = (Path(folder) / name for name in ("tree", "unpacked", "erofs"))
+        tree, unpacked = Path(folder) / "tree", Path(folder) / "unpacked"
         tree.mkdir()
         unpacked.mkdir()
         image_tree(recipe, tree, unpacked)
-        command = ["mkfs.erofs", "--quiet", "-T0", "--all-root", "-x-1", "-Enoinline_data"]
-        run_tool([*command, f"-U{uuid.uuid5(gpt.NAMESPACE, recipe.name)}", str(out), str(tree)])
-        data = out.read_bytes()
-    data = data.ljust(-(-len(data) // PAGE_BYTES) * PAGE_BYTES, b"\0")
-    recipe.out.write_bytes(data + trailer(recipe.table))
+        recipe.out.write_bytes(erofs_bytes(tree, recipe.name) + trailer(recipe.table))
 
 
 def disk_build(found: list[Recipe]) -> None:

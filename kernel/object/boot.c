@@ -57,10 +57,10 @@ struct gifts {
     u32 text_size;
 };
 
-#define BOOT_CHECK(condition, reason)                                                              \
-    do {                                                                                           \
-        if (!(condition))                                                                          \
-            panic("can't start init: %s", reason);                                                 \
+#define BOOT_CHECK(condition, reason)              \
+    do {                                           \
+        if (!(condition))                          \
+            panic("can't start init: %s", reason); \
     } while (0)
 
 // ---- the bundle ----
@@ -107,8 +107,8 @@ static void segment_load(struct aspace *aspace, struct memobj *bundle, const u8 
     };
     if (segment->flags & ELF_WRITE) {
         BOOT_CHECK(memobj_create(ns_root, args.size >> PAGE_SHIFT, &object) == OK &&
-                       memobj_write_kernel(object, 0, file + segment->offset,
-                                           segment->file_size) == OK,
+                       memobj_write_kernel(object, 0, file + segment->offset, segment->file_size) ==
+                           OK,
                    "no memory");
         args.offset = 0;
         args.flags |= CL_MAP_SHARED;
@@ -235,8 +235,9 @@ void boot_start_init(void)
     struct process *process;
     struct channel *ours, *theirs;
     static const struct cl_channel_options options;
-    BOOT_CHECK(memobj_create_boot(ns_root, arch_paddr(bytes), align_up(size, PAGE_SIZE) >> PAGE_SHIFT,
-                                  &bundle) == OK &&
+    BOOT_CHECK(zero_page() &&
+                   memobj_create_boot(ns_root, arch_paddr(bytes),
+                                      align_up(size, PAGE_SIZE) >> PAGE_SHIFT, &bundle) == OK &&
                    process_create(ns_root, nullptr, &process) == OK &&
                    channel_create(ns_root, ns_root, &options, &ours, &theirs) == OK,
                "no memory");

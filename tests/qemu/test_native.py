@@ -15,7 +15,7 @@ LINE = re.compile(r"TEST (\S+) (PASS|FAIL)\b *(.*)")
 
 @pytest.fixture(scope="session")
 def results() -> dict[str, list[tuple[str, str]]]:
-    """name → (PASS or FAIL, text) of every line that the programs print."""
+    """program → (PASS or FAIL, text) of its lines; a test's name is PROGRAM or PROGRAM.PART."""
     config = MachineConfig(
         kernel=KERNEL_DEBUG_ELF,
         bundle=TEST_BUNDLE,
@@ -27,7 +27,8 @@ def results() -> dict[str, list[tuple[str, str]]]:
         machine.wait(BOOT_SECONDS)
         text = machine.console.text.decode(errors="replace")
     for name, verdict, said in LINE.findall(text):
-        found.setdefault(name, []).append((verdict, said.strip()))
+        program, _, part = name.partition(".")
+        found.setdefault(program, []).append((verdict, f"{part} {said}".strip()))
     return found
 
 

@@ -8,6 +8,8 @@
 
 bool user_range_ok(u64 address, u64 size)
 {
+    if (size == 0)
+        return true;
     return address >= CL_LINUX_BASE && address <= ARCH_USER_END && size <= ARCH_USER_END - address;
 }
 
@@ -33,6 +35,8 @@ status_t user_probe_write(u64 address, u64 size)
 {
     if (!user_range_ok(address, size))
         return ERR_BAD_POINTER;
+    if (size == 0)
+        return OK;
     u64 end = address + size;
     for (u64 at = align_down(address, sizeof(u32)); at < end;) {
         status_t status = probe_word(at);

@@ -8,7 +8,8 @@
 
 #include "lib/types.h"
 
-// Whether [address, address + size) can be user memory: not in the first page, below the end.
+// Whether [address, address + size) can be user memory: not in the first page, below the end. Of
+// an empty range nobody looks at the address.
 bool user_range_ok(u64 address, u64 size);
 // Range check and copy.
 status_t user_copy_in(void *to, u64 address, u64 size);

@@ -284,7 +284,7 @@ class Decoder:
         elif arg.kind is Kind.ADDRESS:
             size = self.length(arg) if arg.length else "0"
             space = {
-                "user": f"!user_range_ok({raw}, {size})",
+                "user": f"!user_range_ok({raw}, {size if arg.length else 1})",
                 "process": f"!address_in({raw}, {size}, CL_PROCESS_BASE, CL_PROCESS_LIMIT)",
                 "linux": f"!address_in({raw}, {size}, CL_LINUX_BASE, CL_LINUX_LIMIT)",
             }[arg.space]

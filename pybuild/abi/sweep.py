@@ -124,10 +124,9 @@ class Model:
             return None if value in members else "INVALID_ARGUMENT"
         return None
 
-    def range_error(
-        self, address: int, size: int, base: int = 0, limit: int | None = None
-    ) -> str | None:
-        inside = base <= address and address + size <= (self.limit if limit is None else limit)
+    def range_error(self, address: int, size: int) -> str | None:
+        first = self.schema.constant("LINUX_BASE")
+        inside = size == 0 or (first <= address and address + size <= self.limit)
         return None if inside else "BAD_POINTER"
 
     def value_error(self, call: Syscall, arg: Arg, values: list[int]) -> str | None:
@@ -153,7 +152,7 @@ class Model:
             return self.range_error(value, size)
         if arg.kind is not Kind.ADDRESS:
             return None
-        error = self.range_error(value, size)
+        error = self.range_error(value, size if arg.length else 1)
         if arg.space != "user":
             base = self.schema.constant(f"{arg.space.upper()}_BASE")
             limit = self.schema.constant(f"{arg.space.upper()}_LIMIT")
@@ -231,6 +230,8 @@ def bad_numbers(schema: Schema, limits: Limits) -> set[int]:
 def bad_addresses(limit: int, size: int) -> set[int]:
     """Outside user memory or reaching out of it, whatever is mapped."""
     return {
+        0,
+        4095,
         limit,
         limit - 1,
         limit - size + 1,

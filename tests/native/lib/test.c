@@ -2,26 +2,28 @@
 #include "test.h"
 #include "abi/names.h"
 #include "lib/format.h"
+#include "lib/serial_io.h"
+#include "lib/startup.h"
 #include "lib/string.h"
 
-enum { LINE_MAX = 512, MESSAGE_MAX = 4096, LOG_RETRY_MS = 20, START_MS = 10000 };
+enum { LINE_MAX = 512, LOG_RETRY_MS = 20 };
 
-static handle_t handles[OBJ_COUNT];
+static const struct startup *started;
 static uint32_t failures;       // in all
 static uint32_t failures_since; // since the last test_pass()
 
-// Unless the library brings its own: bootstrap handle and argument are where C expects them.
-__attribute__((weak, naked, section(".text.start"))) void _start(void)
+handle_t test_named(const char *name)
 {
-    __asm__("xor %ebp, %ebp\n\t"
-            "and $-16, %rsp\n\t"
-            "call main\n\t"
-            "ud2");
+    return startup_handle(started, name);
 }
 
 handle_t test_handle(uint32_t object_type)
 {
-    return object_type < OBJ_COUNT ? handles[object_type] : 0;
+    static const char *const names[OBJ_COUNT] = {
+        [OBJ_NAMESPACE] = "ns",  [OBJ_SYSTEM] = "system", [OBJ_SERIAL] = "console",
+        [OBJ_MEMOBJ] = "bundle", [OBJ_BLOCK] = "block0",  [OBJ_NIC] = "nic0",
+    };
+    return object_type < OBJ_COUNT && names[object_type] ? test_named(names[object_type]) : 0;
 }
 
 uint64_t test_deadline(uint64_t milliseconds)
@@ -37,16 +39,20 @@ static void pause(void)
     futex_wait((uint64_t)&word, word, 0, test_deadline(LOG_RETRY_MS));
 }
 
+// `line` has room for two more. On the console, where there is one: it has no rate.
 static void print_line(char *line, usize size)
 {
-    line[size] = '\n';
-    while (log_write(line, size + 1) == ERR_SHOULD_WAIT)
+    handle_t console = test_handle(OBJ_SERIAL);
+    memcpy(line + size, "\r\n", 2);
+    if (console != 0 && serial_write_all(console, line, size + 2) == OK)
+        return;
+    while (log_write(line, size) == ERR_SHOULD_WAIT)
         pause();
 }
 
 void test_print(const char *text)
 {
-    char line[LINE_MAX + 1];
+    char line[LINE_MAX + 2];
     usize size = strnlen(text, LINE_MAX);
     memcpy(line, text, size);
     print_line(line, size);
@@ -54,7 +60,7 @@ void test_print(const char *text)
 
 void test_printf(const char *format, ...)
 {
-    char line[LINE_MAX + 1];
+    char line[LINE_MAX + 2];
     va_list args;
     va_start(args, format);
     usize size = format_text_args(line, LINE_MAX, format, args);
@@ -101,38 +107,9 @@ void test_ok_at(const char *file, int line, status_t status, const char *text)
     process_exit(1);
 }
 
-// The types of the handles are asked for, so that whoever starts a test need not say them.
-static void handles_receive(handle_t bootstrap)
+int main(struct startup *startup)
 {
-    static uint8_t bytes[MESSAGE_MAX];
-    handle_t values[CL_MESSAGE_HANDLES_MAX];
-    struct cl_received received;
-    struct cl_message room = {
-        .bytes = (uint64_t)bytes,
-        .bytes_size = sizeof(bytes),
-        .handles = (uint64_t)values,
-        .handles_count = CL_MESSAGE_HANDLES_MAX,
-    };
-    status_t status =
-        channel_receive(bootstrap, &room, (uint64_t)&received, 0, test_deadline(START_MS));
-    if (status != OK) {
-        test_printf("TEST start FAIL no message on the bootstrap channel: %s",
-                    cl_error_name(status));
-        process_exit(1);
-    }
-    for (uint32_t i = 0; i < received.handles_count; i++) {
-        struct cl_object_info info;
-        if (object_info(values[i], &info) == OK && info.type < OBJ_COUNT && !handles[info.type])
-            handles[info.type] = values[i];
-    }
-}
-
-int main(handle_t bootstrap, uint64_t argument);
-int main(handle_t bootstrap, uint64_t argument)
-{
-    (void)argument;
-    if (bootstrap != CL_HANDLE_INVALID)
-        handles_receive(bootstrap);
+    started = startup;
     test_run();
-    process_exit(failures ? 1 : 0);
+    return failures ? 1 : 0;
 }

@@ -2,8 +2,8 @@
 //
 // Rules:
 // - A program defines test_run(); when it returns, the program ends with status 0 if all passed.
-// - Results are lines `TEST name PASS text` and `TEST name FAIL text` in the kernel's log. The name
-//   is that of the source file, unless test_result() gives another.
+// - Results are lines `TEST name PASS text` and `TEST name FAIL text` on the console (without one,
+//   in the kernel's log). The name is that of the source file, unless test_result() gives another.
 // - A failed check is printed and counted; the test goes on. test_ok() ends the program, for steps
 //   without which the rest means nothing.
 #pragma once
@@ -12,15 +12,17 @@
 // The program's own.
 void test_run(void);
 
-// What the program was started with: whatever handles were in the first message on its bootstrap
-// channel, by the type of object, the first of each; 0 when there was none.
+// What init gave the program, by name (`ns` its own namespace with all rights, `root` to look at,
+// `system`, `console`, `bundle`, `block0`, `nic0`) or the one of them by its type; 0 when there is
+// none. The handles stay the library's.
+handle_t test_named(const char *name);
 handle_t test_handle(uint32_t object_type);
 static inline handle_t test_namespace(void)
 {
     return test_handle(OBJ_NAMESPACE);
 }
 
-// One line of the log, without its newline. Waits when the log's rate is used up.
+// One line, without its end.
 void test_print(const char *text);
 void test_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

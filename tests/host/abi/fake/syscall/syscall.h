@@ -4,7 +4,10 @@
 
 static inline bool user_range_ok(u64 address, u64 size)
 {
-    return size <= CL_PROCESS_LIMIT && address <= CL_PROCESS_LIMIT - size;
+    if (size == 0)
+        return true;
+    return address >= CL_LINUX_BASE && size <= CL_PROCESS_LIMIT &&
+           address <= CL_PROCESS_LIMIT - size;
 }
 status_t user_copy_in(void *to, u64 address, usize size);
 status_t user_copy_out(u64 address, const void *from, usize size);

@@ -1,7 +1,7 @@
 """`./cloister run`: the machine's console on this terminal, QEMU's monitor behind Ctrl-A."""
 
+import os
 import shlex
-import subprocess
 import sys
 
 from pybuild.machine import MachineConfig, machine_command
@@ -18,11 +18,12 @@ def terminal_command(config: MachineConfig) -> list[str]:
 
 
 def run_on_terminal(config: MachineConfig) -> int:
-    """Runs until poweroff or Ctrl-A x; QEMU's status, 125 when it can't be started."""
+    """Becomes QEMU, until poweroff or Ctrl-A x; 125 when it can't be started."""
     config.log.unlink(missing_ok=True)
     command = terminal_command(config)
+    os.chdir(ROOT)
     try:
-        return subprocess.run(command, cwd=ROOT, check=False).returncode
+        os.execvp(command[0], command)
     except OSError as error:
         print(f"cloister: {error}\ncommand: {shlex.join(command)}", file=sys.stderr)
         return 125

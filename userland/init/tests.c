@@ -62,11 +62,12 @@ static void give_copy(struct records_writer *records, const char *name, handle_t
     }
 }
 
+static char start_message[4 * CL_PAGE_SIZE];
+
 static void records_make(struct records_writer *records, handle_t ns)
 {
     static const char *const devices[] = {"system", "console", "bundle", "block0", "nic0"};
-    static char bytes[4 * CL_PAGE_SIZE];
-    records_begin(records, bytes, sizeof(bytes));
+    records_begin(records, start_message, sizeof(start_message));
     give_copy(records, "ns", ns, RIGHT_MASK);
     for (u32 i = 0; i < ARRAY_SIZE(devices); i++) {
         give_copy(records, devices[i], startup_handle(machine.startup, devices[i]), RIGHT_MASK);
@@ -178,6 +179,8 @@ void tests_run(const char *names)
 {
     here.console = startup_handle(machine.startup, "console");
     here.system = startup_handle(machine.startup, "system");
+    // What init itself touches first must not count as a test's loss.
+    memset(start_message, 1, sizeof(start_message));
     if (strcmp(names, "all") == 0) {
         tests_run_all();
     } else {

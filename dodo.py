@@ -3,10 +3,11 @@
 `./cloister build` runs the task `build`. doit keeps the names run, clean and help for itself.
 """
 
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pybuild import bundle, images, parts, toolchain
+from pybuild import bundle, images, lint, parts, toolchain
 from pybuild.paths import BUILD, BUNDLE, DISK, ROOT, TEST_BUNDLE, relative
 
 DOIT_CONFIG = {
@@ -148,3 +149,14 @@ def task_build() -> Task:
         "file_dep": [*kernels, BUNDLE, TEST_BUNDLE, DISK],
         "task_dep": ["abi", "compile", "link"],
     }
+
+
+def task_lint() -> Task:
+    """The checks, as `./cloister lint`."""
+    return {"task_dep": ["build"], "actions": [lambda: lint.run_all() == 0], "verbosity": 2}
+
+
+def task_test() -> Task:
+    """The tests on the host and in QEMU, as `./cloister test` without the checks."""
+    command = [sys.executable, "-m", "pytest", "-m", "not long"]
+    return {"task_dep": ["build"], "actions": [command], "verbosity": 2}

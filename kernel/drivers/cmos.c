@@ -13,11 +13,15 @@ static u32 cmos_read(u32 index)
 // Seconds since 1970, by the days-from-civil formula (H. Hinnant). The clock may be BCD.
 u64 cmos_seconds(void)
 {
-    enum { STATUS_A = 10, UPDATING = 0x80, STATUS_B = 11, BINARY = 4 };
+    enum { STATUS_A = 10, UPDATING = 0x80, STATUS_B = 11, BINARY = 4, POLLS_MAX = 10000 };
     static const u8 index[] = {0, 2, 4, 7, 8, 9}; // s, min, h, day, month, year
     u32 t[ARRAY_SIZE(index)];
-    while (cmos_read(STATUS_A) & UPDATING)
+    // An update takes 2 ms at most; a machine without the clock says "updating" for ever.
+    for (u32 i = 0; cmos_read(STATUS_A) & UPDATING; i++) {
+        if (i == POLLS_MAX)
+            return 0;
         arch_spin_poll();
+    }
     u32 binary = cmos_read(STATUS_B) & BINARY;
     for (u32 i = 0; i < ARRAY_SIZE(index); i++) {
         u32 value = cmos_read(index[i]);

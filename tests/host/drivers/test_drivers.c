@@ -1,6 +1,7 @@
 // Tests of the drivers against a model of a virtio device, good and hostile. One case for each
 // process: `test_drivers CASE`; without an argument the cases are listed.
 #include <stdio.h>
+#include <string.h>
 
 #include "abi/errors.h"
 #include "drivers/blockdev.h"

@@ -1,0 +1,97 @@
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "lib/message.h"
+#include "lib/string.h"
+#include "shell/client.h"
+#include "shell/output.h"
+
+static union {
+    struct manager_request head;
+    char bytes[CL_MESSAGE_BYTES_MAX];
+} request;
+static union {
+    struct manager_reply head;
+    char bytes[CL_MESSAGE_BYTES_MAX + 1];
+} answer;
+static struct records_writer writer;
+static handle_t channel;
+
+// The manager may have been started again since: then its name leads to another channel.
+static void channel_check(void)
+{
+    u32 observed;
+    status_t status = object_wait(channel, SIGNAL_PEER_CLOSED, 0, CL_DEADLINE_POLL, &observed);
+    if (channel && status != ERR_TIMED_OUT) {
+        handle_close(channel);
+        channel = CL_HANDLE_INVALID;
+    }
+}
+
+struct records_writer *request_begin(enum manager_operation operation, u32 flags, u64 position)
+{
+    channel_check();
+    request.head = (struct manager_request){
+        .version = MANAGER_PROTOCOL_VERSION,
+        .operation = operation,
+        .flags = flags,
+        .position = position,
+    };
+    records_begin(&writer, request.bytes + sizeof(request.head),
+                  sizeof(request.bytes) - sizeof(request.head));
+    return &writer;
+}
+
+static status_t channel_open(void)
+{
+    static const char name[] = "channel";
+    handle_t names = startup_handle(shell.startup, "names:manager");
+    return ns_open(names, name, sizeof(name) - 1, RIGHT_CALL | RIGHT_WAIT, &channel);
+}
+
+static status_t request_call(u32 *reply_bytes)
+{
+    u32 handles_count;
+    struct cl_message message = message_of(request.bytes, sizeof(request.head) + writer.size_bytes,
+                                           writer.handles, writer.handles_count);
+    struct cl_message room = message_of(answer.bytes, sizeof(answer.bytes) - 1, NULL, 0);
+    return channel_call(channel, &message, &room, CL_DEADLINE_NEVER, reply_bytes, &handles_count);
+}
+
+static void handles_close(void)
+{
+    for (u32 i = 0; i < writer.handles_count; i++) {
+        handle_close(writer.handles[i]);
+    }
+}
+
+bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *status)
+{
+    u32 reply_bytes = 0;
+    status_t result = ERR_TOO_BIG;
+    *status = status_ours;
+    if (!writer.is_full) {
+        result = channel ? OK : channel_open();
+    }
+    if (result == OK) {
+        result = request_call(&reply_bytes);
+    }
+    if (result != OK) {
+        handles_close();
+        error_print("the manager can't be asked: %s", cl_error_name(result));
+        return false;
+    }
+    answer.bytes[reply_bytes] = 0;
+    *reply = &answer.head;
+    if (reply_bytes < sizeof(answer.head)) {
+        error_print("the manager's answer is too short");
+        return false;
+    }
+    if (answer.head.status != 0) {
+        *status = answer.head.status;
+        error_print("%s", answer.bytes + sizeof(answer.head));
+        return false;
+    }
+    *status = STATUS_OK;
+    return true;
+}

@@ -1,0 +1,20 @@
+// The shell as a client of the manager.
+#pragma once
+
+#include "lib/manager_protocol.h"
+#include "lib/records.h"
+#include "shell/shell.h"
+
+// Begins a request; records are added to the writer afterwards. There is one request at a time.
+struct records_writer *request_begin(enum manager_operation operation, u32 flags, u64 position);
+
+// Sends the request. True: *reply is what came, `count` structures behind it. False: an error line
+// was said, and *status is the status for us to exit with (`status_ours` where the manager could
+// not be asked). The handles have moved, or are closed.
+bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *status);
+
+// The structures behind a reply of a call for one or more of them.
+static inline const void *reply_data(const struct manager_reply *reply)
+{
+    return reply + 1;
+}

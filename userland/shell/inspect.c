@@ -1,0 +1,103 @@
+// `inspect`: a container as JSON, its ledger with the names of the ABI's ns_info.
+#include "cloister.h"
+
+#include "lib/string.h"
+#include "shell/client.h"
+#include "shell/output.h"
+
+static const struct {
+    const char *name;
+    usize offset;
+} ledger_fields[] = {
+#define FIELD(name) {#name, __builtin_offsetof(struct cl_ns_info, name)}
+    FIELD(koid),
+    FIELD(parent_koid),
+    FIELD(memory_limit_pages),
+    FIELD(memory_reserved_pages),
+    FIELD(memory_drawn_pages),
+    FIELD(memory_idle_pages),
+    FIELD(memory_children_pages),
+    FIELD(memory_used_pages),
+    FIELD(kernel_pages),
+    FIELD(dying_pages),
+    FIELD(objects),
+    FIELD(handles),
+    FIELD(threads),
+    FIELD(names),
+    FIELD(timers),
+    FIELD(message_bytes),
+    FIELD(children),
+    FIELD(cpu_ns),
+    FIELD(cpu_weight),
+    FIELD(is_dying),
+#undef FIELD
+};
+static_assert(ARRAY_SIZE(ledger_fields) * sizeof(u64) == sizeof(struct cl_ns_info));
+
+static void json_text(const char *name, const char *text)
+{
+    output_print("        \"%s\": \"", name);
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\') {
+            output_print("\\%c", *text);
+        } else if ((u8)*text < ' ') {
+            output_print("\\u%04x", *text);
+        } else {
+            output_print("%c", *text);
+        }
+    }
+    output_print("\",\n");
+}
+
+static void json_number(const char *name, i64 number)
+{
+    output_print("        \"%s\": %ld,\n", name, number);
+}
+
+static void ledger_print(const struct manager_details *details)
+{
+    if (!details->has_ledger) {
+        output_print("        \"Ledger\": null\n");
+        return;
+    }
+    output_print("        \"Ledger\": {\n");
+    for (u32 i = 0; i < ARRAY_SIZE(ledger_fields); i++) {
+        u64 number;
+        memcpy(&number, (const char *)&details->ledger + ledger_fields[i].offset, sizeof(number));
+        output_print("            \"%s\": %lu%s\n", ledger_fields[i].name, number,
+                     i + 1 < ARRAY_SIZE(ledger_fields) ? "," : "");
+    }
+    output_print("        }\n");
+}
+
+static void details_print(const struct manager_details *details)
+{
+    static const char *const states[] = {"unknown", "running", "ending", "exited"};
+    const struct manager_container *facts = &details->container;
+    output_print("[\n    {\n");
+    json_number("Id", (i64)facts->id);
+    json_text("Name", facts->name);
+    json_text("Image", facts->image);
+    json_text("Command", facts->command);
+    json_text("State", states[facts->state < ARRAY_SIZE(states) ? facts->state : 0]);
+    json_number("ExitCode", facts->status);
+    json_number("CreatedNs", (i64)facts->created_ns);
+    json_number("FinishedNs", (i64)facts->ended_ns);
+    ledger_print(details);
+    output_print("    }\n]\n");
+}
+
+i32 inspect_verb(const struct words *words)
+{
+    const char *name = words_next(words, words_next(words, NULL));
+    if (!name || words_next(words, name)) {
+        return usage_error("inspect", "name one container");
+    }
+    i32 status;
+    const struct manager_reply *reply;
+    records_add(request_begin(MANAGER_INSPECT, 0, 0), 'n', name);
+    if (request_send(&reply, STATUS_FAILED, &status)) {
+        details_print(reply_data(reply));
+    }
+    return status;
+}

@@ -1,0 +1,18 @@
+// What the shell and its containers say: on the console, or framed on the command channel.
+// Rules:
+// - output_* and error_* are kept in order; small pieces are gathered, output_flush sends them;
+// - on the console a newline becomes carriage return and newline.
+#pragma once
+
+#include "lib/types.h"
+
+enum output_stream : char { STREAM_OUTPUT = 'O', STREAM_ERROR = 'E' };
+
+void output_write(enum output_stream stream, const char *bytes, usize size_bytes);
+void output_flush(void);
+
+// Formatted; a text is cut at OUTPUT_TEXT_MAX bytes.
+enum { OUTPUT_TEXT_MAX = 1024 };
+void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));
+// An error line: `cloister: ` before it, and a newline behind.
+void error_print(const char *format, ...) __attribute__((format(printf, 1, 2)));

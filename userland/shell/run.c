@@ -1,0 +1,214 @@
+// `run`: asks the manager for a container and carries its streams until it has ended.
+//
+// The channels of the streams are made here and their far ends handed over, so that bytes come
+// straight from the container. The end is told on one more channel, `notify`, when the container's
+// last page is back; what it wrote is all there by then.
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "lib/message.h"
+#include "lib/string.h"
+#include "shell/client.h"
+#include "shell/input.h"
+#include "shell/options.h"
+#include "shell/output.h"
+
+enum { STREAM_BYTES_MAX = 65536, KEY_CTRL_D = 4 };
+enum end : u32 { END_NOTIFY, END_STDOUT, END_STDERR, END_STDIN, ENDS_COUNT, END_CONSOLE };
+static const char *const end_names[ENDS_COUNT] = {"notify", "stdout", "stderr", "stdin"};
+
+struct run {
+    struct run_options options;
+    handle_t ours[ENDS_COUNT]; // 0: it is not there, or closed
+    char name[MANAGER_NAME_MAX + 1];
+    bool has_ended;
+    struct manager_end end;
+};
+
+static char stream_bytes[STREAM_BYTES_MAX];
+
+static bool is_wanted(const struct run *run, enum end end)
+{
+    return !run->options.is_detached && (end != END_STDIN || run->options.is_interactive);
+}
+
+// A channel with one end for us and one for the request.
+static bool end_make(struct run *run, enum end end, struct records_writer *writer)
+{
+    struct cl_channel_options options = {.send_bytes_max = STREAM_BYTES_MAX};
+    handle_t theirs;
+    status_t status = channel_create(0, 0, &options, &run->ours[end], &theirs);
+    if (status == OK && end != END_STDIN) {
+        status =
+            port_register(shell.port, run->ours[end], SIGNAL_READABLE | SIGNAL_PEER_CLOSED, end, 0);
+    }
+    if (status != OK) {
+        error_print("the container's %s can't be made: %s", end_names[end], cl_error_name(status));
+        return false;
+    }
+    records_add_handle(writer, end_names[end], theirs);
+    return true;
+}
+
+static void end_close(struct run *run, enum end end)
+{
+    if (run->ours[end]) {
+        if (end != END_STDIN) {
+            port_unregister(shell.port, end);
+        }
+        handle_close(run->ours[end]);
+        run->ours[end] = CL_HANDLE_INVALID;
+    }
+}
+
+static bool request_write(struct run *run, const struct words *words)
+{
+    struct records_writer *writer = request_begin(MANAGER_RUN, run->options.flags, 0);
+    records_add(writer, 'i', run->options.image);
+    if (run->options.name) {
+        records_add(writer, 'n', run->options.name);
+    }
+    run_options_environment(words, writer);
+    for (const char *word = run->options.command; word; word = words_next(words, word)) {
+        records_add(writer, 'a', word);
+    }
+    for (enum end end = 0; end < ENDS_COUNT; end++) {
+        if (is_wanted(run, end) && !end_make(run, end, writer)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Takes one message of a stream; false: nothing is there now.
+static bool stream_take(struct run *run, enum end end)
+{
+    struct cl_received received;
+    status_t status = message_receive(run->ours[end], stream_bytes, sizeof(stream_bytes), NULL, 0,
+                                      CL_DEADLINE_POLL, &received);
+    if (status == OK) {
+        output_write(end == END_STDOUT ? STREAM_OUTPUT : STREAM_ERROR, stream_bytes,
+                     received.bytes_size);
+        return true;
+    }
+    if (status != ERR_SHOULD_WAIT) {
+        end_close(run, end);
+    }
+    return false;
+}
+
+static void notify_take(struct run *run)
+{
+    struct cl_received received;
+    status_t status = message_receive(run->ours[END_NOTIFY], &run->end, sizeof(run->end), NULL, 0,
+                                      CL_DEADLINE_POLL, &received);
+    if (status == ERR_SHOULD_WAIT) {
+        return;
+    }
+    run->has_ended = true;
+    if (status != OK || received.bytes_size != sizeof(run->end)) {
+        run->end = (struct manager_end){.status = STATUS_OURS, .problem = "the manager is gone"};
+    }
+    run->end.problem[MANAGER_PROBLEM_MAX] = 0;
+}
+
+static void container_kill(const struct run *run)
+{
+    i32 status;
+    const struct manager_reply *reply;
+    records_add(request_begin(MANAGER_KILL, 0, 0), 'n', run->name);
+    request_send(&reply, STATUS_FAILED, &status);
+}
+
+// What is typed while the container runs: Ctrl-C kills it; with -i the rest is its input, without
+// it waits for the shell.
+static void console_take(struct run *run)
+{
+    i32 typed;
+    input_poll();
+    if (input_interrupted()) {
+        output_write(STREAM_OUTPUT, "^C\n", 3);
+        container_kill(run);
+    }
+    while (run->options.is_interactive && (typed = input_take()) >= 0) {
+        char byte = typed == '\r' ? '\n' : (char)typed;
+        if (byte == KEY_CTRL_D) {
+            end_close(run, END_STDIN);
+        } else if (run->ours[END_STDIN]) {
+            output_write(STREAM_OUTPUT, &byte, 1);
+            message_send(run->ours[END_STDIN], &byte, 1, NULL, 0);
+        }
+    }
+}
+
+static void event_serve(struct run *run, u64 key)
+{
+    switch (key) {
+    case END_STDOUT:
+    case END_STDERR: stream_take(run, (enum end)key); break;
+    case END_NOTIFY: notify_take(run); break;
+    default: console_take(run);
+    }
+}
+
+// Carries the streams until the end is told; then what is left of them.
+static void streams_carry(struct run *run)
+{
+    bool has_console = !shell.command && port_register(shell.port, shell.console, SIGNAL_READABLE,
+                                                       END_CONSOLE, 0) == OK;
+    while (!run->has_ended) {
+        u64 key;
+        u32 signals;
+        status_t status = port_wait(shell.port, 0, CL_DEADLINE_POLL, &key, &signals);
+        if (status == ERR_TIMED_OUT) {
+            output_flush();
+            status = port_wait(shell.port, 0, CL_DEADLINE_NEVER, &key, &signals);
+        }
+        if (status != OK) {
+            break;
+        }
+        event_serve(run, key);
+    }
+    for (enum end end = END_STDOUT; end <= END_STDERR; end++) {
+        while (run->ours[end] && stream_take(run, end)) {
+        }
+    }
+    if (has_console) {
+        port_unregister(shell.port, END_CONSOLE);
+    }
+}
+
+static i32 container_start(struct run *run, const struct words *words)
+{
+    i32 status;
+    const struct manager_reply *reply;
+    if (!request_write(run, words) || !request_send(&reply, STATUS_OURS, &status)) {
+        return STATUS_OURS;
+    }
+    const struct manager_container *facts = reply_data(reply);
+    memcpy(run->name, facts->name, sizeof(run->name));
+    run->name[MANAGER_NAME_MAX] = 0;
+    if (run->options.is_detached) {
+        output_print("%s\n", run->name);
+        return STATUS_OK;
+    }
+    streams_carry(run);
+    if (run->end.problem[0]) {
+        error_print("container %s: %s", run->name, run->end.problem);
+    }
+    return run->end.status;
+}
+
+i32 run_verb(const struct words *words)
+{
+    static struct run run;
+    memset(&run, 0, sizeof(run));
+    if (!run_options_read(words, &run.options)) {
+        return STATUS_OURS;
+    }
+    i32 status = container_start(&run, words);
+    for (enum end end = 0; end < ENDS_COUNT; end++) {
+        end_close(&run, end);
+    }
+    return status;
+}

@@ -1,0 +1,125 @@
+// The table of commands, and those that need no file of their own.
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "lib/format.h"
+#include "lib/string.h"
+#include "shell/output.h"
+#include "shell/shell.h"
+
+const struct verb verbs[] = {
+    {"run", "[--rm] [-d] [-i] [--name NAME] [-e KEY=VALUE] IMAGE [COMMAND [ARG...]]",
+     "start a container and wait for its end",
+     "  --rm          forget the container when it has ended\n"
+     "  -d            do not wait; its output is thrown away\n"
+     "  -i            what is typed is its input (else it has none)\n"
+     "  --name NAME   its name; else one is made\n"
+     "  -e KEY=VALUE  set a variable of its environment\n"
+     "Ctrl-C kills it. The status is the program's own, 128 + N for signal N, 127 when the\n"
+     "program is not found, 126 when it can't be run, 125 for our own errors.\n",
+     run_verb},
+    {"ps", "[-a]", "list containers", "  -a  those that have ended, too\n", ps_verb},
+    {"rm", "[-f] NAME...", "remove containers", "  -f  kill them first if they run\n", rm_verb},
+    {"kill", "NAME...", "kill containers", "", kill_verb},
+    {"inspect", "NAME", "describe a container, with its ledger, as JSON", "", inspect_verb},
+    {"images", "", "list images", "", images_verb},
+    {"free", "", "memory, objects, handles and threads, exactly",
+     "The machine, then each namespace: pages in its own use and bytes, objects, handles, threads.\n"
+     "Credit that is drawn but not used is recalled first.\n",
+     free_verb},
+    {"version", "", "what system this is", "", version_verb},
+    {"help", "[COMMAND]", "list commands, or explain one", "", help_verb},
+    {"poweroff", "", "switch the machine off", "", poweroff_verb},
+};
+const u32 verbs_count = ARRAY_SIZE(verbs);
+
+static const struct verb *verb_find(const char *name)
+{
+    for (u32 i = 0; i < verbs_count; i++) {
+        if (strcmp(verbs[i].name, name) == 0) {
+            return &verbs[i];
+        }
+    }
+    return NULL;
+}
+
+i32 usage_error(const char *name, const char *format, ...)
+{
+    char text[256];
+    va_list args;
+    va_start(args, format);
+    format_text_args(text, sizeof(text), format, args);
+    va_end(args);
+    const struct verb *verb = verb_find(name);
+    error_print("%s: %s", name, text);
+    error_print("usage: %s %s", name, verb ? verb->usage : "");
+    return STATUS_OURS;
+}
+
+static i32 command_run(const struct words *words)
+{
+    const char *name = words_next(words, NULL);
+    const struct verb *verb = verb_find(name);
+    if (!verb) {
+        error_print("there is no command `%.64s` (`help` lists those that there are)", name);
+        return STATUS_NOT_FOUND;
+    }
+    return verb->run(words);
+}
+
+i32 line_run(const char *line, usize size_bytes)
+{
+    static char cut[LINE_CUT_MAX];
+    u32 used, place = 0;
+    i32 status = STATUS_OK;
+    struct words words;
+    const char *problem = line_cut(line, size_bytes, cut, &used);
+    if (problem) {
+        error_print("%s", problem);
+        return STATUS_OURS;
+    }
+    while (!shell.is_over && line_command(cut, used, &place, &words)) {
+        status = command_run(&words);
+    }
+    return status;
+}
+
+i32 version_verb(const struct words *words)
+{
+    (void)words;
+    struct cl_system_info info;
+    status_t status = system_info(shell.system, &info);
+    if (status != OK) {
+        error_print("the machine says nothing of itself: %s", cl_error_name(status));
+        return STATUS_FAILED;
+    }
+    output_print("Cloister 0.1\nbuild   %.40s\nCPUs    %u\nmemory  %lu bytes\n", info.build_id,
+                 info.cpus, info.memory_pages * CL_PAGE_SIZE);
+    return STATUS_OK;
+}
+
+i32 help_verb(const struct words *words)
+{
+    const char *name = words_next(words, words_next(words, NULL));
+    if (!name) {
+        for (u32 i = 0; i < verbs_count; i++) {
+            output_print("%-10s %s\n", verbs[i].name, verbs[i].summary);
+        }
+        output_print("`help COMMAND` says more. Commands are joined with `;`.\n");
+        return STATUS_OK;
+    }
+    const struct verb *verb = verb_find(name);
+    if (!verb) {
+        error_print("there is no command `%.64s` (`help` lists those that there are)", name);
+        return STATUS_FAILED;
+    }
+    output_print("%s %s\n%s\n%s", verb->name, verb->usage, verb->summary, verb->text);
+    return STATUS_OK;
+}
+
+i32 poweroff_verb(const struct words *words)
+{
+    (void)words;
+    shell.is_over = true;
+    return STATUS_OK;
+}

@@ -193,7 +193,7 @@ status_t virtio_blk_init(const struct pci_device *pci)
         return status;
     device_count++;
     virtio_start(&blk->device);
-    kprintf("virtio-blk: %lu sectors%s\n", blk->disk.sectors,
-            blk->disk.flags & BLOCKDEV_READ_ONLY ? ", read-only" : "");
+    klog(LOG_DEBUG, "virtio-blk: %lu sectors%s\n", blk->disk.sectors,
+         blk->disk.flags & BLOCKDEV_READ_ONLY ? ", read-only" : "");
     return OK;
 }

@@ -204,7 +204,7 @@ status_t virtio_net_init(const struct pci_device *pci)
     virtio_start(&net->device);
     virtqueue_kick(&net->receive.queue);
     const u8 *mac = net->card.mac;
-    kprintf("virtio-net: %02x:%02x:%02x:%02x:%02x:%02x\n", mac[0], mac[1], mac[2], mac[3], mac[4],
-            mac[5]);
+    klog(LOG_DEBUG, "virtio-net: %02x:%02x:%02x:%02x:%02x:%02x\n", mac[0], mac[1], mac[2], mac[3],
+         mac[4], mac[5]);
     return OK;
 }

@@ -64,6 +64,6 @@ status_t virtio_rng_init(const struct pci_device *pci)
     virtio_start(&device);
     random_source_set(rng_request);
     rng_request();
-    kprintf("virtio-rng: there\n");
+    klog(LOG_DEBUG, "virtio-rng: there\n");
     return OK;
 }

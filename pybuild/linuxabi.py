@@ -1,0 +1,135 @@
+"""From the table of Linux system calls: prototypes, register decoding, dispatch table, names.
+
+Run as `python -m pybuild.linuxabi SCHEMA OUTPUT`: reads SCHEMA (userland/linux/abi/x86_64.toml),
+writes OUTPUT/calls.h and OUTPUT/dispatch.c. Exits with 1 and a line that names the entry when the
+schema is wrong.
+"""
+
+import sys
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
+NUMBERS_MAX = 512
+# Type in the schema -> (type in C, how it is made of a register).
+TYPES = {
+    "i32": ("i32", "(i32){}"),
+    "u32": ("u32", "(u32){}"),
+    "i64": ("i64", "(i64){}"),
+    "u64": ("u64", "{}"),
+    "usize": ("usize", "{}"),
+    "ptr": ("linux_ptr", "(linux_ptr){{{}}}"),
+}
+NOTICE = "// Generated from userland/linux/abi/x86_64.toml by pybuild.linuxabi.\n"
+
+
+class SchemaError(Exception):
+    """The schema contradicts itself; the text names the entry."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One system call that the personality knows: its arguments are (type, name)."""
+
+    number: int
+    name: str
+    args: tuple[tuple[str, str], ...]
+
+    def prototype(self) -> str:
+        """The handler's declaration in C."""
+        args = "".join(f", {TYPES[kind][0]} {name}" for kind, name in self.args)
+        return f"i64 linux_{self.name}(struct thread *thread{args})"
+
+    def decoder(self) -> str:
+        """A C function that takes the arguments out of the registers and calls the handler."""
+        values = "".join(
+            ", " + TYPES[kind][1].format(f"thread->state.{register}")
+            for (kind, _), register in zip(self.args, REGISTERS, strict=False)
+        )
+        return (
+            f"static i64 call_{self.name}(struct thread *thread)\n"
+            f"{{\n    return linux_{self.name}(thread{values});\n}}\n"
+        )
+
+
+def parse_args(entry: str, texts: list[str]) -> tuple[tuple[str, str], ...]:
+    """Split "type name" texts; SchemaError for an unknown type or too many."""
+    args = []
+    for text in texts:
+        kind, _, name = text.partition(" ")
+        if kind not in TYPES or not name.isidentifier():
+            raise SchemaError(f"{entry}: bad argument {text!r}")
+        args.append((kind, name))
+    if len(args) > len(REGISTERS):
+        raise SchemaError(f"{entry}: more than {len(REGISTERS)} arguments")
+    return tuple(args)
+
+
+def parse(schema: Path) -> tuple[list[Call], dict[int, str]]:
+    """Read the schema: the calls by number, and the name of every number."""
+    table = tomllib.loads(schema.read_text())
+    names: dict[int, str] = {}
+    calls = []
+    for entry in table.get("call", []):
+        call = Call(
+            entry["number"], entry["name"], parse_args(entry["name"], entry.get("args", []))
+        )
+        calls.append(call)
+    numbered = [(call.number, call.name) for call in calls]
+    numbered += [(number, name) for name, number in table.get("unsupported", {}).items()]
+    for number, name in numbered:
+        if number in names or not 0 <= number < NUMBERS_MAX:
+            raise SchemaError(f"{name}: number {number} is taken or out of range")
+        names[number] = name
+    return sorted(calls, key=lambda call: call.number), names
+
+
+def header(calls: list[Call], names: dict[int, str]) -> str:
+    """The text of calls.h."""
+    lines = [NOTICE, "#pragma once", "", '#include "linux/copy.h"', '#include "lib/types.h"', ""]
+    lines += ["struct thread;", ""]
+    lines += ["struct linux_call {", "    i64 (*run)(struct thread *thread); // NULL: not supported"]
+    lines += ["    const char *name;", "};", ""]
+    lines += [f"enum {{ LINUX_CALLS = {max(names) + 1} }};"]
+    lines += ["extern const struct linux_call linux_calls[LINUX_CALLS];", ""]
+    lines += [call.prototype() + ";" for call in calls]
+    return "\n".join(lines) + "\n"
+
+
+def dispatch(calls: list[Call], names: dict[int, str]) -> str:
+    """The text of dispatch.c."""
+    known = {call.number for call in calls}
+    lines = [NOTICE, '#include "linux/calls.h"', '#include "linux/thread.h"', ""]
+    lines += [call.decoder() for call in calls]
+    lines += ["const struct linux_call linux_calls[LINUX_CALLS] = {"]
+    for number, name in sorted(names.items()):
+        run = f"call_{name}" if number in known else "NULL"
+        lines.append(f'    [{number}] = {{{run}, "{name}"}},')
+    lines.append("};")
+    return "\n".join(lines) + "\n"
+
+
+def generate(schema: Path, output: Path) -> None:
+    """Write both files below `output`; SchemaError when the schema is wrong."""
+    calls, names = parse(schema)
+    output.mkdir(parents=True, exist_ok=True)
+    (output / "calls.h").write_text(header(calls, names))
+    (output / "dispatch.c").write_text(dispatch(calls, names))
+
+
+def main(arguments: list[str]) -> int:
+    """Entry of the command line; returns its exit status."""
+    if len(arguments) != 2:
+        print("usage: python -m pybuild.linuxabi SCHEMA OUTPUT", file=sys.stderr)
+        return 2
+    try:
+        generate(Path(arguments[0]), Path(arguments[1]))
+    except (SchemaError, OSError, KeyError, tomllib.TOMLDecodeError) as error:
+        print(f"linuxabi: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,38 @@
+// A process's table of open files.
+// Rules:
+// - descriptor_get gives a counted file; -EBADF's NULL for a number that is not open;
+// - a number is reserved and filled in one step, so that no other thread sees it half-made.
+#pragma once
+
+#include "lib/mutex.h"
+#include "linux/vfs.h"
+
+enum { DESCRIPTORS_MAX = 1024 };
+
+struct descriptor {
+    struct file *file; // NULL: free
+    u32 flags;         // FD_CLOEXEC
+};
+
+struct descriptors {
+    u32 references;
+    struct mutex lock;
+    // under lock:
+    u32 capacity GUARDED_BY(&lock);
+    struct descriptor *table GUARDED_BY(&lock);
+};
+
+struct descriptors *descriptors_create(void);
+struct descriptors *descriptors_copy(struct descriptors *source);
+struct descriptors *descriptors_get(struct descriptors *descriptors);
+void descriptors_put(struct descriptors *descriptors);
+void descriptors_close_on_exec(struct descriptors *descriptors);
+
+struct file *descriptor_get(struct thread *thread, i32 number);
+// Takes the lowest free number from `first` on. Consumes the file's reference on success only.
+i32 descriptor_install(struct thread *thread, struct file *file, u32 flags, i32 first);
+// Puts a file under a number, closing what was there. Consumes on success only.
+int descriptor_replace(struct thread *thread, i32 number, struct file *file, u32 flags);
+int descriptor_close(struct thread *thread, i32 number);
+int descriptor_flags(struct thread *thread, i32 number);
+int descriptor_set_flags(struct thread *thread, i32 number, u32 flags);

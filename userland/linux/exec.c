@@ -1,0 +1,287 @@
+// execve: up to the point where the new memory is complete everything can still fail; beyond it,
+// failing kills the process.
+#include "linux/exec.h"
+
+#include "lib/heap.h"
+#include "lib/string.h"
+#include "linux/calls.h"
+#include "linux/descriptors.h"
+#include "linux/kernel_if.h"
+#include "linux/log.h"
+#include "linux/signal.h"
+#include "linux/thread.h"
+#include "linux/walk.h"
+
+enum : u64 {
+    STACK_BYTES = 8UL << 20,
+    POPULATE_BYTES_MAX = 128 << 10,
+    // Stack and mappings lie together, so that they share page tables: in a random gigabyte of
+    // top-level slot 254, with room above. Relocatable programs lie below it.
+    AREA_BASE = 0x7f0000000000,
+    GIGABYTE = 1UL << 30,
+    AREA_GIGABYTES = 256,
+    STACK_OFFSET_PAGES = 1 << 16,
+    RELOCATED_BELOW = 8 * GIGABYTE,
+};
+
+static void layout_choose(struct exec_layout *layout, const struct elf_image *image)
+{
+    u64 random[4];
+    kernel_random(random, sizeof(random));
+    u64 area = AREA_BASE + (16 + random[0] % AREA_GIGABYTES) * GIGABYTE;
+    layout->stack_start = area + (random[1] % STACK_OFFSET_PAGES) * PAGE_SIZE;
+    layout->stack_top = layout->stack_start + STACK_BYTES;
+    layout->map_hint = layout->stack_top + 16 * PAGE_SIZE;
+    layout->base = image->is_relocatable
+                       ? area - RELOCATED_BELOW + (random[1] >> 32) % STACK_OFFSET_PAGES * PAGE_SIZE
+                       : 0;
+    layout->random[0] = random[2];
+    layout->random[1] = random[3];
+}
+
+static u32 segment_access(const struct elf_segment *segment)
+{
+    return (segment->access & ELF_READ ? CL_MAP_READ : 0) |
+           (segment->access & ELF_WRITE ? CL_MAP_WRITE : 0) |
+           (segment->access & ELF_EXECUTE ? CL_MAP_EXECUTE : 0);
+}
+
+// What of a segment is where, in whole pages: [start, mapped_end) straight from the file,
+// [mapped_end, end) anonymous, of which [.., file_end) is filled from the file later.
+struct segment_plan {
+    u64 start;
+    u64 mapped_end;
+    u64 file_end;
+    u64 end;
+    struct page_source source;
+};
+
+static int segment_plan(const struct elf_segment *segment, u64 base, struct vnode *file,
+                        struct segment_plan *plan)
+{
+    u64 address = base + segment->address;
+    plan->start = page_round_down(address);
+    plan->file_end = address + segment->file_size;
+    plan->end = page_round_up(address + segment->memory_size);
+    plan->source = (struct page_source){};
+    int result = 0;
+    if (segment->file_size > 0 && file->ops->map) {
+        result = file->ops->map(file, page_round_down(segment->file_offset), &plan->source);
+    }
+    u64 wanted = segment->file_size > 0 ? page_round_up(plan->file_end) - plan->start : 0;
+    plan->mapped_end = plan->start + min(wanted, plan->source.pages * PAGE_SIZE);
+    return result;
+}
+
+static int segment_map(struct memory *memory, const struct elf_segment *segment,
+                       const struct segment_plan *plan)
+{
+    u64 unused;
+    u32 access = segment_access(segment);
+    if (plan->mapped_end > plan->start) {
+        u64 size = plan->mapped_end - plan->start;
+        u32 populate = size <= POPULATE_BYTES_MAX ? CL_MAP_POPULATE : 0;
+        int result = kernel_map(memory->aspace, plan->source.memobj, plan->source.offset,
+                                plan->start, size, access | CL_MAP_EXACT | populate, &unused);
+        if (result != 0) {
+            return result;
+        }
+    }
+    if (plan->end > plan->mapped_end) {
+        // Writable until it is filled.
+        u32 filling = plan->file_end > plan->mapped_end ? CL_MAP_WRITE : 0;
+        return kernel_map(memory->aspace, 0, 0, plan->mapped_end, plan->end - plan->mapped_end,
+                          access | filling | CL_MAP_EXACT, &unused);
+    }
+    return 0;
+}
+
+static int segment_fill(struct vnode *file, u64 offset, u64 address, u64 end)
+{
+    u8 *buffer = heap_alloc(PAGE_SIZE);
+    int result = buffer ? 0 : -ENOMEM;
+    while (result == 0 && address < end) {
+        i64 count = file->ops->read(file, buffer, min((u64)PAGE_SIZE, end - address), offset);
+        if (count <= 0) {
+            result = -EIO;
+            break;
+        }
+        result = copy_to_linux(linux_pointer(address), buffer, (usize)count);
+        address += (u64)count;
+        offset += (u64)count;
+    }
+    heap_free(buffer);
+    return result;
+}
+
+// With the memory bound: fills what could not be mapped, clears what follows the file's part.
+static int segment_finish(struct memory *memory, const struct elf_segment *segment,
+                          const struct segment_plan *plan, struct vnode *file)
+{
+    int result = 0;
+    if (plan->file_end > plan->mapped_end) {
+        u64 done = plan->mapped_end - (plan->start + (segment->address & PAGE_MASK));
+        if (plan->mapped_end == plan->start) {
+            done = 0;
+        }
+        result = segment_fill(file, segment->file_offset + done,
+                              plan->file_end - segment->file_size + done, plan->file_end);
+        if (result == 0 && !(segment->access & ELF_WRITE)) {
+            result = kernel_protect(memory->aspace, plan->mapped_end,
+                                    plan->end - plan->mapped_end, segment_access(segment));
+        }
+    } else if (segment->memory_size > segment->file_size && (segment->access & ELF_WRITE) &&
+               (plan->file_end & PAGE_MASK)) {
+        result = clear_linux(linux_pointer(plan->file_end),
+                             page_round_up(plan->file_end) - plan->file_end);
+    }
+    return result;
+}
+
+struct exec {
+    struct elf_image image;
+    struct exec_layout layout;
+    struct segment_plan plans[ELF_SEGMENTS_MAX];
+    struct memory *memory;
+};
+
+static int exec_map(struct exec *exec, struct program *program)
+    THREAD_ANNOTATION(no_thread_safety_analysis)
+{
+    u64 unused;
+    int result = 0;
+    u64 end = 0;
+    for (u32 i = 0; i < exec->image.segments_count && result == 0; i++) {
+        const struct elf_segment *segment = &exec->image.segments[i];
+        result = segment_plan(segment, exec->layout.base, program->file, &exec->plans[i]);
+        if (result == 0) {
+            result = segment_map(exec->memory, segment, &exec->plans[i]);
+        }
+        end = exec->plans[i].end;
+    }
+    if (result == 0) {
+        u32 access = CL_MAP_READ | CL_MAP_WRITE |
+                     (exec->image.has_executable_stack ? CL_MAP_EXECUTE : 0);
+        result = kernel_map(exec->memory->aspace, 0, 0, exec->layout.stack_start, STACK_BYTES,
+                            access | CL_MAP_EXACT, &unused);
+    }
+    exec->memory->break_start = exec->memory->break_end = end;
+    exec->memory->map_hint = exec->layout.map_hint;
+    exec->memory->stack_top = exec->layout.stack_top;
+    return result;
+}
+
+static int exec_prepare(struct exec *exec, struct program *program, const void *header,
+                        u64 header_size)
+{
+    struct attributes attributes;
+    const char *problem = NULL;
+    int result = vnode_attributes(program->file, &attributes);
+    if (result != 0) {
+        return result;
+    }
+    status_t status = elf_parse(&exec->image, header, header_size, attributes.size_bytes,
+                                AREA_BASE, &problem);
+    if (status != ELF_OK) {
+        if (status != ELF_NOT_ELF) {
+            log_line("%s: %s", program->path ? program->path : "program", problem);
+        }
+        return -ENOEXEC;
+    }
+    layout_choose(&exec->layout, &exec->image);
+    exec->memory = memory_create();
+    if (!exec->memory) {
+        return -ENOMEM;
+    }
+    result = exec_map(exec, program);
+    if (result != 0) {
+        memory_put(exec->memory);
+    }
+    return result;
+}
+
+// The process is the new program's from here on.
+static void exec_commit(struct thread *thread, struct exec *exec, struct program *program)
+{
+    struct process *process = thread->process;
+    struct memory *old_memory = process->memory;
+    mutex_lock(&tasks.lock);
+    struct program *old_program = process->program;
+    process->program = program;
+    process->has_execed = true;
+    const char *name = strrchr(program->text, '/');
+    name = name ? name + 1 : program->text;
+    usize size = min(strlen(name), sizeof(process->name) - 1);
+    memcpy(process->name, name, size);
+    process->name[size] = 0;
+    process->memory = exec->memory;
+    mutex_unlock(&tasks.lock);
+    if (kernel_aspace_bind(exec->memory->aspace) != 0) {
+        thread->ends_with = SIGKILL;
+    }
+    process_vfork_done(process);
+    memory_put(old_memory);
+    program_put(old_program);
+    descriptors_close_on_exec(process->descriptors);
+    signal_actions_reset(process);
+    thread->signal_stack = (struct linux_stack){.flags = SS_DISABLE};
+    thread->clear_tid = thread->robust_list = linux_pointer(0);
+    thread->call_number = ~0UL;
+}
+
+static void exec_registers(struct thread *thread, const struct exec *exec, u64 stack_pointer)
+{
+    thread->state = (struct cl_restricted_state){
+        .rip = exec->layout.base + exec->image.entry, .rsp = stack_pointer, .rflags = 0x202};
+    register_set_fs_base(0);
+    register_set_gs_base(0);
+    vector_reset();
+}
+
+static int exec_finish(struct exec *exec, struct program *program, const char *path,
+                       u64 *stack_pointer)
+{
+    int result = 0;
+    for (u32 i = 0; i < exec->image.segments_count && result == 0; i++) {
+        result = segment_finish(exec->memory, &exec->image.segments[i], &exec->plans[i],
+                                program->file);
+    }
+    if (result == 0) {
+        result = exec_stack_write(program, &exec->image, &exec->layout, path, stack_pointer);
+    }
+    return result;
+}
+
+// The exec structure and the header are too large for this thread's stack together.
+struct exec_buffers {
+    struct exec exec;
+    u8 header[ELF_HEADER_BYTES];
+};
+
+int exec_program(struct thread *thread, i32 directory, const char *path, struct program *program)
+{
+    u64 header_size;
+    u64 stack_pointer = 0;
+    struct exec_buffers *buffers = heap_alloc(sizeof(*buffers));
+    int result = buffers ? exec_file_open(thread, directory, path, program, buffers->header,
+                                          &header_size)
+                         : -ENOMEM;
+    if (result == 0) {
+        result = exec_prepare(&buffers->exec, program, buffers->header, header_size);
+    }
+    if (result != 0) {
+        heap_free(buffers);
+        program_put(program);
+        return result;
+    }
+    exec_commit(thread, &buffers->exec, program);
+    result = exec_finish(&buffers->exec, program, path, &stack_pointer);
+    if (result != 0) {
+        log_line("%s: can't be loaded: error %d", path, -result);
+        thread->ends_with = SIGKILL;
+        __atomic_store_n(&thread->attention, 1, __ATOMIC_RELEASE);
+    }
+    exec_registers(thread, &buffers->exec, stack_pointer);
+    heap_free(buffers);
+    return 0;
+}

@@ -1,0 +1,189 @@
+// Finding and opening the file of a program. A script's `#!` line names the file to run instead,
+// with one optional argument; the script's path takes the place of argument 0.
+#include "lib/heap.h"
+#include "lib/string.h"
+#include "linux/abi.h"
+#include "linux/exec.h"
+#include "linux/thread.h"
+#include "linux/walk.h"
+
+enum { SCRIPT_DEPTH_MAX = 5, SCRIPT_LINE_BYTES = 256 };
+
+static int program_file_check(struct vnode *file)
+{
+    struct attributes attributes;
+    if (file->type != MODE_REGULAR) {
+        return -EACCES;
+    }
+    int result = vnode_attributes(file, &attributes);
+    if (result == 0 && !(attributes.mode & 0111)) {
+        return -EACCES;
+    }
+    return result;
+}
+
+// The path of what the walk found: its directory's, and the last name.
+static char *path_of_last(struct walk *walk)
+{
+    char *path = heap_alloc(LINUX_PATH_MAX);
+    if (!path || walk->last.size == 0) {
+        return path;
+    }
+    i64 length = directory_path(walk->root, walk->at, path, LINUX_PATH_MAX - LINUX_NAME_MAX - 2);
+    if (length < 0) {
+        heap_free(path);
+        return NULL;
+    }
+    if (length > 1) {
+        path[length++] = '/';
+    }
+    memcpy(path + length, walk->last.text, walk->last.size);
+    path[length + walk->last.size] = 0;
+    char *exact = heap_alloc((usize)length + walk->last.size + 1);
+    if (exact) {
+        memcpy(exact, path, (usize)length + walk->last.size + 1);
+    }
+    heap_free(path);
+    return exact;
+}
+
+// A magic link's file (/proc/self/exe) is the caller's own, so its path is as well.
+static char *path_of_magic(struct thread *thread, struct vnode *file)
+{
+    struct program *program = thread->process->program;
+    if (!program || program->file != file || !program->path) {
+        return NULL;
+    }
+    usize size = strlen(program->path) + 1;
+    char *path = heap_alloc(size);
+    if (path) {
+        memcpy(path, program->path, size);
+    }
+    return path;
+}
+
+static int program_file_find(struct thread *thread, i32 directory, const char *path,
+                             struct program *program)
+{
+    struct walk walk;
+    struct vnode *file;
+    int result = walk_start_text(&walk, thread, directory, path, WALK_FOLLOW);
+    if (result == 0) {
+        result = walk_resolve(&walk, &file);
+    }
+    if (result == 0) {
+        result = program_file_check(file);
+        if (result == 0) {
+            heap_free(program->path);
+            vnode_put(program->file);
+            program->path =
+                walk.last.size > 0 ? path_of_last(&walk) : path_of_magic(thread, file);
+            program->file = vnode_get(file);
+        }
+        vnode_put(file);
+    }
+    walk_end(&walk);
+    return result;
+}
+
+static char *skip_blanks(char *text)
+{
+    while (*text == ' ' || *text == '\t') {
+        text++;
+    }
+    return text;
+}
+
+// Splits "#! INTERPRETER [ARGUMENT]" in place. -ENOEXEC for a line without an interpreter.
+static int script_line_parse(char *line, char **interpreter, char **argument)
+{
+    char *end = strchr(line, '\n');
+    if (end) {
+        *end = 0;
+    }
+    for (end = line + strlen(line); end > line && (end[-1] == ' ' || end[-1] == '\t');) {
+        *--end = 0;
+    }
+    *interpreter = skip_blanks(line + 2);
+    if (**interpreter == 0) {
+        return -ENOEXEC;
+    }
+    char *after = *interpreter;
+    while (*after && *after != ' ' && *after != '\t') {
+        after++;
+    }
+    *argument = NULL;
+    if (*after) {
+        *after = 0;
+        *argument = skip_blanks(after + 1);
+    }
+    return 0;
+}
+
+// New strings: the interpreter, its argument, the script's path, then the old ones but the first.
+static int script_strings(struct program *program, const char *interpreter, const char *argument,
+                          const char *path)
+{
+    struct program old = *program;
+    usize first = old.argc > 0 ? strlen(old.text) + 1 : 0;
+    program->text = NULL;
+    program->size = program->capacity = 0;
+    int result = program_add(program, interpreter, strlen(interpreter));
+    if (result == 0 && argument) {
+        result = program_add(program, argument, strlen(argument));
+    }
+    if (result == 0) {
+        result = program_add(program, path, strlen(path));
+    }
+    usize rest = old.size - first;
+    if (result == 0) {
+        result = program_reserve(program, rest);
+    }
+    if (result == 0) {
+        program->argc = old.argc + 1 + (argument != NULL) + (old.argc == 0);
+        program->arguments_size = program->size + (u32)(old.arguments_size - first);
+        memcpy(program->text + program->size, old.text + first, rest);
+        program->size += (u32)rest;
+    }
+    heap_free(old.text);
+    return result;
+}
+
+int exec_file_open(struct thread *thread, i32 directory, const char *path,
+                   struct program *program, void *header, u64 *header_size)
+{
+    char line[SCRIPT_LINE_BYTES];
+    char previous[SCRIPT_LINE_BYTES];
+    for (u32 depth = 0; depth < SCRIPT_DEPTH_MAX; depth++) {
+        int result = program_file_find(thread, directory, path, program);
+        if (result != 0) {
+            return result;
+        }
+        i64 count = program->file->ops->read
+                        ? program->file->ops->read(program->file, header, ELF_HEADER_BYTES, 0)
+                        : -EACCES;
+        if (count < 0) {
+            return (int)count;
+        }
+        *header_size = (u64)count;
+        if (count < 2 || memcmp(header, "#!", 2) != 0) {
+            return 0;
+        }
+        usize size = min((usize)count, sizeof(line) - 1);
+        char *interpreter;
+        char *argument;
+        memcpy(line, header, size);
+        line[size] = 0;
+        result = script_line_parse(line, &interpreter, &argument);
+        if (result == 0) {
+            result = script_strings(program, interpreter, argument, path);
+        }
+        if (result != 0) {
+            return result;
+        }
+        memmove(previous, interpreter, strlen(interpreter) + 1);
+        path = previous;
+        directory = AT_FDCWD;
+    }
+    return -ELOOP;
+}

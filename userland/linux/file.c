@@ -1,0 +1,150 @@
+// Open files: counting, positions, and the operations that pass to the vnode.
+#include "lib/heap.h"
+#include "linux/abi.h"
+#include "linux/vfs.h"
+
+static i64 vnode_file_read(struct thread *, struct file *file, void *buffer, usize size,
+                           u64 *offset, u32)
+{
+    struct vnode *vnode = file->vnode;
+    if (vnode_is_directory(vnode)) {
+        return -EISDIR;
+    }
+    if (!vnode->ops->read) {
+        return -EINVAL;
+    }
+    i64 count = vnode->ops->read(vnode, buffer, size, *offset);
+    if (count > 0) {
+        *offset += (u64)count;
+    }
+    return count;
+}
+
+static i64 vnode_file_write(struct thread *, struct file *file, const void *buffer, usize size,
+                            u64 *offset, u32)
+{
+    struct vnode *vnode = file->vnode;
+    if (!vnode->ops->write) {
+        return -EINVAL;
+    }
+    u32 flags = file_flags(file) & O_APPEND ? IO_APPEND : 0;
+    i64 count = vnode->ops->write(vnode, buffer, size, *offset, flags);
+    if (count > 0) {
+        struct attributes attributes;
+        *offset += (u64)count;
+        if (flags && vnode_attributes(vnode, &attributes) == 0) {
+            *offset = attributes.size_bytes;
+        }
+    }
+    return count;
+}
+
+static const struct file_ops vnode_file_ops = {
+    .read = vnode_file_read,
+    .write = vnode_file_write,
+};
+
+int file_create(struct vnode *vnode, u32 flags, struct file **out)
+    THREAD_ANNOTATION(no_thread_safety_analysis)
+{
+    struct file *file = heap_alloc_zero(sizeof(*file));
+    if (!file) {
+        return -ENOMEM;
+    }
+    file->ops = &vnode_file_ops;
+    file->vnode = vnode_get(vnode);
+    file->references = 1;
+    file->flags = flags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+    file->traits = FILE_SEEKABLE;
+    *out = file;
+    return 0;
+}
+
+int file_open_vnode(struct thread *thread, struct vnode *vnode, u32 flags, struct file **out)
+{
+    int result = file_create(vnode, flags, out);
+    if (result == 0 && vnode->ops->open && !(flags & O_PATH)) {
+        result = vnode->ops->open(thread, vnode, *out);
+        if (result != 0) {
+            (*out)->ops = &vnode_file_ops;
+            file_put(*out);
+        }
+    }
+    return result;
+}
+
+struct file *file_get(struct file *file)
+{
+    __atomic_fetch_add(&file->references, 1, __ATOMIC_RELAXED);
+    return file;
+}
+
+void file_put(struct file *file)
+{
+    if (!file || __atomic_fetch_sub(&file->references, 1, __ATOMIC_ACQ_REL) != 1) {
+        return;
+    }
+    if (file->ops->release) {
+        file->ops->release(file);
+    }
+    vnode_put(file->vnode);
+    heap_free(file);
+}
+
+u32 file_flags(const struct file *file)
+{
+    return __atomic_load_n(&file->flags, __ATOMIC_RELAXED);
+}
+
+i64 file_read(struct thread *thread, struct file *file, void *buffer, usize size, u32 flags)
+{
+    u64 unused = 0;
+    if (!file->ops->read) {
+        return -EINVAL;
+    }
+    if (!(file->traits & FILE_SEEKABLE)) {
+        return file->ops->read(thread, file, buffer, size, &unused, flags);
+    }
+    mutex_lock(&file->lock);
+    i64 count = file->ops->read(thread, file, buffer, size, &file->offset, flags);
+    mutex_unlock(&file->lock);
+    return count;
+}
+
+i64 file_write(struct thread *thread, struct file *file, const void *buffer, usize size, u32 flags)
+{
+    u64 unused = 0;
+    if (!file->ops->write) {
+        return -EINVAL;
+    }
+    if (!(file->traits & FILE_SEEKABLE)) {
+        return file->ops->write(thread, file, buffer, size, &unused, flags);
+    }
+    mutex_lock(&file->lock);
+    i64 count = file->ops->write(thread, file, buffer, size, &file->offset, flags);
+    mutex_unlock(&file->lock);
+    return count;
+}
+
+i64 file_read_at(struct thread *thread, struct file *file, void *buffer, usize size, u64 offset)
+{
+    if (!(file->traits & FILE_SEEKABLE)) {
+        return -ESPIPE;
+    }
+    return file->ops->read ? file->ops->read(thread, file, buffer, size, &offset, 0) : -EINVAL;
+}
+
+i64 file_write_at(struct thread *thread, struct file *file, const void *buffer, usize size,
+                  u64 offset)
+{
+    if (!(file->traits & FILE_SEEKABLE)) {
+        return -ESPIPE;
+    }
+    return file->ops->write ? file->ops->write(thread, file, buffer, size, &offset, 0) : -EINVAL;
+}
+
+u32 file_poll(struct file *file)
+{
+    return file->ops->poll ? file->ops->poll(file)
+                           : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+}

@@ -1,0 +1,355 @@
+// Opening, closing, duplicating, positioning: what is about descriptors and open files.
+#include "linux/calls.h"
+#include "linux/descriptors.h"
+#include "linux/fs/pipe.h"
+#include "linux/process.h"
+#include "linux/thread.h"
+#include "linux/walk.h"
+
+static u32 creation_mode(struct thread *thread, u32 mode)
+{
+    struct fs_context *context = thread->process->fs;
+    mutex_lock(&context->lock);
+    u32 masked = mode & MODE_PERMISSIONS & ~context->umask;
+    mutex_unlock(&context->lock);
+    return masked;
+}
+
+// Looks the last component up, or makes the file, in one go with respect to others who make it.
+static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u32 mode,
+                          struct vnode **out, bool *is_new)
+{
+    *is_new = false;
+    if (!walk_last_is_name(walk) || walk->must_be_directory) {
+        return -EISDIR;
+    }
+    int result = vnode_lookup(walk->at, walk->last, out);
+    if (result == 0 && (flags & O_EXCL)) {
+        vnode_put(*out);
+        return -EEXIST;
+    }
+    if (result == -ENOENT) {
+        result = walk->at->ops->create
+                     ? walk->at->ops->create(walk->at, walk->last,
+                                             MODE_REGULAR | creation_mode(thread, mode), 0, out)
+                     : -EROFS;
+        *is_new = result == 0;
+        if (result == -EEXIST && !(flags & O_EXCL)) {
+            result = vnode_lookup(walk->at, walk->last, out);
+        }
+    }
+    return result;
+}
+
+static int open_creating(struct thread *thread, struct walk *walk, u32 flags, u32 mode,
+                         struct vnode **out, bool *is_new)
+{
+    for (;;) {
+        int result = walk_to_last(walk);
+        if (result == 0) {
+            result = open_or_create(thread, walk, flags, mode, out, is_new);
+        }
+        if (result != 0 || (*out)->type != MODE_LINK) {
+            return result;
+        }
+        result = flags & O_NOFOLLOW ? -ELOOP : walk_follow(walk, *out);
+        bool is_magic = (*out)->ops->follow != NULL;
+        vnode_put(*out);
+        if (result != 0) {
+            return result;
+        }
+        if (is_magic) {
+            *out = vnode_get(walk->at);
+            return 0;
+        }
+    }
+}
+
+// Whether the file may be opened so; truncates it where that is asked for.
+static int open_check(struct vnode *vnode, u32 flags, bool is_new)
+{
+    bool writes = (flags & O_ACCMODE) != O_RDONLY;
+    if (flags & O_PATH) {
+        return (flags & O_DIRECTORY) && !vnode_is_directory(vnode) ? -ENOTDIR : 0;
+    }
+    if (vnode->type == MODE_LINK) {
+        return -ELOOP;
+    }
+    if (vnode_is_directory(vnode)) {
+        return writes || (flags & O_CREAT) ? -EISDIR : 0;
+    }
+    if (flags & O_DIRECTORY) {
+        return -ENOTDIR;
+    }
+    if (vnode->type != MODE_REGULAR) {
+        return 0;
+    }
+    if (writes && !vnode->ops->write) {
+        return vnode->ops->open ? -EACCES : -EROFS;
+    }
+    if ((flags & O_TRUNC) && writes && !is_new) {
+        return vnode_set_attributes(vnode, &(struct attributes){}, ATTRIBUTE_SIZE);
+    }
+    return 0;
+}
+
+static i64 open_at(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32 mode)
+{
+    struct walk walk;
+    struct vnode *vnode;
+    struct file *file;
+    bool is_new = false;
+    bool creates = (flags & O_CREAT) && !(flags & O_PATH);
+    u32 walk_flags = flags & O_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW;
+    int result = walk_start(&walk, thread, directory, path, walk_flags);
+    if (result == 0) {
+        result = creates ? open_creating(thread, &walk, flags, mode, &vnode, &is_new)
+                         : walk_resolve(&walk, &vnode);
+    }
+    walk_end(&walk);
+    if (result != 0) {
+        return result;
+    }
+    result = open_check(vnode, flags, is_new);
+    if (result == 0) {
+        result = file_open_vnode(thread, vnode, flags, &file);
+    }
+    vnode_put(vnode);
+    if (result != 0) {
+        return result;
+    }
+    i32 fd = descriptor_install(thread, file, flags & O_CLOEXEC ? FD_CLOEXEC : 0, 0);
+    if (fd < 0) {
+        file_put(file);
+    }
+    return fd;
+}
+
+i64 linux_open(struct thread *thread, linux_ptr path, u32 flags, u32 mode)
+{
+    return open_at(thread, AT_FDCWD, path, flags, mode);
+}
+
+i64 linux_openat(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32 mode)
+{
+    return open_at(thread, directory, path, flags, mode);
+}
+
+i64 linux_close(struct thread *thread, i32 fd)
+{
+    return descriptor_close(thread, fd);
+}
+
+static i64 duplicate(struct thread *thread, i32 fd, i32 first, u32 flags)
+{
+    struct file *file = descriptor_get(thread, fd);
+    if (!file) {
+        return -EBADF;
+    }
+    if (first < 0 || first >= DESCRIPTORS_MAX) {
+        file_put(file);
+        return -EINVAL;
+    }
+    i32 copy = descriptor_install(thread, file, flags, first);
+    if (copy < 0) {
+        file_put(file);
+    }
+    return copy;
+}
+
+static i64 duplicate_to(struct thread *thread, i32 fd, i32 target, u32 flags)
+{
+    struct file *file = descriptor_get(thread, fd);
+    if (!file) {
+        return -EBADF;
+    }
+    int result = descriptor_replace(thread, target, file, flags);
+    if (result != 0) {
+        file_put(file);
+        return result;
+    }
+    return target;
+}
+
+i64 linux_dup(struct thread *thread, i32 fd)
+{
+    return duplicate(thread, fd, 0, 0);
+}
+
+i64 linux_dup2(struct thread *thread, i32 fd, i32 target)
+{
+    if (fd == target) {
+        return descriptor_flags(thread, fd) < 0 ? -EBADF : target;
+    }
+    return duplicate_to(thread, fd, target, 0);
+}
+
+i64 linux_dup3(struct thread *thread, i32 fd, i32 target, u32 flags)
+{
+    if (fd == target || (flags & ~(u32)O_CLOEXEC)) {
+        return -EINVAL;
+    }
+    return duplicate_to(thread, fd, target, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
+static i64 file_set_flags(struct thread *thread, i32 fd, u32 flags)
+{
+    struct file *file = descriptor_get(thread, fd);
+    if (!file) {
+        return -EBADF;
+    }
+    u32 settable = O_APPEND | O_NONBLOCK;
+    __atomic_store_n(&file->flags, (file_flags(file) & ~settable) | (flags & settable),
+                     __ATOMIC_RELAXED);
+    file_put(file);
+    return 0;
+}
+
+static i64 file_get_flags(struct thread *thread, i32 fd)
+{
+    struct file *file = descriptor_get(thread, fd);
+    if (!file) {
+        return -EBADF;
+    }
+    i64 flags = file_flags(file) | O_LARGEFILE;
+    file_put(file);
+    return flags;
+}
+
+i64 linux_fcntl(struct thread *thread, i32 fd, u32 command, u64 argument)
+{
+    switch (command) {
+    case F_DUPFD: return duplicate(thread, fd, (i32)argument, 0);
+    case F_DUPFD_CLOEXEC: return duplicate(thread, fd, (i32)argument, FD_CLOEXEC);
+    case F_GETFD: return descriptor_flags(thread, fd);
+    case F_SETFD: return descriptor_set_flags(thread, fd, argument & FD_CLOEXEC);
+    case F_GETFL: return file_get_flags(thread, fd);
+    case F_SETFL: return file_set_flags(thread, fd, (u32)argument);
+    case F_GETPIPE_SZ: return descriptor_flags(thread, fd) < 0 ? -EBADF : 65536;
+    case F_SETLK:
+    case F_SETLKW: return descriptor_flags(thread, fd) < 0 ? -EBADF : 0;
+    default: return descriptor_flags(thread, fd) < 0 ? -EBADF : -EINVAL;
+    }
+}
+
+static i64 seek_locked(struct file *file, i64 offset, u32 whence) REQUIRES(&file->lock)
+{
+    struct attributes attributes;
+    i64 base;
+    switch (whence) {
+    case SEEK_SET: base = 0; break;
+    case SEEK_CUR: base = (i64)file->offset; break;
+    case SEEK_END: {
+        int result = vnode_attributes(file->vnode, &attributes);
+        if (result != 0) {
+            return result;
+        }
+        base = (i64)attributes.size_bytes;
+        break;
+    }
+    default: return -EINVAL;
+    }
+    i64 target;
+    if (__builtin_add_overflow(base, offset, &target) || target < 0) {
+        return -EINVAL;
+    }
+    file->offset = (u64)target;
+    return target;
+}
+
+i64 linux_lseek(struct thread *thread, i32 fd, i64 offset, u32 whence)
+{
+    struct file *file = descriptor_get(thread, fd);
+    if (!file) {
+        return -EBADF;
+    }
+    i64 result = -ESPIPE;
+    if (file->traits & FILE_SEEKABLE) {
+        mutex_lock(&file->lock);
+        result = seek_locked(file, offset, whence);
+        mutex_unlock(&file->lock);
+    } else if (file->vnode->type == MODE_CHARACTER) {
+        result = 0; // as Linux's memory devices
+    }
+    file_put(file);
+    return result;
+}
+
+i64 linux_ioctl(struct thread *thread, i32 fd, u32 request, linux_ptr argument)
+{
+    struct file *file = descriptor_get(thread, fd);
+    if (!file) {
+        return -EBADF;
+    }
+    i64 result = -ENOTTY;
+    u32 value = 0;
+    if (request == FIONBIO) {
+        result = copy_from_linux(&value, argument, sizeof(value));
+        if (result == 0) {
+            u32 flags = file_flags(file) & ~(u32)O_NONBLOCK;
+            result = file_set_flags(thread, fd, value ? flags | O_NONBLOCK : flags);
+        }
+    } else if (file->ops->ioctl) {
+        result = file->ops->ioctl(thread, file, request, argument.address);
+    }
+    file_put(file);
+    return result;
+}
+
+i64 linux_pipe2(struct thread *thread, linux_ptr fds, u32 flags)
+{
+    struct file *reader;
+    struct file *writer;
+    if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK)) {
+        return -EINVAL;
+    }
+    int result = pipe_create(flags, &reader, &writer);
+    if (result != 0) {
+        return result;
+    }
+    u32 descriptor_flags = flags & O_CLOEXEC ? FD_CLOEXEC : 0;
+    i32 numbers[2] = {-1, -1};
+    numbers[0] = descriptor_install(thread, reader, descriptor_flags, 0);
+    if (numbers[0] < 0) {
+        file_put(reader);
+        file_put(writer);
+        return numbers[0];
+    }
+    numbers[1] = descriptor_install(thread, writer, descriptor_flags, 0);
+    if (numbers[1] < 0) {
+        descriptor_close(thread, numbers[0]);
+        file_put(writer);
+        return numbers[1];
+    }
+    if (copy_to_linux(fds, numbers, sizeof(numbers)) != 0) {
+        descriptor_close(thread, numbers[0]);
+        descriptor_close(thread, numbers[1]);
+        return -EFAULT;
+    }
+    return 0;
+}
+
+i64 linux_pipe(struct thread *thread, linux_ptr fds)
+{
+    return linux_pipe2(thread, fds, 0);
+}
+
+i64 linux_umask(struct thread *thread, u32 mask)
+{
+    struct fs_context *context = thread->process->fs;
+    mutex_lock(&context->lock);
+    u32 old = context->umask;
+    context->umask = mask & 0777;
+    mutex_unlock(&context->lock);
+    return old;
+}
+
+i64 linux_fadvise64(struct thread *thread, i32 fd, i64, u64, i32)
+{
+    return descriptor_flags(thread, fd) < 0 ? -EBADF : 0;
+}
+
+i64 linux_sync(struct thread *)
+{
+    return 0;
+}

@@ -1,0 +1,113 @@
+// Memory devices: null, zero, full, random, urandom; tty and console, which are the container's
+// standard streams where there are any.
+#include "linux/fs/special.h"
+
+#include "lib/string.h"
+#include "linux/abi.h"
+#include "linux/fs/stream.h"
+#include "linux/kernel_if.h"
+
+enum {
+    MAJOR_MEMORY = 1,
+    MAJOR_TTY = 5,
+    RANDOM_PIECE_BYTES = 256,
+};
+
+static i64 null_read(struct thread *, struct file *, void *, usize, u64 *, u32)
+{
+    return 0;
+}
+
+static i64 null_write(struct thread *, struct file *, const void *, usize size, u64 *, u32)
+{
+    return (i64)size;
+}
+
+static i64 zero_read(struct thread *, struct file *, void *buffer, usize size, u64 *, u32)
+{
+    memset(buffer, 0, size);
+    return (i64)size;
+}
+
+static i64 full_write(struct thread *, struct file *, const void *, usize, u64 *, u32)
+{
+    return -ENOSPC;
+}
+
+static i64 random_read(struct thread *, struct file *, void *buffer, usize size, u64 *, u32)
+{
+    for (usize done = 0; done < size; done += RANDOM_PIECE_BYTES) {
+        kernel_random((u8 *)buffer + done, min(size - done, (usize)RANDOM_PIECE_BYTES));
+    }
+    return (i64)size;
+}
+
+static const struct file_ops null_ops = {.read = null_read, .write = null_write};
+static const struct file_ops zero_ops = {.read = zero_read, .write = null_write};
+static const struct file_ops full_ops = {.read = zero_read, .write = full_write};
+static const struct file_ops random_ops = {.read = random_read, .write = null_write};
+
+static const struct device {
+    const char *name;
+    u32 major;
+    u32 minor;
+    u32 mode;
+    const struct file_ops *ops; // NULL: the container's standard streams
+} devices[] = {
+    {"null", MAJOR_MEMORY, 3, 0666, &null_ops},
+    {"zero", MAJOR_MEMORY, 5, 0666, &zero_ops},
+    {"full", MAJOR_MEMORY, 7, 0666, &full_ops},
+    {"random", MAJOR_MEMORY, 8, 0666, &random_ops},
+    {"urandom", MAJOR_MEMORY, 9, 0666, &random_ops},
+    {"tty", MAJOR_TTY, 0, 0666, NULL},
+    {"console", MAJOR_TTY, 1, 0600, NULL},
+};
+
+static const struct {
+    const char *name;
+    const char *target;
+} links[] = {
+    {"fd", "/proc/self/fd"},
+    {"stdin", "/proc/self/fd/0"},
+    {"stdout", "/proc/self/fd/1"},
+    {"stderr", "/proc/self/fd/2"},
+};
+
+int special_open(struct thread *, struct vnode *vnode, u64 device, struct file *file)
+{
+    if (vnode->type == MODE_REGULAR || vnode->type == MODE_DIRECTORY) {
+        return 0;
+    }
+    for (usize i = 0; vnode->type == MODE_CHARACTER && i < ARRAY_SIZE(devices); i++) {
+        if (device_number(devices[i].major, devices[i].minor) != device) {
+            continue;
+        }
+        file->traits = 0;
+        if (!devices[i].ops) {
+            return stream_open_console(file);
+        }
+        file->ops = devices[i].ops;
+        return 0;
+    }
+    return -ENXIO;
+}
+
+int special_populate(struct vnode *directory)
+{
+    int result = 0;
+    for (usize i = 0; i < ARRAY_SIZE(devices) && result == 0; i++) {
+        struct vnode *made;
+        struct name name = {devices[i].name, (u32)strlen(devices[i].name)};
+        result = directory->ops->create(directory, name, MODE_CHARACTER | devices[i].mode,
+                                        device_number(devices[i].major, devices[i].minor), &made);
+        if (result == 0) {
+            vnode_put(made);
+        }
+    }
+    for (usize i = 0; i < ARRAY_SIZE(links) && result == 0; i++) {
+        struct name name = {links[i].name, (u32)strlen(links[i].name)};
+        struct name target = {links[i].target, (u32)strlen(links[i].target)};
+        result = directory->ops->symlink(directory, name, target);
+    }
+    return result;
+}

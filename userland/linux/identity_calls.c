@@ -1,0 +1,169 @@
+// Who a process is: ids, groups, sessions, users. There is one user so far: root.
+#include "linux/calls.h"
+#include "linux/process.h"
+#include "linux/thread.h"
+
+i64 linux_getpid(struct thread *thread)
+{
+    return thread->process->pid;
+}
+
+i64 linux_gettid(struct thread *thread)
+{
+    return thread->tid;
+}
+
+// Without the lock: one load of a pointer that leads to a live process, as a parent is freed only
+// after its children were given away, and a first process never.
+i64 linux_getppid(struct thread *thread)
+{
+    struct process *parent = __atomic_load_n(&thread->process->parent, __ATOMIC_ACQUIRE);
+    return parent ? parent->pid : 0;
+}
+
+i64 linux_getuid(struct thread *)
+{
+    return 0;
+}
+
+i64 linux_getgid(struct thread *)
+{
+    return 0;
+}
+
+i64 linux_geteuid(struct thread *)
+{
+    return 0;
+}
+
+i64 linux_getegid(struct thread *)
+{
+    return 0;
+}
+
+static i64 ids_write(linux_ptr real, linux_ptr effective, linux_ptr saved)
+{
+    u32 id = 0;
+    if (copy_to_linux(real, &id, sizeof(id)) != 0 || copy_to_linux(effective, &id, sizeof(id)) != 0 ||
+        copy_to_linux(saved, &id, sizeof(id)) != 0) {
+        return -EFAULT;
+    }
+    return 0;
+}
+
+i64 linux_getresuid(struct thread *, linux_ptr real, linux_ptr effective, linux_ptr saved)
+{
+    return ids_write(real, effective, saved);
+}
+
+i64 linux_getresgid(struct thread *, linux_ptr real, linux_ptr effective, linux_ptr saved)
+{
+    return ids_write(real, effective, saved);
+}
+
+i64 linux_setuid(struct thread *, u32 uid)
+{
+    return uid == 0 ? 0 : -EPERM;
+}
+
+i64 linux_setgid(struct thread *, u32 gid)
+{
+    return gid == 0 ? 0 : -EPERM;
+}
+
+i64 linux_getgroups(struct thread *, i32, linux_ptr)
+{
+    return 0;
+}
+
+i64 linux_setgroups(struct thread *, i32 size, linux_ptr)
+{
+    return size == 0 ? 0 : -EPERM;
+}
+
+i64 linux_getpgrp(struct thread *thread)
+{
+    return thread->process->group;
+}
+
+// The process with this pid, 0 meaning the caller.
+static struct process *process_named_locked(struct thread *thread, i32 pid) REQUIRES(&tasks.lock)
+{
+    return pid == 0 ? thread->process : process_find_locked(pid);
+}
+
+i64 linux_getpgid(struct thread *thread, i32 pid)
+{
+    mutex_lock(&tasks.lock);
+    struct process *process = process_named_locked(thread, pid);
+    i64 result = process ? process->group : -ESRCH;
+    mutex_unlock(&tasks.lock);
+    return result;
+}
+
+i64 linux_getsid(struct thread *thread, i32 pid)
+{
+    mutex_lock(&tasks.lock);
+    struct process *process = process_named_locked(thread, pid);
+    i64 result = process ? process->session : -ESRCH;
+    mutex_unlock(&tasks.lock);
+    return result;
+}
+
+static bool group_exists_locked(i32 group, i32 session) REQUIRES(&tasks.lock)
+{
+    struct process *process;
+    list_for_each(process, &tasks.processes, all)
+    {
+        if (process->group == group && process->session == session) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static i64 group_change_locked(struct thread *thread, struct process *process, i32 group)
+    REQUIRES(&tasks.lock)
+{
+    struct process *self = thread->process;
+    if (!process || (process != self && process->parent != self)) {
+        return -ESRCH;
+    }
+    if (process != self && process->has_execed) {
+        return -EACCES;
+    }
+    if (process->session != self->session || process->session == process->pid) {
+        return -EPERM;
+    }
+    if (group != process->pid && !group_exists_locked(group, self->session)) {
+        return -EPERM;
+    }
+    process->group = group;
+    return 0;
+}
+
+i64 linux_setpgid(struct thread *thread, i32 pid, i32 group)
+{
+    if (pid < 0 || group < 0) {
+        return -EINVAL;
+    }
+    mutex_lock(&tasks.lock);
+    struct process *process = process_named_locked(thread, pid);
+    i64 result = group_change_locked(thread, process, group ? group : process ? process->pid : 0);
+    mutex_unlock(&tasks.lock);
+    return result;
+}
+
+i64 linux_setsid(struct thread *thread)
+{
+    struct process *self = thread->process;
+    i64 result = self->pid;
+    mutex_lock(&tasks.lock);
+    if (self->group == self->pid) {
+        result = -EPERM;
+    } else {
+        self->group = self->session = self->pid;
+    }
+    mutex_unlock(&tasks.lock);
+    return result;
+}

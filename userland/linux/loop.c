@@ -1,0 +1,122 @@
+// The life of a Linux thread in the personality: run Linux code until it traps, deal with the trap,
+// deliver signals, again.
+#include "lib/format.h"
+#include "linux/calls.h"
+#include "linux/kernel_if.h"
+#include "linux/log.h"
+#include "linux/process.h"
+#include "linux/signal.h"
+#include "linux/thread.h"
+
+enum {
+    VECTOR_DIVIDE = 0, VECTOR_DEBUG = 1, VECTOR_BREAKPOINT = 3, VECTOR_OVERFLOW = 4,
+    VECTOR_OPCODE = 6, VECTOR_STACK = 12, VECTOR_PROTECTION = 13, VECTOR_X87 = 16,
+    VECTOR_ALIGNMENT = 17, VECTOR_SIMD = 19,
+    FAULT_IS_PROTECTION = 1,
+};
+
+static void unknown_call(struct thread *thread, u64 number)
+{
+    const char *name = number < LINUX_CALLS && linux_calls[number].name
+                           ? linux_calls[number].name
+                           : NULL;
+    if (name) {
+        log_line("unknown system call %s in %s (pid %d)", name, thread->process->name,
+                 thread->process->pid);
+    } else {
+        log_line("unknown system call %lu in %s (pid %d)", number, thread->process->name,
+                 thread->process->pid);
+    }
+}
+
+static void thread_call(struct thread *thread)
+{
+    u64 number = thread->state.rax;
+    thread->call_number = number;
+    if (likely(number < LINUX_CALLS && linux_calls[number].run)) {
+        thread->state.rax = (u64)linux_calls[number].run(thread);
+        return;
+    }
+    unknown_call(thread, number);
+    thread->state.rax = (u64)-ENOSYS;
+}
+
+static i32 exception_signal(u32 vector)
+{
+    switch (vector) {
+    case VECTOR_DIVIDE:
+    case VECTOR_X87:
+    case VECTOR_SIMD: return SIGFPE;
+    case VECTOR_DEBUG:
+    case VECTOR_BREAKPOINT: return SIGTRAP;
+    case VECTOR_OPCODE: return SIGILL;
+    case VECTOR_ALIGNMENT:
+    case VECTOR_STACK: return SIGBUS;
+    default: return SIGSEGV;
+    }
+}
+
+static void thread_fault(struct thread *thread, u32 reason)
+{
+    struct queued_signal signal = {.signal = SIGSEGV, .address = thread->state.fault_address};
+    switch (reason) {
+    case CL_RESTRICTED_REASON_EXCEPTION:
+        signal.signal = exception_signal((u32)(thread->state.error_code >> 32));
+        signal.code = SI_KERNEL;
+        signal.address = thread->state.rip;
+        break;
+    case CL_RESTRICTED_REASON_PAGE_FAULT:
+        signal.code =
+            thread->state.error_code & FAULT_IS_PROTECTION ? SEGV_ACCERR : SEGV_MAPERR;
+        break;
+    default:
+        log_line("out of memory: killed %s (pid %d)", thread->process->name,
+                 thread->process->pid);
+        signal.signal = SIGKILL;
+        break;
+    }
+    thread->call_number = ~0UL;
+    signal_force(thread, &signal);
+}
+
+void thread_loop(struct thread *thread)
+{
+    for (;;) {
+        u32 reason;
+        if (unlikely(__atomic_load_n(&thread->attention, __ATOMIC_ACQUIRE))) {
+            signal_deliver(thread);
+        }
+        int result = kernel_enter(&thread->state, &reason);
+        if (unlikely(result != 0)) {
+            // The program counter or flags can't be loaded: as a general protection fault.
+            thread->state.error_code = (u64)VECTOR_PROTECTION << 32;
+            reason = CL_RESTRICTED_REASON_EXCEPTION;
+        }
+        if (likely(reason == CL_RESTRICTED_REASON_SYSCALL)) {
+            thread_call(thread);
+        } else if (reason != CL_RESTRICTED_REASON_KICKED) {
+            thread_fault(thread, reason);
+        } else {
+            thread->call_number = ~0UL;
+        }
+    }
+}
+
+void thread_main(void *argument)
+{
+    struct thread *thread = argument;
+    register_set_fs_base(thread->fs_base);
+    register_set_gs_base(thread->gs_base);
+    if (kernel_aspace_bind(thread->process->memory->aspace) != 0) {
+        process_exit(thread, SIGKILL);
+    }
+    if (thread->vector_area) {
+        vector_load(thread->vector_area);
+        thread->vector_area = NULL;
+    }
+    if (!linux_is_null(thread->clear_tid) && thread->sets_tid &&
+        copy_to_linux(thread->clear_tid, &thread->tid, sizeof(thread->tid)) != 0) {
+        log_line("fork: the child's thread id can't be stored");
+    }
+    thread_loop(thread);
+}

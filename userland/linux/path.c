@@ -1,0 +1,95 @@
+// From a directory back to its path: up through `..`, looking for each directory's name in its
+// parent. Slow, and right whatever was renamed meanwhile.
+#include "lib/string.h"
+#include "linux/abi.h"
+#include "linux/walk.h"
+
+// Prepends the name with the wanted inode number to a path that grows downwards.
+struct name_sink {
+    struct directory_sink base;
+    u64 ino;
+    char *start; // of the buffer
+    char *path;  // of what is there of the path
+    bool was_found;
+    bool was_full;
+};
+
+static bool name_sink_add(struct directory_sink *sink, struct name name, u64 ino, u32, u64)
+{
+    struct name_sink *self = container_of(sink, struct name_sink, base);
+    bool is_dots = name.text[0] == '.' &&
+                   (name.size == 1 || (name.size == 2 && name.text[1] == '.'));
+    if (ino != self->ino || is_dots) {
+        return true;
+    }
+    self->was_found = true;
+    if ((usize)(self->path - self->start) < name.size + 1) {
+        self->was_full = true;
+        return false;
+    }
+    self->path -= name.size;
+    memcpy(self->path, name.text, name.size);
+    *--self->path = '/';
+    return false;
+}
+
+// A mounted root is found in its parent as the directory that it covers.
+static u64 name_ino(struct vnode *directory)
+{
+    while (directory == directory->system->root && directory->system->covered) {
+        directory = directory->system->covered;
+    }
+    return directory->ino;
+}
+
+static int path_prepend(struct name_sink *sink, struct vnode *directory, struct vnode **parent)
+{
+    int result = vnode_lookup(directory, (struct name){"..", 2}, parent);
+    if (result != 0) {
+        return result;
+    }
+    u64 cookie = 0;
+    sink->ino = name_ino(directory);
+    sink->was_found = false;
+    result = *parent == directory || !(*parent)->ops->list
+                 ? -ENOENT
+                 : (*parent)->ops->list(*parent, &cookie, &sink->base);
+    if (result == 0 && !sink->was_found) {
+        result = -ENOENT;
+    }
+    if (result != 0) {
+        vnode_put(*parent);
+    }
+    return result;
+}
+
+i64 directory_path(struct vnode *root, struct vnode *directory, char *buffer, usize size)
+{
+    struct name_sink sink = {
+        .base.add = name_sink_add, .start = buffer, .path = buffer + size - 1};
+    if (size < 2) {
+        return -ERANGE;
+    }
+    *sink.path = 0;
+    struct vnode *at = vnode_get(directory);
+    while (at != root) {
+        struct vnode *parent;
+        int result = path_prepend(&sink, at, &parent);
+        vnode_put(at);
+        if (result != 0) {
+            return result;
+        }
+        at = parent;
+        if (sink.was_full) {
+            vnode_put(at);
+            return -ERANGE;
+        }
+    }
+    vnode_put(at);
+    if (*sink.path == 0) {
+        *--sink.path = '/';
+    }
+    usize length = (usize)(buffer + size - 1 - sink.path);
+    memmove(buffer, sink.path, length + 1);
+    return (i64)length;
+}

@@ -1,0 +1,203 @@
+// The tree of processes, and what processes share: directories. Pids are not used again before
+// they wrap at PID_MAX.
+#include "linux/process.h"
+
+#include "lib/heap.h"
+#include "lib/string.h"
+#include "linux/descriptors.h"
+#include "linux/kernel_if.h"
+#include "linux/signal.h"
+
+enum { PID_MAX = 4194304 };
+
+struct tasks tasks = {
+    .processes = LIST_INIT(tasks.processes),
+    .next_pid = 1,
+};
+
+static i32 pid_take_locked(void) REQUIRES(&tasks.lock)
+{
+    do {
+        if (tasks.next_pid >= PID_MAX) {
+            tasks.next_pid = 2;
+        }
+        tasks.next_pid++;
+    } while (process_find_locked(tasks.next_pid - 1));
+    return tasks.next_pid - 1;
+}
+
+static void default_limits(struct process *process)
+{
+    for (usize i = 0; i < ARRAY_SIZE(process->limits_current); i++) {
+        process->limits_current[i] = ~0UL;
+    }
+    process->limits_current[3] = 8UL << 20;         // stack
+    process->limits_current[4] = 0;                 // core
+    process->limits_current[7] = DESCRIPTORS_MAX;   // files
+}
+
+struct process *process_create(struct process *parent)
+{
+    struct process *process = heap_alloc_zero(sizeof(*process));
+    if (!process) {
+        return NULL;
+    }
+    waitqueue_init(&process->children_changed);
+    list_init(&process->children);
+    list_init(&process->sibling);
+    list_init(&process->threads);
+    list_init(&process->queued);
+    process->start_ns = kernel_monotonic_ns();
+    mutex_lock(&tasks.lock);
+    process->pid = pid_take_locked();
+    process->parent = parent;
+    if (parent) {
+        process->group = parent->group;
+        process->session = parent->session;
+        memcpy(process->limits_current, parent->limits_current, sizeof(parent->limits_current));
+        memcpy(process->name, parent->name, sizeof(parent->name));
+        list_insert_tail(&parent->children, &process->sibling);
+    } else {
+        process->group = process->session = process->pid;
+        default_limits(process);
+    }
+    list_insert_tail(&tasks.processes, &process->all);
+    tasks.count++;
+    mutex_unlock(&tasks.lock);
+    return process;
+}
+
+struct process *process_find_locked(i32 pid)
+{
+    struct process *process;
+    list_for_each(process, &tasks.processes, all)
+    {
+        if (process->pid == pid) {
+            return process;
+        }
+    }
+    return NULL;
+}
+
+void process_free_locked(struct process *process)
+{
+    struct queued_signal *signal;
+    struct queued_signal *following;
+    list_for_each_safe(signal, following, &process->queued, node)
+    {
+        heap_free(signal);
+    }
+    list_remove(&process->sibling);
+    list_remove(&process->all);
+    tasks.count--;
+    heap_free(process);
+}
+
+// What others can look at through /proc is taken away under the lock, given up without it.
+void process_release(struct process *process)
+{
+    mutex_lock(&tasks.lock);
+    struct descriptors *descriptors = process->descriptors;
+    struct fs_context *fs = process->fs;
+    struct signal_actions *actions = process->actions;
+    struct program *program = process->program;
+    process->descriptors = NULL;
+    process->fs = NULL;
+    process->actions = NULL;
+    process->program = NULL;
+    mutex_unlock(&tasks.lock);
+    descriptors_put(descriptors);
+    fs_context_put(fs);
+    program_put(program);
+    if (actions && __atomic_fetch_sub(&actions->references, 1, __ATOMIC_ACQ_REL) == 1) {
+        heap_free(actions);
+    }
+    memory_put(process->memory);
+    process->memory = NULL;
+}
+
+void vfork_put(struct vfork *vfork)
+{
+    if (vfork && __atomic_fetch_sub(&vfork->references, 1, __ATOMIC_ACQ_REL) == 1) {
+        heap_free(vfork);
+    }
+}
+
+void process_vfork_done(struct process *process)
+{
+    struct vfork *vfork = process->vfork;
+    process->vfork = NULL;
+    if (vfork) {
+        __atomic_store_n(&vfork->is_over, 1, __ATOMIC_SEQ_CST);
+        waitqueue_wake(&vfork->done);
+        vfork_put(vfork);
+    }
+}
+
+struct fs_context *fs_context_create(struct vnode *root)
+    THREAD_ANNOTATION(no_thread_safety_analysis)
+{
+    struct fs_context *context = heap_alloc_zero(sizeof(*context));
+    if (context) {
+        context->references = 1;
+        context->root = vnode_get(root);
+        context->cwd = vnode_get(root);
+        context->umask = 022;
+    }
+    return context;
+}
+
+struct fs_context *fs_context_copy(struct fs_context *source)
+    THREAD_ANNOTATION(no_thread_safety_analysis)
+{
+    struct fs_context *context = heap_alloc_zero(sizeof(*context));
+    if (context) {
+        mutex_lock(&source->lock);
+        context->references = 1;
+        context->root = vnode_get(source->root);
+        context->cwd = vnode_get(source->cwd);
+        context->umask = source->umask;
+        mutex_unlock(&source->lock);
+    }
+    return context;
+}
+
+struct fs_context *fs_context_get(struct fs_context *context)
+{
+    __atomic_fetch_add(&context->references, 1, __ATOMIC_RELAXED);
+    return context;
+}
+
+void fs_context_put(struct fs_context *context) THREAD_ANNOTATION(no_thread_safety_analysis)
+{
+    if (context && __atomic_fetch_sub(&context->references, 1, __ATOMIC_ACQ_REL) == 1) {
+        vnode_put(context->root);
+        vnode_put(context->cwd);
+        heap_free(context);
+    }
+}
+
+struct vnode *fs_context_root(struct fs_context *context)
+{
+    mutex_lock(&context->lock);
+    struct vnode *root = vnode_get(context->root);
+    mutex_unlock(&context->lock);
+    return root;
+}
+
+struct vnode *fs_context_cwd(struct fs_context *context)
+{
+    mutex_lock(&context->lock);
+    struct vnode *cwd = vnode_get(context->cwd);
+    mutex_unlock(&context->lock);
+    return cwd;
+}
+
+void fs_context_set_cwd(struct fs_context *context, struct vnode *cwd)
+{
+    mutex_lock(&context->lock);
+    struct vnode *old = context->cwd;
+    context->cwd = vnode_get(cwd);
+    mutex_unlock(&context->lock);
+    vnode_put(old);
+}

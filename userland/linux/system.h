@@ -1,0 +1,27 @@
+// What the container looks like to its programs: names, memory, mounted file systems.
+#pragma once
+
+#include "linux/vfs.h"
+
+extern const char system_release[];
+extern const char system_version[];
+
+enum { SYSTEM_HOSTNAME_MAX = 64 };
+extern char system_hostname[SYSTEM_HOSTNAME_MAX + 1];
+
+struct system_memory {
+    u64 total_bytes;
+    u64 free_bytes;
+};
+
+void system_memory(struct system_memory *memory);
+
+// Makes what does not depend on the container; once, before all else.
+int system_prepare(void);
+
+// Mounts the image and what belongs on it (/proc, /dev, /tmp, where the image has those
+// directories). system_root is set. 0, or a negative error with a text.
+int system_mount(const void *image, u64 image_size, u32 image_memobj, const char **problem);
+struct vnode *system_root(void);
+// The text of /proc/mounts. Returns its length.
+usize system_mounts(char *buffer, usize size);

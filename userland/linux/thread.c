@@ -1,0 +1,107 @@
+// Thread blocks and stacks. A stack is the upper half of an aligned slot of address space; the
+// lower half is never mapped, so that running over the end faults. The block is at the very top, so
+// that a shallow thread touches one page. Slots are used again; a free one keeps its mapping.
+#include "linux/thread.h"
+
+#include "lib/mutex.h"
+#include "lib/string.h"
+#include "linux/kernel_if.h"
+#include "linux/process.h"
+
+enum { SLOTS_MAX = 1024 };
+static u8 *const slots_base = (u8 *)0x7fb000000000;
+
+static struct {
+    struct mutex lock;
+    u32 mapped GUARDED_BY(&slots.lock); // slots [0, mapped) have a stack
+    u64 used[SLOTS_MAX / 64] GUARDED_BY(&slots.lock);
+} slots;
+
+static struct thread *slot_thread(u32 slot)
+{
+    u8 *end = slots_base + (usize)(slot + 1) * THREAD_STRIDE_BYTES;
+    return (struct thread *)(((u64)end - sizeof(struct thread)) & ~63UL);
+}
+
+static u32 thread_slot(const struct thread *thread)
+{
+    return (u32)(((const u8 *)thread - slots_base) / THREAD_STRIDE_BYTES);
+}
+
+struct thread *thread_current(void)
+{
+    u64 stack = (u64)__builtin_frame_address(0);
+    return slot_thread((u32)((stack - (u64)slots_base) / THREAD_STRIDE_BYTES));
+}
+
+// A slot may be free in the table while its last thread is still on its way out: stack_in_use says.
+static bool slot_is_free_locked(u32 slot) REQUIRES(&slots.lock)
+{
+    return !(slots.used[slot / 64] >> (slot % 64) & 1) &&
+           (slot >= slots.mapped ||
+            __atomic_load_n(&slot_thread(slot)->stack_in_use, __ATOMIC_ACQUIRE) == 0);
+}
+
+static struct thread *slot_take_locked(u32 slot) REQUIRES(&slots.lock)
+{
+    u64 unused;
+    if (slot >= slots.mapped) {
+        u64 stack = (u64)slots_base + (u64)(slot + 1) * THREAD_STRIDE_BYTES - THREAD_STACK_BYTES;
+        if (kernel_map(0, 0, 0, stack, THREAD_STACK_BYTES,
+                       CL_MAP_READ | CL_MAP_WRITE | CL_MAP_FIXED, &unused) != 0) {
+            return NULL;
+        }
+        slots.mapped = slot + 1;
+    }
+    slots.used[slot / 64] |= 1UL << (slot % 64);
+    return slot_thread(slot);
+}
+
+struct thread *thread_alloc(void)
+{
+    struct thread *thread = NULL;
+    u32 slot = 0;
+    mutex_lock(&slots.lock);
+    while (slot < SLOTS_MAX && !slot_is_free_locked(slot)) {
+        slot++;
+    }
+    if (slot < SLOTS_MAX) {
+        thread = slot_take_locked(slot);
+    }
+    mutex_unlock(&slots.lock);
+    if (thread) {
+        memset(thread, 0, sizeof(*thread));
+        list_init(&thread->in_process);
+        thread->stack_in_use = 1;
+        thread->signal_stack.flags = SS_DISABLE;
+    }
+    return thread;
+}
+
+static void slot_release(u32 slot)
+{
+    mutex_lock(&slots.lock);
+    slots.used[slot / 64] &= ~(1UL << (slot % 64));
+    mutex_unlock(&slots.lock);
+}
+
+void thread_free(struct thread *thread)
+{
+    thread->stack_in_use = 0;
+    slot_release(thread_slot(thread));
+}
+
+void *thread_stack_top(struct thread *thread)
+{
+    return thread;
+}
+
+void thread_end(struct thread *thread)
+{
+    kernel_aspace_bind(0);
+    if (thread->handle) {
+        kernel_close(thread->handle);
+    }
+    slot_release(thread_slot(thread));
+    kernel_thread_exit(&thread->stack_in_use);
+}

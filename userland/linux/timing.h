@@ -1,0 +1,8 @@
+// Times as programs pass them.
+#pragma once
+
+#include "linux/copy.h"
+
+// Reads a struct timespec that is a duration or a point in time; at most DEADLINE_NEVER / 4.
+// -EFAULT, -EINVAL.
+i64 timespec_read(linux_ptr in, u64 *time_ns);

@@ -1,0 +1,173 @@
+// Files: vnodes, file systems, open files. Layers, from the system calls down: descriptors
+// (descriptors.h) → open files (struct file) → vnodes (struct vnode) → one file system each.
+// Rules:
+// - a vnode's operations table belongs to its file system; an operation that is NULL means what
+//   the helper vnode_... in vnode.c says for it;
+// - vnodes and files are counted: _get and _put in pairs; an operation that gives one through an
+//   `out` parameter gives a reference;
+// - buffers are the personality's own memory, never Linux memory, so operations may hold their
+//   file system's lock while they copy;
+// - names are not terminated: struct name says how long they are. An operation never sees ".",
+//   "" or a name with a slash; lookup sees "..".
+#pragma once
+
+#include "lib/list.h"
+#include "lib/mutex.h"
+#include "lib/types.h"
+#include "linux/waiting.h"
+
+struct thread;
+struct file;
+struct vnode;
+
+struct name {
+    const char *text;
+    u32 size;
+};
+
+struct attributes {
+    u64 ino;
+    u64 size_bytes;
+    u64 blocks; // of 512 bytes
+    u64 device;
+    u32 mode;
+    u32 nlink;
+    u32 uid;
+    u32 gid;
+    u64 atime_ns;
+    u64 mtime_ns;
+    u64 ctime_ns;
+};
+
+// Which of them set_attributes changes.
+enum {
+    ATTRIBUTE_MODE = 1,
+    ATTRIBUTE_OWNER = 2,
+    ATTRIBUTE_GROUP = 4,
+    ATTRIBUTE_SIZE = 8,
+    ATTRIBUTE_ATIME = 16,
+    ATTRIBUTE_MTIME = 32,
+};
+
+enum { UNLINK_FILE = 0, UNLINK_DIRECTORY = 1 };
+enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
+
+// What reads and writes may do: IO_NOWAIT gives -EAGAIN instead of waiting.
+enum { IO_NOWAIT = 1, IO_APPEND = 2 };
+
+// Takes one directory entry; returns false when there is no room for it. `cookie` is the position
+// after the entry.
+struct directory_sink {
+    bool (*add)(struct directory_sink *sink, struct name name, u64 ino, u32 type, u64 cookie);
+};
+
+// Pages of a file that can be mapped straight from a memory object.
+struct page_source {
+    u32 memobj; // handle
+    u64 offset;
+    u64 pages;
+};
+
+struct vnode_ops {
+    void (*release)(struct vnode *vnode); // the last reference is gone
+    int (*attributes)(struct vnode *vnode, struct attributes *out);
+    int (*set_attributes)(struct vnode *vnode, const struct attributes *values, u32 which);
+    int (*lookup)(struct vnode *directory, struct name name, struct vnode **out);
+    // Makes a file, directory or special file, by the type in `mode`.
+    int (*create)(struct vnode *directory, struct name name, u32 mode, u64 device,
+                  struct vnode **out);
+    int (*symlink)(struct vnode *directory, struct name name, struct name target);
+    int (*link)(struct vnode *directory, struct name name, struct vnode *target);
+    int (*unlink)(struct vnode *directory, struct name name, u32 flags);
+    int (*rename)(struct vnode *directory, struct name name, struct vnode *new_directory,
+                  struct name new_name, u32 flags);
+    // Fills the sink from *cookie on and advances it.
+    int (*list)(struct vnode *directory, u64 *cookie, struct directory_sink *sink);
+    i64 (*read_link)(struct vnode *link, char *buffer, usize size);
+    // A link that leads to a vnode without a path (/proc/PID/exe, fd/N).
+    int (*follow)(struct vnode *link, struct vnode **out);
+    i64 (*read)(struct vnode *vnode, void *buffer, usize size, u64 offset);
+    i64 (*write)(struct vnode *vnode, const void *buffer, usize size, u64 offset, u32 flags);
+    // Sets file->ops and file->private where the vnode's own operations do not do.
+    int (*open)(struct thread *thread, struct vnode *vnode, struct file *file);
+    int (*map)(struct vnode *vnode, u64 offset, struct page_source *out);
+    int (*statfs)(struct vnode *vnode, u64 *type, u64 *free_pages);
+};
+
+struct file_system {
+    const char *name;
+    u32 device;           // minor number of st_dev
+    struct vnode *root;
+    struct vnode *covered; // the directory that it is mounted on; NULL for the root file system
+};
+
+struct vnode {
+    const struct vnode_ops *ops;
+    struct file_system *system;
+    u32 references;
+    u32 type; // MODE_TYPE bits; constant
+    u64 ino;
+    struct file_system *mounted; // what is mounted on this directory
+};
+
+void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_system *system,
+                u32 type, u64 ino);
+struct vnode *vnode_get(struct vnode *vnode);
+void vnode_put(struct vnode *vnode);
+
+static inline bool vnode_is_directory(const struct vnode *vnode)
+{
+    return vnode->type == 0040000;
+}
+
+int vnode_attributes(struct vnode *vnode, struct attributes *out);
+int vnode_set_attributes(struct vnode *vnode, const struct attributes *values, u32 which);
+// Resolves "..", and crosses mounts in both directions.
+int vnode_lookup(struct vnode *directory, struct name name, struct vnode **out);
+
+// Files that are open: what descriptors point to, shared by dup and fork.
+struct file_ops {
+    void (*release)(struct file *file);
+    // *offset is the file's position; streams ignore it.
+    i64 (*read)(struct thread *thread, struct file *file, void *buffer, usize size, u64 *offset,
+                u32 flags);
+    i64 (*write)(struct thread *thread, struct file *file, const void *buffer, usize size,
+                 u64 *offset, u32 flags);
+    // Which of POLLIN ... hold now.
+    u32 (*poll)(struct file *file);
+    // The queue that is woken when that changes; NULL: it never does.
+    struct waitqueue *(*poll_queue)(struct file *file);
+    i64 (*ioctl)(struct thread *thread, struct file *file, u32 request, u64 argument);
+};
+
+enum { FILE_SEEKABLE = 1 };
+
+struct file {
+    const struct file_ops *ops;
+    struct vnode *vnode;
+    void *private;
+    u32 references;
+    u32 traits; // FILE_SEEKABLE; set when opened
+    u32 flags;  // O_ACCMODE and the status flags; atomic
+    struct mutex lock;
+    // under lock:
+    u64 offset GUARDED_BY(&lock);
+};
+
+// A file without operations of its own gets those that pass to its vnode.
+int file_create(struct vnode *vnode, u32 flags, struct file **out);
+int file_open_vnode(struct thread *thread, struct vnode *vnode, u32 flags, struct file **out);
+struct file *file_get(struct file *file);
+void file_put(struct file *file);
+u32 file_flags(const struct file *file);
+// With the position's own lock where there is a position.
+i64 file_read(struct thread *thread, struct file *file, void *buffer, usize size, u32 flags);
+i64 file_write(struct thread *thread, struct file *file, const void *buffer, usize size,
+               u32 flags);
+i64 file_read_at(struct thread *thread, struct file *file, void *buffer, usize size, u64 offset);
+i64 file_write_at(struct thread *thread, struct file *file, const void *buffer, usize size,
+                  u64 offset);
+u32 file_poll(struct file *file);
+
+u64 device_number(u32 major, u32 minor);
+u64 time_now_ns(void);

@@ -46,6 +46,13 @@ def task_abi() -> Iterator[Task]:
             "targets": parts.ABI_OUTPUTS,
             "actions": parts.action(parts.generate_abi),
         }
+    yield {
+        "basename": "abi",
+        "name": "linux",
+        "file_dep": [parts.LINUX_SCHEMA, ROOT / "pybuild" / "linuxabi.py"],
+        "targets": parts.LINUX_OUTPUTS,
+        "actions": parts.action(parts.generate_linux),
+    }
 
 
 def task_compile() -> Iterator[Task]:

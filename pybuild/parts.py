@@ -34,6 +34,8 @@ ABI_OUTPUTS = [
     GEN / "kernel" / "handlers.h",
     GEN / "user" / "cloister.h",
 ]
+LINUX_SCHEMA = ROOT / "userland" / "linux" / "abi" / "x86_64.toml"
+LINUX_OUTPUTS = [GEN / "linux" / "calls.h", GEN / "linux" / "dispatch.c"]
 # Order in the bundle; programs that are not listed follow by name.
 BUNDLE_ORDER = ["init", "manager", "storage", "shell", "linux"]
 
@@ -118,10 +120,16 @@ def user_part(name: str, sources: list[Path]) -> Part:
     return Part(name, USER, everything, USER_SCRIPT, BUILD / "user" / name)
 
 
+def program_sources(folder: Path) -> list[Path]:
+    """A program's own sources, with what is generated for it."""
+    extra = [p for p in LINUX_OUTPUTS if p.suffix == ".c"] if folder.name == "linux" else []
+    return sources_below(folder) + extra
+
+
 def programs() -> list[Part]:
     """Native programs: each folder of userland/ with sources, but the library."""
     folders = sorted(p for p in (ROOT / "userland").glob("*") if p.is_dir() and p.name != "lib")
-    found = [user_part(f.name, sources_below(f)) for f in folders if sources_below(f)]
+    found = [user_part(f.name, program_sources(f)) for f in folders if sources_below(f)]
     names = {name: place for place, name in enumerate(BUNDLE_ORDER)}
     return sorted(found, key=lambda part: (names.get(part.name, len(names)), part.name))
 
@@ -189,3 +197,9 @@ def generate_abi() -> None:
     """Runs the ABI generator; BuildError with its words."""
     command = [sys.executable, "-m", "pybuild.abi", relative(ABI_SCHEMA), relative(GEN)]
     toolchain.run_tool(command)
+
+
+def generate_linux() -> None:
+    """Runs the generator of the Linux system calls; BuildError with its words."""
+    outputs = relative(LINUX_OUTPUTS[0].parent)
+    toolchain.run_tool([sys.executable, "-m", "pybuild.linuxabi", relative(LINUX_SCHEMA), outputs])

@@ -37,9 +37,9 @@ struct free_object {
 static struct {
     struct mutex lock;
     // under lock:
-    u32 chunks GUARDED_BY(&heap.lock);
-    u32 kept_pages GUARDED_BY(&heap.lock);
-    struct free_object *free[CLASSES] GUARDED_BY(&heap.lock);
+    u32 chunks GUARDED_BY(&lock);
+    u32 kept_pages GUARDED_BY(&lock);
+    struct free_object *free[CLASSES] GUARDED_BY(&lock);
 } heap;
 
 static struct chunk *chunk_at(u32 index)

@@ -7,7 +7,7 @@
 #include "linux/calls.h"
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
-#include "linux/log.h"
+#include "linux/report.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
@@ -184,7 +184,7 @@ static int exec_prepare(struct exec *exec, struct program *program, const void *
                                 AREA_BASE, &problem);
     if (status != ELF_OK) {
         if (status != ELF_NOT_ELF) {
-            log_line("%s: %s", program->path ? program->path : "program", problem);
+            report_line("%s: %s", program->path ? program->path : "program", problem);
         }
         return -ENOEXEC;
     }
@@ -277,7 +277,7 @@ int exec_program(struct thread *thread, i32 directory, const char *path, struct 
     exec_commit(thread, &buffers->exec, program);
     result = exec_finish(&buffers->exec, program, path, &stack_pointer);
     if (result != 0) {
-        log_line("%s: can't be loaded: error %d", path, -result);
+        report_line("%s: can't be loaded: error %d", path, -result);
         thread->ends_with = SIGKILL;
         __atomic_store_n(&thread->attention, 1, __ATOMIC_RELEASE);
     }

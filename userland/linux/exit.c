@@ -50,7 +50,7 @@ static void parent_tell_locked(struct process *process) REQUIRES(&tasks.lock)
     waitqueue_wake(&parent->children_changed);
 }
 
-void process_exit(struct thread *thread, i32 wait_status)
+void process_end(struct thread *thread, i32 wait_status)
 {
     struct process *process = thread->process;
     if (thread->clears_tid && !linux_is_null(thread->clear_tid)) {
@@ -83,12 +83,12 @@ void process_exit(struct thread *thread, i32 wait_status)
 
 i64 linux_exit(struct thread *thread, i32 status)
 {
-    process_exit(thread, (status & 0xff) << 8);
+    process_end(thread, (status & 0xff) << 8);
 }
 
 i64 linux_exit_group(struct thread *thread, i32 status)
 {
-    process_exit(thread, (status & 0xff) << 8);
+    process_end(thread, (status & 0xff) << 8);
 }
 
 // What a wait found.

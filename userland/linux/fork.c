@@ -126,7 +126,7 @@ static i64 child_start(struct thread *thread, struct process *child, struct thre
 static i64 process_fork(struct thread *thread, u64 flags, u64 stack, linux_ptr parent_tid,
                         linux_ptr child_tid, u64 tls)
 {
-    struct process *child = process_create(thread->process);
+    struct process *child = process_alloc(thread->process);
     if (!child) {
         return -ENOMEM;
     }

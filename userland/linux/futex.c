@@ -24,7 +24,7 @@ struct futex_waiter {
 
 static struct {
     struct mutex lock;
-    struct list queues[FUTEX_QUEUES] GUARDED_BY(&futexes.lock); // zeros until first used
+    struct list queues[FUTEX_QUEUES] GUARDED_BY(&lock); // zeros until first used
 } futexes;
 
 static struct list *queue_locked(u64 address) REQUIRES(&futexes.lock)

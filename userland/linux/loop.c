@@ -3,7 +3,7 @@
 #include "lib/format.h"
 #include "linux/calls.h"
 #include "linux/kernel_if.h"
-#include "linux/log.h"
+#include "linux/report.h"
 #include "linux/process.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
@@ -21,10 +21,10 @@ static void unknown_call(struct thread *thread, u64 number)
                            ? linux_calls[number].name
                            : NULL;
     if (name) {
-        log_line("unknown system call %s in %s (pid %d)", name, thread->process->name,
+        report_line("unknown system call %s in %s (pid %d)", name, thread->process->name,
                  thread->process->pid);
     } else {
-        log_line("unknown system call %lu in %s (pid %d)", number, thread->process->name,
+        report_line("unknown system call %lu in %s (pid %d)", number, thread->process->name,
                  thread->process->pid);
     }
 }
@@ -70,7 +70,7 @@ static void thread_fault(struct thread *thread, u32 reason)
             thread->state.error_code & FAULT_IS_PROTECTION ? SEGV_ACCERR : SEGV_MAPERR;
         break;
     default:
-        log_line("out of memory: killed %s (pid %d)", thread->process->name,
+        report_line("out of memory: killed %s (pid %d)", thread->process->name,
                  thread->process->pid);
         signal.signal = SIGKILL;
         break;
@@ -108,7 +108,7 @@ void thread_main(void *argument)
     register_set_fs_base(thread->fs_base);
     register_set_gs_base(thread->gs_base);
     if (kernel_aspace_bind(thread->process->memory->aspace) != 0) {
-        process_exit(thread, SIGKILL);
+        process_end(thread, SIGKILL);
     }
     if (thread->vector_area) {
         vector_load(thread->vector_area);
@@ -116,7 +116,7 @@ void thread_main(void *argument)
     }
     if (!linux_is_null(thread->clear_tid) && thread->sets_tid &&
         copy_to_linux(thread->clear_tid, &thread->tid, sizeof(thread->tid)) != 0) {
-        log_line("fork: the child's thread id can't be stored");
+        report_line("fork: the child's thread id can't be stored");
     }
     thread_loop(thread);
 }

@@ -36,7 +36,7 @@ static void default_limits(struct process *process)
     process->limits_current[7] = DESCRIPTORS_MAX;   // files
 }
 
-struct process *process_create(struct process *parent)
+struct process *process_alloc(struct process *parent)
 {
     struct process *process = heap_alloc_zero(sizeof(*process));
     if (!process) {

@@ -7,6 +7,7 @@
 // - the first process has no parent; its end is the container's end.
 #pragma once
 
+#include "abi/types.h"
 #include "lib/list.h"
 #include "lib/mutex.h"
 #include "linux/abi.h"
@@ -111,7 +112,7 @@ struct tasks {
 extern struct tasks tasks;
 
 // Makes a process with a new pid, in the tree below `parent`; nothing of it is shared or copied.
-struct process *process_create(struct process *parent);
+struct process *process_alloc(struct process *parent);
 // Takes it out of the tree and frees what is left of it.
 void process_free_locked(struct process *process) REQUIRES(&tasks.lock);
 struct process *process_find_locked(i32 pid) REQUIRES(&tasks.lock);
@@ -147,4 +148,4 @@ int program_add(struct program *program, const char *text, usize size);
 int exec_program(struct thread *thread, i32 directory, const char *path, struct program *program);
 
 // Ends the calling process with this wait status.
-[[noreturn]] void process_exit(struct thread *thread, i32 wait_status);
+[[noreturn]] void process_end(struct thread *thread, i32 wait_status);

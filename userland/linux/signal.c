@@ -7,7 +7,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/kernel_if.h"
-#include "linux/log.h"
+#include "linux/report.h"
 #include "linux/thread.h"
 
 enum signal_default { DEFAULT_END, DEFAULT_IGNORE, DEFAULT_STOP, DEFAULT_CONTINUE };
@@ -134,9 +134,9 @@ void signal_force(struct thread *thread, const struct queued_signal *signal)
     u64 handler = action_of_locked(process, signal->signal).handler;
     mutex_unlock(&tasks.lock);
     if (is_held || handler == SIG_DFL || signal->signal == SIGKILL) {
-        log_line("%s (pid %d): signal %d at %lx, address %lx", process->name, process->pid,
+        report_line("%s (pid %d): signal %d at %lx, address %lx", process->name, process->pid,
                  signal->signal, thread->state.rip, signal->address);
-        process_exit(thread, signal->signal);
+        process_end(thread, signal->signal);
     }
     signal_send(process, signal);
     __atomic_store_n(&thread->attention, 1, __ATOMIC_RELEASE);
@@ -238,9 +238,9 @@ static void handler_enter(struct thread *thread, const struct queued_signal *sig
     u64 mask = thread->restores_blocked ? thread->saved_blocked : thread->blocked;
     thread->restores_blocked = false;
     if (signal_frame_push(thread, action, signal, mask) != 0) {
-        log_line("%s (pid %d): no room for a signal frame", thread->process->name,
+        report_line("%s (pid %d): no room for a signal frame", thread->process->name,
                  thread->process->pid);
-        process_exit(thread, SIGSEGV);
+        process_end(thread, SIGSEGV);
     }
     mutex_lock(&tasks.lock);
     thread->blocked |= action->mask;
@@ -270,7 +270,7 @@ static bool signal_deliver_one(struct thread *thread)
         return false;
     }
     if (signal.signal == SIGKILL) {
-        process_exit(thread, SIGKILL);
+        process_end(thread, SIGKILL);
     }
     if (is_ignored) {
         return true;
@@ -281,7 +281,7 @@ static bool signal_deliver_one(struct thread *thread)
     }
     switch (signal_default(signal.signal)) {
     case DEFAULT_STOP: thread_stop(thread, signal.signal); break;
-    case DEFAULT_END: process_exit(thread, signal.signal);
+    case DEFAULT_END: process_end(thread, signal.signal);
     case DEFAULT_IGNORE:
     case DEFAULT_CONTINUE: break;
     }
@@ -291,7 +291,7 @@ static bool signal_deliver_one(struct thread *thread)
 void signal_deliver(struct thread *thread)
 {
     if (thread->ends_with) {
-        process_exit(thread, thread->ends_with);
+        process_end(thread, thread->ends_with);
     }
     while (signal_deliver_one(thread)) {
     }

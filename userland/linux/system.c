@@ -76,6 +76,12 @@ struct vnode *system_root(void)
     return image_system.root;
 }
 
+int system_device(const char *name, struct vnode **out)
+{
+    struct name device = {name, (u32)strlen(name)};
+    return vnode_lookup(mounts[MOUNT_DEV].system.root, device, out);
+}
+
 usize system_mounts(char *buffer, usize size)
 {
     usize length = format_text(buffer, size, "image / erofs ro 0 0\n");

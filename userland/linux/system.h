@@ -23,5 +23,7 @@ int system_prepare(void);
 // directories). system_root is set. 0, or a negative error with a text.
 int system_mount(const void *image, u64 image_size, u32 image_memobj, const char **problem);
 struct vnode *system_root(void);
+// A device of /dev by name, whether or not the image has that directory; counted.
+int system_device(const char *name, struct vnode **out);
 // The text of /proc/mounts. Returns its length.
 usize system_mounts(char *buffer, usize size);

@@ -13,8 +13,8 @@ static u8 *const slots_base = (u8 *)0x7fb000000000;
 
 static struct {
     struct mutex lock;
-    u32 mapped GUARDED_BY(&slots.lock); // slots [0, mapped) have a stack
-    u64 used[SLOTS_MAX / 64] GUARDED_BY(&slots.lock);
+    u32 mapped GUARDED_BY(&lock); // slots [0, mapped) have a stack
+    u64 used[SLOTS_MAX / 64] GUARDED_BY(&lock);
 } slots;
 
 static struct thread *slot_thread(u32 slot)

@@ -1,6 +1,6 @@
 // Copies that survive faults on Linux memory. The kernel resumes a fault in
-// [user_copy_start, user_copy_end) at user_copy_fault with rax = an error; nothing is on the stack
-// in between, so that it can return from there.
+// [user_copy_start, user_copy_end) at user_copy_fault; nothing is on the stack in between, so that
+// it can return from there.
 // No frame, no calls, general registers only.
 
     .section .text.user_copy, "ax", @progbits
@@ -43,4 +43,5 @@ user_copy_end:
 
     .type user_copy_fault, @function
 user_copy_fault:
+    mov $-1, %rax
     ret

@@ -22,7 +22,7 @@ static struct {
     struct erofs erofs;
     u32 memobj;
     struct mutex lock;
-    struct image_vnode *buckets[IMAGE_BUCKETS] GUARDED_BY(&image.lock);
+    struct image_vnode *buckets[IMAGE_BUCKETS] GUARDED_BY(&lock);
 } image;
 
 static const struct vnode_ops image_ops;

@@ -9,6 +9,7 @@
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/fs/anonymous.h"
+#include "linux/kernel_if.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/waiting.h"
@@ -209,7 +210,8 @@ static i64 pipe_ioctl(struct thread *, struct file *file, u32 request, u64 argum
     return copy_to_linux(linux_pointer(argument), &count, sizeof(count));
 }
 
-static void pipe_release(struct file *file)
+// The last end frees the ring without the lock: nobody else is left.
+static void pipe_release(struct file *file) THREAD_ANNOTATION(no_thread_safety_analysis)
 {
     struct pipe *pipe = file->private;
     mutex_lock(&pipe->lock);

@@ -1,5 +1,5 @@
 // The log: a line at a time, rate-limited, with the number of those left out.
-#include "linux/log.h"
+#include "linux/report.h"
 
 #include "lib/format.h"
 #include "lib/mutex.h"
@@ -9,9 +9,9 @@ enum { LOG_LINES_PER_SECOND = 20, LOG_LINE_BYTES = 200 };
 
 static struct {
     struct mutex lock;
-    u64 second GUARDED_BY(&log.lock);
-    u32 lines GUARDED_BY(&log.lock);
-    u32 dropped GUARDED_BY(&log.lock);
+    u64 second GUARDED_BY(&lock);
+    u32 lines GUARDED_BY(&lock);
+    u32 dropped GUARDED_BY(&lock);
 } log;
 
 // Whether a line may be written now; how many were dropped before it.
@@ -31,7 +31,7 @@ static bool log_admit(u32 *dropped)
     return is_admitted;
 }
 
-void log_line(const char *format, ...)
+void report_line(const char *format, ...)
 {
     char line[LOG_LINE_BYTES];
     u32 dropped;

@@ -1,0 +1,47 @@
+// The personality's first code, twice: in the template, where everything is prepared that no
+// container is needed for, and which then freezes itself; and in each clone of it, where a
+// container starts.
+//
+// The clone runs on a stack of the template's, in slot 0 (thread.c): its struct thread is made
+// there before the freeze.
+#include "cloister.h"
+
+#include "linux/boot.h"
+
+[[gnu::used, noreturn]] static void template_enter(handle_t bootstrap)
+{
+    handle_close(bootstrap);
+    struct boot boot;
+    status_t status = fixup_register((u64)user_copy_start, (u64)user_copy_end,
+                                     (u64)user_copy_fault);
+    if (status == OK && boot_prepare(&boot) == 0) {
+        status = process_freeze((u64)clone_start, boot.stack);
+    }
+    log_write("linux: the template can't be made", 33);
+    process_exit(status == OK ? 1 : (i32)status);
+    __builtin_unreachable();
+}
+
+[[gnu::used, noreturn]] static void clone_enter(handle_t bootstrap, u64, u64, u64)
+{
+    boot_run(bootstrap);
+}
+
+// A native program's entry: bootstrap handle in rdi.
+[[gnu::naked, gnu::visibility("default")]] void _start(void);
+void _start(void)
+{
+    __asm__("xor %%ebp, %%ebp\n"
+            "and $-16, %%rsp\n"
+            "call %c0\n"
+            "ud2" ::"i"(template_enter));
+}
+
+// A clone's entry: bootstrap handle in rdi, new randomness in rsi, rdx, rcx, r8.
+[[gnu::naked]] void clone_start(void)
+{
+    __asm__("xor %%ebp, %%ebp\n"
+            "and $-16, %%rsp\n"
+            "call %c0\n"
+            "ud2" ::"i"(clone_enter));
+}

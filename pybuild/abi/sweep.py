@@ -33,6 +33,7 @@ SIGN_BIT = 1 << 63
 TYPES = """
 enum sweep_kind : uint8_t {
     SWEEP_NUMBER,
+    SWEEP_DEADLINE,
     SWEEP_HANDLE,
     SWEEP_ADDRESS,   // of the program's memory; nothing is read or written there by the decoding
     SWEEP_IN_STRUCT,
@@ -40,6 +41,11 @@ enum sweep_kind : uint8_t {
     SWEEP_OUT,       // a structure or bytes: probed before the handler
     SWEEP_STRING,
 };
+
+static inline bool sweep_is_memory(enum sweep_kind kind)
+{
+    return kind >= SWEEP_ADDRESS;
+}
 
 struct sweep_arg {
     enum sweep_kind kind;
@@ -351,6 +357,7 @@ def kind_name(arg: Arg) -> str:
     if arg.kind in HANDLE_KINDS:
         return "HANDLE"
     return {
+        Kind.DEADLINE: "DEADLINE",
         Kind.ADDRESS: "ADDRESS",
         Kind.IN_STRUCT: "IN_STRUCT",
         Kind.IN_BYTES: "IN_BYTES",

@@ -36,7 +36,8 @@ static void copies(void)
     handle_t none = 0;
     test_check(handle_duplicate(worse, RIGHT_SIGNAL, &none) == ERR_ACCESS_DENIED, "never more");
     test_check(event_signal(worse, 0, SIGNAL_USER0) == ERR_ACCESS_DENIED, "a missing right tells");
-    test_check(handle_close(copy) == OK && handle_close(copy) == ERR_BAD_HANDLE, "closed is closed");
+    test_check(handle_close(copy) == OK && handle_close(copy) == ERR_BAD_HANDLE,
+               "closed is closed");
     handle_close(again);
     handle_close(worse);
     handle_close(event);

@@ -77,7 +77,7 @@ static void arguments_make(struct sweep *sweep)
     sweep->handles_until = call->args_count;
     for (uint32_t i = 0; i < call->args_count; i++) {
         const struct sweep_arg *arg = &call->args[i];
-        bool is_memory = arg->kind != SWEEP_NUMBER && arg->kind != SWEEP_HANDLE;
+        bool is_memory = sweep_is_memory(arg->kind);
         sweep->args[i] =
             is_memory && (arg->kind != SWEEP_ADDRESS || arg->good == 0) ? sweep_page(i) : arg->good;
         if (arg->kind == SWEEP_IN_STRUCT && arg->bytes)
@@ -202,7 +202,7 @@ static void call_sweep(const struct sweep_call *call)
         enum sweep_kind kind = call->args[i].kind;
         if (kind == SWEEP_HANDLE)
             handle_try(&sweep, i);
-        else if (kind != SWEEP_NUMBER && kind != SWEEP_ADDRESS)
+        else if (sweep_is_memory(kind) && kind != SWEEP_ADDRESS)
             pointer_try(&sweep, i);
     }
     format_text(name, sizeof(name), "sweep.%s", call->name);

@@ -65,8 +65,8 @@ status_t sys_channel_create(struct namespace *first_ns, struct namespace *second
                             handle_t *second_handle)
 {
     struct channel *first, *second;
-    status_t status = channel_create(ns_or_current(first_ns), ns_or_current(second_ns), options,
-                                     &first, &second);
+    status_t status =
+        channel_create(ns_or_current(first_ns), ns_or_current(second_ns), options, &first, &second);
     if (status != OK)
         return status;
     u32 rights = handle_full_rights(OBJ_CHANNEL);
@@ -108,18 +108,18 @@ void channel_show_readable_locked(struct channel *end)
     if (has_message == end->is_readable)
         return;
     end->is_readable = has_message;
-    object_signal(&end->base, has_message ? 0 : SIGNAL_READABLE,
-                  has_message ? SIGNAL_READABLE : 0);
+    object_signal(&end->base, has_message ? 0 : SIGNAL_READABLE, has_message ? SIGNAL_READABLE : 0);
 }
 
 // ---- closing ----
 
 // Calls end; one-way messages go to `dropped`, or stay when that is nullptr.
 static void inbox_empty_locked(struct channel *end, status_t result, struct list *dropped)
-    REQUIRES(&end->lock)
+    REQUIRES(&end -> lock)
 {
     struct message *message;
-    list_for_each_safe(message, &end->inbox, link) {
+    list_for_each_safe(message, &end->inbox, link)
+    {
         if (message->caller) {
             call_end_locked(end, message->caller, result);
         } else if (dropped) {
@@ -191,7 +191,7 @@ const struct object_ops channel_object_ops = {
 
 // ---- one-way messages ----
 
-static void charge_return_locked(struct channel *end, u64 charge) REQUIRES(&end->lock)
+static void charge_return_locked(struct channel *end, u64 charge) REQUIRES(&end -> lock)
 {
     end->inbox_charge -= charge;
     if (!end->has_blocked_peer)
@@ -238,8 +238,7 @@ static status_t inbox_add(struct channel *end, struct channel *sender, struct me
     return status;
 }
 
-static status_t send_to(struct channel *end, struct channel *sender,
-                        const struct cl_message *from)
+static status_t send_to(struct channel *end, struct channel *sender, const struct cl_message *from)
 {
     u64 charge = message_charge(from->bytes_size, from->handles_count);
     status_t status = charge_take(end, sender, charge);
@@ -276,7 +275,7 @@ struct taken {
     struct message copy;
 };
 
-static void take_locked(struct channel *end, struct taken *taken) REQUIRES(&end->lock)
+static void take_locked(struct channel *end, struct taken *taken) REQUIRES(&end -> lock)
 {
     struct message *message = list_take_first(&end->inbox, struct message, link);
     struct channel_caller *caller = message->caller;
@@ -293,7 +292,7 @@ static void take_locked(struct channel *end, struct taken *taken) REQUIRES(&end-
 }
 
 static void inbox_put_back_locked(struct channel *end, struct message *message)
-    REQUIRES(&end->lock)
+    REQUIRES(&end -> lock)
 {
     list_insert_head(&end->inbox, &message->link);
     if (!waitq_wake_one(&end->receivers, OK))
@@ -344,7 +343,7 @@ static status_t deliver(struct channel *end, struct taken *taken, const struct c
 }
 
 static status_t empty_status_locked(const struct channel *end, u64 deadline_ns)
-    REQUIRES(&end->lock)
+    REQUIRES(&end -> lock)
 {
     if (end->is_closed)
         return ERR_DEAD;

@@ -23,7 +23,7 @@ struct channel {
     u32 call_handles_max;
     u32 send_bytes_max; // of one-way messages in the inbox
 
-    struct lock lock; // rank LOCK_OBJECT
+    struct lock lock;                       // rank LOCK_OBJECT
     struct channel *peer GUARDED_BY(&lock); // with a reference; nullptr when either has closed
     bool is_closed GUARDED_BY(&lock);
     bool is_readable GUARDED_BY(&lock);      // what the signal says
@@ -50,15 +50,15 @@ void channel_close(struct channel *end);
 struct channel *channel_peer_get(struct channel *end);
 // PEER_CLOSED when `end` has closed, DEAD when `peer` has: for what `peer` sends.
 status_t channel_check_peer_locked(const struct channel *end, const struct channel *peer)
-    REQUIRES(&end->lock);
+    REQUIRES(&end -> lock);
 // Makes the signal READABLE tell whether there is something in the inbox.
-void channel_show_readable_locked(struct channel *end) REQUIRES(&end->lock);
+void channel_show_readable_locked(struct channel *end) REQUIRES(&end -> lock);
 // Takes the next message; `next`, claimed, is run first or gets this CPU if there is none.
 status_t channel_receive_locked(struct channel *end, const struct cl_message *room, u64 received,
                                 u32 flags, u64 deadline_ns, struct thread *next)
-    RELEASE(&end->lock);
+    RELEASE(&end -> lock);
 // Ends a call that is queued or delivered, for its caller.
 void call_end_locked(struct channel *server, struct channel_caller *caller, status_t result)
-    REQUIRES(&server->lock);
+    REQUIRES(&server -> lock);
 
 #endif

@@ -12,7 +12,7 @@
 
 // Takes a call that has not ended out of the server's hands.
 static void call_withdraw_locked(struct channel *server, struct channel_caller *caller)
-    REQUIRES(&server->lock)
+    REQUIRES(&server -> lock)
 {
     if (caller->state == CALL_QUEUED) {
         list_remove(&caller->message.link);
@@ -167,7 +167,7 @@ status_t sys_channel_call(struct channel *channel, const struct cl_message *mess
 // The call that waits for an answer under this token, and whether the answer fits.
 static status_t call_find_locked(struct channel *end, u64 token, enum call_state state,
                                  const struct cl_message *reply, struct channel_caller **out)
-    REQUIRES(&end->lock)
+    REQUIRES(&end -> lock)
 {
     struct index_node *node = index_find(&end->calls, token);
     if (!node)
@@ -183,10 +183,10 @@ static status_t call_find_locked(struct channel *end, u64 token, enum call_state
 
 // A reply that is being made: in the server's hands, out of reach of the caller.
 struct reply {
-    enum call_state state;   // the call's
-    struct channel *client;  // with a reference, for a reply with handles
-    struct handle *slots;    // the caller's, until they are filled
-    u32 slots_count;         // reserved with them
+    enum call_state state;  // the call's
+    struct channel *client; // with a reference, for a reply with handles
+    struct handle *slots;   // the caller's, until they are filled
+    u32 slots_count;        // reserved with them
     struct message message;
 };
 
@@ -283,7 +283,7 @@ static status_t reply_prepare(struct channel *end, u64 token, const struct cl_me
 // (nullptr: something else ends its wait). On success nothing is left in `reply`.
 static status_t reply_commit_locked(struct channel *end, u64 token, const struct cl_message *from,
                                     struct reply *reply, struct thread **claimed)
-    REQUIRES(&end->lock)
+    REQUIRES(&end -> lock)
 {
     struct channel_caller *caller;
     status_t status = call_find_locked(end, token, reply->state, from, &caller);
@@ -293,8 +293,8 @@ static status_t reply_commit_locked(struct channel *end, u64 token, const struct
     struct message *made = &reply->message;
     message->bytes_size = made->bytes_size;
     if (made->page_count == 0)
-        memcpy(message->page_count ? page_address(message->pages[0]) : message->bytes,
-               made->bytes, made->bytes_size);
+        memcpy(message->page_count ? page_address(message->pages[0]) : message->bytes, made->bytes,
+               made->bytes_size);
     for (; made->page_count != 0; made->page_count--)
         page_put(made->pages[made->page_count - 1]);
     message->handles = made->handles;

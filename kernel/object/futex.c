@@ -16,7 +16,7 @@ void futex_table_init(struct futex_table *table)
 }
 
 static struct futex_bucket *bucket_locked(struct futex_table *table, u64 address)
-    REQUIRES(&table->lock)
+    REQUIRES(&table -> lock)
 {
     return &table->buckets[(address >> 2 ^ address >> 6 ^ address >> 12) % FUTEX_BUCKETS];
 }
@@ -56,7 +56,8 @@ status_t sys_futex_wait(u64 address, u32 expected, u32 flags, u64 deadline_ns)
 static struct thread *sleeper_locked(struct futex_bucket *bucket, u64 address)
 {
     struct thread *thread;
-    list_for_each_safe(thread, &bucket->waiters.threads, wait_link) {
+    list_for_each_safe(thread, &bucket->waiters.threads, wait_link)
+    {
         const struct channel_caller *sleeper = thread->ipc;
         if (sleeper->futex_address != address)
             continue;

@@ -252,9 +252,9 @@ status_t message_create(const struct cl_message *from, struct object *owner,
 {
     struct ledger *payer = &owner->ns->ledger;
     i64 charge = (i64)message_charge(from->bytes_size, from->handles_count);
-    usize size = offsetof(struct message, bytes) +
-                 (from->bytes_size <= MESSAGE_INLINE ? from->bytes_size
-                                                     : sizeof((struct message *)0)->pages);
+    usize size = offsetof(struct message, bytes) + (from->bytes_size <= MESSAGE_INLINE
+                                                        ? from->bytes_size
+                                                        : sizeof((struct message *)0)->pages);
     if (ledger_count_add(payer, LEDGER_MESSAGE_BYTES, charge) != OK)
         return ERR_NO_RESOURCES;
     struct message *message = heap_alloc(payer, size);

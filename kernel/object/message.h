@@ -51,10 +51,10 @@ enum call_state : u32 {
 
 // A thread's own part in IPC; thread->ipc points to it. A call is made of nothing else.
 struct channel_caller {
-    struct message message;       // the request, then the reply
-    struct index_node by_token;   // in server->calls; the key is the token
-    enum call_state state;        // this and the next under the server's lock
-    status_t result;              // with CALL_ENDED
+    struct message message;     // the request, then the reply
+    struct index_node by_token; // in server->calls; the key is the token
+    enum call_state state;      // this and the next under the server's lock
+    status_t result;            // with CALL_ENDED
     u32 reply_bytes_max;
     u32 reply_handles_max;
     struct handle *reply_handles; // slots for the reply's handles, counted

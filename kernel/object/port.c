@@ -13,7 +13,7 @@ static struct port_registration *registration_of(struct index_node *node)
 // ---- signals ----
 
 static void ready_add_locked(struct port *port, struct port_registration *registration)
-    REQUIRES(&port->lock)
+    REQUIRES(&port -> lock)
 {
     if (!list_empty(&registration->ready_link))
         return;
@@ -24,7 +24,8 @@ static void ready_add_locked(struct port *port, struct port_registration *regist
 void port_observers_notify(struct object *object, u32 signals)
 {
     struct port_registration *registration;
-    list_for_each(registration, &object->observers, observer_link) {
+    list_for_each(registration, &object->observers, observer_link)
+    {
         struct port *port = registration->port;
         lock_acquire(&port->lock);
         if (registration->signals & signals)
@@ -90,7 +91,7 @@ static struct index_node *node_of_revoker(struct index_node *node, const struct 
 }
 
 static struct index_node *choose_locked(struct port *port, const struct choice *choice)
-    REQUIRES(&port->lock)
+    REQUIRES(&port -> lock)
 {
     if (choice->by == CHOOSE_REVOKER)
         return node_of_revoker(port->registrations.root, choice->revoker);
@@ -192,8 +193,8 @@ status_t sys_port_create(struct namespace *ns, handle_t *handle)
     list_init(&port->ready);
     waitq_init(&port->waiters);
     lock_release(&port->lock);
-    status_t status = handle_create(&port->base, handle_full_rights(OBJ_PORT), CL_USER_ROOT,
-                                    nullptr, handle);
+    status_t status =
+        handle_create(&port->base, handle_full_rights(OBJ_PORT), CL_USER_ROOT, nullptr, handle);
     object_put(&port->base);
     return status;
 }
@@ -251,7 +252,7 @@ status_t sys_port_unregister(struct port *port, u64 key)
 
 // The next one that is really ready, moved to the end of the queue.
 static struct port_registration *ready_next_locked(struct port *port, u32 *signals)
-    REQUIRES(&port->lock)
+    REQUIRES(&port -> lock)
 {
     struct port_registration *registration;
     while ((registration = list_take_first(&port->ready, struct port_registration, ready_link))) {

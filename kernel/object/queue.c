@@ -23,8 +23,8 @@ status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max,
     waitq_init(&queue->receivers);
     lock_release(&queue->lock);
     object_signal(&queue->base, 0, SIGNAL_WRITABLE);
-    status_t status = handle_create(&queue->base, handle_full_rights(OBJ_QUEUE), CL_USER_ROOT,
-                                    nullptr, handle);
+    status_t status =
+        handle_create(&queue->base, handle_full_rights(OBJ_QUEUE), CL_USER_ROOT, nullptr, handle);
     object_put(&queue->base);
     return status;
 }
@@ -83,7 +83,7 @@ static void room_return(struct queue *queue, u64 charge)
     lock_release(&queue->lock);
 }
 
-static void show_readable_locked(struct queue *queue) REQUIRES(&queue->lock)
+static void show_readable_locked(struct queue *queue) REQUIRES(&queue -> lock)
 {
     bool has_message = !list_empty(&queue->messages);
     if (has_message == queue->is_readable)

@@ -1,5 +1,5 @@
-// Channels: messages, calls, what happens when an end goes. The program is its own child: started
-// with a channel, it serves or calls as it is told.
+// Channels: messages, calls, what happens when an end goes. The program is its own child: given
+// a channel, it serves or calls as it is told.
 #include "lib/message.h"
 #include "lib/string.h"
 #include "lib/test.h"
@@ -221,9 +221,8 @@ static void serve(uint64_t end)
         status = channel_reply_receive((handle_t)end, received.token, &reply, &room,
                                        (uint64_t)&received, CL_DEADLINE_NEVER);
         if (status == ERR_TOO_BIG)
-            status = channel_reply_receive((handle_t)end, received.token,
-                                           &(struct cl_message){}, &room, (uint64_t)&received,
-                                           CL_DEADLINE_NEVER);
+            status = channel_reply_receive((handle_t)end, received.token, &(struct cl_message){},
+                                           &room, (uint64_t)&received, CL_DEADLINE_NEVER);
     }
     handle_close((handle_t)end);
 }
@@ -278,8 +277,8 @@ static void calls_process(void)
 
 static void call_limits(void)
 {
-    struct ends ends = channel_with((struct cl_channel_options){.call_bytes_max = 100,
-                                                                .call_handles_max = 1});
+    struct ends ends =
+        channel_with((struct cl_channel_options){.call_bytes_max = 100, .call_handles_max = 1});
     uint32_t got, handles;
     handle_t events[2];
     test_check(call(ends.first, out, 101, 0, SOON_MS, &got) == ERR_TOO_BIG, "bytes");
@@ -322,8 +321,7 @@ static void caller(uint64_t ms)
     event_create(0, &event);
     struct cl_message message = message_of("call", 4, &event, 1);
     struct cl_message reply = message_of(reply_bytes, 8, NULL, 0);
-    caller_status =
-        channel_call(caller_end, &message, &reply, test_deadline(ms), &got, &handles);
+    caller_status = channel_call(caller_end, &message, &reply, test_deadline(ms), &got, &handles);
 }
 
 // The caller gives up while the server works on its call.
@@ -473,8 +471,7 @@ static void child(handle_t end)
 {
     struct cl_received received;
     uint32_t got;
-    status_t status =
-        message_receive(end, in, BYTES_MAX, NULL, 0, CL_DEADLINE_NEVER, &received);
+    status_t status = message_receive(end, in, BYTES_MAX, NULL, 0, CL_DEADLINE_NEVER, &received);
     if (status != OK)
         return;
     uint8_t order = in[0];
@@ -494,8 +491,8 @@ static void child(handle_t end)
 
 void test_run(void)
 {
-    if (test_handle(OBJ_CHANNEL)) {
-        child(test_handle(OBJ_CHANNEL));
+    if (test_named("gift")) {
+        child(test_named("gift"));
         return;
     }
     sizes();

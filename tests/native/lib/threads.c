@@ -51,8 +51,8 @@ status_t test_child(handle_t ns, const char *name, handle_t gift, handle_t *proc
     const char *problem;
     records_begin(&records, bytes, sizeof(bytes));
     records_add_handle(&records, "gift", gift);
-    status_t status = program_start(ns, test_handle(OBJ_MEMOBJ), name, &records, process, &control,
-                                    &problem);
+    status_t status =
+        program_start(ns, test_handle(OBJ_MEMOBJ), name, &records, process, &control, &problem);
     if (status == OK)
         handle_close(control);
     return status;

@@ -9,8 +9,8 @@ handle_t test_thread(void (*run)(uint64_t argument), uint64_t argument);
 // Waits until it has ended, and closes the handle.
 void test_thread_join(handle_t thread);
 
-// Starts the program `name` (test/NAME) once more in `ns` with `gift`, which moves: there
-// test_handle() of the gift's type says that it is a child. *process has all rights.
+// Starts the program `name` (test/NAME) in `ns` with the handle `gift`, which moves: there
+// test_named("gift") says that it is a child. *process has all rights.
 status_t test_child(handle_t ns, const char *name, handle_t gift, handle_t *process);
 // A child namespace of the test's own, with default limits.
 handle_t test_child_namespace(const char *name);

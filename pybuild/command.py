@@ -8,10 +8,12 @@ docs/decisions/console-and-command-channel.md says why.
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pybuild.machine import Machine, MachineConfig, MachineError
 
+# On the kernel's command line: the shell takes its command from COM2.
+CHANNEL_WORD = "channel=com2"
 STATUS_TIMEOUT = 124
 STATUS_OURS = 125
 HEAD_BYTES_MAX = 32
@@ -119,6 +121,7 @@ def _to_our_files(kind: str, data: bytes) -> None:
 
 def run_one_command(config: MachineConfig, command: str, timeout_s: float) -> int:
     """`./cloister run -c`: boots, runs, powers off; the status for our own exit."""
+    config = replace(config, append=f"{config.append} {CHANNEL_WORD}".strip())
     try:
         with Machine(config) as machine:
             status = command_run(machine, command.encode(), timeout_s, _to_our_files)

@@ -67,7 +67,7 @@ handle_t machine_copy(handle_t handle, u32 rights, const char *what)
     handle_t copy = 0;
     status_t status = object_info(handle, &info);
     if (status == OK) {
-        status = handle_duplicate(handle, rights & info.rights, &copy);
+        status = handle_duplicate(handle, (rights | RIGHT_TRANSFER) & info.rights, &copy);
     }
     if (status != OK) {
         log_line("init: %s can't be given: %s", what, cl_error_name(status));

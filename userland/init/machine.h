@@ -28,7 +28,7 @@ void machine_open(struct startup *startup);
 // that fails.
 handle_t machine_namespace(const char *path);
 
-// A copy of a handle with these rights or fewer, for somebody else; 0 and a line on the log when
+// A copy of a handle with these rights and TRANSFER, or fewer, to send to somebody else; 0 and a line on the log when
 // that fails. `what` names it.
 handle_t machine_copy(handle_t handle, u32 rights, const char *what);
 

@@ -83,6 +83,7 @@ struct arch_cpu {
     struct tss tss;
     u32 apic_id;
     u32 online;             // set by the CPU itself when it runs
+    u64 bit;                // 1 << id
     u64 stack_top;          // its boot (idle) stack
     u64 ist_top;            // of the slot with its three exception stacks
     u64 cr3;                // loaded when it last switched threads
@@ -247,6 +248,5 @@ extern u8 entry_stubs[]; // 256 stubs of 16 bytes
 extern u8 entry_paranoid_nmi[], entry_paranoid_double_fault[], entry_paranoid_machine_check[];
 void syscall_entry(void);
 void thread_start(void);
-struct arch_thread *switch_stacks(struct arch_thread *prev, struct arch_thread *next);
 
 #endif

@@ -305,30 +305,16 @@ paranoid machine_check, 18, 0
 
 // ---- Threads ------------------------------------------------------------------------------------
 
-// struct arch_thread *switch_stacks(prev, next): returns prev, on next's stack.
-.globl switch_stacks
-.type switch_stacks, @function
-switch_stacks:
-    .irp register, rbx, rbp, r12, r13, r14, r15
-    pushq %\register
-    .endr
-    movq %rsp, THREAD_RSP(%rdi)
-    movq THREAD_RSP(%rsi), %rsp
-    .irp register, r15, r14, r13, r12, rbp, rbx
-    popq %\register
-    .endr
-    movq %rdi, %rax
-    ret
-
-// The first return of switch_stacks to a new thread comes here: rbx entry, r12 argument.
+// The first switch to a thread comes here (thread.c): rdi is whom the CPU ran before; on the stack
+// are argument and entry.
 .globl thread_start
 .type thread_start, @function
 thread_start:
-    movq %rax, %rdi
     call thread_switched
-    movq %r12, %rdi
+    popq %rdi
+    popq %rax
     xorl %ebp, %ebp
-    call *%rbx
+    call *%rax
     ud2
 
 // void user_enter(struct arch_trap *trap): leaves by the trap, for good.

@@ -37,7 +37,7 @@ void shootdown_serve(void)
             leave(cpu, sender->shoot_leave);
         else
             forget(sender->shoot_start, sender->shoot_end);
-        __atomic_fetch_and(&sender->shoot_pending, ~(1ul << cpu->cpu.id), __ATOMIC_RELEASE);
+        __atomic_fetch_and(&sender->shoot_pending, ~cpu->bit, __ATOMIC_RELEASE);
     }
 }
 
@@ -54,8 +54,7 @@ static void send_and_wait(struct arch_cpu *cpu, u64 cpus)
     __atomic_store_n(&cpu->shoot_pending, cpus, __ATOMIC_SEQ_CST);
     for (u64 rest = cpus; rest; rest &= rest - 1) {
         struct arch_cpu *target = cpu_get((u32)__builtin_ctzl(rest));
-        u64 before =
-            __atomic_fetch_or(&target->shoot_senders, 1ul << cpu->cpu.id, __ATOMIC_SEQ_CST);
+        u64 before = __atomic_fetch_or(&target->shoot_senders, cpu->bit, __ATOMIC_SEQ_CST);
         if (before == 0)
             apic_send(target->apic_id, VECTOR_SHOOTDOWN);
     }
@@ -66,7 +65,7 @@ static void send_and_wait(struct arch_cpu *cpu, u64 cpus)
 void shootdown_range(u64 cpus, u64 start, u64 end)
 {
     struct arch_cpu *cpu = arch_cpu_self();
-    u64 self = 1ul << cpu->cpu.id;
+    u64 self = cpu->bit;
     if (cpus & self)
         forget(start, end);
     if (likely((cpus & ~self) == 0))
@@ -80,9 +79,8 @@ void shootdown_range(u64 cpus, u64 start, u64 end)
 void shootdown_leave(struct arch_pmap *pmap)
 {
     struct arch_cpu *cpu = arch_cpu_self();
-    u64 self = 1ul << cpu->cpu.id;
     leave(cpu, pmap);
-    u64 cpus = __atomic_load_n(&pmap->cpus, __ATOMIC_SEQ_CST) & ~self;
+    u64 cpus = __atomic_load_n(&pmap->cpus, __ATOMIC_SEQ_CST) & ~cpu->bit;
     if (cpus == 0)
         return;
     cpu->shoot_leave = pmap;

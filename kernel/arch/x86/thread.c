@@ -38,24 +38,34 @@ static struct arch_pmap *process_of(struct arch_pmap *pmap)
     return pmap && pmap->process ? pmap->process : pmap;
 }
 
-void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3)
+// Loads page tables where this one or the one before is restricted, or there is none.
+static void load_any(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3)
 {
     struct arch_pmap *process = process_of(pmap);
     struct arch_pmap *old = cpu->pmap;
     struct arch_pmap *old_process = process_of(old);
-    u64 bit = 1ul << cpu->cpu.id;
-    cpus_set(pmap, bit);
-    cpus_set(process, bit);
+    cpus_set(pmap, cpu->bit);
+    cpus_set(process, cpu->bit);
+    cr3_write(cr3);
+    // Each may be freed as soon as its bit is clear.
+    if (old != pmap && old != process)
+        cpus_clear(old, cpu->bit);
+    if (old_process != old && old_process != process)
+        cpus_clear(old_process, cpu->bit);
+}
+
+void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3)
+{
+    struct arch_pmap *old = cpu->pmap;
+    if (likely(old && pmap && !old->process && !pmap->process && old != pmap)) {
+        __atomic_fetch_or(&pmap->cpus, cpu->bit, __ATOMIC_SEQ_CST);
+        cr3_write(cr3);
+        __atomic_fetch_and(&old->cpus, ~cpu->bit, __ATOMIC_SEQ_CST);
+    } else {
+        load_any(cpu, pmap, cr3);
+    }
     cpu->cr3 = cr3;
     cpu->pmap = pmap;
-    cr3_write(cr3);
-    if (old == pmap)
-        return;
-    // Each may be freed as soon as its bit is clear.
-    if (old != process)
-        cpus_clear(old, bit);
-    if (old_process != old && old_process != process)
-        cpus_clear(old_process, bit);
 }
 
 void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap)
@@ -73,7 +83,7 @@ static void stack_clean(struct arch_thread *t)
 {
     for (u32 i = 1; i <= ARCH_KSTACK_PAGES; i++)
         tlb_flush_page(t->stack_top - i * PAGE_SIZE);
-    t->stack_clean_cpus |= 1ul << arch_cpu_id();
+    t->stack_clean_cpus |= arch_cpu_self()->bit;
 }
 
 void arch_thread_init(struct thread *thread, u64 stack_top, void *vector,
@@ -82,13 +92,11 @@ void arch_thread_init(struct thread *thread, u64 stack_top, void *vector,
     struct arch_thread *t = arch_thread_of(thread);
     *t = (struct arch_thread){.stack_top = stack_top, .vector = vector, .cr3 = mmu_kernel_top};
     stack_clean(t);
-    // As switch_stacks leaves it: r15 r14 r13 r12 rbp rbx, return address; and two words so that
-    // the stack is aligned when thread_start calls.
-    u64 *sp = (u64 *)stack_top - 9;
-    memset(sp, 0, 9 * sizeof(u64));
-    sp[3] = (u64)argument;
-    sp[5] = (u64)entry;
-    sp[6] = (u64)thread_start;
+    // What stack_switch returns to, and takes; and two words for alignment.
+    u64 *sp = (u64 *)stack_top - 5;
+    sp[0] = (u64)thread_start;
+    sp[1] = (u64)argument;
+    sp[2] = (u64)entry;
     t->rsp = (u64)sp;
 }
 
@@ -131,13 +139,39 @@ static void bases_switch(struct arch_thread *prev, const struct arch_thread *nex
                  : "r"(next->fs_base), "r"(next->gs_base));
 }
 
+// Goes on where `to` was switched away from, on its stack. Returns, one day, in `from`; whom this
+// CPU ran before that is the result.
+static inline struct arch_thread *stack_switch(struct arch_thread *from, struct arch_thread *to)
+{
+    asm volatile("pushq %%rbp\n\t"
+                 "pushq $1f\n\t"
+                 "movq %%rsp, %c[rsp](%%rdi)\n\t"
+                 "movq %c[rsp](%%rsi), %%rsp\n\t"
+                 "ret\n"
+                 "1:\n\t"
+                 "popq %%rbp"
+                 : "+D"(from), "+S"(to)
+                 : [rsp] "i"(offsetof(struct arch_thread, rsp))
+                 : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15",
+                   "memory", "cc");
+    return from;
+}
+
+// Restricted runs that were armed or go on belong to their thread.
+static void restricted_work_switch(struct cpu *cpu, const struct arch_thread *to)
+{
+    cpu->work &= ~CPU_WORK_RESTRICTED;
+    if (to->armed)
+        cpu->work |= CPU_WORK_RESTRICTED;
+}
+
 void arch_context_switch(struct thread *prev, struct thread *next)
 {
     struct arch_thread *from = arch_thread_of(prev);
     struct arch_thread *to = arch_thread_of(next);
     struct arch_cpu *cpu = arch_cpu_self();
     DASSERT(!arch_interrupts_enabled() && prev == cpu->cpu.current && prev != next);
-    if (unlikely(!(to->stack_clean_cpus & 1ul << cpu->cpu.id)))
+    if (unlikely(!(to->stack_clean_cpus & cpu->bit)))
         stack_clean(to);
     to->on_cpu = 1;
     vector_switch(from, to);
@@ -150,11 +184,9 @@ void arch_context_switch(struct thread *prev, struct thread *next)
     cpu->cpu.syscall_stack = to->stack_top;
     cpu->tss.rsp[0] = to->stack_top;
     cpu->cpu.restricted = to->restricted;
-    if (to->armed)
-        cpu->cpu.work |= CPU_WORK_RESTRICTED;
-    else
-        cpu->cpu.work &= ~CPU_WORK_RESTRICTED;
-    thread_switched(switch_stacks(from, to));
+    if (unlikely(from->armed | to->armed))
+        restricted_work_switch(&cpu->cpu, to);
+    thread_switched(stack_switch(from, to));
 }
 
 bool arch_thread_on_cpu(const struct thread *thread)

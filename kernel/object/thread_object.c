@@ -123,7 +123,6 @@ void thread_object_discard(struct thread_object *object)
 {
     object_get(&object->base);
     thread_left(&object->thread);
-    object_put(&object->base);
 }
 
 status_t thread_kernel_create(void (*entry)(void *), void *argument)

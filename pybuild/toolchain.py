@@ -58,7 +58,8 @@ KERNEL_FLAGS = (
     "-D__KERNEL__",
 )
 KERNEL_INCLUDES = ("kernel", "kernel/arch/x86/include", "build/gen")
-KERNEL = Flavour("kernel", (*KERNEL_FLAGS, "-DCLOISTER_DEBUG=0"), KERNEL_INCLUDES)
+# Optimised as a whole when it is linked: a system call crosses many files.
+KERNEL = Flavour("kernel", (*KERNEL_FLAGS, "-DCLOISTER_DEBUG=0", "-flto"), KERNEL_INCLUDES)
 # The kernel of the tests: DASSERT and lock ranks are checked.
 KERNEL_DEBUG = Flavour("kernel-debug", (*KERNEL_FLAGS, "-DCLOISTER_DEBUG=1"), KERNEL_INCLUDES)
 # Linked far above 2 GiB: code is position-independent so that no 32-bit address is needed,

@@ -322,7 +322,7 @@ void arch_build_id(char *text, usize size);
 
 // ---- Called by the architecture, implemented above it -------------------------------------------
 
-NORETURN void kmain(void);     // kernel/init.c, on the boot CPU
+[[gnu::used]] NORETURN void kmain(void); // kernel/init.c, on the boot CPU
 NORETURN void cpu_start(void); // on each other CPU
 // Page fault at a user address, from user mode or from user copy. Interrupts off; may block.
 // 0: resolved, retry. NO_RESOURCES: can't be paid. IO_ERROR: the page could not be read. Else:

@@ -332,6 +332,8 @@ user_enter:
 user_copy:
     stac
 user_copy_begin:
+    cmpq $24, %rdx // struct cl_message: most of all
+    je 6f
     movq %rdx, %rcx
     cmpq $32, %rdx
     ja 3f
@@ -359,6 +361,14 @@ user_copy_begin:
     shrq $3, %rcx
     rep movsq
     jmp 2b
+    jmp 5f
+6:
+    movq (%rsi), %rax
+    movq 8(%rsi), %rcx
+    movq 16(%rsi), %rdx
+    movq %rax, (%rdi)
+    movq %rcx, 8(%rdi)
+    movq %rdx, 16(%rdi)
 user_copy_end:
 5:
     clac

@@ -71,7 +71,7 @@ i32 ps_verb(const struct words *words)
     u64 position = 0;
     u64 now_ns = 0;
     const struct manager_reply *reply;
-    output_print("%-20s %-16s %-24s %-16s   %s\n", "NAME", "IMAGE", "COMMAND", "CREATED", "STATUS");
+    output_print("%-20s %-16s %-24s %-12s   %s\n", "NAME", "IMAGE", "COMMAND", "AGE", "STATUS");
     do {
         if (!page_next(MANAGER_LIST, &position, &reply, &status)) {
             return status;

@@ -89,7 +89,10 @@ def header(calls: list[Call], names: dict[int, str]) -> str:
     """The text of calls.h."""
     lines = [NOTICE, "#pragma once", "", '#include "linux/copy.h"', '#include "lib/types.h"', ""]
     lines += ["struct thread;", ""]
-    lines += ["struct linux_call {", "    i64 (*run)(struct thread *thread); // NULL: not supported"]
+    lines += [
+        "struct linux_call {",
+        "    i64 (*run)(struct thread *thread); // NULL: not supported",
+    ]
     lines += ["    const char *name;", "};", ""]
     lines += [f"enum {{ LINUX_CALLS = {max(names) + 1} }};"]
     lines += ["extern const struct linux_call linux_calls[LINUX_CALLS];", ""]

@@ -16,7 +16,8 @@ static void dump(struct erofs *fs, u64 nid, const char *path)
     u8 buffer[1000];
     u64 sum = 0;
     u64 count;
-    for (u64 at = 0; (count = erofs_read(fs, &inode, at, buffer, sizeof(buffer))) > 0; at += count) {
+    for (u64 at = 0; (count = erofs_read(fs, &inode, at, buffer, sizeof(buffer))) > 0;
+         at += count) {
         for (u64 i = 0; i < count; i++) {
             sum = (sum * 31 + buffer[i]) & 0xffffffff;
         }

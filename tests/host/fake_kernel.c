@@ -25,7 +25,7 @@ enum { THREADS_MAX = 256 };
 
 // A kernel thread: its handle is its index.
 static struct fake_thread {
-    u32 kick;        // atomic
+    u32 kick;         // atomic
     u32 *sleeping_on; // atomic; of an interruptible wait
 } fake_threads[THREADS_MAX];
 static u32 fake_threads_count = 1;
@@ -232,9 +232,7 @@ int kernel_memobj_create(u64, handle_t *memobj)
     return 0;
 }
 
-void kernel_close(handle_t)
-{
-}
+void kernel_close(handle_t) {}
 
 i64 kernel_stream_read(handle_t, void *, usize)
 {
@@ -270,13 +268,9 @@ u64 register_gs_base(void)
     return 0;
 }
 
-void register_set_fs_base(u64)
-{
-}
+void register_set_fs_base(u64) {}
 
-void register_set_gs_base(u64)
-{
-}
+void register_set_gs_base(u64) {}
 
 usize vector_state_size(void)
 {
@@ -288,17 +282,11 @@ u64 vector_features(void)
     return 7;
 }
 
-void vector_save(void *)
-{
-}
+void vector_save(void *) {}
 
-void vector_load(const void *)
-{
-}
+void vector_load(const void *) {}
 
-void vector_reset(void)
-{
-}
+void vector_reset(void) {}
 
 u64 processor_features(void)
 {

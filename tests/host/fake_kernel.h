@@ -23,9 +23,9 @@ i64 fake_fork(struct thread *thread, fake_program program);
 #define CALL0(thread, number) fake_call(thread, number, 0, 0, 0, 0, 0, 0)
 #define CALL1(thread, number, a) fake_call(thread, number, (u64)(a), 0, 0, 0, 0, 0)
 #define CALL2(thread, number, a, b) fake_call(thread, number, (u64)(a), (u64)(b), 0, 0, 0, 0)
-#define CALL3(thread, number, a, b, c)                                                             \
+#define CALL3(thread, number, a, b, c) \
     fake_call(thread, number, (u64)(a), (u64)(b), (u64)(c), 0, 0, 0)
-#define CALL4(thread, number, a, b, c, d)                                                          \
+#define CALL4(thread, number, a, b, c, d) \
     fake_call(thread, number, (u64)(a), (u64)(b), (u64)(c), (u64)(d), 0, 0)
-#define CALL5(thread, number, a, b, c, d, e)                                                       \
+#define CALL5(thread, number, a, b, c, d, e) \
     fake_call(thread, number, (u64)(a), (u64)(b), (u64)(c), (u64)(d), (u64)(e), 0)

@@ -8,23 +8,23 @@
 
 static int failures;
 
-#define CHECK(condition)                                                                          \
-    do {                                                                                           \
-        if (!(condition)) {                                                                        \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition);                               \
-            failures++;                                                                            \
-        }                                                                                          \
+#define CHECK(condition)                                           \
+    do {                                                           \
+        if (!(condition)) {                                        \
+            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
+            failures++;                                            \
+        }                                                          \
     } while (0)
 
-#define CHECK_FORMAT(...)                                                                         \
-    do {                                                                                           \
-        char ours[64], theirs[64];                                                                 \
-        usize length = format_text(ours, sizeof(ours), __VA_ARGS__);                               \
-        int expected = snprintf(theirs, sizeof(theirs), __VA_ARGS__);                              \
-        if (length != (usize)expected || strcmp(ours, theirs) != 0) {                              \
-            printf("%d: \"%s\" is not \"%s\"\n", __LINE__, ours, theirs);                          \
-            failures++;                                                                            \
-        }                                                                                          \
+#define CHECK_FORMAT(...)                                                 \
+    do {                                                                  \
+        char ours[64], theirs[64];                                        \
+        usize length = format_text(ours, sizeof(ours), __VA_ARGS__);      \
+        int expected = snprintf(theirs, sizeof(theirs), __VA_ARGS__);     \
+        if (length != (usize)expected || strcmp(ours, theirs) != 0) {     \
+            printf("%d: \"%s\" is not \"%s\"\n", __LINE__, ours, theirs); \
+            failures++;                                                   \
+        }                                                                 \
     } while (0)
 
 static void test_format(void)

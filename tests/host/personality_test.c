@@ -10,24 +10,51 @@
 #include <string.h>
 
 enum {
-    READ = 0, WRITE = 1, OPEN = 2, CLOSE = 3, STAT = 4, LSTAT = 6, LSEEK = 8, PIPE = 22,
-    DUP = 32, DUP2 = 33, GETPID = 39, EXIT = 60, WAIT4 = 61, KILL = 62, FCNTL = 72, GETCWD = 79,
-    CHDIR = 80, RENAME = 82, MKDIR = 83, RMDIR = 84, LINK = 86, UNLINK = 87, SYMLINK = 88,
-    READLINK = 89, GETPPID = 110, GETDENTS64 = 217, POLL = 7, NANOSLEEP = 35, FTRUNCATE = 77,
-    SIGACTION = 13, SIGPROCMASK = 14, ACCESS = 21,
+    READ = 0,
+    WRITE = 1,
+    OPEN = 2,
+    CLOSE = 3,
+    STAT = 4,
+    LSTAT = 6,
+    LSEEK = 8,
+    PIPE = 22,
+    DUP = 32,
+    DUP2 = 33,
+    GETPID = 39,
+    EXIT = 60,
+    WAIT4 = 61,
+    KILL = 62,
+    FCNTL = 72,
+    GETCWD = 79,
+    CHDIR = 80,
+    RENAME = 82,
+    MKDIR = 83,
+    RMDIR = 84,
+    LINK = 86,
+    UNLINK = 87,
+    SYMLINK = 88,
+    READLINK = 89,
+    GETPPID = 110,
+    GETDENTS64 = 217,
+    POLL = 7,
+    NANOSLEEP = 35,
+    FTRUNCATE = 77,
+    SIGACTION = 13,
+    SIGPROCMASK = 14,
+    ACCESS = 21,
 };
 
 static int failures;
 static struct thread *first;
 
-#define CHECK_IS(value, expected)                                                                  \
-    do {                                                                                           \
-        i64 got = (i64)(value);                                                                    \
-        i64 wanted = (i64)(expected);                                                              \
-        if (got != wanted) {                                                                       \
-            printf("%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #value, got, wanted);        \
-            failures++;                                                                            \
-        }                                                                                          \
+#define CHECK_IS(value, expected)                                                           \
+    do {                                                                                    \
+        i64 got = (i64)(value);                                                             \
+        i64 wanted = (i64)(expected);                                                       \
+        if (got != wanted) {                                                                \
+            printf("%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #value, got, wanted); \
+            failures++;                                                                     \
+        }                                                                                   \
     } while (0)
 
 // Linux memory.

@@ -34,7 +34,7 @@ def expected_lines(tree: Path) -> set[str]:
         status = path.lstat()
         size, total = 0, 0
         if not stat.S_ISDIR(status.st_mode):
-            data = os.readlink(path).encode() if path.is_symlink() else path.read_bytes()
+            data = str(path.readlink()).encode() if path.is_symlink() else path.read_bytes()
             size = len(data)
             for byte in data:
                 total = (total * 31 + byte) & 0xFFFFFFFF
@@ -77,7 +77,9 @@ def test_erofs_image_reads_as_its_tree(
     image = tmp_path / "image.erofs"
     subprocess.run(
         ["mkfs.erofs", "-T0", "--all-root", *options, str(image), str(tree)],
-        check=True, timeout=60, capture_output=True,
+        check=True,
+        timeout=60,
+        capture_output=True,
     )
     printed = subprocess.run(
         [str(erofs_dump), str(image)], check=True, timeout=60, capture_output=True, text=True

@@ -87,8 +87,7 @@ static status_t segment_check(const struct elf_image *image, const struct progra
     if (header->file_size > header->memory_size) {
         return refuse(problem, ELF_DAMAGED, "ELF segment is larger in the file than in memory");
     }
-    if (header->address >= address_limit ||
-        header->memory_size > address_limit - header->address) {
+    if (header->address >= address_limit || header->memory_size > address_limit - header->address) {
         return refuse(problem, ELF_DAMAGED, "ELF segment lies outside the address space");
     }
     if ((header->address ^ header->offset) & PAGE_MASK) {
@@ -142,8 +141,7 @@ static status_t program_header_apply(struct elf_image *image, const struct progr
             segment_add(image, header, file);
         }
         return status;
-    default:
-        return ELF_OK;
+    default: return ELF_OK;
     }
 }
 

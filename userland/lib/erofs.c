@@ -112,9 +112,9 @@ static status_t inode_decode_extended(struct erofs *fs, u64 offset, struct raw_i
 static status_t inode_locate_tail(struct erofs *fs, const struct raw_inode *raw,
                                   struct erofs_inode *inode)
 {
-    u64 xattr_bytes = raw->xattr_count == 0 ? 0
-                                            : XATTR_HEADER_BYTES +
-                                                  XATTR_UNIT_BYTES * ((u64)raw->xattr_count - 1);
+    u64 xattr_bytes = raw->xattr_count == 0
+                          ? 0
+                          : XATTR_HEADER_BYTES + XATTR_UNIT_BYTES * ((u64)raw->xattr_count - 1);
     u64 tail_size = inode->size_bytes & (EROFS_BLOCK_SIZE - 1);
     if (tail_size == 0 && inode->size_bytes > 0) {
         tail_size = EROFS_BLOCK_SIZE;

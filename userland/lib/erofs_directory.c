@@ -73,8 +73,7 @@ static int name_compare(const char *name, u32 name_size, const struct erofs_entr
 
 // Finds the last block whose first name is not greater than `name`.
 static status_t directory_find_block(struct erofs *fs, const struct erofs_inode *directory,
-                                     const char *name, u32 name_size,
-                                     struct directory_block *block)
+                                     const char *name, u32 name_size, struct directory_block *block)
 {
     u64 low = 0;
     u64 high = (directory->size_bytes + EROFS_BLOCK_SIZE - 1) >> EROFS_BLOCK_BITS;
@@ -139,8 +138,8 @@ status_t erofs_directory_next(struct erofs *fs, const struct erofs_inode *direct
         return EROFS_NOT_DIRECTORY;
     }
     u64 block_offset = cookie & ~((u64)EROFS_BLOCK_SIZE - 1);
-    u64 index = (cookie - block_offset + sizeof(struct erofs_dirent) - 1) /
-                sizeof(struct erofs_dirent);
+    u64 index =
+        (cookie - block_offset + sizeof(struct erofs_dirent) - 1) / sizeof(struct erofs_dirent);
     struct directory_block block;
     status_t status = directory_block_read(fs, directory, block_offset, &block);
     if (status == EROFS_OK && index >= block.count) {

@@ -99,7 +99,7 @@ static u64 unsigned_argument(u32 length, va_list *args)
 
 static void output_signed(struct output *out, struct conversion *conversion, i64 value)
 {
-    char sign = value < 0                              ? '-'
+    char sign = value < 0                            ? '-'
                 : (conversion->flags & FORMAT_PLUS)  ? '+'
                 : (conversion->flags & FORMAT_SPACE) ? ' '
                                                      : 0;

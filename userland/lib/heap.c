@@ -131,7 +131,7 @@ static u32 class_for(usize size)
 {
     u32 class = 0;
     while (class_bytes[class] < size) {
-        class ++;
+        class++;
     }
     return class;
 }

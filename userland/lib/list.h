@@ -50,16 +50,16 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
-#define list_first(list, type, member)                                                            \
+#define list_first(list, type, member) \
     (list_is_empty(list) ? (type *)NULL : container_of((list)->next, type, member))
 
-#define list_for_each(entry, list, member)                                                         \
-    for (entry = container_of((list)->next, typeof(*entry), member); &entry->member != (list);     \
+#define list_for_each(entry, list, member)                                                     \
+    for (entry = container_of((list)->next, typeof(*entry), member); &entry->member != (list); \
          entry = container_of(entry->member.next, typeof(*entry), member))
 
 // The body may remove `entry`, but no other.
-#define list_for_each_safe(entry, following, list, member)                                         \
-    for (entry = container_of((list)->next, typeof(*entry), member),                               \
-        following = container_of(entry->member.next, typeof(*entry), member);                      \
-         &entry->member != (list);                                                                 \
+#define list_for_each_safe(entry, following, list, member)                    \
+    for (entry = container_of((list)->next, typeof(*entry), member),          \
+        following = container_of(entry->member.next, typeof(*entry), member); \
+         &entry->member != (list);                                            \
          entry = following, following = container_of(entry->member.next, typeof(*entry), member))

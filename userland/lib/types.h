@@ -23,20 +23,20 @@ typedef i64 status_t; // 0, or a negative code
 #define PAGE_MASK ((u64)PAGE_SIZE - 1)
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-#define container_of(pointer, type, member)                                                       \
+#define container_of(pointer, type, member) \
     ((type *)((char *)(pointer) - __builtin_offsetof(type, member)))
 
-#define min(a, b)                                                                                  \
-    ({                                                                                             \
-        auto min_a = (a);                                                                          \
-        auto min_b = (b);                                                                          \
-        min_a < min_b ? min_a : min_b;                                                             \
+#define min(a, b)                      \
+    ({                                 \
+        auto min_a = (a);              \
+        auto min_b = (b);              \
+        min_a < min_b ? min_a : min_b; \
     })
-#define max(a, b)                                                                                  \
-    ({                                                                                             \
-        auto max_a = (a);                                                                          \
-        auto max_b = (b);                                                                          \
-        max_a > max_b ? max_a : max_b;                                                             \
+#define max(a, b)                      \
+    ({                                 \
+        auto max_a = (a);              \
+        auto max_b = (b);              \
+        max_a > max_b ? max_a : max_b; \
     })
 
 #define likely(condition) __builtin_expect(!!(condition), 1)

@@ -73,8 +73,8 @@ static int streams_open(struct thread *thread, struct records *records)
         struct file *file;
         handle_t channel = records_take(records, names[i]);
         u32 flags = i == 0 ? O_RDONLY : O_WRONLY;
-        int result = channel ? stream_create(channel, flags, &file)
-                             : null_open(thread, O_RDWR, &file);
+        int result =
+            channel ? stream_create(channel, flags, &file) : null_open(thread, O_RDWR, &file);
         if (result == 0) {
             result = descriptor_install(thread, file, 0, (i32)i);
         }
@@ -120,8 +120,8 @@ static struct program *program_of(const struct records *records)
 {
     char line[300];
     bool is_missing = error == -ENOENT || error == -ENOTDIR;
-    const char *reason = is_missing         ? "not found"
-                         : error == -EACCES ? "permission denied"
+    const char *reason = is_missing          ? "not found"
+                         : error == -EACCES  ? "permission denied"
                          : error == -ENOEXEC ? "can't be executed: no program for this machine"
                                              : "can't be started";
     usize size = format_text(line, sizeof(line), "%.200s: %s\n", name, reason);
@@ -172,9 +172,9 @@ static void first_process_start(struct thread *thread, const struct records *rec
     const char *name = records_next(records, 'a', NULL);
     const char *search = records_value(records, 'e', "PATH");
     struct program *program = program_of(records);
-    int result = strchr(name, '/') ? path_try(thread, name, program)
-                                   : program_search(thread, search ? search : default_path, name,
-                                                    program);
+    int result = strchr(name, '/')
+                     ? path_try(thread, name, program)
+                     : program_search(thread, search ? search : default_path, name, program);
     if (result != 0) {
         program_fail(thread, name, result);
     }

@@ -54,8 +54,7 @@ struct descriptors *descriptors_get(struct descriptors *descriptors)
 
 void descriptors_put(struct descriptors *descriptors) THREAD_ANNOTATION(no_thread_safety_analysis)
 {
-    if (!descriptors ||
-        __atomic_fetch_sub(&descriptors->references, 1, __ATOMIC_ACQ_REL) != 1) {
+    if (!descriptors || __atomic_fetch_sub(&descriptors->references, 1, __ATOMIC_ACQ_REL) != 1) {
         return;
     }
     for (u32 i = 0; i < descriptors->capacity; i++) {
@@ -79,17 +78,16 @@ void descriptors_close_on_exec(struct descriptors *descriptors)
 }
 
 static struct descriptor *descriptor_at_locked(struct descriptors *descriptors, i32 number)
-    REQUIRES(&descriptors->lock)
+    REQUIRES(&descriptors -> lock)
 {
-    if (number < 0 || (u32)number >= descriptors->capacity ||
-        !descriptors->table[number].file) {
+    if (number < 0 || (u32)number >= descriptors->capacity || !descriptors->table[number].file) {
         return NULL;
     }
     return &descriptors->table[number];
 }
 
 static bool table_reach_locked(struct descriptors *descriptors, u32 number)
-    REQUIRES(&descriptors->lock)
+    REQUIRES(&descriptors -> lock)
 {
     u32 capacity = descriptors->capacity;
     if (number < capacity) {

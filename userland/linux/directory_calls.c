@@ -69,8 +69,7 @@ struct dirent_sink {
     bool was_too_small;
 };
 
-static bool dirent_add(struct directory_sink *base, struct name name, u64 ino, u32 type,
-                       u64 cookie)
+static bool dirent_add(struct directory_sink *base, struct name name, u64 ino, u32 type, u64 cookie)
 {
     struct dirent_sink *sink = container_of(base, struct dirent_sink, base);
     usize size = (__builtin_offsetof(struct linux_dirent64, name) + name.size + 1 + 7) & ~7UL;

@@ -127,8 +127,8 @@ static int segment_finish(struct memory *memory, const struct elf_segment *segme
         result = segment_fill(file, segment->file_offset + done,
                               plan->file_end - segment->file_size + done, plan->file_end);
         if (result == 0 && !(segment->access & ELF_WRITE)) {
-            result = kernel_protect(memory->aspace, plan->mapped_end,
-                                    plan->end - plan->mapped_end, segment_access(segment));
+            result = kernel_protect(memory->aspace, plan->mapped_end, plan->end - plan->mapped_end,
+                                    segment_access(segment));
         }
     } else if (segment->memory_size > segment->file_size && (segment->access & ELF_WRITE) &&
                (plan->file_end & PAGE_MASK)) {
@@ -160,8 +160,8 @@ static int exec_map(struct exec *exec, struct program *program)
         end = exec->plans[i].end;
     }
     if (result == 0) {
-        u32 access = CL_MAP_READ | CL_MAP_WRITE |
-                     (exec->image.has_executable_stack ? CL_MAP_EXECUTE : 0);
+        u32 access =
+            CL_MAP_READ | CL_MAP_WRITE | (exec->image.has_executable_stack ? CL_MAP_EXECUTE : 0);
         result = kernel_map(exec->memory->aspace, 0, 0, exec->layout.stack_start, STACK_BYTES,
                             access | CL_MAP_EXACT, &unused);
     }
@@ -180,8 +180,8 @@ static int exec_prepare(struct exec *exec, struct program *program, const void *
     if (result != 0) {
         return result;
     }
-    status_t status = elf_parse(&exec->image, header, header_size, attributes.size_bytes,
-                                AREA_BASE, &problem);
+    status_t status =
+        elf_parse(&exec->image, header, header_size, attributes.size_bytes, AREA_BASE, &problem);
     if (status != ELF_OK) {
         if (status != ELF_NOT_ELF) {
             report_line("%s: %s", program->path ? program->path : "program", problem);
@@ -243,8 +243,8 @@ static int exec_finish(struct exec *exec, struct program *program, const char *p
 {
     int result = 0;
     for (u32 i = 0; i < exec->image.segments_count && result == 0; i++) {
-        result = segment_finish(exec->memory, &exec->image.segments[i], &exec->plans[i],
-                                program->file);
+        result =
+            segment_finish(exec->memory, &exec->image.segments[i], &exec->plans[i], program->file);
     }
     if (result == 0) {
         result = exec_stack_write(program, &exec->image, &exec->layout, path, stack_pointer);
@@ -263,9 +263,9 @@ int exec_program(struct thread *thread, i32 directory, const char *path, struct 
     u64 header_size;
     u64 stack_pointer = 0;
     struct exec_buffers *buffers = heap_alloc(sizeof(*buffers));
-    int result = buffers ? exec_file_open(thread, directory, path, program, buffers->header,
-                                          &header_size)
-                         : -ENOMEM;
+    int result =
+        buffers ? exec_file_open(thread, directory, path, program, buffers->header, &header_size)
+                : -ENOMEM;
     if (result == 0) {
         result = exec_prepare(&buffers->exec, program, buffers->header, header_size);
     }

@@ -7,7 +7,7 @@
 
 // What starting a program needs beyond its file.
 struct exec_layout {
-    u64 base;      // added to every address of a relocatable program
+    u64 base; // added to every address of a relocatable program
     u64 map_hint;
     u64 stack_start;
     u64 stack_top;
@@ -21,5 +21,5 @@ int exec_stack_write(const struct program *program, const struct elf_image *imag
 
 // Opens the program's file: walks to it, checks that it may run, follows `#!` lines, which change
 // the strings. `header` gets its first bytes, *header_size how many.
-int exec_file_open(struct thread *thread, i32 directory, const char *path,
-                   struct program *program, void *header, u64 *header_size);
+int exec_file_open(struct thread *thread, i32 directory, const char *path, struct program *program,
+                   void *header, u64 *header_size);

@@ -76,8 +76,7 @@ static int program_file_find(struct thread *thread, i32 directory, const char *p
         if (result == 0) {
             heap_free(program->path);
             vnode_put(program->file);
-            program->path =
-                walk.last.size > 0 ? path_of_last(&walk) : path_of_magic(thread, file);
+            program->path = walk.last.size > 0 ? path_of_last(&walk) : path_of_magic(thread, file);
             program->file = vnode_get(file);
         }
         vnode_put(file);
@@ -149,8 +148,8 @@ static int script_strings(struct program *program, const char *interpreter, cons
     return result;
 }
 
-int exec_file_open(struct thread *thread, i32 directory, const char *path,
-                   struct program *program, void *header, u64 *header_size)
+int exec_file_open(struct thread *thread, i32 directory, const char *path, struct program *program,
+                   void *header, u64 *header_size)
 {
     char line[SCRIPT_LINE_BYTES];
     char previous[SCRIPT_LINE_BYTES];

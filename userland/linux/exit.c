@@ -21,9 +21,9 @@ static void children_give_away_locked(struct process *process) REQUIRES(&tasks.l
         child->parent = first;
         list_insert_tail(&first->children, &child->sibling);
         if (child->state == PROCESS_ZOMBIE) {
-            signal_send_locked(first, &(struct queued_signal){.signal = SIGCHLD,
-                                                              .code = CLD_EXITED,
-                                                              .pid = child->pid});
+            signal_send_locked(
+                first,
+                &(struct queued_signal){.signal = SIGCHLD, .code = CLD_EXITED, .pid = child->pid});
             waitqueue_wake(&first->children_changed);
         }
     }
@@ -224,8 +224,7 @@ i64 linux_waitid(struct thread *thread, u32 type, i32 id, linux_ptr info_ptr, u3
                     : is_killed               ? CLD_KILLED
                                               : CLD_EXITED;
         info.sender.pid = found.pid;
-        info.sender.status =
-            info.code == CLD_KILLED ? status & 0x7f : (status >> 8) & 0xff;
+        info.sender.status = info.code == CLD_KILLED ? status & 0x7f : (status >> 8) & 0xff;
     }
     if (!linux_is_null(info_ptr) && copy_to_linux(info_ptr, &info, sizeof(info)) != 0) {
         return -EFAULT;

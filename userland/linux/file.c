@@ -145,6 +145,5 @@ i64 file_write_at(struct thread *thread, struct file *file, const void *buffer, 
 
 u32 file_poll(struct file *file)
 {
-    return file->ops->poll ? file->ops->poll(file)
-                           : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
+    return file->ops->poll ? file->ops->poll(file) : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }

@@ -13,13 +13,12 @@
 enum : u64 {
     CLONE_SIGNAL_MASK = 0xff,
     CLONE_KNOWN = CLONE_SIGNAL_MASK | CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_VFORK |
-                  CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID,
+        CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID,
 };
 
 static int process_copy_parts(struct process *child, struct process *parent, u64 flags)
 {
-    child->memory =
-        flags & CLONE_VM ? memory_get(parent->memory) : memory_fork(parent->memory);
+    child->memory = flags & CLONE_VM ? memory_get(parent->memory) : memory_fork(parent->memory);
     if (!child->memory) {
         return -ENOMEM;
     }

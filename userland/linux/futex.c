@@ -48,10 +48,8 @@ static bool futex_leave(struct futex_waiter *waiter)
 
 static i64 futex_wait(struct thread *thread, linux_ptr word, u32 value, u64 deadline_ns, u32 bits)
 {
-    struct futex_waiter waiter = {.thread = thread,
-                                  .memory = thread->process->memory,
-                                  .address = word.address,
-                                  .bits = bits};
+    struct futex_waiter waiter = {
+        .thread = thread, .memory = thread->process->memory, .address = word.address, .bits = bits};
     u32 ticket = thread_ticket(thread);
     u32 current;
     mutex_lock(&futexes.lock);
@@ -117,8 +115,7 @@ i64 linux_futex(struct thread *thread, linux_ptr word, u32 operation, u32 value,
                 deadline_ns = deadline_ns > behind_ns ? deadline_ns - behind_ns : 0;
             }
         }
-        return futex_wait(thread, word, value, deadline_ns,
-                          command == FUTEX_WAIT ? ~0U : value3);
+        return futex_wait(thread, word, value, deadline_ns, command == FUTEX_WAIT ? ~0U : value3);
     case FUTEX_WAKE: return futex_wake(thread, word, value, ~0U);
     case FUTEX_WAKE_BITSET: return futex_wake(thread, word, value, value3);
     default: return -ENOSYS;

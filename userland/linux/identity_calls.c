@@ -44,7 +44,8 @@ i64 linux_getegid(struct thread *)
 static i64 ids_write(linux_ptr real, linux_ptr effective, linux_ptr saved)
 {
     u32 id = 0;
-    if (copy_to_linux(real, &id, sizeof(id)) != 0 || copy_to_linux(effective, &id, sizeof(id)) != 0 ||
+    if (copy_to_linux(real, &id, sizeof(id)) != 0 ||
+        copy_to_linux(effective, &id, sizeof(id)) != 0 ||
         copy_to_linux(saved, &id, sizeof(id)) != 0) {
         return -EFAULT;
     }

@@ -9,23 +9,29 @@
 #include "linux/thread.h"
 
 enum {
-    VECTOR_DIVIDE = 0, VECTOR_DEBUG = 1, VECTOR_BREAKPOINT = 3, VECTOR_OVERFLOW = 4,
-    VECTOR_OPCODE = 6, VECTOR_STACK = 12, VECTOR_PROTECTION = 13, VECTOR_X87 = 16,
-    VECTOR_ALIGNMENT = 17, VECTOR_SIMD = 19,
+    VECTOR_DIVIDE = 0,
+    VECTOR_DEBUG = 1,
+    VECTOR_BREAKPOINT = 3,
+    VECTOR_OVERFLOW = 4,
+    VECTOR_OPCODE = 6,
+    VECTOR_STACK = 12,
+    VECTOR_PROTECTION = 13,
+    VECTOR_X87 = 16,
+    VECTOR_ALIGNMENT = 17,
+    VECTOR_SIMD = 19,
     FAULT_IS_PROTECTION = 1,
 };
 
 static void unknown_call(struct thread *thread, u64 number)
 {
-    const char *name = number < LINUX_CALLS && linux_calls[number].name
-                           ? linux_calls[number].name
-                           : NULL;
+    const char *name =
+        number < LINUX_CALLS && linux_calls[number].name ? linux_calls[number].name : NULL;
     if (name) {
         report_line("unknown system call %s in %s (pid %d)", name, thread->process->name,
-                 thread->process->pid);
+                    thread->process->pid);
     } else {
         report_line("unknown system call %lu in %s (pid %d)", number, thread->process->name,
-                 thread->process->pid);
+                    thread->process->pid);
     }
 }
 
@@ -66,12 +72,11 @@ static void thread_fault(struct thread *thread, u32 reason)
         signal.address = thread->state.rip;
         break;
     case CL_RESTRICTED_REASON_PAGE_FAULT:
-        signal.code =
-            thread->state.error_code & FAULT_IS_PROTECTION ? SEGV_ACCERR : SEGV_MAPERR;
+        signal.code = thread->state.error_code & FAULT_IS_PROTECTION ? SEGV_ACCERR : SEGV_MAPERR;
         break;
     default:
         report_line("out of memory: killed %s (pid %d)", thread->process->name,
-                 thread->process->pid);
+                    thread->process->pid);
         signal.signal = SIGKILL;
         break;
     }

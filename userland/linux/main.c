@@ -12,8 +12,8 @@
 {
     handle_close(bootstrap);
     struct boot boot;
-    status_t status = fixup_register((u64)user_copy_start, (u64)user_copy_end,
-                                     (u64)user_copy_fault);
+    status_t status =
+        fixup_register((u64)user_copy_start, (u64)user_copy_end, (u64)user_copy_fault);
     if (status == OK && boot_prepare(&boot) == 0) {
         status = process_freeze((u64)clone_start, boot.stack);
     }

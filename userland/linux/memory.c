@@ -66,7 +66,7 @@ static u32 access_of(u32 protection)
            (protection & PROT_EXEC ? CL_MAP_READ | CL_MAP_EXECUTE : 0);
 }
 
-static int break_move_locked(struct memory *memory, u64 target) REQUIRES(&memory->lock)
+static int break_move_locked(struct memory *memory, u64 target) REQUIRES(&memory -> lock)
 {
     u64 unused;
     u64 old_end = page_round_up(memory->break_end);
@@ -106,7 +106,8 @@ static int request_check(struct map_request *request, u64 address, u64 size, u32
 {
     u32 type = flags & MAP_TYPE;
     bool is_fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
-    if (size == 0 || (offset & PAGE_MASK) || (type != MAP_PRIVATE && type != MAP_SHARED && type != 3)) {
+    if (size == 0 || (offset & PAGE_MASK) ||
+        (type != MAP_PRIVATE && type != MAP_SHARED && type != 3)) {
         return -EINVAL;
     }
     if (size > CL_LINUX_LIMIT) {
@@ -175,7 +176,8 @@ static i64 map_fill(struct memory *memory, struct vnode *vnode, u64 address, u64
         return -ENOMEM;
     }
     for (u64 done = 0; done < size && result == 0;) {
-        i64 count = vnode->ops->read(vnode, buffer, min((u64)PAGE_SIZE, size - done), offset + done);
+        i64 count =
+            vnode->ops->read(vnode, buffer, min((u64)PAGE_SIZE, size - done), offset + done);
         if (count <= 0) {
             result = count;
             break;
@@ -208,8 +210,8 @@ static i64 map_file(struct memory *memory, const struct map_request *request, st
     if (mapped < 0) {
         return mapped;
     }
-    i64 filled_result = map_fill(memory, vnode, (u64)mapped, request->size, request->offset,
-                                 request->access);
+    i64 filled_result =
+        map_fill(memory, vnode, (u64)mapped, request->size, request->offset, request->access);
     if (filled_result < 0) {
         kernel_unmap(memory->aspace, (u64)mapped, request->size);
         return filled_result;
@@ -313,9 +315,8 @@ i64 linux_mremap(struct thread *thread, u64 address, u64 size, u64 new_size, u32
         return result != 0 ? result : (i64)moved;
     }
     if (new_size <= size) {
-        result = new_size < size
-                     ? kernel_unmap(memory->aspace, address + new_size, size - new_size)
-                     : 0;
+        result =
+            new_size < size ? kernel_unmap(memory->aspace, address + new_size, size - new_size) : 0;
         return result != 0 ? result : (i64)address;
     }
     if (!(flags & MREMAP_MAYMOVE)) {

@@ -75,8 +75,8 @@ i64 linux_mknodat(struct thread *thread, i32 directory, linux_ptr path, u32 mode
     if (type == MODE_DIRECTORY) {
         return -EPERM;
     }
-    if (type != MODE_REGULAR && type != MODE_FIFO && type != MODE_CHARACTER &&
-        type != MODE_BLOCK && type != MODE_SOCKET) {
+    if (type != MODE_REGULAR && type != MODE_FIFO && type != MODE_CHARACTER && type != MODE_BLOCK &&
+        type != MODE_SOCKET) {
         return -EINVAL;
     }
     return node_create(thread, directory, path, type | (mode & MODE_PERMISSIONS), device);
@@ -98,9 +98,9 @@ i64 linux_symlinkat(struct thread *thread, linux_ptr target_ptr, i32 directory, 
     }
     int result = walk_to_new(&walk, thread, directory, path);
     if (result == 0) {
-        result = walk.at->ops->symlink ? walk.at->ops->symlink(walk.at, walk.last,
-                                                               (struct name){target, (u32)size})
-                                       : -EROFS;
+        result = walk.at->ops->symlink
+                     ? walk.at->ops->symlink(walk.at, walk.last, (struct name){target, (u32)size})
+                     : -EROFS;
     }
     walk_end(&walk);
     heap_free(target);
@@ -128,10 +128,10 @@ i64 linux_linkat(struct thread *thread, i32 old_directory, linux_ptr old_path, i
     }
     result = walk_to_new(&walk, thread, new_directory, new_path);
     if (result == 0) {
-        result = vnode_is_directory(target)            ? -EPERM
-                 : target->system != walk.at->system   ? -EXDEV
-                 : walk.at->ops->link == NULL          ? -EROFS
-                                                       : walk.at->ops->link(walk.at, walk.last, target);
+        result = vnode_is_directory(target)          ? -EPERM
+                 : target->system != walk.at->system ? -EXDEV
+                 : walk.at->ops->link == NULL ? -EROFS
+                                              : walk.at->ops->link(walk.at, walk.last, target);
     }
     walk_end(&walk);
     vnode_put(target);
@@ -156,10 +156,10 @@ i64 linux_unlinkat(struct thread *thread, i32 directory, linux_ptr path, u32 fla
     }
     if (result == 0 && !walk_last_is_name(&walk)) {
         bool is_dot = walk.last.size == 1;
-        result = !removes_directory     ? -EISDIR
-                 : walk.last.size == 0  ? -EBUSY
-                 : is_dot               ? -EINVAL
-                                        : -ENOTEMPTY;
+        result = !removes_directory    ? -EISDIR
+                 : walk.last.size == 0 ? -EBUSY
+                 : is_dot              ? -EINVAL
+                                       : -ENOTEMPTY;
     }
     if (result == 0 && !walk.at->ops->unlink) {
         struct vnode *existing;
@@ -214,8 +214,8 @@ static int rename_slash_check(struct walk *from, const struct walk *to)
     return result;
 }
 
-i64 linux_renameat2(struct thread *thread, i32 old_directory, linux_ptr old_path,
-                    i32 new_directory, linux_ptr new_path, u32 flags)
+i64 linux_renameat2(struct thread *thread, i32 old_directory, linux_ptr old_path, i32 new_directory,
+                    linux_ptr new_path, u32 flags)
 {
     struct walk *walks = heap_alloc_zero(2 * sizeof(struct walk));
     if (!walks) {
@@ -232,9 +232,9 @@ i64 linux_renameat2(struct thread *thread, i32 old_directory, linux_ptr old_path
     }
     if (result == 0) {
         result = from->at->system != to->at->system ? -EXDEV
-                 : !from->at->ops->rename           ? -EROFS
-                                          : from->at->ops->rename(from->at, from->last, to->at,
-                                                                  to->last, flags);
+                 : !from->at->ops->rename
+                     ? -EROFS
+                     : from->at->ops->rename(from->at, from->last, to->at, to->last, flags);
     }
     walk_end(from);
     walk_end(to);
@@ -266,7 +266,7 @@ i64 linux_readlinkat(struct thread *thread, i32 directory, linux_ptr path, linux
     }
     char *text = link->type == MODE_LINK ? heap_alloc(LINUX_PATH_MAX) : NULL;
     result = link->type != MODE_LINK ? -EINVAL
-             : !text                 ? -ENOMEM
+             : !text ? -ENOMEM
                      : link->ops->read_link(link, text, min(size, (usize)LINUX_PATH_MAX));
     if (result > 0 && copy_to_linux(buffer, text, (usize)result) != 0) {
         result = -EFAULT;

@@ -17,8 +17,8 @@ struct name_sink {
 static bool name_sink_add(struct directory_sink *sink, struct name name, u64 ino, u32, u64)
 {
     struct name_sink *self = container_of(sink, struct name_sink, base);
-    bool is_dots = name.text[0] == '.' &&
-                   (name.size == 1 || (name.size == 2 && name.text[1] == '.'));
+    bool is_dots =
+        name.text[0] == '.' && (name.size == 1 || (name.size == 2 && name.text[1] == '.'));
     if (ino != self->ino || is_dots) {
         return true;
     }
@@ -65,8 +65,7 @@ static int path_prepend(struct name_sink *sink, struct vnode *directory, struct 
 
 i64 directory_path(struct vnode *root, struct vnode *directory, char *buffer, usize size)
 {
-    struct name_sink sink = {
-        .base.add = name_sink_add, .start = buffer, .path = buffer + size - 1};
+    struct name_sink sink = {.base.add = name_sink_add, .start = buffer, .path = buffer + size - 1};
     if (size < 2) {
         return -ERANGE;
     }

@@ -63,9 +63,9 @@ static i64 poll_look(struct poll *poll)
     for (u32 i = 0; i < poll->count; i++) {
         struct poll_entry *entry = &poll->entries[i];
         u32 wanted = (u16)entry->fd.events | POLLERR | POLLHUP;
-        u32 events = entry->file          ? file_poll(entry->file) & wanted
+        u32 events = entry->file         ? file_poll(entry->file) & wanted
                      : entry->fd.fd >= 0 ? POLLNVAL
-                                          : 0;
+                                         : 0;
         entry->fd.revents = (i16)events;
         ready += events != 0;
     }
@@ -103,16 +103,16 @@ static i64 poll_linux(struct thread *thread, linux_ptr fds, u32 count, u64 deadl
     poll.entries = heap_alloc_zero(max(count, 1U) * sizeof(struct poll_entry));
     i64 result = poll.entries ? 0 : -ENOMEM;
     for (u32 i = 0; i < count && result == 0; i++) {
-        result = copy_from_linux(&poll.entries[i].fd,
-                                 linux_offset(fds, i * sizeof(struct linux_pollfd)),
-                                 sizeof(struct linux_pollfd));
+        result =
+            copy_from_linux(&poll.entries[i].fd, linux_offset(fds, i * sizeof(struct linux_pollfd)),
+                            sizeof(struct linux_pollfd));
     }
     if (result == 0) {
         result = poll_wait(&poll, thread, deadline_ns);
     }
     for (u32 i = 0; i < count && result >= 0; i++) {
-        if (copy_to_linux(linux_offset(fds, i * sizeof(struct linux_pollfd)),
-                          &poll.entries[i].fd, sizeof(struct linux_pollfd)) != 0) {
+        if (copy_to_linux(linux_offset(fds, i * sizeof(struct linux_pollfd)), &poll.entries[i].fd,
+                          sizeof(struct linux_pollfd)) != 0) {
             result = -EFAULT;
         }
     }
@@ -173,8 +173,8 @@ struct select {
 };
 
 static const u32 select_events[3] = {POLLIN, POLLOUT, POLLPRI};
-static const u32 select_ready[3] = {
-    POLLIN | POLLRDNORM | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLERR, POLLPRI};
+static const u32 select_ready[3] = {POLLIN | POLLRDNORM | POLLHUP | POLLERR,
+                                    POLLOUT | POLLWRNORM | POLLERR, POLLPRI};
 
 static u32 select_collect(const struct select *select, i32 count, struct poll_entry *entries)
 {

@@ -31,9 +31,9 @@ static void default_limits(struct process *process)
     for (usize i = 0; i < ARRAY_SIZE(process->limits_current); i++) {
         process->limits_current[i] = ~0UL;
     }
-    process->limits_current[3] = 8UL << 20;         // stack
-    process->limits_current[4] = 0;                 // core
-    process->limits_current[7] = DESCRIPTORS_MAX;   // files
+    process->limits_current[3] = 8UL << 20;       // stack
+    process->limits_current[4] = 0;               // core
+    process->limits_current[7] = DESCRIPTORS_MAX; // files
 }
 
 struct process *process_alloc(struct process *parent)

@@ -77,7 +77,7 @@ struct process {
     struct descriptors *descriptors;
     struct fs_context *fs;
     struct waitqueue children_changed;
-    struct vfork *vfork; // NULL: nobody waits
+    struct vfork *vfork;     // NULL: nobody waits
     struct program *program; // replaced under tasks.lock
     char name[16];
     u64 start_ns;

@@ -55,7 +55,8 @@ static i64 read_to_linux(struct thread *thread, struct file *file, linux_ptr tar
     while (count >= 0 && done < size) {
         usize piece = min(size - done, buffer.size);
         count = piece_read(thread, file, &buffer, piece, place, done);
-        if (count > 0 && copy_to_linux(linux_offset(target, done), buffer.bytes, (usize)count) != 0) {
+        if (count > 0 &&
+            copy_to_linux(linux_offset(target, done), buffer.bytes, (usize)count) != 0) {
             count = -EFAULT;
         }
         if (count <= 0) {
@@ -182,7 +183,8 @@ static i64 vector_call(struct thread *thread, i32 fd, linux_ptr vectors, u32 cou
     }
     for (u32 i = 0; i < count; i++) {
         struct linux_iovec vector;
-        if (copy_from_linux(&vector, linux_offset(vectors, i * sizeof(vector)), sizeof(vector)) != 0) {
+        if (copy_from_linux(&vector, linux_offset(vectors, i * sizeof(vector)), sizeof(vector)) !=
+            0) {
             return total > 0 ? total : -EFAULT;
         }
         if (vector.size == 0) {
@@ -208,7 +210,8 @@ static i64 writev_small(struct thread *thread, i32 fd, linux_ptr vectors, u32 co
     *is_done = false;
     for (u32 i = 0; i < count; i++) {
         struct linux_iovec vector;
-        if (copy_from_linux(&vector, linux_offset(vectors, i * sizeof(vector)), sizeof(vector)) != 0) {
+        if (copy_from_linux(&vector, linux_offset(vectors, i * sizeof(vector)), sizeof(vector)) !=
+            0) {
             return -EFAULT;
         }
         if (vector.size > sizeof(bytes) - size) {
@@ -283,9 +286,10 @@ i64 linux_sendfile(struct thread *thread, i32 out_fd, i32 in_fd, linux_ptr offse
     }
     struct file *from = file_for(thread, in_fd, O_WRONLY);
     struct file *to = file_for(thread, out_fd, O_RDONLY);
-    i64 count = !from || !to                             ? -EBADF
-                : from->vnode->type != MODE_REGULAR ? -EINVAL
-                : file_copy(thread, to, from, min(size, (usize)IO_BYTES_MAX), &place);
+    i64 count = !from || !to ? -EBADF
+                : from->vnode->type != MODE_REGULAR
+                    ? -EINVAL
+                    : file_copy(thread, to, from, min(size, (usize)IO_BYTES_MAX), &place);
     file_put(from);
     file_put(to);
     if (count > 0 && place.is_given) {

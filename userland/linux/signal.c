@@ -135,7 +135,7 @@ void signal_force(struct thread *thread, const struct queued_signal *signal)
     mutex_unlock(&tasks.lock);
     if (is_held || handler == SIG_DFL || signal->signal == SIGKILL) {
         report_line("%s (pid %d): signal %d at %lx, address %lx", process->name, process->pid,
-                 signal->signal, thread->state.rip, signal->address);
+                    signal->signal, thread->state.rip, signal->address);
         process_end(thread, signal->signal);
     }
     signal_send(process, signal);
@@ -220,8 +220,7 @@ static void call_restart(struct thread *thread, const struct linux_sigaction *ac
     if (thread->call_number == ~0UL || (result != -ERESTARTSYS && result != -ERESTARTNOHAND)) {
         return;
     }
-    bool restarts =
-        !action || (result == -ERESTARTSYS && (action->flags & SA_RESTART));
+    bool restarts = !action || (result == -ERESTARTSYS && (action->flags & SA_RESTART));
     if (restarts) {
         thread->state.rax = thread->call_number;
         thread->state.rip -= 2; // the length of `syscall`
@@ -239,7 +238,7 @@ static void handler_enter(struct thread *thread, const struct queued_signal *sig
     thread->restores_blocked = false;
     if (signal_frame_push(thread, action, signal, mask) != 0) {
         report_line("%s (pid %d): no room for a signal frame", thread->process->name,
-                 thread->process->pid);
+                    thread->process->pid);
         process_end(thread, SIGSEGV);
     }
     mutex_lock(&tasks.lock);
@@ -310,8 +309,8 @@ void signal_actions_reset(struct process *process)
     mutex_lock(&tasks.lock);
     for (i32 i = 0; process->actions && i < SIGNALS_MAX; i++) {
         struct linux_sigaction *action = &process->actions->actions[i];
-        *action = (struct linux_sigaction){
-            .handler = action->handler == SIG_IGN ? SIG_IGN : SIG_DFL};
+        *action =
+            (struct linux_sigaction){.handler = action->handler == SIG_IGN ? SIG_IGN : SIG_DFL};
     }
     mutex_unlock(&tasks.lock);
 }

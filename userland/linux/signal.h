@@ -26,15 +26,13 @@ struct queued_signal {
 
 // Sends to a process; it is the sender's to know that it exists. Never fails: what can't be queued
 // arrives without details.
-void signal_send(struct process *process, const struct queued_signal *signal)
-    EXCLUDES(&tasks.lock);
+void signal_send(struct process *process, const struct queued_signal *signal) EXCLUDES(&tasks.lock);
 void signal_send_locked(struct process *process, const struct queued_signal *signal)
     REQUIRES(&tasks.lock);
 void signal_send_thread(struct thread *thread, const struct queued_signal *signal)
     EXCLUDES(&tasks.lock);
 // A fault of the calling thread: delivered even if blocked or ignored, then with the default action.
-void signal_force(struct thread *thread, const struct queued_signal *signal)
-    EXCLUDES(&tasks.lock);
+void signal_force(struct thread *thread, const struct queued_signal *signal) EXCLUDES(&tasks.lock);
 
 // Whether there is one to deliver to this thread, which is the calling one.
 bool signal_is_pending(struct thread *thread);

@@ -154,8 +154,8 @@ i64 linux_kill(struct thread *thread, i32 pid, i32 signal)
     mutex_lock(&tasks.lock);
     list_for_each(process, &tasks.processes, all)
     {
-        bool is_selected = pid > 0    ? process->pid == pid
-                           : pid == 0 ? process->group == self->group
+        bool is_selected = pid > 0     ? process->pid == pid
+                           : pid == 0  ? process->group == self->group
                            : pid == -1 ? process->pid != 1 && process != self
                                        : process->group == -pid;
         if (is_selected) {
@@ -171,8 +171,7 @@ i64 linux_kill(struct thread *thread, i32 pid, i32 signal)
 
 i64 linux_tgkill(struct thread *thread, i32 pid, i32 tid, i32 signal)
 {
-    struct queued_signal sent = {
-        .signal = signal, .code = SI_TKILL, .pid = thread->process->pid};
+    struct queued_signal sent = {.signal = signal, .code = SI_TKILL, .pid = thread->process->pid};
     if (pid <= 0 || tid <= 0 || signal < 0 || signal > SIGNALS_MAX) {
         return -EINVAL;
     }

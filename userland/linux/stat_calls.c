@@ -198,7 +198,8 @@ static u32 owner_mask(u32 uid, u32 gid)
     return (uid != ~0U ? ATTRIBUTE_OWNER : 0) | (gid != ~0U ? ATTRIBUTE_GROUP : 0);
 }
 
-i64 linux_fchownat(struct thread *thread, i32 directory, linux_ptr path, u32 uid, u32 gid, u32 flags)
+i64 linux_fchownat(struct thread *thread, i32 directory, linux_ptr path, u32 uid, u32 gid,
+                   u32 flags)
 {
     return change_path(thread, directory, path, flags, &(struct attributes){.uid = uid, .gid = gid},
                        owner_mask(uid, gid));
@@ -246,8 +247,8 @@ i64 linux_ftruncate(struct thread *thread, i32 fd, i64 size)
     i64 result = -EINVAL;
     if (size >= 0 && (file_flags(file) & O_ACCMODE) != O_RDONLY &&
         file->vnode->type == MODE_REGULAR) {
-        result = vnode_set_attributes(
-            file->vnode, &(struct attributes){.size_bytes = (u64)size}, ATTRIBUTE_SIZE);
+        result = vnode_set_attributes(file->vnode, &(struct attributes){.size_bytes = (u64)size},
+                                      ATTRIBUTE_SIZE);
     }
     file_put(file);
     return result;
@@ -258,9 +259,8 @@ static u32 time_value(const struct linux_timespec *time, u32 attribute, u64 *out
     if (time->nanoseconds == UTIME_OMIT) {
         return 0;
     }
-    *out = time->nanoseconds == UTIME_NOW
-               ? time_now_ns()
-               : (u64)time->seconds * SECOND_NS + (u64)time->nanoseconds;
+    *out = time->nanoseconds == UTIME_NOW ? time_now_ns()
+                                          : (u64)time->seconds * SECOND_NS + (u64)time->nanoseconds;
     return attribute;
 }
 

@@ -30,7 +30,7 @@ struct thread {
     linux_ptr clear_tid;
     linux_ptr robust_list;
     struct linux_stack signal_stack;
-    i32 ends_with;   // the wait status that the process ends with at the next chance; 0: none
+    i32 ends_with;     // the wait status that the process ends with at the next chance; 0: none
     u64 saved_blocked; // to be restored after a sigsuspend
     bool restores_blocked;
     bool sets_tid;   // a new thread stores its id at clear_tid

@@ -96,7 +96,7 @@ struct vnode_ops {
 
 struct file_system {
     const char *name;
-    u32 device;           // minor number of st_dev
+    u32 device; // minor number of st_dev
     struct vnode *root;
     struct vnode *covered; // the directory that it is mounted on; NULL for the root file system
 };
@@ -162,8 +162,7 @@ void file_put(struct file *file);
 u32 file_flags(const struct file *file);
 // With the position's own lock where there is a position.
 i64 file_read(struct thread *thread, struct file *file, void *buffer, usize size, u32 flags);
-i64 file_write(struct thread *thread, struct file *file, const void *buffer, usize size,
-               u32 flags);
+i64 file_write(struct thread *thread, struct file *file, const void *buffer, usize size, u32 flags);
 i64 file_read_at(struct thread *thread, struct file *file, void *buffer, usize size, u64 offset);
 i64 file_write_at(struct thread *thread, struct file *file, const void *buffer, usize size,
                   u64 offset);

@@ -55,8 +55,7 @@ int thread_wait(struct thread *thread, u32 ticket, u64 deadline_ns)
         if (signal_is_pending(thread)) {
             return -ERESTARTSYS;
         }
-        int result =
-            kernel_futex_wait(&thread->wake_word, ticket, WAIT_INTERRUPTIBLE, deadline_ns);
+        int result = kernel_futex_wait(&thread->wake_word, ticket, WAIT_INTERRUPTIBLE, deadline_ns);
         if (result == -ETIMEDOUT) {
             return -ETIMEDOUT;
         }

@@ -11,8 +11,8 @@
 
 enum {
     WALK_FOLLOW = 0,
-    WALK_NOFOLLOW = 1,    // do not follow a symbolic link in the last component
-    WALK_EMPTY_PATH = 2,  // the empty path names the directory that it is relative to
+    WALK_NOFOLLOW = 1,   // do not follow a symbolic link in the last component
+    WALK_EMPTY_PATH = 2, // the empty path names the directory that it is relative to
     WALK_SMALL_BYTES = 160,
 };
 
@@ -28,8 +28,7 @@ struct walk {
     char small[WALK_SMALL_BYTES];
 };
 
-int walk_start(struct walk *walk, struct thread *thread, i32 directory, linux_ptr path,
-               u32 flags);
+int walk_start(struct walk *walk, struct thread *thread, i32 directory, linux_ptr path, u32 flags);
 int walk_start_text(struct walk *walk, struct thread *thread, i32 directory, const char *path,
                     u32 flags);
 void walk_end(struct walk *walk);
@@ -44,9 +43,9 @@ int walk_resolve(struct walk *walk, struct vnode **out);
 // Whether the last component is a name that can be made or removed; the error if not.
 static inline bool walk_last_is_name(const struct walk *walk)
 {
-    return walk->last.size > 0 && !(walk->last.text[0] == '.' &&
-                                    (walk->last.size == 1 ||
-                                     (walk->last.size == 2 && walk->last.text[1] == '.')));
+    return walk->last.size > 0 &&
+           !(walk->last.text[0] == '.' &&
+             (walk->last.size == 1 || (walk->last.size == 2 && walk->last.text[1] == '.')));
 }
 
 // All in one: start, resolve, end.

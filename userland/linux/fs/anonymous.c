@@ -9,9 +9,7 @@ static int anonymous_attributes(struct vnode *vnode, struct attributes *out)
     return 0;
 }
 
-static void anonymous_release(struct vnode *)
-{
-}
+static void anonymous_release(struct vnode *) {}
 
 static const struct vnode_ops anonymous_ops = {
     .release = anonymous_release,

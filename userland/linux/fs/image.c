@@ -126,8 +126,8 @@ static int image_attributes(struct vnode *vnode, struct attributes *out)
 static int image_lookup(struct vnode *directory, struct name name, struct vnode **out)
 {
     struct erofs_entry entry;
-    status_t status = erofs_lookup(&image.erofs, &image_vnode(directory)->inode, name.text,
-                                   name.size, &entry);
+    status_t status =
+        erofs_lookup(&image.erofs, &image_vnode(directory)->inode, name.text, name.size, &entry);
     if (status != EROFS_OK) {
         return image_error(status);
     }

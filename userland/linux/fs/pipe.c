@@ -28,7 +28,7 @@ struct pipe {
 };
 
 // Copies between the ring and a buffer, chunk by chunk. A chunk is there when bytes are in it.
-static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size) REQUIRES(&pipe->lock)
+static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size) REQUIRES(&pipe -> lock)
 {
     while (size > 0) {
         usize within = pipe->tail % PIPE_CHUNK;
@@ -43,7 +43,7 @@ static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size) REQU
     }
 }
 
-static bool ring_reserve_locked(struct pipe *pipe, usize size) REQUIRES(&pipe->lock)
+static bool ring_reserve_locked(struct pipe *pipe, usize size) REQUIRES(&pipe -> lock)
 {
     for (u64 at = pipe->head / PIPE_CHUNK; at <= (pipe->head + size - 1) / PIPE_CHUNK; at++) {
         u8 **chunk = &pipe->chunks[at % PIPE_CHUNKS];
@@ -58,7 +58,7 @@ static bool ring_reserve_locked(struct pipe *pipe, usize size) REQUIRES(&pipe->l
 }
 
 static void ring_copy_in_locked(struct pipe *pipe, const u8 *buffer, usize size)
-    REQUIRES(&pipe->lock)
+    REQUIRES(&pipe -> lock)
 {
     while (size > 0) {
         usize within = pipe->head % PIPE_CHUNK;
@@ -169,8 +169,7 @@ static i64 pipe_write(struct thread *thread, struct file *file, const void *buff
     if ((result == -EAGAIN || (result >= 0 && (usize)result < size)) &&
         pipe_may_wait(file, flags)) {
         usize done = result > 0 ? (usize)result : 0;
-        result =
-            pipe_write_waiting(thread, pipe, (const u8 *)buffer + done, size - done);
+        result = pipe_write_waiting(thread, pipe, (const u8 *)buffer + done, size - done);
         result = result > 0 || done == 0 ? result + (i64)done : (i64)done;
     }
     return result;

@@ -184,8 +184,7 @@ static i32 proc_next_fd(i32 pid, i32 first)
 // Cookies: first the fixed names by index, then PROC_NUMBERS + the number to go on from.
 enum { PROC_NUMBERS = 1000 };
 
-static void proc_list_numbers(struct proc_node *directory, u64 *cookie,
-                              struct directory_sink *sink)
+static void proc_list_numbers(struct proc_node *directory, u64 *cookie, struct directory_sink *sink)
 {
     char text[16];
     while (directory->kind != PROC_PID) {
@@ -197,7 +196,8 @@ static void proc_list_numbers(struct proc_node *directory, u64 *cookie,
         }
         struct name name = {text, (u32)format_text(text, sizeof(text), "%d", number)};
         u64 next = PROC_NUMBERS + (u64)number + 1;
-        u64 ino = is_root ? proc_ino(PROC_PID, number, 0) : proc_ino(PROC_FD, directory->pid, number);
+        u64 ino =
+            is_root ? proc_ino(PROC_PID, number, 0) : proc_ino(PROC_FD, directory->pid, number);
         if (!sink->add(sink, name, ino, is_root ? DT_DIR : DT_LNK, next)) {
             return;
         }

@@ -28,9 +28,8 @@ static usize text_pid_stat(const struct process *process, char *buffer, usize si
                        "%d (%s) %c %d %d %d 0 -1 0 0 0 0 0 %lu 0 0 0 20 0 1 0 %lu 0 0 0 0 0 0 0 0 "
                        "0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
                        process->pid, process->name, state_letter(process->state),
-                       process->parent ? process->parent->pid : 0, process->group,
-                       process->session, process->cpu_ns / 10000000,
-                       process->start_ns / 10000000);
+                       process->parent ? process->parent->pid : 0, process->group, process->session,
+                       process->cpu_ns / 10000000, process->start_ns / 10000000);
 }
 
 static usize text_status(const struct process *process, char *buffer, usize size)
@@ -96,8 +95,9 @@ static i64 text_of_system(enum proc_kind kind, char *buffer, usize size)
         return (i64)format_text(buffer, size,
                                 "cpu  0 0 0 0 0 0 0 0 0 0\ncpu0 0 0 0 0 0 0 0 0 0 0\nbtime %lu\n",
                                 (kernel_realtime_ns() - kernel_monotonic_ns()) / 1000000000);
-    case PROC_LOADAVG: return (i64)format_text(buffer, size, "0.00 0.00 0.00 1/%u %d\n",
-                                               tasks.count, tasks.next_pid - 1);
+    case PROC_LOADAVG:
+        return (i64)format_text(buffer, size, "0.00 0.00 0.00 1/%u %d\n", tasks.count,
+                                tasks.next_pid - 1);
     case PROC_CPUINFO:
         return (i64)format_text(buffer, size, "processor\t: 0\nvendor_id\t: Cloister\n\n");
     case PROC_FILESYSTEMS: return (i64)format_text(buffer, size, "nodev\ttmpfs\nnodev\tproc\n");
@@ -120,8 +120,7 @@ static i64 text_make(struct proc_node *node, char *buffer, usize size)
     return count;
 }
 
-static i64 text_read(struct thread *, struct file *file, void *buffer, usize size, u64 *offset,
-                     u32)
+static i64 text_read(struct thread *, struct file *file, void *buffer, usize size, u64 *offset, u32)
 {
     struct text *text = file->private;
     if (*offset >= text->size) {

@@ -54,12 +54,9 @@ static const struct device {
     u32 mode;
     const struct file_ops *ops; // NULL: the container's standard streams
 } devices[] = {
-    {"null", MAJOR_MEMORY, 3, 0666, &null_ops},
-    {"zero", MAJOR_MEMORY, 5, 0666, &zero_ops},
-    {"full", MAJOR_MEMORY, 7, 0666, &full_ops},
-    {"random", MAJOR_MEMORY, 8, 0666, &random_ops},
-    {"urandom", MAJOR_MEMORY, 9, 0666, &random_ops},
-    {"tty", MAJOR_TTY, 0, 0666, NULL},
+    {"null", MAJOR_MEMORY, 3, 0666, &null_ops},      {"zero", MAJOR_MEMORY, 5, 0666, &zero_ops},
+    {"full", MAJOR_MEMORY, 7, 0666, &full_ops},      {"random", MAJOR_MEMORY, 8, 0666, &random_ops},
+    {"urandom", MAJOR_MEMORY, 9, 0666, &random_ops}, {"tty", MAJOR_TTY, 0, 0666, NULL},
     {"console", MAJOR_TTY, 1, 0600, NULL},
 };
 

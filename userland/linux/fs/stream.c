@@ -24,7 +24,7 @@ struct stream {
 static struct stream *console;
 
 static i64 stream_take_locked(struct stream *stream, void *buffer, usize size)
-    REQUIRES(&stream->lock)
+    REQUIRES(&stream -> lock)
 {
     usize count = min(size, (usize)(stream->end - stream->start));
     memcpy(buffer, stream->buffer + stream->start, count);
@@ -103,8 +103,8 @@ static u32 stream_poll(struct file *file) THREAD_ANNOTATION(no_thread_safety_ana
     struct stream *stream = file->private;
     u32 observed = 0;
     u32 events = 0;
-    kernel_object_wait(stream->channel,
-                       SIGNAL_READABLE | SIGNAL_WRITABLE | SIGNAL_PEER_CLOSED, 0, &observed);
+    kernel_object_wait(stream->channel, SIGNAL_READABLE | SIGNAL_WRITABLE | SIGNAL_PEER_CLOSED, 0,
+                       &observed);
     events |= observed & (SIGNAL_READABLE | SIGNAL_PEER_CLOSED) ? POLLIN | POLLRDNORM : 0;
     events |= observed & SIGNAL_WRITABLE ? POLLOUT | POLLWRNORM : 0;
     events |= observed & SIGNAL_PEER_CLOSED ? POLLHUP : 0;

@@ -75,8 +75,8 @@ static int tmpfs_set_attributes(struct vnode *vnode, const struct attributes *va
     int result = 0;
     mutex_lock(&tmpfs_lock);
     if (which & ATTRIBUTE_SIZE) {
-        result = vnode->type == MODE_REGULAR ? tmpfs_resize_locked(node, values->size_bytes)
-                                             : -EINVAL;
+        result =
+            vnode->type == MODE_REGULAR ? tmpfs_resize_locked(node, values->size_bytes) : -EINVAL;
     }
     if (result == 0) {
         node->mode = which & ATTRIBUTE_MODE
@@ -131,8 +131,7 @@ const struct vnode_ops tmpfs_ops = {
     .statfs = tmpfs_statfs,
 };
 
-int tmpfs_mount(struct file_system *system, u32 mode)
-    THREAD_ANNOTATION(no_thread_safety_analysis)
+int tmpfs_mount(struct file_system *system, u32 mode) THREAD_ANNOTATION(no_thread_safety_analysis)
 {
     struct tmpfs_node *root;
     int result = tmpfs_node_create(system, MODE_DIRECTORY | (mode & MODE_PERMISSIONS), &root);

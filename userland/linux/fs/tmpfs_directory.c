@@ -299,8 +299,8 @@ int tmpfs_list(struct vnode *vnode, u64 *cookie, struct directory_sink *sink)
     if (*cookie == 0 && sink->add(sink, (struct name){".", 1}, vnode->ino, DT_DIR, 1)) {
         *cookie = 1;
     }
-    if (*cookie == 1 && sink->add(sink, (struct name){"..", 2},
-                                  directory->directory.parent->base.ino, DT_DIR, 2)) {
+    if (*cookie == 1 &&
+        sink->add(sink, (struct name){"..", 2}, directory->directory.parent->base.ino, DT_DIR, 2)) {
         *cookie = 2;
     }
     if (*cookie >= 2) {

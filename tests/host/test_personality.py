@@ -1,0 +1,81 @@
+"""The personality on the host: system calls against a fake kernel, with sanitizers."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+CLANG = shutil.which("clang-19")
+# What only makes sense above the real kernel.
+NATIVE_ONLY = {"kernel_if", "main", "boot", "thread", "processor", "container", "control"}
+LIBRARY = ("format", "elf", "erofs", "erofs_directory", "mutex")
+
+pytestmark = [
+    pytest.mark.skipif(CLANG is None, reason="clang-19 is not installed"),
+    pytest.mark.skipif(shutil.which("mkfs.erofs") is None, reason="erofs-utils is missing"),
+]
+
+
+def generate(folder: Path) -> Path:
+    """Generate the headers of both ABIs into `folder`; return it."""
+    for module, schema, output in (
+        ("pybuild.abi", "kernel/abi", folder),
+        ("pybuild.linuxabi", "userland/linux/abi/x86_64.toml", folder / "linux"),
+    ):
+        subprocess.run(
+            [sys.executable, "-m", module, schema, str(output)], cwd=ROOT, check=True, timeout=60
+        )
+    return folder
+
+
+def compile_test(folder: Path, sanitizer: str) -> Path:
+    """Compile the personality with the fake kernel and the tests; return the program."""
+    assert CLANG is not None
+    generated = generate(folder / "gen")
+    personality = ROOT / "userland" / "linux"
+    sources = [
+        *(p for p in sorted(personality.rglob("*.c")) if p.stem not in NATIVE_ONLY),
+        *(ROOT / "userland" / "lib" / f"{name}.c" for name in LIBRARY),
+        generated / "linux" / "dispatch.c",
+        ROOT / "tests" / "host" / "fake_kernel.c",
+        ROOT / "tests" / "host" / "personality_test.c",
+    ]
+    includes = [ROOT / "userland", generated, ROOT / "tests" / "host"]
+    program = folder / "personality_test"
+    command = [CLANG, "-std=gnu23", "-Wall", "-Wextra", "-Werror", "-Wthread-safety", "-g", "-O1"]
+    command += [f"-I{folder}" for folder in includes]
+    command += [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-pthread"]
+    subprocess.run([*command, *map(str, sources), "-o", str(program)], check=True, timeout=300)
+    return program
+
+
+@pytest.fixture(scope="module")
+def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make an image with the directories that the tests look at."""
+    folder = tmp_path_factory.mktemp("image")
+    for name in ("etc", "tmp", "proc", "dev", "many"):
+        (folder / "tree" / name).mkdir(parents=True)
+    (folder / "tree" / "etc" / "passwd").write_text("root:x:0:0:root:/root:/bin/sh\n")
+    for number in range(300):
+        (folder / "tree" / "many" / f"file_with_a_long_name_{number}").write_text(str(number))
+    image = folder / "image.erofs"
+    subprocess.run(
+        ["mkfs.erofs", "-T0", "--all-root", str(image), str(folder / "tree")],
+        check=True,
+        timeout=60,
+        capture_output=True,
+    )
+    return image
+
+
+@pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
+def test_personality(tmp_path: Path, image: Path, sanitizer: str) -> None:
+    """Files, descriptors, pipes, processes and signals give Linux's results."""
+    program = compile_test(tmp_path, sanitizer)
+    done = subprocess.run([str(program), str(image)], timeout=120, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -104,10 +104,15 @@ class Result:
             self.err += data
 
 
+def config_with_channel(config: MachineConfig) -> MachineConfig:
+    """The machine, its shell told to take a command from COM2."""
+    return replace(config, append=f"{config.append} {CHANNEL_WORD}".strip())
+
+
 def run_captured(config: MachineConfig, command: str, timeout_s: float = 60.0) -> Result:
     """Boots, runs a command, waits for the poweroff; raises as command_run does."""
     result = Result()
-    with Machine(config) as machine:
+    with Machine(config_with_channel(config)) as machine:
         result.status = command_run(machine, command.encode(), timeout_s, result.take)
         machine.wait(10.0)
     return result
@@ -121,9 +126,8 @@ def _to_our_files(kind: str, data: bytes) -> None:
 
 def run_one_command(config: MachineConfig, command: str, timeout_s: float) -> int:
     """`./cloister run -c`: boots, runs, powers off; the status for our own exit."""
-    config = replace(config, append=f"{config.append} {CHANNEL_WORD}".strip())
     try:
-        with Machine(config) as machine:
+        with Machine(config_with_channel(config)) as machine:
             status = command_run(machine, command.encode(), timeout_s, _to_our_files)
             try:
                 machine.wait(5.0)

@@ -9,7 +9,6 @@
 
 #define WORK_RESTRICTED 2
 #define REASON_SYSCALL 0
-#define REASON_KICKED 3
 
 // Selectors: sysret takes user data from STAR + 8 and user code from STAR + 16.
 #define SELECTOR_KERNEL_CODE 0x08
@@ -25,7 +24,6 @@
 #define RFLAGS_FIXED 0x202
 
 // Error codes used in assembly (abi/errors.h).
-#define ASM_OUT_OF_RANGE -8
 #define ASM_BAD_POINTER -9
 
 #endif

@@ -239,6 +239,9 @@ NORETURN void panic_trap(struct arch_trap *trap);
 // In the NMI of a CPU that shall stop.
 NORETURN void panic_stop_here(void);
 
+// Before each return to user mode: scheduling, kills. In trap.c.
+void syscall_return_work(void);
+
 // ---- restricted.c
 // Leaves restricted mode from a trap: the trap will return to the personality.
 void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error_code);

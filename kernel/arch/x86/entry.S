@@ -94,12 +94,11 @@ syscall_work:
 // ---- Restricted mode ----------------------------------------------------------------------------
 
 // The system call restricted_enter returns: keep the caller's context in struct arch_thread and
-// load the state straight into the registers, each word once. Until `restricted` is set, the
-// loads may fault like any access to user memory (exception table: restricted_load).
+// load the state straight into the registers, each word once. The loads may fault and block like
+// any access to user memory (exception table: restricted_load); nothing of the CPU's is kept
+// across them, and what came meanwhile is looked at afterwards.
 restricted_enter:
     movq %gs:CPU_CURRENT, %rax
-    movl $0, %gs:CPU_WORK
-    movl $0, THREAD_ARMED(%rax)
     movq ARGS_RIP(%rsp), %rcx
     movq ARGS_RSP(%rsp), %rdx
     movq ARGS_RFLAGS(%rsp), %rsi
@@ -107,8 +106,6 @@ restricted_enter:
     movq %rdx, THREAD_SAVED_RSP(%rax)
     movq %rsi, THREAD_SAVED_RFLAGS(%rax)
     each_saved save, %rax
-    cmpl $0, THREAD_KICK(%rax)
-    jne restricted_kicked
     movq THREAD_STATE(%rax), %rbx
     stac
 restricted_load:
@@ -119,19 +116,24 @@ restricted_load:
     movq %rcx, %rdx
     shrq $39, %rdx
     cmpq $254, %rdx
-    ja restricted_bad_rip
+    ja restricted_slow
     // sysret loses rcx and r11: good enough only when they hold what it puts there.
     cmpq STATE_RCX(%rbx), %rcx
     jne restricted_slow
     cmpq STATE_R11(%rbx), %r11
     jne restricted_slow
-    movq STATE_RSP(%rbx), %rdx
-    movq %rdx, %gs:CPU_SCRATCH
+    pushq STATE_RSP(%rbx)
     each_plain load
     pushq STATE_RAX(%rbx)
     pushq STATE_RBX(%rbx)
 restricted_load_end:
+    cmpl $WORK_RESTRICTED, %gs:CPU_WORK
+    jne restricted_slow
+    cmpl $0, THREAD_KICK(%rax)
+    jne restricted_slow
     clac
+    movl $0, %gs:CPU_WORK
+    movl $0, THREAD_ARMED(%rax)
     movl $1, THREAD_RESTRICTED(%rax)
     movl $1, %gs:CPU_RESTRICTED
     movq THREAD_RESTRICTED_CR3(%rax), %rbx
@@ -139,29 +141,20 @@ restricted_load_end:
     movq %rbx, %cr3
     popq %rbx
     popq %rax
-    movq %gs:CPU_SCRATCH, %rsp
+    popq %rsp
     swapgs
     sysretq
 
-// The full register set, by iretq: after a signal, an exec, an exception. C builds the trap.
+// All else, from the state in memory: the full register set by iretq (after a signal, an exec, an
+// exception), a kick, work to do, an address that is refused. C builds the trap.
 restricted_slow:
     clac
-    subq $176, %rsp
+    movq %gs:CPU_SYSCALL_STACK, %rsp
+    subq $ARGS_RSP + 8 + 176, %rsp
     movq %rsp, %rdi
     call restricted_enter_trap
     testl %eax, %eax
     jz trap_return_user
-    addq $176, %rsp
-    jmp restricted_fail
-
-restricted_bad_rip:
-    clac
-    movq $ASM_OUT_OF_RANGE, %rax
-    jmp restricted_fail
-restricted_kicked:
-    movl $0, THREAD_KICK(%rax)
-    movq $REASON_KICKED, ARGS_OUT(%rsp)
-    xorl %eax, %eax
     jmp restricted_fail
 restricted_load_fault:
     clac
@@ -173,12 +166,15 @@ restricted_fail:
     subq $ARGS_RSP + 8, %rsp
     movq %rax, ARGS_STATUS(%rsp)
     movq %gs:CPU_CURRENT, %rax
+    movl $0, THREAD_ARMED(%rax)
+    andl $~WORK_RESTRICTED, %gs:CPU_WORK
     each_saved load, %rax
     jmp syscall_done
 
 // A system call of the restricted program: its registers go to the state, and the call
 // restricted_enter returns. The stack is empty; the stores may fault (exception table).
 restricted_syscall:
+    pushq %gs:CPU_SCRATCH
     pushq %rax
     pushq %rbx
     movq %gs:CPU_CURRENT, %rax
@@ -192,12 +188,11 @@ restricted_syscall:
 restricted_store:
     popq STATE_RBX(%rbx)
     popq STATE_RAX(%rbx)
+    popq STATE_RSP(%rbx)
     movq %rcx, STATE_RIP(%rbx)
     movq %rcx, STATE_RCX(%rbx)
     movq %r11, STATE_RFLAGS(%rbx)
     movq %r11, STATE_R11(%rbx)
-    movq %gs:CPU_SCRATCH, %rcx
-    movq %rcx, STATE_RSP(%rbx)
     each_plain save
     movq $REASON_SYSCALL, STATE_REASON(%rbx)
 restricted_store_end:
@@ -217,6 +212,9 @@ restricted_store_end:
     sysretq
 restricted_work:
     call syscall_return_work
+    .irp register, edi, esi, r8d, r9d, r10d
+    xorl %\register, %\register
+    .endr
     jmp 1b
 restricted_store_fault:
     clac

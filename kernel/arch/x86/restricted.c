@@ -54,28 +54,6 @@ static void restricted_switch(struct arch_thread *t, u32 restricted)
     cr3_write(t->cr3);
 }
 
-// Enters with all registers, also rcx and r11, by the trap that the caller then returns from.
-status_t restricted_enter_trap(struct arch_trap *trap)
-{
-    struct arch_thread *t = arch_thread_of(arch_current_thread());
-    struct cl_restricted_state s;
-    status_t status = arch_copy_from_user(&s, t->restricted_state, sizeof(s));
-    if (status)
-        return status;
-    if (s.rip >= ARCH_USER_SPLIT)
-        return ERR_OUT_OF_RANGE;
-    *trap = (struct arch_trap){
-        .rip = s.rip,
-        .cs = SELECTOR_USER_CODE,
-        .rflags = (s.rflags & RFLAGS_USER) | RFLAGS_FIXED,
-        .rsp = s.rsp,
-        .ss = SELECTOR_USER_DATA,
-    };
-    memcpy(&trap->rax, &s.rax, GENERAL_SIZE);
-    restricted_switch(t, 1);
-    return 0;
-}
-
 // The system call restricted_enter returns by `trap`.
 static void trap_to_caller(struct arch_trap *trap, const struct arch_thread *t, status_t status,
                            u64 reason)
@@ -95,6 +73,36 @@ static void trap_to_caller(struct arch_trap *trap, const struct arch_thread *t, 
         .cs = SELECTOR_USER_CODE,
         .ss = SELECTOR_USER_DATA,
     };
+}
+
+// Enters with all registers, also rcx and r11, by the trap that the caller then returns from.
+status_t restricted_enter_trap(struct arch_trap *trap)
+{
+    struct arch_thread *t = arch_thread_of(arch_current_thread());
+    struct cl_restricted_state s;
+    status_t status = arch_copy_from_user(&s, t->restricted_state, sizeof(s));
+    if (status)
+        return status;
+    if (s.rip >= ARCH_USER_SPLIT)
+        return ERR_OUT_OF_RANGE;
+    // The copy may have blocked: a kill, kick or another's turn came without an interrupt.
+    syscall_return_work();
+    t->armed = 0;
+    arch_this_cpu()->work &= ~CPU_WORK_RESTRICTED;
+    if (arch_thread_kick_take(arch_current_thread())) {
+        trap_to_caller(trap, t, 0, CL_RESTRICTED_REASON_KICKED);
+        return 0;
+    }
+    *trap = (struct arch_trap){
+        .rip = s.rip,
+        .cs = SELECTOR_USER_CODE,
+        .rflags = (s.rflags & RFLAGS_USER) | RFLAGS_FIXED,
+        .rsp = s.rsp,
+        .ss = SELECTOR_USER_DATA,
+    };
+    memcpy(&trap->rax, &s.rax, GENERAL_SIZE);
+    restricted_switch(t, 1);
+    return 0;
 }
 
 void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error_code)

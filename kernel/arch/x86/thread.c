@@ -15,8 +15,7 @@
 static_assert(sizeof(struct syscall_args) == ARGS_RFLAGS);
 static_assert(CPU_WORK_RESTRICTED == WORK_RESTRICTED);
 static_assert(CL_RESTRICTED_REASON_SYSCALL == REASON_SYSCALL);
-static_assert(CL_RESTRICTED_REASON_KICKED == REASON_KICKED);
-static_assert(ERR_BAD_POINTER == ASM_BAD_POINTER && ERR_OUT_OF_RANGE == ASM_OUT_OF_RANGE);
+static_assert(ERR_BAD_POINTER == ASM_BAD_POINTER);
 
 NORETURN void user_enter(struct arch_trap *trap);
 
@@ -173,7 +172,8 @@ void arch_context_switch(struct thread *prev, struct thread *next)
     DASSERT(!arch_interrupts_enabled() && prev == cpu->cpu.current && prev != next);
     if (unlikely(!(to->stack_clean_cpus & cpu->bit)))
         stack_clean(to);
-    to->on_cpu = 1;
+    // Before looking for kicks and kills: who sets one looks here afterwards, for an interrupt.
+    __atomic_store_n(&to->on_cpu, 1, __ATOMIC_SEQ_CST);
     vector_switch(from, to);
     bases_switch(from, to);
     if (from->pmap)

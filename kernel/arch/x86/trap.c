@@ -29,16 +29,14 @@ u64 arch_trap_sp(const struct arch_trap *trap)
 // Before each return to user mode with something to do.
 void syscall_return_work(void)
 {
-    struct cpu *cpu = arch_this_cpu();
-    if (cpu->work & CPU_WORK_RESCHED)
+    while (unlikely(__atomic_load_n(&arch_this_cpu()->work, __ATOMIC_RELAXED) & CPU_WORK_RESCHED))
         sched_return_work();
 }
 
 // The user's registers are in `trap`; a kick ends a restricted run before it goes on.
 static void return_work(struct arch_trap *trap)
 {
-    while (unlikely(__atomic_load_n(&arch_this_cpu()->work, __ATOMIC_RELAXED) & CPU_WORK_RESCHED))
-        sched_return_work();
+    syscall_return_work();
     struct arch_thread *t = arch_thread_of(arch_current_thread());
     if (unlikely(t->restricted && t->kick)) {
         t->kick = 0;

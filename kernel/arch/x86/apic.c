@@ -82,7 +82,8 @@ void apic_init_cpu(void)
         msr_write(MSR_APIC_BASE, base | BASE_X2APIC);
     apic_write(APIC_TASK_PRIORITY, 0);
     apic_write(APIC_LVT_LINT0, APIC_MASKED);
-    apic_write(APIC_LVT_LINT1, APIC_MASKED);
+    // An operator's NMI goes to the boot CPU, for a report (trap.c).
+    apic_write(APIC_LVT_LINT1, arch_cpu_id() == 0 ? COMMAND_NMI : APIC_MASKED);
     apic_write(APIC_LVT_ERROR, APIC_MASKED);
     apic_write(APIC_TIMER_DIVIDE, APIC_DIVIDE_BY_1);
     apic_write(APIC_SPURIOUS, APIC_ENABLE | VECTOR_SPURIOUS);

@@ -275,7 +275,7 @@ trap_return_user:
     pop_registers
     iretq
 
-// On a stack of its own, whose last word is struct cpu; GS may be anybody's.
+// On a stack of its own, whose last word is struct cpu; GS may be anybody's. No way back.
 .macro paranoid name, vector, error
 .globl entry_paranoid_\name
 entry_paranoid_\name:
@@ -286,16 +286,13 @@ entry_paranoid_\name:
     cld
     clac
     push_registers
-    rdgsbase %rbx
+    movq %rsp, %rdi
     movq %rsp, %rax
     orq $0xfff, %rax
     movq -7(%rax), %rax
     wrgsbase %rax
-    movq %rsp, %rdi
     call trap_paranoid
-    wrgsbase %rbx
-    pop_registers
-    iretq
+    ud2
 .endm
 paranoid nmi, 2, 0
 paranoid double_fault, 8, 1

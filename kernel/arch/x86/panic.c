@@ -166,7 +166,7 @@ void panic(const char *format, ...)
     kvsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     panic_begin();
-    kprintf("PANIC: %s\n", text);
+    kprintf("\nPANIC: %s\n", text);
     panic_end(nullptr, (u64)__builtin_frame_address(0));
 }
 
@@ -200,6 +200,6 @@ void panic_trap(struct arch_trap *trap)
     panic_begin();
     const char *name =
         trap->vector < ARRAY_SIZE(exception_names) ? exception_names[trap->vector] : "exception";
-    kprintf("PANIC: %s in the kernel\n", name);
+    kprintf("\nPANIC: %s in %s\n", name, trap_from_user(trap) ? "user mode" : "the kernel");
     panic_end(trap, trap->rbp);
 }

@@ -125,14 +125,11 @@ void trap_kernel(struct arch_trap *trap)
         trap->rip = fixup;
 }
 
-// NMI, double fault, machine check: on a stack of their own.
-void trap_paranoid(struct arch_trap *trap)
+// NMI, double fault, machine check: on a stack of their own. An NMI is either another CPU's panic
+// or somebody who wants to know where this machine hangs.
+NORETURN void trap_paranoid(struct arch_trap *trap)
 {
-    if (trap->vector == VECTOR_NMI) {
-        if (panic_running())
-            panic_stop_here();
-        klog(LOG_WARNING, "NMI at %lx, ignored\n", trap->rip);
-        return;
-    }
+    if (trap->vector == VECTOR_NMI && panic_running())
+        panic_stop_here();
     panic_trap(trap);
 }

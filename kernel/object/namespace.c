@@ -113,7 +113,14 @@ static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *li
 
 status_t sys_ns_set_limits(struct namespace *ns, const struct cl_ns_limits *limits)
 {
-    return limits_apply(ns, limits);
+    // Held back from its end: what a namespace that is gone sets aside would never come back.
+    status_t status = ns_count_begin(ns, LEDGER_OBJECTS);
+    if (status != OK)
+        return status;
+    status = limits_apply(ns, limits);
+    ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
+    ns_reap_hint(ns);
+    return status;
 }
 
 static void limits_default(struct ledger *ledger)

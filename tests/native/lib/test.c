@@ -17,6 +17,11 @@ handle_t test_named(const char *name)
     return startup_handle(started, name);
 }
 
+const char *test_option(const char *key)
+{
+    return startup_option(started, key);
+}
+
 handle_t test_handle(uint32_t object_type)
 {
     static const char *const names[OBJ_COUNT] = {

@@ -16,6 +16,8 @@ void test_run(void);
 // `system`, `console`, `bundle`, `block0`, `nic0`) or the one of them by its type; 0 when there is
 // none. The handles stay the library's.
 handle_t test_named(const char *name);
+// The value of KEY=VALUE on the kernel's command line; nullptr when it is not there.
+const char *test_option(const char *key);
 handle_t test_handle(uint32_t object_type);
 static inline handle_t test_namespace(void)
 {

@@ -1,0 +1,288 @@
+// Random system calls with arguments that are mostly nearly right: whatever comes back, the kernel
+// stands, every call returns, and what was made can be taken away again.
+//
+// Left out is what would end this program or write where it must not: see is_allowed().
+#include "abi/names.h"
+#include "lib/string.h"
+#include "test.h"
+#include "tests/sweep_table.h"
+
+enum { CALLS = 60000, ARGS_MAX = 6, HANDLES_MAX = 48, ROOM_PAGES = 64, MESSAGE_HANDLES = 4 };
+enum { KEPT_MAX = 4096, COPIES = 16 };
+enum : uint64_t { SOON_NS = 20000, DEATH_MS = 20000, SEED = 0x9e3779b97f4a7c15 };
+
+static uint64_t random_state;
+static handle_t handles[HANDLES_MAX];
+static uint32_t types[HANDLES_MAX];
+static uint64_t room; // ROOM_PAGES that can be written, then one that is not there
+static handle_t child, child_copies[COPIES];
+static uint8_t is_kept[KEPT_MAX]; // handles that the library and the end of the test need
+static uint64_t child_koid;
+static uint64_t answered_ok;
+
+static uint64_t random_u64(void)
+{
+    random_state ^= random_state << 13;
+    random_state ^= random_state >> 7;
+    random_state ^= random_state << 17;
+    return random_state;
+}
+
+static uint64_t random_below(uint64_t limit)
+{
+    return random_u64() % limit;
+}
+
+// Of any size, small ones as often as large ones.
+static uint64_t random_size(void)
+{
+    return random_u64() >> random_below(64);
+}
+
+static bool is_allowed(const struct sweep_call *call)
+{
+    static const uint32_t numbers[] = {
+        SYSCALL_PROCESS_EXIT,   SYSCALL_PROCESS_FREEZE,  SYSCALL_THREAD_EXIT, SYSCALL_THREAD_CREATE,
+        SYSCALL_FIXUP_REGISTER, SYSCALL_SYSTEM_POWEROFF, SYSCALL_LOG_WRITE,   SYSCALL_SERIAL_WRITE,
+        SYSCALL_SERIAL_READ,    SYSCALL_BLOCK_WRITE,     SYSCALL_NIC_SEND,
+    };
+    for (uint32_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        if (call->number == numbers[i])
+            return false;
+    return true;
+}
+
+static uint64_t now_ns(void)
+{
+    uint64_t now = 0;
+    clock_get(CL_CLOCK_MONOTONIC, &now);
+    return now;
+}
+
+// In place of another one, which is closed: but never of the first, which is the child namespace.
+static void handle_keep(handle_t handle)
+{
+    struct cl_object_info info;
+    uint32_t slot = 1 + (uint32_t)random_below(HANDLES_MAX - 1);
+    if (object_info(handle, &info) != OK)
+        info.type = 0;
+    handle_close(handles[slot]);
+    handles[slot] = handle;
+    types[slot] = info.type;
+}
+
+static handle_t handle_of(uint32_t mask)
+{
+    for (int tries = 0; tries < 40; tries++) {
+        uint32_t slot = (uint32_t)random_below(HANDLES_MAX);
+        if (mask & OBJ_MASK(types[slot]))
+            return handles[slot];
+    }
+    return 0;
+}
+
+static bool is_kept_handle(uint64_t value)
+{
+    return (uint32_t)value < KEPT_MAX && is_kept[(uint32_t)value];
+}
+
+// The child is used as a namespace, but not given away.
+static uint64_t handle_spare(const struct sweep_arg *arg, uint64_t value)
+{
+    bool is_use = value == child && arg->types == OBJ_MASK(OBJ_NAMESPACE);
+    return is_kept_handle(value) && !is_use ? 0 : value;
+}
+
+static uint64_t handle_argument(const struct sweep_arg *arg)
+{
+    switch (random_below(12)) {
+    case 0: return handles[random_below(HANDLES_MAX)];
+    case 1: return random_size();
+    case 2: return 0;
+    default: return handle_of(arg->types);
+    }
+}
+
+static uint64_t number_argument(const struct sweep_arg *arg)
+{
+    switch (random_below(8)) {
+    case 0: return random_size();
+    case 1: return random_size() & ~(CL_PAGE_SIZE - 1);
+    case 2: return random_below(16);
+    case 3: return 1ul << random_below(64);
+    case 4: return arg->good + random_below(3) - 1;
+    case 5: return random_below(64) * CL_PAGE_SIZE;
+    case 6: return room + random_below(ROOM_PAGES) * CL_PAGE_SIZE;
+    default: return arg->good;
+    }
+}
+
+// Never where the program itself lives: calls may write there.
+static uint64_t memory_argument(const struct sweep_arg *arg)
+{
+    uint64_t in_room = room + (random_below(ROOM_PAGES * CL_PAGE_SIZE / 2) & ~7ul);
+    switch (random_below(16)) {
+    case 0: return arg->optional ? 0 : random_below(CL_PAGE_SIZE);
+    case 1: return CL_PROCESS_LIMIT + (random_u64() >> 17);
+    case 2: return room + ROOM_PAGES * CL_PAGE_SIZE - random_below(64);
+    case 3: return in_room + 1;
+    default: return in_room;
+    }
+}
+
+// What structures are read from: numbers, addresses and handles in turns.
+static void room_stir(void)
+{
+    for (int i = 0; i < 16; i++) {
+        uint64_t *word = (uint64_t *)(room + (random_below(ROOM_PAGES * CL_PAGE_SIZE / 2) & ~7ul));
+        uint64_t handle = handles[1 + random_below(HANDLES_MAX - 1)];
+        const uint64_t values[] = {0, random_size(), room + random_below(CL_PAGE_SIZE), ~0ul,
+                                   handle};
+        *word = values[random_below(sizeof(values) / sizeof(values[0]))];
+    }
+}
+
+static void message_make(uint64_t address)
+{
+    uint32_t *list = (uint32_t *)room;
+    struct cl_message *message = (struct cl_message *)address;
+    for (int i = 0; i < MESSAGE_HANDLES; i++)
+        list[i] = handles[1 + random_below(HANDLES_MAX - 1)];
+    *message = (struct cl_message){
+        .bytes = room + CL_PAGE_SIZE,
+        .bytes_size = (uint32_t)random_below(600),
+        .handles = (uint64_t)list,
+        .handles_count = (uint32_t)random_below(MESSAGE_HANDLES),
+    };
+}
+
+static uint64_t argument_make(const struct sweep_arg *arg)
+{
+    uint64_t address;
+    switch (arg->kind) {
+    case SWEEP_NUMBER: return number_argument(arg);
+    case SWEEP_DEADLINE: return random_below(4) ? 0 : now_ns() + random_below(SOON_NS);
+    case SWEEP_HANDLE: return handle_spare(arg, handle_argument(arg));
+    case SWEEP_IN_STRUCT:
+        address = memory_argument(arg);
+        if (arg->good == sizeof(struct cl_message) && address % 8 == 0 && address >= room &&
+            address < room + ROOM_PAGES * CL_PAGE_SIZE / 2 && random_below(4))
+            message_make(address);
+        return address;
+    default: return memory_argument(arg);
+    }
+}
+
+static status_t system_call(uint64_t number, const uint64_t args[ARGS_MAX], uint64_t outs[3])
+{
+    uint64_t rax = number, rdi = args[0], rsi = args[1], rdx = args[2];
+    register uint64_t r10 __asm__("r10") = args[3];
+    register uint64_t r8 __asm__("r8") = args[4];
+    register uint64_t r9 __asm__("r9") = args[5];
+    __asm__ volatile("syscall"
+                     : "+a"(rax), "+D"(rdi), "+S"(rsi), "+d"(rdx), "+r"(r10), "+r"(r8), "+r"(r9)
+                     :
+                     : "rcx", "r11", "memory");
+    outs[0] = rdx;
+    outs[1] = r8;
+    outs[2] = r9;
+    return (status_t)rax;
+}
+
+// Calls on this process's own part of its memory go to the room only, and not to its end.
+static void own_memory_spare(const struct sweep_call *call, uint64_t args[ARGS_MAX])
+{
+    bool is_map = call->number == SYSCALL_ASPACE_MAP;
+    if (call->number < SYSCALL_ASPACE_MAP || call->number > SYSCALL_ASPACE_DISCARD)
+        return;
+    if (args[0] == 0 || is_map)
+        args[0] = handle_of(OBJ_MASK(OBJ_ASPACE));
+    if (args[0] == 0)
+        args[0] = 1;
+}
+
+static void call_once(const struct sweep_call *call)
+{
+    uint64_t args[ARGS_MAX] = {}, outs[3];
+    for (uint32_t i = 0; i < call->args_count; i++)
+        args[i] = argument_make(&call->args[i]);
+    own_memory_spare(call, args);
+    if ((call->number == SYSCALL_HANDLE_CLOSE || call->number == SYSCALL_NS_KILL) &&
+        is_kept_handle(args[0]))
+        return;
+    status_t status = system_call(call->number, args, outs);
+    test_check(status <= OK && status >= ERR_LAST, "a status that is none");
+    if (status != OK)
+        return;
+    answered_ok++;
+    for (int i = 0; i < 3; i++)
+        if (outs[i] > 0 && outs[i] <= CL_PROCESS_HANDLES_MAX && random_below(2))
+            handle_keep((handle_t)outs[i]);
+}
+
+static void objects_make(void)
+{
+    struct cl_ns_limits limits;
+    uint64_t size = (ROOM_PAGES + 1) * CL_PAGE_SIZE;
+    memset(&limits, 0xff, sizeof(limits)); // CL_LIMIT_SAME
+    test_ok(ns_create(test_namespace(), "fuzz", 4, &limits, &child), "ns_create");
+    struct cl_object_info info;
+    test_ok(object_info(child, &info), "object_info");
+    child_koid = info.koid;
+    for (int i = 0; i < COPIES; i++)
+        test_ok(handle_duplicate(child, CL_RIGHTS_SAME, &child_copies[i]), "handle_duplicate");
+    for (uint32_t handle = 0; handle < KEPT_MAX; handle++)
+        is_kept[handle] = object_info(handle, &info) == OK;
+    handles[0] = child;
+    types[0] = OBJ_NAMESPACE;
+    test_ok(aspace_map(0, 0, 0, 0, size, CL_MAP_READ | CL_MAP_WRITE, &room), "map");
+    test_ok(aspace_protect(0, room + size - CL_PAGE_SIZE, CL_PAGE_SIZE, 0), "protect");
+    handle_t first, second;
+    const struct cl_channel_options options = {.call_bytes_max = 512, .call_handles_max = 4};
+    test_ok(channel_create(child, child, &options, &first, &second), "channel_create");
+    handle_keep(first);
+    handle_keep(second);
+}
+
+// From the kernel's command line: `seed=N`.
+static void seed(void)
+{
+    const char *text = test_option("seed");
+    random_state = SEED;
+    for (uint64_t value = 0; text && *text >= '0' && *text <= '9'; text++) {
+        value = value * 10 + (uint64_t)(*text - '0');
+        random_state = SEED + value * 2;
+    }
+}
+
+// A random number in a message can be one of the child's handles, and then it is sent away.
+static handle_t child_find(void)
+{
+    struct cl_object_info info;
+    for (int i = 0; i < COPIES; i++)
+        if (object_info(child_copies[i], &info) == OK && info.koid == child_koid)
+            return child_copies[i];
+    return child;
+}
+
+void test_run(void)
+{
+    const uint64_t calls_count = sizeof(sweep_calls) / sizeof(sweep_calls[0]);
+    uint32_t observed;
+    seed();
+    objects_make();
+    for (uint64_t i = 0; i < CALLS; i++) {
+        const struct sweep_call *call = &sweep_calls[random_below(calls_count)];
+        if (i % 8 == 0)
+            room_stir();
+        if (is_allowed(call))
+            call_once(call);
+    }
+    thread_bind_aspace(0);
+    handle_t end = child_find();
+    test_ok(ns_kill(end), "ns_kill");
+    test_ok(object_wait(end, SIGNAL_TERMINATED, 0, test_deadline(DEATH_MS), &observed), "its end");
+    test_check(answered_ok > CALLS / 20, "too few calls were right to mean anything");
+    test_printf("fuzz: %lu of %u calls were done", answered_ok, CALLS);
+    test_pass("random system calls return, and the kernel stands");
+}

@@ -186,7 +186,7 @@ static u32 cpu_choose(const struct thread *thread)
         return thread->cpu;
     for (u32 i = 0; i < count; i++) {
         u32 cpu = (thread->cpu + i) % count;
-        if (__atomic_load_n(&queues[cpu].is_idle, __ATOMIC_RELAXED))
+        if (__atomic_load_n(&queues[cpu].is_idle, __ATOMIC_ACQUIRE))
             return cpu;
     }
     return thread->cpu;

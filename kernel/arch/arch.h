@@ -323,7 +323,7 @@ void arch_build_id(char *text, usize size);
 // ---- Called by the architecture, implemented above it -------------------------------------------
 
 [[gnu::used]] NORETURN void kmain(void); // kernel/init.c, on the boot CPU
-NORETURN void cpu_start(void); // on each other CPU
+NORETURN void cpu_start(void);           // on each other CPU
 // Page fault at a user address, from user mode or from user copy. Interrupts off; may block.
 // 0: resolved, retry. NO_RESOURCES: can't be paid. IO_ERROR: the page could not be read. Else:
 // not resolvable.
@@ -331,6 +331,8 @@ status_t fault_handle(u64 address, u32 fault_flags);
 // An exception in (not restricted) user mode, or a fault there that fault_handle refused with
 // `status`. May change the trap's ip and return, or end the thread.
 void thread_exception(struct arch_trap *trap, u32 vector, u64 address, u64 error_code);
+// On a thread's stack, after each switch to it: clears prev's on_cpu. First thing before its entry.
+[[gnu::used]] void thread_switched(struct thread *prev);
 void timer_interrupt(void);   // this CPU's deadline has passed; interrupts off, any context
 void sched_return_work(void); // before a return to user mode when CPU_WORK_RESCHED is set: clears
                               // it, may switch, may end the thread

@@ -65,7 +65,7 @@ static inline void lock_init(struct lock *lock, enum lock_rank rank)
 }
 
 // Internal: spins until the lock is ours; counts the time lost in this CPU's lock_wait_ns.
-void lock_wait(struct lock *lock);
+SLOW_PATH void lock_wait(struct lock *lock);
 // Internal, debug builds: keep the per-CPU list of held locks and check the ranks.
 enum lock_order { LOCK_BY_RANK, LOCK_SAME_RANK };
 void lock_debug_acquire(const struct lock *lock, enum lock_order order);

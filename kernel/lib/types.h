@@ -53,6 +53,9 @@ enum : u64 { PAGE_SHIFT = 12, PAGE_SIZE = 1ul << PAGE_SHIFT, PAGE_MASK = PAGE_SI
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define NORETURN _Noreturn
+// For functions that hot code rarely calls: they keep the caller's registers, so that the way
+// around them need not save any.
+#define SLOW_PATH __attribute__((preserve_most, noinline, cold))
 #define PRINTF_LIKE(format_, first_) __attribute__((format(printf, format_, first_)))
 
 static_assert(sizeof(u64) == 8 && sizeof(u32) == 4 && sizeof(void *) == 8);

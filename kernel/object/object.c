@@ -61,7 +61,7 @@ bool object_tryget(struct object *object)
     return false;
 }
 
-static void object_free(struct object *object)
+void object_free(struct object *object)
 {
     const struct object_ops *ops = object_ops[object->type];
     struct namespace *ns = object->ns;
@@ -77,14 +77,6 @@ static void object_free(struct object *object)
     ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
     ns_reap_hint(ns);
     object_put(&ns->base);
-}
-
-void object_put(struct object *object)
-{
-    u32 before = __atomic_fetch_sub(&object->refs, 1, __ATOMIC_ACQ_REL);
-    ASSERT(before != 0);
-    if (before == 1)
-        object_free(object);
 }
 
 void object_kill(struct object *object)

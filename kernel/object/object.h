@@ -65,7 +65,15 @@ static inline void object_get(struct object *object)
 }
 // False if the last reference is gone already.
 bool object_tryget(struct object *object);
-void object_put(struct object *object);
+// Internal: the last reference is gone.
+SLOW_PATH void object_free(struct object *object);
+static inline void object_put(struct object *object)
+{
+    u32 before = __atomic_fetch_sub(&object->refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(before != 0);
+    if (unlikely(before == 1))
+        object_free(object);
+}
 // Makes it dead: tombstones for all handles, then ops->kill until done. Preemptible; no locks.
 void object_kill(struct object *object);
 static inline bool object_is_dead(const struct object *object)

@@ -36,7 +36,7 @@ struct revoker {
 // LIMIT when `parent` is at the deepest already; NO_RESOURCES.
 status_t revoker_create(struct namespace *ns, struct revoker *parent, struct revoker **out);
 // True if this one or one above it is revoked; nullptr is not.
-bool revoker_is_revoked(const struct revoker *revoker);
+SLOW_PATH bool revoker_is_revoked(const struct revoker *revoker);
 // Flag, then undo all dependents. Preemptible; no locks held.
 void revoker_revoke(struct revoker *revoker);
 

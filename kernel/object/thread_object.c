@@ -48,7 +48,6 @@ static void thread_exit_self(struct thread *thread)
 static void thread_enter_user(void *argument)
 {
     struct thread_object *object = argument;
-    sched_thread_started();
     if (thread_is_killed())
         thread_exit_self(&object->thread);
     arch_user_enter(&object->start);
@@ -57,7 +56,6 @@ static void thread_enter_user(void *argument)
 static void thread_enter_kernel(void *argument)
 {
     struct thread_object *object = argument;
-    sched_thread_started();
     object->kernel_entry(object->kernel_argument);
     thread_end();
 }

@@ -1,27 +1,7 @@
 // User memory, for system calls.
 #include "object/user.h"
 
-#include "abi/errors.h"
-#include "abi/types.h"
-#include "arch/arch.h"
 #include "sched/thread.h"
-
-bool user_range_ok(u64 address, u64 size)
-{
-    if (size == 0)
-        return true;
-    return address >= CL_LINUX_BASE && address <= ARCH_USER_END && size <= ARCH_USER_END - address;
-}
-
-status_t user_copy_in(void *to, u64 address, u64 size)
-{
-    return user_range_ok(address, size) ? arch_copy_from_user(to, address, size) : ERR_BAD_POINTER;
-}
-
-status_t user_copy_out(u64 address, const void *from, u64 size)
-{
-    return user_range_ok(address, size) ? arch_copy_to_user(address, from, size) : ERR_BAD_POINTER;
-}
 
 // A compare-and-exchange of a word for itself needs the page writable and changes nothing.
 static status_t probe_word(u64 address)

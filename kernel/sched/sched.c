@@ -13,10 +13,9 @@ enum : u64 { SLICE_NS = 5'000'000 };
 static struct run_queue {
     struct lock lock;
     struct list ready GUARDED_BY(&lock);
-    u32 ready_count;     // changed under lock, read anywhere
-    u32 is_idle;         // atomic: its idle thread runs, or is about to
-    u64 slice_end_ns;    // own CPU only
-    struct thread *left; // own CPU only: whom the last switch left, if it has ended
+    u32 ready_count;  // changed under lock, read anywhere
+    u32 is_idle;      // atomic: its idle thread runs, or is about to
+    u64 slice_end_ns; // own CPU only
     struct thread idle;
 } queues[MAX_CPUS];
 
@@ -99,16 +98,6 @@ static struct thread *steal(void)
 
 // ---- switching ----
 
-// On the new thread's stack: the old one, if it has ended, can be taken apart now.
-static void switch_finish(void)
-{
-    struct run_queue *queue = queue_this();
-    struct thread *left = queue->left;
-    queue->left = nullptr;
-    if (left)
-        left->ended(left);
-}
-
 static void slice_start(struct run_queue *queue, u64 now_ns)
 {
     queue->slice_end_ns = now_ns + SLICE_NS;
@@ -118,7 +107,6 @@ static void slice_start(struct run_queue *queue, u64 now_ns)
 
 static void switch_to(struct thread *next)
 {
-    struct run_queue *queue = queue_this();
     struct thread *prev = thread_current();
     u64 now_ns = arch_time_ns();
     u64 ran_ns = now_ns - prev->started_ns;
@@ -129,18 +117,17 @@ static void switch_to(struct thread *next)
     next->state = THREAD_RUNNING;
     if (next == prev)
         return;
-    if (prev->state == THREAD_ENDED)
-        queue->left = prev;
     next->cpu = arch_cpu_id();
     arch_context_switch(prev, next);
-    switch_finish();
-    if (__atomic_load_n(&thread_current()->pending, __ATOMIC_RELAXED))
-        arch_this_cpu()->work |= CPU_WORK_RESCHED;
 }
 
-void sched_thread_started(void)
+void thread_switched(struct thread *prev)
 {
-    switch_finish();
+    // When the CPU is off its stack, another may run it; if it has ended, it can be taken apart.
+    bool has_ended = prev->state == THREAD_ENDED;
+    __atomic_store_n(&prev->arch.on_cpu, 0, __ATOMIC_RELEASE);
+    if (unlikely(has_ended))
+        prev->ended(prev);
     if (__atomic_load_n(&thread_current()->pending, __ATOMIC_RELAXED))
         arch_this_cpu()->work |= CPU_WORK_RESCHED;
 }

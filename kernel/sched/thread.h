@@ -62,8 +62,6 @@ NORETURN void sched_idle(void);
 // Prepares a thread that will run entry(argument); not runnable yet. The stack is the caller's.
 void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top, void *vector,
                  void (*entry)(void *), void *argument);
-// What an entry calls first.
-void sched_thread_started(void);
 // Puts a thread that is not waiting onto a run queue.
 void sched_make_runnable(struct thread *thread);
 // Gives up the CPU; stays runnable.

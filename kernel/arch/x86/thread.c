@@ -111,12 +111,6 @@ void arch_thread_init_idle(struct thread *idle)
     cpu->cpu.current = idle;
 }
 
-// The CPU is off the stack of `prev`, which may now run elsewhere or end.
-void thread_switched(struct arch_thread *prev)
-{
-    __atomic_store_n(&prev->on_cpu, 0, __ATOMIC_RELEASE);
-}
-
 static void vector_switch(struct arch_thread *prev, struct arch_thread *next)
 {
     if (prev->vector)
@@ -186,7 +180,7 @@ void arch_context_switch(struct thread *prev, struct thread *next)
     cpu->cpu.restricted = to->restricted;
     if (unlikely(from->armed | to->armed))
         restricted_work_switch(&cpu->cpu, to);
-    thread_switched(stack_switch(from, to));
+    thread_switched((struct thread *)stack_switch(from, to));
 }
 
 bool arch_thread_on_cpu(const struct thread *thread)

@@ -119,9 +119,9 @@ void trap_kernel(struct arch_trap *trap)
     }
     u64 address = cr2_read();
     u64 fixup = exception_fixup(trap->rip);
-    if (vector != VECTOR_PAGE_FAULT || fixup == 0 || address >= ARCH_USER_END)
+    if (vector != VECTOR_PAGE_FAULT || fixup == 0 || address >= ARCH_DIRECT_BASE)
         panic_trap(trap);
-    if (fault_handle(address, fault_flags(trap) | ARCH_FAULT_USER) != 0)
+    if (address >= ARCH_USER_END || fault_handle(address, fault_flags(trap) | ARCH_FAULT_USER) != 0)
         trap->rip = fixup;
 }
 

@@ -7,36 +7,41 @@
 #include "test.h"
 #include "tests/sweep_table.h"
 
-enum { CALLS = 60000, ARGS_MAX = 6, HANDLES_MAX = 48, ROOM_PAGES = 64, MESSAGE_HANDLES = 4 };
-enum { KEPT_MAX = 4096, COPIES = 16 };
+enum { CALLS = 40000, ARGS_MAX = 6, HANDLES_MAX = 48, ROOM_PAGES = 64, MESSAGE_HANDLES = 4 };
+enum { KEPT_MAX = 4096, COPIES = 16, THREADS = 2, STACK_SIZE = 32768 };
 enum : uint64_t { SOON_NS = 20000, DEATH_MS = 20000, SEED = 0x9e3779b97f4a7c15 };
 
-static uint64_t random_state;
+// One for each thread; the rest is shared, and raced for.
+struct fuzzer {
+    uint64_t random_state;
+    uint64_t answered_ok;
+};
+static struct fuzzer fuzzers[THREADS];
+static uint8_t stacks[THREADS][STACK_SIZE] __attribute__((aligned(16)));
 static handle_t handles[HANDLES_MAX];
 static uint32_t types[HANDLES_MAX];
 static uint64_t room; // ROOM_PAGES that can be written, then one that is not there
 static handle_t child, child_copies[COPIES];
 static uint8_t is_kept[KEPT_MAX]; // handles that the library and the end of the test need
 static uint64_t child_koid;
-static uint64_t answered_ok;
 
-static uint64_t random_u64(void)
+static uint64_t random_u64(struct fuzzer *f)
 {
-    random_state ^= random_state << 13;
-    random_state ^= random_state >> 7;
-    random_state ^= random_state << 17;
-    return random_state;
+    f->random_state ^= f->random_state << 13;
+    f->random_state ^= f->random_state >> 7;
+    f->random_state ^= f->random_state << 17;
+    return f->random_state;
 }
 
-static uint64_t random_below(uint64_t limit)
+static uint64_t random_below(struct fuzzer *f, uint64_t limit)
 {
-    return random_u64() % limit;
+    return random_u64(f) % limit;
 }
 
 // Of any size, small ones as often as large ones.
-static uint64_t random_size(void)
+static uint64_t random_size(struct fuzzer *f)
 {
-    return random_u64() >> random_below(64);
+    return random_u64(f) >> random_below(f, 64);
 }
 
 static bool is_allowed(const struct sweep_call *call)
@@ -60,10 +65,10 @@ static uint64_t now_ns(void)
 }
 
 // In place of another one, which is closed: but never of the first, which is the child namespace.
-static void handle_keep(handle_t handle)
+static void handle_keep(struct fuzzer *f, handle_t handle)
 {
     struct cl_object_info info;
-    uint32_t slot = 1 + (uint32_t)random_below(HANDLES_MAX - 1);
+    uint32_t slot = 1 + (uint32_t)random_below(f, HANDLES_MAX - 1);
     if (object_info(handle, &info) != OK)
         info.type = 0;
     handle_close(handles[slot]);
@@ -71,10 +76,10 @@ static void handle_keep(handle_t handle)
     types[slot] = info.type;
 }
 
-static handle_t handle_of(uint32_t mask)
+static handle_t handle_of(struct fuzzer *f, uint32_t mask)
 {
     for (int tries = 0; tries < 40; tries++) {
-        uint32_t slot = (uint32_t)random_below(HANDLES_MAX);
+        uint32_t slot = (uint32_t)random_below(f, HANDLES_MAX);
         if (mask & OBJ_MASK(types[slot]))
             return handles[slot];
     }
@@ -93,83 +98,84 @@ static uint64_t handle_spare(const struct sweep_arg *arg, uint64_t value)
     return is_kept_handle(value) && !is_use ? 0 : value;
 }
 
-static uint64_t handle_argument(const struct sweep_arg *arg)
+static uint64_t handle_argument(struct fuzzer *f, const struct sweep_arg *arg)
 {
-    switch (random_below(12)) {
-    case 0: return handles[random_below(HANDLES_MAX)];
-    case 1: return random_size();
+    switch (random_below(f, 12)) {
+    case 0: return handles[random_below(f, HANDLES_MAX)];
+    case 1: return random_size(f);
     case 2: return 0;
-    default: return handle_of(arg->types);
+    default: return handle_of(f, arg->types);
     }
 }
 
-static uint64_t number_argument(const struct sweep_arg *arg)
+static uint64_t number_argument(struct fuzzer *f, const struct sweep_arg *arg)
 {
-    switch (random_below(8)) {
-    case 0: return random_size();
-    case 1: return random_size() & ~(CL_PAGE_SIZE - 1);
-    case 2: return random_below(16);
-    case 3: return 1ul << random_below(64);
-    case 4: return arg->good + random_below(3) - 1;
-    case 5: return random_below(64) * CL_PAGE_SIZE;
-    case 6: return room + random_below(ROOM_PAGES) * CL_PAGE_SIZE;
+    switch (random_below(f, 8)) {
+    case 0: return random_size(f);
+    case 1: return random_size(f) & ~(CL_PAGE_SIZE - 1);
+    case 2: return random_below(f, 16);
+    case 3: return 1ul << random_below(f, 64);
+    case 4: return arg->good + random_below(f, 3) - 1;
+    case 5: return random_below(f, 64) * CL_PAGE_SIZE;
+    case 6: return room + random_below(f, ROOM_PAGES) * CL_PAGE_SIZE;
     default: return arg->good;
     }
 }
 
 // Never where the program itself lives: calls may write there.
-static uint64_t memory_argument(const struct sweep_arg *arg)
+static uint64_t memory_argument(struct fuzzer *f, const struct sweep_arg *arg)
 {
-    uint64_t in_room = room + (random_below(ROOM_PAGES * CL_PAGE_SIZE / 2) & ~7ul);
-    switch (random_below(16)) {
-    case 0: return arg->optional ? 0 : random_below(CL_PAGE_SIZE);
-    case 1: return CL_PROCESS_LIMIT + (random_u64() >> 17);
-    case 2: return room + ROOM_PAGES * CL_PAGE_SIZE - random_below(64);
+    uint64_t in_room = room + (random_below(f, ROOM_PAGES * CL_PAGE_SIZE / 2) & ~7ul);
+    switch (random_below(f, 16)) {
+    case 0: return arg->optional ? 0 : random_below(f, CL_PAGE_SIZE);
+    case 1: return CL_PROCESS_LIMIT + (random_u64(f) >> 17);
+    case 2: return room + ROOM_PAGES * CL_PAGE_SIZE - random_below(f, 64);
     case 3: return in_room + 1;
     default: return in_room;
     }
 }
 
 // What structures are read from: numbers, addresses and handles in turns.
-static void room_stir(void)
+static void room_stir(struct fuzzer *f)
 {
     for (int i = 0; i < 16; i++) {
-        uint64_t *word = (uint64_t *)(room + (random_below(ROOM_PAGES * CL_PAGE_SIZE / 2) & ~7ul));
-        uint64_t handle = handles[1 + random_below(HANDLES_MAX - 1)];
-        const uint64_t values[] = {0, random_size(), room + random_below(CL_PAGE_SIZE), ~0ul,
+        uint64_t *word =
+            (uint64_t *)(room + (random_below(f, ROOM_PAGES * CL_PAGE_SIZE / 2) & ~7ul));
+        uint64_t handle = handles[1 + random_below(f, HANDLES_MAX - 1)];
+        const uint64_t values[] = {0, random_size(f), room + random_below(f, CL_PAGE_SIZE), ~0ul,
                                    handle};
-        *word = values[random_below(sizeof(values) / sizeof(values[0]))];
+        *word = values[random_below(f, sizeof(values) / sizeof(values[0]))];
     }
 }
 
-static void message_make(uint64_t address)
+static void message_make(struct fuzzer *f, uint64_t address)
 {
     uint32_t *list = (uint32_t *)room;
     struct cl_message *message = (struct cl_message *)address;
     for (int i = 0; i < MESSAGE_HANDLES; i++)
-        list[i] = handles[1 + random_below(HANDLES_MAX - 1)];
+        list[i] = handles[1 + random_below(f, HANDLES_MAX - 1)];
     *message = (struct cl_message){
         .bytes = room + CL_PAGE_SIZE,
-        .bytes_size = (uint32_t)random_below(600),
+        .bytes_size = (uint32_t)random_below(f, 600),
         .handles = (uint64_t)list,
-        .handles_count = (uint32_t)random_below(MESSAGE_HANDLES),
+        .handles_count = (uint32_t)random_below(f, MESSAGE_HANDLES),
     };
 }
 
-static uint64_t argument_make(const struct sweep_arg *arg)
+static uint64_t argument_make(struct fuzzer *f, const struct sweep_arg *arg)
 {
     uint64_t address;
     switch (arg->kind) {
-    case SWEEP_NUMBER: return number_argument(arg);
-    case SWEEP_DEADLINE: return random_below(4) ? 0 : now_ns() + random_below(SOON_NS);
-    case SWEEP_HANDLE: return handle_spare(arg, handle_argument(arg));
+    case SWEEP_NUMBER: return number_argument(f, arg);
+    case SWEEP_DEADLINE: return random_below(f, 4) ? 0 : now_ns() + random_below(f, SOON_NS);
+    case SWEEP_HANDLE: return handle_spare(arg, handle_argument(f, arg));
     case SWEEP_IN_STRUCT:
-        address = memory_argument(arg);
+        address = memory_argument(f, arg);
         if (arg->good == sizeof(struct cl_message) && address % 8 == 0 && address >= room &&
-            address < room + ROOM_PAGES * CL_PAGE_SIZE / 2 && random_below(4))
-            message_make(address);
+            address < room + ROOM_PAGES * CL_PAGE_SIZE / 2 && random_below(f, 4))
+            message_make(f, address);
         return address;
-    default: return memory_argument(arg);
+    default: return memory_argument(f, arg);
     }
 }
 
@@ -190,23 +196,24 @@ static status_t system_call(uint64_t number, const uint64_t args[ARGS_MAX], uint
 }
 
 // Calls on this process's own part of its memory go to the room only, and not to its end.
-static void own_memory_spare(const struct sweep_call *call, uint64_t args[ARGS_MAX])
+static void own_memory_spare(struct fuzzer *f, const struct sweep_call *call,
+                             uint64_t args[ARGS_MAX])
 {
     bool is_map = call->number == SYSCALL_ASPACE_MAP;
     if (call->number < SYSCALL_ASPACE_MAP || call->number > SYSCALL_ASPACE_DISCARD)
         return;
     if (args[0] == 0 || is_map)
-        args[0] = handle_of(OBJ_MASK(OBJ_ASPACE));
+        args[0] = handle_of(f, OBJ_MASK(OBJ_ASPACE));
     if (args[0] == 0)
         args[0] = 1;
 }
 
-static void call_once(const struct sweep_call *call)
+static void call_once(struct fuzzer *f, const struct sweep_call *call)
 {
     uint64_t args[ARGS_MAX] = {}, outs[3];
     for (uint32_t i = 0; i < call->args_count; i++)
-        args[i] = argument_make(&call->args[i]);
-    own_memory_spare(call, args);
+        args[i] = argument_make(f, &call->args[i]);
+    own_memory_spare(f, call, args);
     if ((call->number == SYSCALL_HANDLE_CLOSE || call->number == SYSCALL_NS_KILL) &&
         is_kept_handle(args[0]))
         return;
@@ -214,10 +221,10 @@ static void call_once(const struct sweep_call *call)
     test_check(status <= OK && status >= ERR_LAST, "a status that is none");
     if (status != OK)
         return;
-    answered_ok++;
+    f->answered_ok++;
     for (int i = 0; i < 3; i++)
-        if (outs[i] > 0 && outs[i] <= CL_PROCESS_HANDLES_MAX && random_below(2))
-            handle_keep((handle_t)outs[i]);
+        if (outs[i] > 0 && outs[i] <= CL_PROCESS_HANDLES_MAX && random_below(f, 2))
+            handle_keep(f, (handle_t)outs[i]);
 }
 
 static void objects_make(void)
@@ -240,19 +247,18 @@ static void objects_make(void)
     handle_t first, second;
     const struct cl_channel_options options = {.call_bytes_max = 512, .call_handles_max = 4};
     test_ok(channel_create(child, child, &options, &first, &second), "channel_create");
-    handle_keep(first);
-    handle_keep(second);
+    handle_keep(&fuzzers[0], first);
+    handle_keep(&fuzzers[0], second);
 }
 
 // From the kernel's command line: `seed=N`.
-static void seed(void)
+static uint64_t seed(void)
 {
     const char *text = test_option("seed");
-    random_state = SEED;
-    for (uint64_t value = 0; text && *text >= '0' && *text <= '9'; text++) {
+    uint64_t value = 0;
+    for (; text && *text >= '0' && *text <= '9'; text++)
         value = value * 10 + (uint64_t)(*text - '0');
-        random_state = SEED + value * 2;
-    }
+    return SEED + value * THREADS;
 }
 
 // A random number in a message can be one of the child's handles, and then it is sent away.
@@ -265,24 +271,55 @@ static handle_t child_find(void)
     return child;
 }
 
-void test_run(void)
+static void fuzz(struct fuzzer *f)
 {
     const uint64_t calls_count = sizeof(sweep_calls) / sizeof(sweep_calls[0]);
-    uint32_t observed;
-    seed();
-    objects_make();
     for (uint64_t i = 0; i < CALLS; i++) {
-        const struct sweep_call *call = &sweep_calls[random_below(calls_count)];
+        const struct sweep_call *call = &sweep_calls[random_below(f, calls_count)];
         if (i % 8 == 0)
-            room_stir();
+            room_stir(f);
         if (is_allowed(call))
-            call_once(call);
+            call_once(f, call);
     }
     thread_bind_aspace(0);
+}
+
+static void thread_run(uint64_t index)
+{
+    fuzz(&fuzzers[index]);
+    thread_exit();
+}
+
+static void threads_run(void)
+{
+    handle_t threads[THREADS];
+    uint32_t observed;
+    for (uint64_t i = 1; i < THREADS; i++)
+        test_ok(thread_create((uint64_t)thread_run, (uint64_t)stacks[i] + STACK_SIZE - 8, i,
+                              &threads[i]),
+                "thread_create");
+    for (uint64_t i = 1; i < THREADS; i++)
+        is_kept[threads[i]] = true;
+    fuzz(&fuzzers[0]);
+    for (uint64_t i = 1; i < THREADS; i++)
+        test_ok(object_wait(threads[i], SIGNAL_TERMINATED, 0, test_deadline(DEATH_MS), &observed),
+                "a thread's end");
+}
+
+void test_run(void)
+{
+    uint32_t observed;
+    uint64_t answered_ok = 0;
+    for (uint64_t i = 0; i < THREADS; i++)
+        fuzzers[i].random_state = seed() + i;
+    objects_make();
+    threads_run();
     handle_t end = child_find();
     test_ok(ns_kill(end), "ns_kill");
     test_ok(object_wait(end, SIGNAL_TERMINATED, 0, test_deadline(DEATH_MS), &observed), "its end");
-    test_check(answered_ok > CALLS / 20, "too few calls were right to mean anything");
-    test_printf("fuzz: %lu of %u calls were done", answered_ok, CALLS);
-    test_pass("random system calls return, and the kernel stands");
+    for (uint64_t i = 0; i < THREADS; i++)
+        answered_ok += fuzzers[i].answered_ok;
+    test_check(answered_ok > THREADS * CALLS / 20, "too few calls were right to mean anything");
+    test_printf("fuzz: %lu of %u calls were done", answered_ok, THREADS * CALLS);
+    test_pass("random system calls of two threads return, and the kernel stands");
 }

@@ -299,7 +299,7 @@ static void inbox_put_back_locked(struct channel *end, struct message *message)
         channel_show_readable_locked(end);
 }
 
-static void put_back(struct channel *end, struct taken *taken)
+static SLOW_PATH void put_back(struct channel *end, struct taken *taken)
 {
     bool is_kept = false;
     lock_acquire(&end->lock);

@@ -32,7 +32,7 @@ void call_end_locked(struct channel *server, struct channel_caller *caller, stat
 
 // Sets aside what the handles of a reply need: slots on the way, counted for the end's namespace,
 // and places in the caller's table.
-static status_t reply_slots_take(struct channel_caller *caller, u32 count, struct object *end)
+static SLOW_PATH status_t reply_slots_take(struct channel_caller *caller, u32 count, struct object *end)
 {
     status_t status = message_slots_alloc(count, end, &caller->reply_handles);
     if (status != OK)
@@ -51,22 +51,17 @@ static status_t reply_slots_take(struct channel_caller *caller, u32 count, struc
     return status;
 }
 
-static void reply_slots_free(struct handle *slots, u32 count, struct object *end)
+static SLOW_PATH void reply_slots_free(struct handle *slots, u32 count, struct object *end)
 {
     heap_free(slots);
     ledger_count_sub(&end->ns->ledger, LEDGER_HANDLES, count);
 }
 
-static status_t request_make(struct channel_caller *caller, struct channel *channel,
-                             const struct cl_message *from, const struct cl_message *reply)
+static SLOW_PATH status_t request_handles(struct channel_caller *caller, struct channel *channel,
+                                     const struct cl_message *from, u32 reply_count)
 {
     struct message *message = &caller->message;
-    caller->reply_bytes_max = reply->bytes_size;
-    caller->reply_handles_max = reply->handles_count;
-    message->caller = caller;
-    status_t status = message_copy_bytes(message, from);
-    if (status == OK && reply->handles_count != 0)
-        status = reply_slots_take(caller, reply->handles_count, &channel->base);
+    status_t status = reply_count ? reply_slots_take(caller, reply_count, &channel->base) : OK;
     if (status != OK || from->handles_count == 0)
         return status;
     struct handle *slots;
@@ -78,6 +73,30 @@ static status_t request_make(struct channel_caller *caller, struct channel *chan
     if (status != OK)
         heap_free(slots);
     return status;
+}
+
+static status_t request_make(struct channel_caller *caller, struct channel *channel,
+                             const struct cl_message *from, const struct cl_message *reply)
+{
+    struct message *message = &caller->message;
+    caller->reply_bytes_max = reply->bytes_size;
+    caller->reply_handles_max = reply->handles_count;
+    message->caller = caller;
+    status_t status = message_copy_bytes(message, from);
+    if (status != OK || (from->handles_count | reply->handles_count) == 0)
+        return status;
+    return request_handles(caller, channel, from, reply->handles_count);
+}
+
+// The deadline, or the thread's end. The reply may have come just before.
+static SLOW_PATH void call_give_up(struct channel *server, struct channel_caller *caller)
+{
+    lock_acquire(&server->lock);
+    if (caller->state != CALL_REPLIED && caller->state != CALL_ENDED) {
+        call_withdraw_locked(server, caller);
+        caller->state = CALL_NONE;
+    }
+    lock_release(&server->lock);
 }
 
 // Queues the request, hands the CPU to a receiver that waits, and waits for the reply.
@@ -97,15 +116,8 @@ static status_t call_wait(struct channel *channel, struct channel *server,
     if (!receiver)
         channel_show_readable_locked(server);
     status = waitq_block_handoff(&caller->wait, &server->lock, deadline_ns, 0, receiver);
-    if (status != OK) {
-        lock_acquire(&server->lock);
-        // The reply may have come just before the deadline was seen.
-        if (caller->state != CALL_REPLIED && caller->state != CALL_ENDED) {
-            call_withdraw_locked(server, caller);
-            caller->state = CALL_NONE;
-        }
-        lock_release(&server->lock);
-    }
+    if (status != OK)
+        call_give_up(server, caller);
     if (caller->state == CALL_REPLIED)
         return OK;
     return caller->state == CALL_ENDED ? caller->result : status;
@@ -191,8 +203,8 @@ struct reply {
 };
 
 // Takes over what of the caller's room the reply needs.
-static status_t reply_begin(struct channel *end, u64 token, const struct cl_message *from,
-                            struct reply *reply)
+static SLOW_PATH status_t reply_begin(struct channel *end, u64 token, const struct cl_message *from,
+                                 struct reply *reply)
 {
     struct channel_caller *caller;
     lock_acquire(&end->lock);
@@ -220,8 +232,8 @@ static status_t reply_begin(struct channel *end, u64 token, const struct cl_mess
 }
 
 // The reply could not be made: the call waits for another, with its room as before.
-static void reply_undo(struct channel *end, u64 token, const struct cl_message *from,
-                       struct reply *reply)
+static SLOW_PATH void reply_undo(struct channel *end, u64 token, const struct cl_message *from,
+                            struct reply *reply)
 {
     struct channel_caller *caller;
     lock_acquire(&end->lock);
@@ -253,6 +265,21 @@ static status_t reply_fill(const struct cl_message *from, struct reply *reply)
     return OK;
 }
 
+static SLOW_PATH status_t reply_prepare_large(struct channel *end, u64 token,
+                                         const struct cl_message *from, struct reply *reply)
+{
+    status_t status = reply_begin(end, token, from, reply);
+    if (status != OK)
+        return status;
+    reply->state = CALL_ANSWERING;
+    status = reply_fill(from, reply);
+    if (status != OK)
+        reply_undo(end, token, from, reply);
+    if (reply->client)
+        object_put(&reply->client->base);
+    return status;
+}
+
 // Copies the reply in. Nothing has happened when it fails.
 static status_t reply_prepare(struct channel *end, u64 token, const struct cl_message *from,
                               struct reply *reply)
@@ -267,16 +294,7 @@ static status_t reply_prepare(struct channel *end, u64 token, const struct cl_me
     reply->message.page_count = 0;
     if (from->bytes_size <= MESSAGE_INLINE && from->handles_count == 0)
         return message_copy_bytes(&reply->message, from);
-    status_t status = reply_begin(end, token, from, reply);
-    if (status != OK)
-        return status;
-    reply->state = CALL_ANSWERING;
-    status = reply_fill(from, reply);
-    if (status != OK)
-        reply_undo(end, token, from, reply);
-    if (reply->client)
-        object_put(&reply->client->base);
-    return status;
+    return reply_prepare_large(end, token, from, reply);
 }
 
 // Hands the reply over; *claimed is the caller's thread, to be made runnable or switched to

@@ -161,7 +161,7 @@ bool handles_revoke_some(struct revoker *revoker)
 
 // ---- looking up ----
 
-static status_t slot_check(const struct handle *slot, u32 type_mask, u32 rights)
+static SLOW_PATH status_t slot_refuse(const struct handle *slot, u32 type_mask, u32 rights)
 {
     if (!slot)
         return ERR_BAD_HANDLE;
@@ -176,6 +176,16 @@ static status_t slot_check(const struct handle *slot, u32 type_mask, u32 rights)
     if ((slot->rights & rights) != rights)
         return ERR_ACCESS_DENIED;
     return OK;
+}
+
+// A plain handle of a live object first; all else takes the long way.
+static inline status_t slot_check(const struct handle *slot, u32 type_mask, u32 rights)
+{
+    const struct object *object = slot ? slot->object : nullptr;
+    if (likely(object && !slot->revoker && !object_is_dead(object) &&
+               (type_mask >> object->type & 1) && (slot->rights & rights) == rights))
+        return OK;
+    return slot_refuse(slot, type_mask, rights);
 }
 
 status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **out)
@@ -240,8 +250,7 @@ status_t handle_create(struct object *object, u32 rights, u32 user, struct revok
     return create_in(&process_current()->handles, object, rights, user, revoker, out);
 }
 
-status_t handle_create_in(struct process *process, struct object *object, u32 rights,
-                          handle_t *out)
+status_t handle_create_in(struct process *process, struct object *object, u32 rights, handle_t *out)
 {
     return create_in(&process->handles, object, rights, CL_USER_ROOT, nullptr, out);
 }

@@ -4,6 +4,7 @@
 
 #include "object/namespace.h"
 #include "object/process.h"
+#include "object/user.h"
 
 void channel_caller_init(struct channel_caller *caller)
 {
@@ -25,7 +26,7 @@ static void pages_put(struct message *message)
     message->page_count = 0;
 }
 
-static status_t pages_take(struct message *message, u32 bytes_max, struct ledger *payer)
+static SLOW_PATH status_t pages_take(struct message *message, u32 bytes_max, struct ledger *payer)
 {
     u32 count = (u32)((bytes_max + PAGE_SIZE - 1) >> PAGE_SHIFT);
     while (message->page_count < count) {
@@ -54,12 +55,9 @@ status_t message_init(struct message *message, u32 bytes_max, struct ledger *pay
     return bytes_max <= MESSAGE_INLINE ? OK : pages_take(message, bytes_max, payer);
 }
 
-status_t message_copy_bytes(struct message *message, const struct cl_message *from)
+static SLOW_PATH status_t pages_in(struct message *message, const struct cl_message *from)
 {
     u32 size = from->bytes_size;
-    message->bytes_size = size;
-    if (message->page_count == 0)
-        return size == 0 ? OK : arch_copy_from_user(message->bytes, from->bytes, size);
     for (u32 done = 0; done < size; done += PAGE_SIZE) {
         void *to = page_address(message->pages[done >> PAGE_SHIFT]);
         u32 part = min(size - done, (u32)PAGE_SIZE);
@@ -70,11 +68,17 @@ status_t message_copy_bytes(struct message *message, const struct cl_message *fr
     return OK;
 }
 
-static status_t bytes_out(const struct message *message, u64 to)
+status_t message_copy_bytes(struct message *message, const struct cl_message *from)
+{
+    message->bytes_size = from->bytes_size;
+    if (unlikely(message->page_count != 0))
+        return pages_in(message, from);
+    return user_copy_in(message->bytes, from->bytes, from->bytes_size);
+}
+
+static SLOW_PATH status_t pages_out(const struct message *message, u64 to)
 {
     u32 size = message->bytes_size;
-    if (message->page_count == 0)
-        return size == 0 ? OK : arch_copy_to_user(to, message->bytes, size);
     for (u32 done = 0; done < size; done += PAGE_SIZE) {
         const void *from = page_address(message->pages[done >> PAGE_SHIFT]);
         u32 part = min(size - done, (u32)PAGE_SIZE);
@@ -83,6 +87,13 @@ static status_t bytes_out(const struct message *message, u64 to)
             return status;
     }
     return OK;
+}
+
+static status_t bytes_out(const struct message *message, u64 to)
+{
+    if (unlikely(message->page_count != 0))
+        return pages_out(message, to);
+    return user_copy_out(to, message->bytes, message->bytes_size);
 }
 
 // ---- handles ----
@@ -132,11 +143,9 @@ static void handles_take_back(struct message *message, const handle_t *values,
 }
 
 // `reserved`: places that were set aside before; nullptr: none.
-static status_t handles_out(struct message *message, u64 to, u32 *reserved)
+static SLOW_PATH status_t handles_out(struct message *message, u64 to, u32 *reserved)
 {
     u32 count = message->handles_count;
-    if (count == 0)
-        return OK;
     handle_t values[CL_MESSAGE_HANDLES_MAX];
     struct handle_holder *holder = message->handles[0].holder;
     status_t status = reserved ? OK : handles_reserve(count);
@@ -155,10 +164,20 @@ static status_t handles_out(struct message *message, u64 to, u32 *reserved)
 
 void message_borrow(struct message *copy, struct message *message)
 {
-    u32 inline_size = message->page_count ? (u32)sizeof(message->pages) : message->bytes_size;
-    memcpy(copy, message, offsetof(struct message, bytes) + inline_size);
-    for (u32 i = 0; i < copy->page_count; i++)
-        page_get(copy->pages[i]);
+    copy->caller = message->caller;
+    copy->owner = message->owner;
+    copy->sender_namespace = message->sender_namespace;
+    copy->sender_process = message->sender_process;
+    copy->handles = message->handles;
+    copy->bytes_size = message->bytes_size;
+    copy->handles_count = message->handles_count;
+    copy->page_count = message->page_count;
+    if (likely(copy->page_count == 0))
+        memcpy(copy->bytes, message->bytes, message->bytes_size);
+    for (u32 i = 0; i < copy->page_count; i++) {
+        page_get(message->pages[i]);
+        copy->pages[i] = message->pages[i];
+    }
     message->handles = nullptr;
     message->handles_count = 0;
     message->owner = nullptr;
@@ -191,14 +210,18 @@ status_t message_deliver(struct message *message, u64 token, const struct cl_mes
         return status;
     struct cl_received facts = message_facts(message, token);
     status = arch_copy_to_user(received, &facts, sizeof(facts));
-    return status == OK ? handles_out(message, room->handles, nullptr) : status;
+    if (status != OK || message->handles_count == 0)
+        return status;
+    return handles_out(message, room->handles, nullptr);
 }
 
 status_t message_deliver_reply(struct message *message, const struct cl_message *room,
                                u32 *reserved)
 {
     status_t status = bytes_out(message, room->bytes);
-    return status == OK ? handles_out(message, room->handles, reserved) : status;
+    if (status != OK || message->handles_count == 0)
+        return status;
+    return handles_out(message, room->handles, reserved);
 }
 
 status_t message_too_big(const struct cl_received *facts, u64 received)
@@ -207,7 +230,7 @@ status_t message_too_big(const struct cl_received *facts, u64 received)
     return status == OK ? ERR_BUFFER_TOO_SMALL : status;
 }
 
-void message_release(struct message *message)
+static SLOW_PATH void release(struct message *message)
 {
     pages_put(message);
     if (!message->handles)
@@ -220,6 +243,12 @@ void message_release(struct message *message)
         return;
     object_put(message->owner);
     message->owner = nullptr;
+}
+
+void message_release(struct message *message)
+{
+    if (message->page_count != 0 || message->handles)
+        release(message);
 }
 
 // ---- one-way messages ----

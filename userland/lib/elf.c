@@ -70,7 +70,7 @@ static status_t file_header_check(const struct file_header *header, u64 header_s
     u64 headers_bytes = (u64)header->headers_count * sizeof(struct program_header);
     if (header->headers_offset > header_size ||
         headers_bytes > header_size - header->headers_offset) {
-        return refuse(problem, ELF_DAMAGED, "ELF program headers are not in the first page");
+        return refuse(problem, ELF_DAMAGED, "ELF program headers are not in the first 2 KiB");
     }
     return ELF_OK;
 }

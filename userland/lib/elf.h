@@ -16,7 +16,7 @@ enum {
 
 enum {
     ELF_SEGMENTS_MAX = 16,
-    ELF_HEADER_BYTES = PAGE_SIZE, // headers must lie within this from the start of the file
+    ELF_HEADER_BYTES = 2048, // headers must lie within this from the start of the file
 };
 
 enum {

@@ -41,34 +41,57 @@ static status_t directory_block_read(struct erofs *fs, const struct erofs_inode 
     return EROFS_OK;
 }
 
+// An entry whose name lies within the block, which is all that comparing needs.
+static status_t directory_block_peek(struct erofs *fs, const struct directory_block *block,
+                                     u32 index, struct erofs_entry *entry)
+{
+    const u8 *disk = block->bytes + index * sizeof(struct erofs_dirent);
+    const u8 *following = disk + sizeof(struct erofs_dirent);
+    bool is_last = index + 1 == block->count;
+    u16 start;
+    u16 end = 0;
+    __builtin_memcpy(&start, disk + __builtin_offsetof(struct erofs_dirent, name_offset), 2);
+    if (!is_last) {
+        __builtin_memcpy(&end, following + __builtin_offsetof(struct erofs_dirent, name_offset), 2);
+    }
+    u32 limit = is_last ? block->size : end;
+    if (start >= limit || limit > block->size) {
+        return directory_damaged(fs, "directory entry's name is misplaced");
+    }
+    entry->name = (const char *)block->bytes + start;
+    entry->name_size = is_last ? (u32)strnlen(entry->name, limit - start) : limit - start;
+    return EROFS_OK;
+}
+
+// The whole entry, with a name that can be one.
 static status_t directory_block_entry(struct erofs *fs, const struct directory_block *block,
                                       u32 index, struct erofs_entry *entry)
 {
     struct erofs_dirent disk;
-    memcpy(&disk, block->bytes + index * sizeof(disk), sizeof(disk));
-    u32 end = block->size;
-    if (index + 1 < block->count) {
-        struct erofs_dirent following;
-        memcpy(&following, block->bytes + (index + 1) * sizeof(disk), sizeof(disk));
-        end = following.name_offset;
+    status_t status = directory_block_peek(fs, block, index, entry);
+    if (status != EROFS_OK) {
+        return status;
     }
-    if (disk.name_offset >= end || end > block->size) {
-        return directory_damaged(fs, "directory entry's name is misplaced");
-    }
-    const char *name = (const char *)block->bytes + disk.name_offset;
-    u64 size = strnlen(name, end - disk.name_offset);
-    if (size == 0 || size > EROFS_NAME_MAX || memchr(name, '/', size)) {
+    entry->name_size = (u32)strnlen(entry->name, entry->name_size);
+    if (entry->name_size == 0 || entry->name_size > EROFS_NAME_MAX ||
+        memchr(entry->name, '/', entry->name_size)) {
         return directory_damaged(fs, "directory entry's name is empty, too long or has a slash");
     }
-    *entry = (struct erofs_entry){
-        .nid = disk.nid, .name = name, .name_size = (u32)size, .file_type = disk.file_type};
+    __builtin_memcpy(&disk, block->bytes + index * sizeof(disk), sizeof(disk));
+    entry->nid = disk.nid;
+    entry->file_type = disk.file_type;
     return EROFS_OK;
 }
 
 static int name_compare(const char *name, u32 name_size, const struct erofs_entry *entry)
 {
-    int order = memcmp(name, entry->name, min(name_size, entry->name_size));
-    return order ? order : (int)name_size - (int)entry->name_size;
+    u32 common = min(name_size, entry->name_size);
+    for (u32 i = 0; i < common; i++) {
+        if (name[i] != entry->name[i]) {
+            return (u8)name[i] - (u8)entry->name[i];
+        }
+    }
+    return (int)name_size - (int)entry->name_size;
 }
 
 // Finds the last block whose first name is not greater than `name`.
@@ -84,7 +107,7 @@ static status_t directory_find_block(struct erofs *fs, const struct erofs_inode 
         status_t status =
             directory_block_read(fs, directory, middle << EROFS_BLOCK_BITS, &candidate);
         if (status == EROFS_OK) {
-            status = directory_block_entry(fs, &candidate, 0, &first);
+            status = directory_block_peek(fs, &candidate, 0, &first);
         }
         if (status != EROFS_OK) {
             return status;
@@ -114,13 +137,13 @@ status_t erofs_lookup(struct erofs *fs, const struct erofs_inode *directory, con
     u32 high = block.count;
     while (low < high) {
         u32 middle = low + (high - low) / 2;
-        status = directory_block_entry(fs, &block, middle, entry);
+        status = directory_block_peek(fs, &block, middle, entry);
         if (status != EROFS_OK) {
             return status;
         }
         int order = name_compare(name, name_size, entry);
         if (order == 0) {
-            return EROFS_OK;
+            return directory_block_entry(fs, &block, middle, entry);
         }
         if (order < 0) {
             high = middle;

@@ -1,7 +1,7 @@
-// The heap: chunks of 4 MiB at fixed addresses, mapped when they are first needed and touched only
-// where they are used. Each chunk's first page is its header: which pages are free, and what each
-// page is cut into. Small objects are cut from pages of one size class, with a free list per class;
-// such pages are not given back. Larger ones are runs of whole pages, discarded when freed.
+// The heap. Small objects are of a size class and have a word before them that says which; freed
+// ones wait in a list per class, new ones are cut from the page that is being filled, whatever their
+// class, so that a program that needs little touches few pages. Larger ones are runs of whole pages
+// in chunks of 1 MiB, each with a header page; they are discarded when freed, but for a few.
 //
 // One lock for everything; what happens under it is short.
 #include "lib/heap.h"
@@ -10,41 +10,49 @@
 #include "lib/string.h"
 
 enum {
-    CHUNK_BYTES = 4 << 20,
+    CHUNK_BYTES = 1 << 20,
     CHUNK_PAGES = CHUNK_BYTES / PAGE_SIZE,
-    CHUNKS_MAX = 1024,
-    CLASSES = 12,
-    KEPT_MAX = 16,        // free single pages that are not discarded: they come back soon
-    PAGE_RUN = 0xfe,      // first page of a run; run_pages says how long
-    PAGE_RUN_TAIL = 0xff, // the others
+    CHUNKS_MAX = 4096,
+    CLASS_STEP = 16, // up to CLASS_FINE_BYTES; above it quarters of a power of two
+    CLASS_FINE_BYTES = 256,
+    CLASSES = 16 + 12,
+    SMALL_MAX = 2048,
+    KEPT_MAX = 4, // free single pages that are not discarded: they come back soon
 };
-static u8 *const heap_base = (u8 *)0x7fa000000000;
 
-static const u16 class_bytes[CLASSES] = {16, 32, 48, 64, 96, 128, 192, 256, 512, 1024, 1344, 2048};
+// The first chunk lies beside the program's own data, so that they share a page table.
+static u8 *const first_chunk = (u8 *)0x7f8000500000;
+static u8 *const other_chunks = (u8 *)0x7fa000000000;
 
 struct chunk {
     u64 free[CHUNK_PAGES / 64]; // a set bit is a free page
-    u8 kind[CHUNK_PAGES];       // size class, or PAGE_RUN...
-    u8 run_pages[CHUNK_PAGES];
+    u8 run_pages[CHUNK_PAGES];  // at the first page of a run: how long it is
     u32 free_pages;
 };
 static_assert(sizeof(struct chunk) <= PAGE_SIZE);
 
-struct free_object {
-    struct free_object *next;
+// Before each small object; the list link is where the object is.
+struct small {
+    u64 class;
+    struct small *next;
 };
+
+enum { SMALL_HEADER_BYTES = 8 };
 
 static struct {
     struct mutex lock;
     // under lock:
     u32 chunks GUARDED_BY(&lock);
     u32 kept_pages GUARDED_BY(&lock);
-    struct free_object *free[CLASSES] GUARDED_BY(&lock);
+    u8 *fresh GUARDED_BY(&lock); // what is not cut yet of the page that is being filled
+    u32 fresh_bytes GUARDED_BY(&lock);
+    struct small *free[CLASSES] GUARDED_BY(&lock);
 } heap;
 
 static struct chunk *chunk_at(u32 index)
 {
-    return (struct chunk *)(heap_base + (usize)index * CHUNK_BYTES);
+    return (struct chunk *)(index == 0 ? first_chunk
+                                       : other_chunks + (usize)(index - 1) * CHUNK_BYTES);
 }
 
 static struct chunk *chunk_of(const void *memory)
@@ -62,13 +70,11 @@ static bool page_is_free(const struct chunk *chunk, u32 page)
     return chunk->free[page / 64] >> (page % 64) & 1;
 }
 
-static void pages_mark(struct chunk *chunk, u32 page, u32 count, u8 kind)
+static void pages_flip(struct chunk *chunk, u32 page, u32 count)
 {
-    for (u32 i = 0; i < count; i++) {
-        chunk->free[(page + i) / 64] ^= 1UL << ((page + i) % 64);
-        chunk->kind[page + i] = i == 0 ? kind : PAGE_RUN_TAIL;
+    for (u32 i = page; i < page + count; i++) {
+        chunk->free[i / 64] ^= 1UL << (i % 64);
     }
-    chunk->run_pages[page] = (u8)count;
 }
 
 // First fit; 0 (the header) for none.
@@ -79,10 +85,14 @@ static u32 chunk_find(const struct chunk *chunk, u32 count)
     }
     u32 run = 0;
     for (u32 page = 1; page < CHUNK_PAGES; page++) {
-        if (page % 64 == 0 && chunk->free[page / 64] == 0) {
+        u64 word = chunk->free[page / 64] >> (page % 64);
+        if (word == 0) {
             run = 0;
-            page += 63;
+            page |= 63;
             continue;
+        }
+        if (run == 0) {
+            page += (u32)__builtin_ctzl(word);
         }
         run = page_is_free(chunk, page) ? run + 1 : 0;
         if (run == count) {
@@ -104,7 +114,7 @@ static struct chunk *chunk_add_locked(void) REQUIRES(&heap.lock)
     return chunk;
 }
 
-static void *pages_alloc_locked(u32 count, u8 kind) REQUIRES(&heap.lock)
+static void *pages_alloc_locked(u32 count) REQUIRES(&heap.lock)
 {
     struct chunk *chunk = NULL;
     u32 page = 0;
@@ -119,7 +129,8 @@ static void *pages_alloc_locked(u32 count, u8 kind) REQUIRES(&heap.lock)
     if (!chunk) {
         return NULL;
     }
-    pages_mark(chunk, page, count, kind);
+    pages_flip(chunk, page, count);
+    chunk->run_pages[page] = (u8)count;
     chunk->free_pages -= count;
     if (count == 1 && heap.kept_pages > 0) {
         heap.kept_pages--;
@@ -127,46 +138,98 @@ static void *pages_alloc_locked(u32 count, u8 kind) REQUIRES(&heap.lock)
     return (u8 *)chunk + (usize)page * PAGE_SIZE;
 }
 
-static u32 class_for(usize size)
+static void pages_free_locked(void *memory) REQUIRES(&heap.lock)
 {
-    u32 class = 0;
-    while (class_bytes[class] < size) {
-        class++;
+    struct chunk *chunk = chunk_of(memory);
+    u32 page = page_of(memory);
+    u32 count = chunk->run_pages[page];
+    if (count == 1 && heap.kept_pages < KEPT_MAX) {
+        heap.kept_pages++;
+    } else {
+        heap_discard(memory, (usize)count * PAGE_SIZE);
     }
-    return class;
+    pages_flip(chunk, page, count);
+    chunk->free_pages += count;
 }
 
-static bool class_refill_locked(u32 class) REQUIRES(&heap.lock)
+// Sizes up to 256 in steps of 16; then 320, 384, 448, 512, 640 ... 2048.
+static u32 class_of(usize size)
 {
-    u8 *page = pages_alloc_locked(1, (u8)class);
-    if (!page) {
-        return false;
+    if (size <= CLASS_FINE_BYTES) {
+        return size == 0 ? 0 : (u32)(size - 1) / CLASS_STEP;
     }
-    u32 bytes = class_bytes[class];
-    for (u32 i = PAGE_SIZE / bytes; i > 0; i--) {
-        struct free_object *object = (struct free_object *)(page + (i - 1) * bytes);
-        object->next = heap.free[class];
-        heap.free[class] = object;
+    u32 power = 63 - (u32)__builtin_clzl(size - 1); // size in (2^power, 2^(power + 1)]
+    u32 quarter = (u32)((size - 1) >> (power - 2)) & 3;
+    return CLASS_FINE_BYTES / CLASS_STEP + (power - 8) * 4 + quarter;
+}
+
+static usize class_bytes(u32 class)
+{
+    if (class < CLASS_FINE_BYTES / CLASS_STEP) {
+        return (usize)(class + 1) * CLASS_STEP;
     }
-    return true;
+    u32 above = class - CLASS_FINE_BYTES / CLASS_STEP;
+    return (usize)(5 + above % 4) << (6 + above / 4);
+}
+
+// What is left of the page that was being filled goes to the lists, in the largest pieces.
+static void fresh_retire_locked(void) REQUIRES(&heap.lock)
+{
+    u32 class = CLASSES;
+    while (class > 0) {
+        usize bytes = class_bytes(class - 1) + SMALL_HEADER_BYTES;
+        if (heap.fresh_bytes < bytes) {
+            class--;
+            continue;
+        }
+        struct small *piece = (struct small *)heap.fresh;
+        piece->class = class - 1;
+        piece->next = heap.free[class - 1];
+        heap.free[class - 1] = piece;
+        heap.fresh += bytes;
+        heap.fresh_bytes -= (u32)bytes;
+    }
+}
+
+static struct small *small_cut_locked(u32 class) REQUIRES(&heap.lock)
+{
+    usize bytes = class_bytes(class) + SMALL_HEADER_BYTES;
+    if (heap.fresh_bytes < bytes) {
+        u8 *page = pages_alloc_locked(1);
+        if (!page) {
+            return NULL;
+        }
+        fresh_retire_locked();
+        heap.fresh = page;
+        heap.fresh_bytes = PAGE_SIZE;
+    }
+    struct small *small = (struct small *)heap.fresh;
+    small->class = class;
+    heap.fresh += bytes;
+    heap.fresh_bytes -= (u32)bytes;
+    return small;
+}
+
+static void *small_alloc_locked(usize size) REQUIRES(&heap.lock)
+{
+    u32 class = class_of(size);
+    struct small *small = heap.free[class];
+    if (small) {
+        heap.free[class] = small->next;
+    } else {
+        small = small_cut_locked(class);
+    }
+    return small ? (u8 *)small + SMALL_HEADER_BYTES : NULL;
 }
 
 void *heap_alloc(usize size)
 {
-    void *memory = NULL;
     if (size > HEAP_ALLOC_MAX) {
         return NULL;
     }
     mutex_lock(&heap.lock);
-    if (size > class_bytes[CLASSES - 1]) {
-        memory = pages_alloc_locked((u32)((size + PAGE_MASK) / PAGE_SIZE), PAGE_RUN);
-    } else {
-        u32 class = class_for(size);
-        if (heap.free[class] || class_refill_locked(class)) {
-            memory = heap.free[class];
-            heap.free[class] = heap.free[class]->next;
-        }
-    }
+    void *memory = size > SMALL_MAX ? pages_alloc_locked((u32)((size + PAGE_MASK) / PAGE_SIZE))
+                                    : small_alloc_locked(size);
     mutex_unlock(&heap.lock);
     return memory;
 }
@@ -180,36 +243,19 @@ void *heap_alloc_zero(usize size)
     return memory;
 }
 
+// A run is aligned to a page, a small object never: its header comes before it.
 void heap_free(void *memory)
 {
     if (!memory) {
         return;
     }
-    struct chunk *chunk = chunk_of(memory);
-    u32 page = page_of(memory);
     mutex_lock(&heap.lock);
-    u8 kind = chunk->kind[page];
-    if (kind == PAGE_RUN) {
-        u32 count = chunk->run_pages[page];
-        if (count == 1 && heap.kept_pages < KEPT_MAX) {
-            heap.kept_pages++;
-        } else {
-            heap_discard(memory, (usize)count * PAGE_SIZE);
-        }
-        pages_mark(chunk, page, count, 0);
-        chunk->free_pages += count;
+    if (((u64)memory & PAGE_MASK) == 0) {
+        pages_free_locked(memory);
     } else {
-        struct free_object *object = memory;
-        object->next = heap.free[kind];
-        heap.free[kind] = object;
+        struct small *small = (struct small *)((u8 *)memory - SMALL_HEADER_BYTES);
+        small->next = heap.free[small->class];
+        heap.free[small->class] = small;
     }
     mutex_unlock(&heap.lock);
-}
-
-usize heap_size(const void *memory)
-{
-    const struct chunk *chunk = chunk_of(memory);
-    u32 page = page_of(memory);
-    u8 kind = chunk->kind[page];
-    return kind == PAGE_RUN ? (usize)chunk->run_pages[page] * PAGE_SIZE : class_bytes[kind];
 }

@@ -71,13 +71,19 @@ void *memchr(const void *memory, int value, usize size)
     return NULL;
 }
 
+// A word at a time: an aligned word never crosses into another page. A byte of (word - ones) & ~word
+// has its top bit set where the word's byte is 0 (or a lower one was). What lies before the text in
+// its first word is made non-zero.
 usize strlen(const char *text)
 {
-    usize length = 0;
-    while (text[length]) {
-        length++;
+    const u64 ones = 0x0101010101010101;
+    const u64 *at = (const u64 *)((u64)text & ~7UL);
+    u64 word = *at | ((1UL << ((u64)text & 7) * 8) - 1);
+    u64 zeros;
+    while (!(zeros = (word - ones) & ~word & (ones << 7))) {
+        word = *++at;
     }
-    return length;
+    return (usize)((const char *)at - text) + (usize)__builtin_ctzl(zeros) / 8;
 }
 
 usize strnlen(const char *text, usize size)

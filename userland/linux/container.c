@@ -17,7 +17,12 @@
 #include "linux/thread.h"
 #include "linux/walk.h"
 
-enum : u64 { IMAGE_ADDRESS = 0x7f9000000000 };
+// A usual image lies in the gigabyte of the program's own data, so that they share page tables.
+enum : u64 {
+    IMAGE_NEAR_ADDRESS = 0x7f8008000000,
+    IMAGE_NEAR_BYTES_MAX = 512UL << 20,
+    IMAGE_ADDRESS = 0x7f9000000000,
+};
 
 static handle_t control;
 
@@ -44,7 +49,8 @@ static void container_mount(handle_t image)
     int result = -EINVAL;
     if (size > PAGE_SIZE) {
         problem = "the image can't be mapped";
-        result = kernel_map(0, image, 0, IMAGE_ADDRESS, size, CL_MAP_READ | CL_MAP_FIXED, &mapped);
+        u64 address = size <= IMAGE_NEAR_BYTES_MAX ? IMAGE_NEAR_ADDRESS : IMAGE_ADDRESS;
+        result = kernel_map(0, image, 0, address, size, CL_MAP_READ | CL_MAP_FIXED, &mapped);
     }
     if (result == 0) {
         // The last page is the image's text, not the file system's.
@@ -136,12 +142,6 @@ static struct program *program_of(const struct records *records)
 
 static int path_try(struct thread *thread, const char *path, struct program *program)
 {
-    struct vnode *file;
-    int result = path_resolve_text(thread, path, &file);
-    if (result != 0) {
-        return result;
-    }
-    vnode_put(file);
     return exec_program(thread, AT_FDCWD, path, program_get(program));
 }
 

@@ -7,6 +7,7 @@
 #include "linux/calls.h"
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
+#include "linux/random.h"
 #include "linux/report.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
@@ -16,9 +17,11 @@ enum : u64 {
     STACK_BYTES = 8UL << 20,
     POPULATE_BYTES_MAX = 128 << 10,
     // Stack and mappings lie together, so that they share page tables: in a random gigabyte of
-    // top-level slot 254, with room above. Relocatable programs lie below it.
-    AREA_BASE = 0x7f0000000000,
+    // top-level slot 0, where fixed programs are as well, with room above. Relocatable programs lie
+    // below it. Fixed ones must end below all that.
     GIGABYTE = 1UL << 30,
+    FIXED_LIMIT = 64 * GIGABYTE,
+    AREA_FIRST = 128, // gigabyte
     AREA_GIGABYTES = 256,
     STACK_OFFSET_PAGES = 1 << 16,
     RELOCATED_BELOW = 8 * GIGABYTE,
@@ -27,8 +30,8 @@ enum : u64 {
 static void layout_choose(struct exec_layout *layout, const struct elf_image *image)
 {
     u64 random[4];
-    kernel_random(random, sizeof(random));
-    u64 area = AREA_BASE + (16 + random[0] % AREA_GIGABYTES) * GIGABYTE;
+    random_take(random);
+    u64 area = (AREA_FIRST + random[0] % AREA_GIGABYTES) * GIGABYTE;
     layout->stack_start = area + (random[1] % STACK_OFFSET_PAGES) * PAGE_SIZE;
     layout->stack_top = layout->stack_start + STACK_BYTES;
     layout->map_hint = layout->stack_top + 16 * PAGE_SIZE;
@@ -181,7 +184,7 @@ static int exec_prepare(struct exec *exec, struct program *program, const void *
         return result;
     }
     status_t status =
-        elf_parse(&exec->image, header, header_size, attributes.size_bytes, AREA_BASE, &problem);
+        elf_parse(&exec->image, header, header_size, attributes.size_bytes, FIXED_LIMIT, &problem);
     if (status != ELF_OK) {
         if (status != ELF_NOT_ELF) {
             report_line("%s: %s", program->path ? program->path : "program", problem);

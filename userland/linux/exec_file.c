@@ -22,29 +22,32 @@ static int program_file_check(struct vnode *file)
     return result;
 }
 
-// The path of what the walk found: its directory's, and the last name.
+static char *text_copy(const char *text, usize size)
+{
+    char *copy = heap_alloc(size + 1);
+    if (copy) {
+        memcpy(copy, text, size);
+        copy[size] = 0;
+    }
+    return copy;
+}
+
+enum { PATH_SMALL_BYTES = 512 };
+
+// The path of what the walk found: its directory's, and the last name. NULL when it is too long or
+// gone: it is for show only.
 static char *path_of_last(struct walk *walk)
 {
-    char *path = heap_alloc(LINUX_PATH_MAX);
-    if (!path || walk->last.size == 0) {
-        return path;
-    }
-    i64 length = directory_path(walk->root, walk->at, path, LINUX_PATH_MAX - LINUX_NAME_MAX - 2);
-    if (length < 0) {
-        heap_free(path);
+    char path[PATH_SMALL_BYTES];
+    i64 length = directory_path(walk->root, walk->at, path, sizeof(path));
+    if (length < 0 || (usize)length + walk->last.size + 1 > sizeof(path)) {
         return NULL;
     }
     if (length > 1) {
         path[length++] = '/';
     }
     memcpy(path + length, walk->last.text, walk->last.size);
-    path[length + walk->last.size] = 0;
-    char *exact = heap_alloc((usize)length + walk->last.size + 1);
-    if (exact) {
-        memcpy(exact, path, (usize)length + walk->last.size + 1);
-    }
-    heap_free(path);
-    return exact;
+    return text_copy(path, (usize)length + walk->last.size);
 }
 
 // A magic link's file (/proc/self/exe) is the caller's own, so its path is as well.
@@ -54,12 +57,7 @@ static char *path_of_magic(struct thread *thread, struct vnode *file)
     if (!program || program->file != file || !program->path) {
         return NULL;
     }
-    usize size = strlen(program->path) + 1;
-    char *path = heap_alloc(size);
-    if (path) {
-        memcpy(path, program->path, size);
-    }
-    return path;
+    return text_copy(program->path, strlen(program->path));
 }
 
 static int program_file_find(struct thread *thread, i32 directory, const char *path,

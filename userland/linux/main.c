@@ -7,6 +7,7 @@
 #include "cloister.h"
 
 #include "linux/boot.h"
+#include "linux/random.h"
 
 [[gnu::used, noreturn]] static void template_enter(handle_t bootstrap)
 {
@@ -22,8 +23,10 @@
     __builtin_unreachable();
 }
 
-[[gnu::used, noreturn]] static void clone_enter(handle_t bootstrap, u64, u64, u64)
+[[gnu::used, noreturn]] static void clone_enter(handle_t bootstrap, u64 a, u64 b, u64 c, u64 d)
 {
+    const u64 random[RANDOM_WORDS] = {a, b, c, d};
+    random_give(random);
     boot_run(bootstrap);
 }
 

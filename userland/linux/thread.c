@@ -8,8 +8,11 @@
 #include "linux/kernel_if.h"
 #include "linux/process.h"
 
-enum { SLOTS_MAX = 1024 };
-static u8 *const slots_base = (u8 *)0x7fb000000000;
+enum { SLOTS_MAX = 1024, SLOTS_NEAR = 16 };
+
+// The first slots lie beside the program's own data, so that they share a page table.
+static u8 *const near_slots = (u8 *)0x7f8000480000;
+static u8 *const other_slots = (u8 *)0x7fb000000000;
 
 static struct {
     struct mutex lock;
@@ -17,21 +20,34 @@ static struct {
     u64 used[SLOTS_MAX / 64] GUARDED_BY(&lock);
 } slots;
 
+static u64 slot_end(u32 slot)
+{
+    u8 *start = slot < SLOTS_NEAR ? near_slots + (usize)slot * THREAD_STRIDE_BYTES
+                                  : other_slots + (usize)slot * THREAD_STRIDE_BYTES;
+    return (u64)start + THREAD_STRIDE_BYTES;
+}
+
+static struct thread *thread_at_end(u64 end)
+{
+    return (struct thread *)((end - sizeof(struct thread)) & ~63UL);
+}
+
 static struct thread *slot_thread(u32 slot)
 {
-    u8 *end = slots_base + (usize)(slot + 1) * THREAD_STRIDE_BYTES;
-    return (struct thread *)(((u64)end - sizeof(struct thread)) & ~63UL);
+    return thread_at_end(slot_end(slot));
 }
 
 static u32 thread_slot(const struct thread *thread)
 {
-    return (u32)(((const u8 *)thread - slots_base) / THREAD_STRIDE_BYTES);
+    u64 address = (u64)thread;
+    u64 base = address < (u64)other_slots ? (u64)near_slots : (u64)other_slots;
+    return (u32)((address - base) / THREAD_STRIDE_BYTES);
 }
 
 struct thread *thread_current(void)
 {
     u64 stack = (u64)__builtin_frame_address(0);
-    return slot_thread((u32)((stack - (u64)slots_base) / THREAD_STRIDE_BYTES));
+    return thread_at_end((stack | (THREAD_STRIDE_BYTES - 1)) + 1);
 }
 
 // A slot may be free in the table while its last thread is still on its way out: stack_in_use says.
@@ -46,7 +62,7 @@ static struct thread *slot_take_locked(u32 slot) REQUIRES(&slots.lock)
 {
     u64 unused;
     if (slot >= slots.mapped) {
-        u64 stack = (u64)slots_base + (u64)(slot + 1) * THREAD_STRIDE_BYTES - THREAD_STACK_BYTES;
+        u64 stack = slot_end(slot) - THREAD_STACK_BYTES;
         if (kernel_map(0, 0, 0, stack, THREAD_STACK_BYTES,
                        CL_MAP_READ | CL_MAP_WRITE | CL_MAP_FIXED, &unused) != 0) {
             return NULL;

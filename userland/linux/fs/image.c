@@ -110,7 +110,7 @@ static int image_attributes(struct vnode *vnode, struct attributes *out)
     *out = (struct attributes){
         .ino = vnode->ino,
         .size_bytes = inode->size_bytes,
-        .blocks = (inode->size_bytes + 511) / 512,
+        .blocks = page_round_up(inode->size_bytes) / 512,
         .device = device_number(inode->device_major, inode->device_minor),
         .mode = inode->mode,
         .nlink = inode->nlink,

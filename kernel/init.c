@@ -9,8 +9,7 @@
 #include "object/reaper.h"
 #include "sched/thread.h"
 
-NORETURN void kmain(void)
-{
+NORETURN void kmain(void) {
     arch_smp_start();
     sched_init_cpu();
     ns_init_root();
@@ -22,8 +21,7 @@ NORETURN void kmain(void)
     sched_idle();
 }
 
-NORETURN void cpu_start(void)
-{
+NORETURN void cpu_start(void) {
     sched_init_cpu();
     sched_idle();
 }

@@ -237,8 +237,7 @@ struct arch_gather {
     u64 paddr[ARCH_GATHER_PAGES];
     u64 va[ARCH_GATHER_PAGES];
 };
-static inline void arch_gather_init(struct arch_gather *gather, struct arch_pmap *pmap)
-{
+static inline void arch_gather_init(struct arch_gather *gather, struct arch_pmap *pmap) {
     gather->pmap = pmap;
     gather->start = ~0ul;
     gather->end = 0;

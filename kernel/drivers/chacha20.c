@@ -3,13 +3,9 @@
 
 #include "lib/string.h"
 
-static inline u32 rotate_left(u32 word, u32 bits)
-{
-    return word << bits | word >> (32 - bits);
-}
+static inline u32 rotate_left(u32 word, u32 bits) { return word << bits | word >> (32 - bits); }
 
-static inline void quarter_round(u32 *x, u32 a, u32 b, u32 c, u32 d)
-{
+static inline void quarter_round(u32 *x, u32 a, u32 b, u32 c, u32 d) {
     x[a] += x[b], x[d] = rotate_left(x[d] ^ x[a], 16);
     x[c] += x[d], x[b] = rotate_left(x[b] ^ x[c], 12);
     x[a] += x[b], x[d] = rotate_left(x[d] ^ x[a], 8);
@@ -17,8 +13,7 @@ static inline void quarter_round(u32 *x, u32 a, u32 b, u32 c, u32 d)
 }
 
 void chacha20_block(const u8 key[CHACHA20_KEY_SIZE], u32 counter,
-                    const u8 nonce[CHACHA20_NONCE_SIZE], u8 block[CHACHA20_BLOCK_SIZE])
-{
+                    const u8 nonce[CHACHA20_NONCE_SIZE], u8 block[CHACHA20_BLOCK_SIZE]) {
     u32 start[16] = {0x61707865, 0x3320646e, 0x79622d32, 0x6b206574, [12] = counter}; // "expa…"
     memcpy(start + 4, key, CHACHA20_KEY_SIZE);
     memcpy(start + 13, nonce, CHACHA20_NONCE_SIZE);

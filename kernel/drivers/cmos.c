@@ -4,22 +4,19 @@
 
 enum { CMOS_INDEX = 0x70, CMOS_DATA = 0x71 };
 
-static u32 cmos_read(u32 index)
-{
+static u32 cmos_read(u32 index) {
     arch_port_write8(CMOS_INDEX, (u8)index);
     return arch_port_read8(CMOS_DATA);
 }
 
 // Seconds since 1970, by the days-from-civil formula (H. Hinnant). The clock may be BCD.
-u64 cmos_seconds(void)
-{
+u64 cmos_seconds(void) {
     enum { STATUS_A = 10, UPDATING = 0x80, STATUS_B = 11, BINARY = 4, POLLS_MAX = 10000 };
     static const u8 index[] = {0, 2, 4, 7, 8, 9}; // s, min, h, day, month, year
     u32 t[ARRAY_SIZE(index)];
     // An update takes 2 ms at most; a machine without the clock says "updating" for ever.
     for (u32 i = 0; cmos_read(STATUS_A) & UPDATING; i++) {
-        if (i == POLLS_MAX)
-            return 0;
+        if (i == POLLS_MAX) return 0;
         arch_spin_poll();
     }
     u32 binary = cmos_read(STATUS_B) & BINARY;

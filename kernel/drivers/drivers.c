@@ -21,11 +21,9 @@ static const struct driver drivers[] = {
     {VIRTIO_PCI_VENDOR, VIRTIO_PCI_DEVICE_BASE + VIRTIO_TYPE_RNG, virtio_rng_init},
 };
 
-static void device_found(const struct pci_device *pci)
-{
+static void device_found(const struct pci_device *pci) {
     for (u32 i = 0; i < ARRAY_SIZE(drivers); i++) {
-        if (drivers[i].vendor != pci->vendor || drivers[i].device != pci->device)
-            continue;
+        if (drivers[i].vendor != pci->vendor || drivers[i].device != pci->device) continue;
         status_t status = drivers[i].init(pci);
         if (status != OK)
             klog(LOG_WARNING, "pci %02x:%02x.%x (%04x:%04x): not started, error %ld\n", pci->bus,
@@ -33,8 +31,7 @@ static void device_found(const struct pci_device *pci)
     }
 }
 
-void drivers_init(struct ledger *payer)
-{
+void drivers_init(struct ledger *payer) {
     virtio_payer_set(payer);
     pci_scan(device_found);
 }

@@ -41,23 +41,19 @@ static struct port ports[ARCH_SERIAL_PORTS] = {
     {.lock = LOCK_INIT(LOCK_SERIAL), .base = 0x2f8, .irq = 3},
 };
 
-static u8 uart_read(const struct port *port, u32 reg)
-{
+static u8 uart_read(const struct port *port, u32 reg) {
     return arch_port_read8((u16)(port->base + reg));
 }
 
-static void uart_write(const struct port *port, u32 reg, u32 value)
-{
+static void uart_write(const struct port *port, u32 reg, u32 value) {
     arch_port_write8((u16)(port->base + reg), (u8)value);
 }
 
-static void port_init(struct port *port)
-{
+static void port_init(struct port *port) {
     enum { PROBE = 0x5a, DIVISOR_115200 = 1 };
     uart_write(port, UART_SCRATCH, PROBE);
     port->present = uart_read(port, UART_SCRATCH) == PROBE;
-    if (!port->present)
-        return;
+    if (!port->present) return;
     uart_write(port, UART_INTERRUPTS, 0);
     uart_write(port, UART_LINE, LINE_DIVISOR);
     uart_write(port, UART_DATA, DIVISOR_115200);
@@ -68,22 +64,18 @@ static void port_init(struct port *port)
 }
 
 // Waits until the FIFO is empty; gives up on a line that does not move.
-static void wait_writable(const struct port *port)
-{
+static void wait_writable(const struct port *port) {
     for (u32 i = 0; i < LOG_WAIT_LOOPS; i++) {
-        if (uart_read(port, UART_STATUS) & STATUS_WRITABLE)
-            return;
+        if (uart_read(port, UART_STATUS) & STATUS_WRITABLE) return;
         arch_spin_poll();
     }
 }
 
 // The log is under its own lock; in a panic nobody else runs, and locks may be held for ever.
-static void log_output(const char *text, usize length) NO_THREAD_SAFETY_ANALYSIS
-{
+static void log_output(const char *text, usize length) NO_THREAD_SAFETY_ANALYSIS {
     struct port *port = &ports[0];
     u32 room = 0;
-    if (!panic_running())
-        lock_acquire(&port->lock);
+    if (!panic_running()) lock_acquire(&port->lock);
     for (usize i = 0; i < length; i++) {
         if (room < 2) {
             wait_writable(port);
@@ -96,20 +88,16 @@ static void log_output(const char *text, usize length) NO_THREAD_SAFETY_ANALYSIS
         uart_write(port, UART_DATA, (u8)text[i]);
         room--;
     }
-    if (!panic_running())
-        lock_release(&port->lock);
+    if (!panic_running()) lock_release(&port->lock);
 }
 
-void serial_init(void)
-{
+void serial_init(void) {
     for (u32 i = 0; i < ARCH_SERIAL_PORTS; i++)
         port_init(&ports[i]);
-    if (ports[0].present)
-        log_set_output(log_output);
+    if (ports[0].present) log_set_output(log_output);
 }
 
-static void receive(struct port *port)
-{
+static void receive(struct port *port) {
     u8 bytes[FIFO_SIZE];
     usize count = 0;
     while (count < sizeof(bytes) && uart_read(port, UART_STATUS) & STATUS_RECEIVED)
@@ -119,8 +107,7 @@ static void receive(struct port *port)
 }
 
 // True if somebody waits for room; the interrupt is switched off until the next short write.
-static bool writable_take(struct port *port)
-{
+static bool writable_take(struct port *port) {
     lock_acquire(&port->lock);
     bool waited = port->interrupts & INTERRUPT_WRITABLE;
     port->interrupts &= ~(u32)INTERRUPT_WRITABLE;
@@ -130,8 +117,7 @@ static bool writable_take(struct port *port)
 }
 
 // Edge-triggered: goes on until the UART has nothing more to say.
-static void interrupt(void *argument)
-{
+static void interrupt(void *argument) {
     struct port *port = argument;
     while (!(uart_read(port, UART_FIFO) & FIFO_NONE_PENDING)) {
         receive(port);
@@ -141,21 +127,16 @@ static void interrupt(void *argument)
     }
 }
 
-void serial_init_interrupts(void)
-{
+void serial_init_interrupts(void) {
     for (u32 i = 0; i < ARCH_SERIAL_PORTS; i++) {
         if (ports[i].present && arch_irq_alloc_isa(ports[i].irq, interrupt, &ports[i]) != 0)
             klog(LOG_WARNING, "serial port %u has no interrupt\n", i);
     }
 }
 
-bool arch_serial_present(u32 port)
-{
-    return ports[port].present;
-}
+bool arch_serial_present(u32 port) { return ports[port].present; }
 
-void arch_serial_set_handlers(u32 index, const struct arch_serial_handlers *handlers)
-{
+void arch_serial_set_handlers(u32 index, const struct arch_serial_handlers *handlers) {
     struct port *port = &ports[index];
     lock_acquire(&port->lock);
     port->handlers = *handlers;
@@ -164,8 +145,7 @@ void arch_serial_set_handlers(u32 index, const struct arch_serial_handlers *hand
     lock_release(&port->lock);
 }
 
-usize arch_serial_write(u32 index, const u8 *bytes, usize count)
-{
+usize arch_serial_write(u32 index, const u8 *bytes, usize count) {
     struct port *port = &ports[index];
     usize done = 0;
     lock_acquire(&port->lock);

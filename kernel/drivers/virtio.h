@@ -87,10 +87,7 @@ void virtio_payer_set(struct ledger *payer);
 
 // The descriptor that the next virtqueue_add() returns as the chain's head. Drivers index what
 // they keep about a chain by it, and so need it before.
-static inline u16 virtqueue_next_head(const struct virtqueue *queue)
-{
-    return queue->free_head;
-}
+static inline u16 virtqueue_next_head(const struct virtqueue *queue) { return queue->free_head; }
 
 // Publishes a chain: first `read_count` segments that the device reads, then `write_count` that
 // it writes. SHOULD_WAIT when there are too few free descriptors.

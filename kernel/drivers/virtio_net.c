@@ -46,18 +46,15 @@ struct virtio_net {
 static struct virtio_net devices[CARDS_MAX];
 static u32 device_count;
 
-static void receive_buffer_give(struct ring *ring)
-{
+static void receive_buffer_give(struct ring *ring) {
     u8 *buffer = ring->buffers[virtqueue_next_head(&ring->queue)];
     struct virtqueue_segment segment = {arch_paddr(buffer), BUFFER_SIZE};
     status_t status = virtqueue_add(&ring->queue, &segment, 0, 1);
     DASSERT(status == OK);
 }
 
-static void card_failed(struct virtio_net *net)
-{
-    if (virtio_reset(&net->device) != OK)
-        klog(LOG_ERROR, "virtio-net: does not reset\n");
+static void card_failed(struct virtio_net *net) {
+    if (virtio_reset(&net->device) != OK) klog(LOG_ERROR, "virtio-net: does not reset\n");
     net->receive.queue.broken = true;
     net->send.queue.broken = true;
 }
@@ -68,27 +65,23 @@ static status_t ring_take(struct virtio_net *net, struct ring *ring, u16 *head, 
 {
     bool failed_before = ring->queue.broken;
     status_t status = virtqueue_take(&ring->queue, head, size);
-    if (status == ERR_IO_ERROR && !failed_before)
-        card_failed(net);
+    if (status == ERR_IO_ERROR && !failed_before) card_failed(net);
     return status;
 }
 
 // The frame is the device's to scribble on until it is copied: only its size is relied on.
-static status_t net_receive(struct netdev *card, void *buffer, u32 *size)
-{
+static status_t net_receive(struct netdev *card, void *buffer, u32 *size) {
     struct virtio_net *net = container_of(card, struct virtio_net, card);
     struct ring *ring = &net->receive;
     for (u32 i = 0; i < BUFFERS; i++) {
         u16 head;
         u32 written;
         status_t status = ring_take(net, ring, &head, &written);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
         u32 frame_size = written - (u32)sizeof(struct header);
         bool good = written >= sizeof(struct header) && frame_size >= NETDEV_FRAME_MIN &&
                     frame_size <= NETDEV_FRAME_MAX;
-        if (good)
-            memcpy(buffer, ring->buffers[head] + sizeof(struct header), frame_size);
+        if (good) memcpy(buffer, ring->buffers[head] + sizeof(struct header), frame_size);
         receive_buffer_give(ring); // the one just taken: the newest free descriptor is reused
         virtqueue_kick(&ring->queue);
         if (good) {
@@ -99,8 +92,7 @@ static status_t net_receive(struct netdev *card, void *buffer, u32 *size)
     return ERR_SHOULD_WAIT;
 }
 
-static status_t sent_reclaim(struct virtio_net *net)
-{
+static status_t sent_reclaim(struct virtio_net *net) {
     u16 head;
     u32 written;
     status_t status;
@@ -112,8 +104,7 @@ static status_t sent_reclaim(struct virtio_net *net)
 
 // Buffers that were sent are taken back here; only when none is left is the device asked to
 // interrupt for the next.
-static status_t net_send(struct netdev *card, const void *frame, u32 size)
-{
+static status_t net_send(struct netdev *card, const void *frame, u32 size) {
     struct virtio_net *net = container_of(card, struct virtio_net, card);
     struct virtqueue *queue = &net->send.queue;
     status_t status = sent_reclaim(net);
@@ -121,10 +112,8 @@ static status_t net_send(struct netdev *card, const void *frame, u32 size)
         virtqueue_interrupts_set(queue, VIRTQUEUE_INTERRUPTS_ON);
         status = sent_reclaim(net);
     }
-    if (status != OK)
-        return status;
-    if (queue->free_count == 0)
-        return ERR_SHOULD_WAIT;
+    if (status != OK) return status;
+    if (queue->free_count == 0) return ERR_SHOULD_WAIT;
     u8 *buffer = net->send.buffers[virtqueue_next_head(queue)];
     memset(buffer, 0, sizeof(struct header));
     memcpy(buffer + sizeof(struct header), frame, size);
@@ -136,14 +125,12 @@ static status_t net_send(struct netdev *card, const void *frame, u32 size)
 
 static const struct netdev_driver net_driver = {.send = net_send, .receive = net_receive};
 
-static void receive_interrupt(void *argument)
-{
+static void receive_interrupt(void *argument) {
     struct virtio_net *net = argument;
     netdev_notify(&net->card, NETDEV_READABLE);
 }
 
-static void send_interrupt(void *argument)
-{
+static void send_interrupt(void *argument) {
     struct virtio_net *net = argument;
     lock_acquire(&net->card.lock);
     virtqueue_interrupts_set(&net->send.queue, VIRTQUEUE_INTERRUPTS_OFF);
@@ -152,22 +139,18 @@ static void send_interrupt(void *argument)
 }
 
 static status_t ring_init(struct ring *ring, struct virtio_net *net, u16 index,
-                          arch_irq_handler handler)
-{
+                          arch_irq_handler handler) {
     status_t status = virtqueue_init(&ring->queue, &net->device, index, BUFFERS, handler, net);
     for (u32 i = 0; i < ring->queue.size && status == OK; i += 2) {
         ring->buffers[i] = virtio_page_alloc();
-        if (!ring->buffers[i])
-            return ERR_NO_RESOURCES;
-        if (i + 1 < BUFFERS)
-            ring->buffers[i + 1] = ring->buffers[i] + BUFFER_SIZE;
+        if (!ring->buffers[i]) return ERR_NO_RESOURCES;
+        if (i + 1 < BUFFERS) ring->buffers[i + 1] = ring->buffers[i] + BUFFER_SIZE;
     }
     return status;
 }
 
 // The card's own address, or one made up (locally administered, unicast).
-static void mac_get(const struct virtio_device *device, u8 mac[NETDEV_MAC_SIZE])
-{
+static void mac_get(const struct virtio_device *device, u8 mac[NETDEV_MAC_SIZE]) {
     random_bytes(mac, NETDEV_MAC_SIZE);
     mac[0] = (u8)((mac[0] & ~1u) | 2);
     if (device->features & FEATURE_MAC)
@@ -175,15 +158,11 @@ static void mac_get(const struct virtio_device *device, u8 mac[NETDEV_MAC_SIZE])
             mac[i] = virtio_config_read8(device, i);
 }
 
-static status_t net_setup(struct virtio_net *net, const struct pci_device *pci)
-{
+static status_t net_setup(struct virtio_net *net, const struct pci_device *pci) {
     status_t status = virtio_open(&net->device, pci, FEATURE_MAC);
-    if (status == OK)
-        status = ring_init(&net->receive, net, QUEUE_RECEIVE, receive_interrupt);
-    if (status == OK)
-        status = ring_init(&net->send, net, QUEUE_SEND, send_interrupt);
-    if (status != OK)
-        return status;
+    if (status == OK) status = ring_init(&net->receive, net, QUEUE_RECEIVE, receive_interrupt);
+    if (status == OK) status = ring_init(&net->send, net, QUEUE_SEND, send_interrupt);
+    if (status != OK) return status;
     u8 mac[NETDEV_MAC_SIZE];
     mac_get(&net->device, mac);
     virtqueue_interrupts_set(&net->send.queue, VIRTQUEUE_INTERRUPTS_OFF);
@@ -192,14 +171,11 @@ static status_t net_setup(struct virtio_net *net, const struct pci_device *pci)
     return netdev_register(&net->card, &net_driver, mac);
 }
 
-status_t virtio_net_init(const struct pci_device *pci)
-{
-    if (device_count == CARDS_MAX)
-        return ERR_LIMIT;
+status_t virtio_net_init(const struct pci_device *pci) {
+    if (device_count == CARDS_MAX) return ERR_LIMIT;
     struct virtio_net *net = &devices[device_count];
     status_t status = net_setup(net, pci);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     device_count++;
     virtio_start(&net->device);
     virtqueue_kick(&net->receive.queue);

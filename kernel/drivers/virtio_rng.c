@@ -17,8 +17,7 @@ static u8 *buffer;                  // the device writes it
 static struct virtqueue queue GUARDED_BY(&rng_lock);
 
 // One request at a time: the queue has one descriptor's worth of them.
-static void rng_request(void)
-{
+static void rng_request(void) {
     lock_acquire(&rng_lock);
     struct virtqueue_segment segment = {arch_paddr(buffer), SEED_SIZE};
     if (!queue.broken && queue.in_flight == 0 && virtqueue_add(&queue, &segment, 0, 1) == OK)
@@ -26,19 +25,16 @@ static void rng_request(void)
     lock_release(&rng_lock);
 }
 
-static void rng_interrupt([[maybe_unused]] void *argument)
-{
+static void rng_interrupt([[maybe_unused]] void *argument) {
     u8 seed[SEED_SIZE];
     u16 head;
     u32 size = 0;
     lock_acquire(&rng_lock);
     status_t status = virtqueue_take(&queue, &head, &size);
-    if (status == OK)
-        memcpy(seed, buffer, size);
+    if (status == OK) memcpy(seed, buffer, size);
     random_wipe(buffer, SEED_SIZE);
     lock_release(&rng_lock);
-    if (status == OK)
-        random_mix(seed, size, size >= SEED_SIZE_MIN ? RANDOM_STRONG : RANDOM_WEAK);
+    if (status == OK) random_mix(seed, size, size >= SEED_SIZE_MIN ? RANDOM_STRONG : RANDOM_WEAK);
     random_wipe(seed, sizeof(seed));
 }
 
@@ -46,21 +42,16 @@ static status_t rng_setup(const struct pci_device *pci)
     NO_THREAD_SAFETY_ANALYSIS // nobody else knows it yet
 {
     status_t status = virtio_open(&device, pci, 0);
-    if (status == OK)
-        status = virtqueue_init(&queue, &device, 0, 1, rng_interrupt, nullptr);
-    if (status != OK)
-        return status;
+    if (status == OK) status = virtqueue_init(&queue, &device, 0, 1, rng_interrupt, nullptr);
+    if (status != OK) return status;
     buffer = virtio_page_alloc();
     return buffer ? OK : ERR_NO_RESOURCES;
 }
 
-status_t virtio_rng_init(const struct pci_device *pci)
-{
-    if (buffer)
-        return OK;
+status_t virtio_rng_init(const struct pci_device *pci) {
+    if (buffer) return OK;
     status_t status = rng_setup(pci);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     virtio_start(&device);
     random_source_set(rng_request);
     rng_request();

@@ -18,52 +18,41 @@ struct list {
 // Static initializer.
 #define LIST_INIT(name) {&(name), &(name)}
 
-static inline void list_init(struct list *list)
-{
+static inline void list_init(struct list *list) {
     list->next = list;
     list->prev = list;
 }
 
-static inline bool list_empty(const struct list *list)
-{
-    return list->next == list;
-}
+static inline bool list_empty(const struct list *list) { return list->next == list; }
 
-static inline void list_insert_between(struct list *node, struct list *prev, struct list *next)
-{
+static inline void list_insert_between(struct list *node, struct list *prev, struct list *next) {
     node->next = next;
     node->prev = prev;
     prev->next = node;
     next->prev = node;
 }
 
-static inline void list_insert_head(struct list *list, struct list *node)
-{
+static inline void list_insert_head(struct list *list, struct list *node) {
     list_insert_between(node, list, list->next);
 }
 
-static inline void list_insert_tail(struct list *list, struct list *node)
-{
+static inline void list_insert_tail(struct list *list, struct list *node) {
     list_insert_between(node, list->prev, list);
 }
 
-static inline void list_insert_before(struct list *position, struct list *node)
-{
+static inline void list_insert_before(struct list *position, struct list *node) {
     list_insert_between(node, position->prev, position);
 }
 
-static inline void list_remove(struct list *node)
-{
+static inline void list_remove(struct list *node) {
     node->prev->next = node->next;
     node->next->prev = node->prev;
     list_init(node);
 }
 
 // Moves all nodes of `from` to the tail of `to`; `from` is empty afterwards.
-static inline void list_splice_tail(struct list *to, struct list *from)
-{
-    if (list_empty(from))
-        return;
+static inline void list_splice_tail(struct list *to, struct list *from) {
+    if (list_empty(from)) return;
     from->next->prev = to->prev;
     to->prev->next = from->next;
     from->prev->next = to;
@@ -81,8 +70,7 @@ static inline void list_splice_tail(struct list *to, struct list *from)
 #define list_take_first(list, type, member)            \
     ({                                                 \
         type *taken_ = list_first(list, type, member); \
-        if (taken_)                                    \
-            list_remove(&taken_->member);              \
+        if (taken_) list_remove(&taken_->member);      \
         taken_;                                        \
     })
 

@@ -58,8 +58,7 @@ struct CAPABILITY("lock") lock {
 // Static initializer: struct lock l = LOCK_INIT(LOCK_OBJECT);
 #define LOCK_INIT(lock_rank_) {.word = 0, .rank = (lock_rank_)}
 
-static inline void lock_init(struct lock *lock, enum lock_rank rank)
-{
+static inline void lock_init(struct lock *lock, enum lock_rank rank) {
     lock->word = 0;
     lock->rank = rank;
 }
@@ -71,31 +70,24 @@ enum lock_order { LOCK_BY_RANK, LOCK_SAME_RANK };
 void lock_debug_acquire(const struct lock *lock, enum lock_order order);
 void lock_debug_release(const struct lock *lock);
 
-static inline void lock_take(struct lock *lock) NO_THREAD_SAFETY_ANALYSIS
-{
-    if (unlikely(__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0))
-        lock_wait(lock);
+static inline void lock_take(struct lock *lock) NO_THREAD_SAFETY_ANALYSIS {
+    if (unlikely(__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0)) lock_wait(lock);
 }
 
-static inline void lock_acquire(struct lock *lock) ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS
-{
-    if (DEBUG)
-        lock_debug_acquire(lock, LOCK_BY_RANK);
+static inline void lock_acquire(struct lock *lock) ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS {
+    if (DEBUG) lock_debug_acquire(lock, LOCK_BY_RANK);
     lock_take(lock);
 }
 
 // For the second of two locks of one rank.
-static inline void lock_acquire_same_rank(struct lock *lock) ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS
-{
-    if (DEBUG)
-        lock_debug_acquire(lock, LOCK_SAME_RANK);
+static inline void lock_acquire_same_rank(struct lock *lock)
+    ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS {
+    if (DEBUG) lock_debug_acquire(lock, LOCK_SAME_RANK);
     lock_take(lock);
 }
 
-static inline void lock_release(struct lock *lock) RELEASE(lock) NO_THREAD_SAFETY_ANALYSIS
-{
-    if (DEBUG)
-        lock_debug_release(lock);
+static inline void lock_release(struct lock *lock) RELEASE(lock) NO_THREAD_SAFETY_ANALYSIS {
+    if (DEBUG) lock_debug_release(lock);
     __atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
 }
 

@@ -28,23 +28,19 @@ struct spec {
     u32 longs;
 };
 
-static void sink_put(struct sink *sink, char c)
-{
-    if (sink->length + 1 < sink->size)
-        sink->buffer[sink->length] = c;
+static void sink_put(struct sink *sink, char c) {
+    if (sink->length + 1 < sink->size) sink->buffer[sink->length] = c;
     sink->length++;
 }
 
-static void put_text(struct sink *sink, const struct spec *spec, const char *text, usize length)
-{
+static void put_text(struct sink *sink, const struct spec *spec, const char *text, usize length) {
     for (usize used = length; used < spec->width; used++)
         sink_put(sink, spec->pad);
     for (usize i = 0; i < length; i++)
         sink_put(sink, text[i]);
 }
 
-static void put_number(struct sink *sink, const struct spec *spec, u64 value, u32 base)
-{
+static void put_number(struct sink *sink, const struct spec *spec, u64 value, u32 base) {
     char digits[24];
     usize used = sizeof(digits);
     do {
@@ -54,23 +50,19 @@ static void put_number(struct sink *sink, const struct spec *spec, u64 value, u3
     put_text(sink, spec, digits + used, sizeof(digits) - used);
 }
 
-static void put_signed(struct sink *sink, const struct spec *spec, i64 value)
-{
-    if (value < 0)
-        sink_put(sink, '-');
+static void put_signed(struct sink *sink, const struct spec *spec, i64 value) {
+    if (value < 0) sink_put(sink, '-');
     put_number(sink, spec, value < 0 ? -(u64)value : (u64)value, 10);
 }
 
-static const char *parse_number(const char *p, u32 *value)
-{
+static const char *parse_number(const char *p, u32 *value) {
     for (*value = 0; *p >= '0' && *p <= '9'; p++)
         *value = *value * 10 + (u32)(*p - '0');
     return p;
 }
 
 // One conversion; p is behind the %. Returns its last character.
-static const char *put_conversion(struct sink *sink, const char *p, va_list *arguments)
-{
+static const char *put_conversion(struct sink *sink, const char *p, va_list *arguments) {
     struct spec spec = {.precision = ~0u, .pad = *p == '0' ? '0' : ' '};
     const char *text;
     p = parse_number(p, &spec.width);
@@ -99,8 +91,7 @@ static const char *put_conversion(struct sink *sink, const char *p, va_list *arg
     return p;
 }
 
-usize kvsnprintf(char *buffer, usize size, const char *format, va_list arguments)
-{
+usize kvsnprintf(char *buffer, usize size, const char *format, va_list arguments) {
     struct sink sink = {buffer, size, 0};
     va_list rest;
     va_copy(rest, arguments);
@@ -115,8 +106,7 @@ usize kvsnprintf(char *buffer, usize size, const char *format, va_list arguments
     return sink.length;
 }
 
-usize ksnprintf(char *buffer, usize size, const char *format, ...)
-{
+usize ksnprintf(char *buffer, usize size, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     usize length = kvsnprintf(buffer, size, format, arguments);
@@ -128,21 +118,16 @@ usize ksnprintf(char *buffer, usize size, const char *format, ...)
 
 // In a panic the lock's holder may have been stopped for ever.
 static void log_write(enum log_level level, const char *text,
-                      usize length) NO_THREAD_SAFETY_ANALYSIS
-{
+                      usize length) NO_THREAD_SAFETY_ANALYSIS {
     bool locked = !panic_running();
-    if (locked)
-        lock_acquire(&log_lock);
+    if (locked) lock_acquire(&log_lock);
     for (usize i = 0; i < length; i++)
         log_text[log_end++ % LOG_SIZE] = text[i];
-    if (log_output && level != LOG_DEBUG)
-        log_output(text, length);
-    if (locked)
-        lock_release(&log_lock);
+    if (log_output && level != LOG_DEBUG) log_output(text, length);
+    if (locked) lock_release(&log_lock);
 }
 
-static void log_format(enum log_level level, const char *format, va_list arguments)
-{
+static void log_format(enum log_level level, const char *format, va_list arguments) {
     static const char *const prefixes[] = {"error: ", "warning: ", "", ""};
     char line[LINE_SIZE];
     usize used = ksnprintf(line, sizeof(line), "%s", prefixes[level]);
@@ -150,23 +135,18 @@ static void log_format(enum log_level level, const char *format, va_list argumen
     log_write(level, line, min(used, sizeof(line) - 1));
 }
 
-void kprintf(const char *format, ...)
-{
+void kprintf(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     log_format(LOG_INFO, format, arguments);
     va_end(arguments);
 }
 
-void klog(enum log_level level, const char *format, ...)
-{
+void klog(enum log_level level, const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
     log_format(level, format, arguments);
     va_end(arguments);
 }
 
-void log_set_output(void (*output)(const char *text, usize length))
-{
-    log_output = output;
-}
+void log_set_output(void (*output)(const char *text, usize length)) { log_output = output; }

@@ -35,10 +35,9 @@ NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
             panic("%s:%d: %s: assertion failed: %s", __FILE__, __LINE__, __func__, #condition); \
     } while (0)
 
-#define DASSERT(condition)     \
-    do {                       \
-        if (DEBUG)             \
-            ASSERT(condition); \
+#define DASSERT(condition)            \
+    do {                              \
+        if (DEBUG) ASSERT(condition); \
     } while (0)
 
 #endif

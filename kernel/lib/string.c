@@ -4,8 +4,7 @@
 
 enum { REP_THRESHOLD = 32 }; // bytes; below, starting the microcode costs more than it saves
 
-void *memcpy(void *restrict to, const void *restrict from, usize size)
-{
+void *memcpy(void *restrict to, const void *restrict from, usize size) {
     u8 *t = to;
     const u8 *f = from;
     usize words = size / 8;
@@ -20,10 +19,8 @@ void *memcpy(void *restrict to, const void *restrict from, usize size)
     return to;
 }
 
-void *memmove(void *to, const void *from, usize size)
-{
-    if ((u64)to - (u64)from >= size)
-        return memcpy(to, from, size);
+void *memmove(void *to, const void *from, usize size) {
+    if ((u64)to - (u64)from >= size) return memcpy(to, from, size);
     u8 *t = (u8 *)to + size;
     const u8 *f = (const u8 *)from + size;
     for (; size >= 8; size -= 8) {
@@ -38,8 +35,7 @@ void *memmove(void *to, const void *from, usize size)
     return to;
 }
 
-void *memset(void *to, int byte, usize size)
-{
+void *memset(void *to, int byte, usize size) {
     u8 *t = to;
     u64 word = (u8)byte * 0x0101010101010101ul;
     usize words = size / 8;
@@ -54,47 +50,37 @@ void *memset(void *to, int byte, usize size)
     return to;
 }
 
-int memcmp(const void *a, const void *b, usize size)
-{
+int memcmp(const void *a, const void *b, usize size) {
     const u8 *x = a;
     const u8 *y = b;
     for (; size; size--, x++, y++) {
-        if (*x != *y)
-            return *x - *y;
+        if (*x != *y) return *x - *y;
     }
     return 0;
 }
 
-usize strlen(const char *text)
-{
-    return strnlen(text, ~0ul);
-}
+usize strlen(const char *text) { return strnlen(text, ~0ul); }
 
-usize strnlen(const char *text, usize limit)
-{
+usize strnlen(const char *text, usize limit) {
     usize length = 0;
     while (length < limit && text[length])
         length++;
     return length;
 }
 
-int strncmp(const char *a, const char *b, usize limit)
-{
+int strncmp(const char *a, const char *b, usize limit) {
     for (; limit; limit--, a++, b++) {
-        if (*a != *b || *a == 0)
-            return (u8)*a - (u8)*b;
+        if (*a != *b || *a == 0) return (u8)*a - (u8)*b;
     }
     return 0;
 }
 
-void page_zero(void *page)
-{
+void page_zero(void *page) {
     usize words = PAGE_SIZE / 8;
     asm volatile("rep stosq" : "+D"(page), "+c"(words) : "a"(0) : "memory");
 }
 
-void page_copy(void *restrict to, const void *restrict from)
-{
+void page_copy(void *restrict to, const void *restrict from) {
     usize words = PAGE_SIZE / 8;
     asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)::"memory");
 }

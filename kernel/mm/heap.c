@@ -23,19 +23,16 @@ static_assert(sizeof(struct slab) <= SLAB_HEADER);
 static const u16 class_sizes[HEAP_CLASSES] = {64, 128, 192, 320, 576, 960, 1984};
 static_assert((PAGE_SIZE - SLAB_HEADER) / 1984 == 2);
 
-static u32 class_of(usize size)
-{
+static u32 class_of(usize size) {
     u32 i = 0;
     while (i < HEAP_CLASSES && class_sizes[i] < size)
         i++;
     return i;
 }
 
-static struct slab *slab_create(struct ledger *payer, u32 class_index)
-{
+static struct slab *slab_create(struct ledger *payer, u32 class_index) {
     struct page *page = page_alloc(payer, PAGE_KERNEL | PAGE_DIRTY);
-    if (!page)
-        return nullptr;
+    if (!page) return nullptr;
     struct slab *slab = page_address(page);
     *slab = (struct slab){
         .payer = payer,
@@ -46,8 +43,7 @@ static struct slab *slab_create(struct ledger *payer, u32 class_index)
     return slab;
 }
 
-static void *slab_take(struct slab *slab)
-{
+static void *slab_take(struct slab *slab) {
     void *slot = slab->free_first;
     if (slot)
         slab->free_first = *(void **)slot;
@@ -57,8 +53,7 @@ static void *slab_take(struct slab *slab)
     return slot;
 }
 
-void *heap_alloc(struct ledger *payer, usize size)
-{
+void *heap_alloc(struct ledger *payer, usize size) {
     u32 index = class_of(size);
     if (index == HEAP_CLASSES) {
         ASSERT(size <= HEAP_MAX);
@@ -77,34 +72,27 @@ void *heap_alloc(struct ledger *payer, usize size)
         list_insert_head(&class->partial, &slab->link);
     }
     void *slot = slab_take(slab);
-    if (slab->used == slab->slots)
-        list_remove(&slab->link);
+    if (slab->used == slab->slots) list_remove(&slab->link);
     lock_release(&class->lock);
     return memset(slot, 0, class_sizes[index]);
 }
 
-void heap_free(void *memory)
-{
-    if (!memory)
-        return;
+void heap_free(void *memory) {
+    if (!memory) return;
     if (((u64)memory & PAGE_MASK) == 0) {
         page_put(page_from_paddr(arch_paddr(memory)));
         return;
     }
     struct slab *slab = (struct slab *)align_down(memory, PAGE_SIZE);
     struct heap_class *class = &slab->payer->heap[slab->class_index];
-    if (DEBUG)
-        memset(memory, 0xdd, class_sizes[slab->class_index]);
+    if (DEBUG) memset(memory, 0xdd, class_sizes[slab->class_index]);
     lock_acquire(&class->lock);
     ASSERT(slab->used != 0);
     *(void **)memory = slab->free_first;
     slab->free_first = memory;
-    if (slab->used-- == slab->slots)
-        list_insert_head(&class->partial, &slab->link);
+    if (slab->used-- == slab->slots) list_insert_head(&class->partial, &slab->link);
     bool empty = slab->used == 0;
-    if (empty)
-        list_remove(&slab->link);
+    if (empty) list_remove(&slab->link);
     lock_release(&class->lock);
-    if (empty)
-        page_put(page_from_paddr(arch_paddr(slab)));
+    if (empty) page_put(page_from_paddr(arch_paddr(slab)));
 }

@@ -25,8 +25,7 @@ static struct page_cache {
 
 static void range_add(u64 paddr, u64 size) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
 {
-    if (untouched_count == RANGES_MAX || size == 0)
-        return;
+    if (untouched_count == RANGES_MAX || size == 0) return;
     untouched[untouched_count++] = (struct arch_range){paddr, size};
     free_count += size >> PAGE_SHIFT;
 }
@@ -35,8 +34,7 @@ static void range_add(u64 paddr, u64 size) NO_THREAD_SAFETY_ANALYSIS // boot, on
 static void array_place(u64 bytes) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
 {
     for (u32 i = untouched_count; i-- > 0;) {
-        if (untouched[i].size < bytes)
-            continue;
+        if (untouched[i].size < bytes) continue;
         page_array = arch_direct(untouched[i].paddr);
         untouched[i].paddr += bytes;
         untouched[i].size -= bytes;
@@ -54,57 +52,48 @@ void page_init(struct ledger *root) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
     ledger_root_add(root, (i64)(free_count - page_withheld_count()));
 }
 
-static struct page *take_locked(void) REQUIRES(&free_lock)
-{
+static struct page *take_locked(void) REQUIRES(&free_lock) {
     struct page *page = free_first;
     if (page) {
         free_first = page->next;
     } else {
-        if (untouched_count == 0)
-            return nullptr;
+        if (untouched_count == 0) return nullptr;
         struct arch_range *range = &untouched[untouched_count - 1];
         page = page_from_paddr(range->paddr);
         *page = (struct page){};
         range->paddr += PAGE_SIZE;
         range->size -= PAGE_SIZE;
-        if (range->size == 0)
-            untouched_count--;
+        if (range->size == 0) untouched_count--;
     }
     free_count--;
     return page;
 }
 
-static struct page *cache_take(struct page_cache *cache)
-{
+static struct page *cache_take(struct page_cache *cache) {
     struct page *page = cache->first;
-    if (!page)
-        return nullptr;
+    if (!page) return nullptr;
     cache->first = page->next;
     __atomic_store_n(&cache->count, cache->count - 1, __ATOMIC_RELAXED);
     return page;
 }
 
-static void cache_add(struct page_cache *cache, struct page *page)
-{
+static void cache_add(struct page_cache *cache, struct page *page) {
     page->next = cache->first;
     cache->first = page;
     __atomic_store_n(&cache->count, cache->count + 1, __ATOMIC_RELAXED);
 }
 
-static void cache_refill(struct page_cache *cache)
-{
+static void cache_refill(struct page_cache *cache) {
     lock_acquire(&free_lock);
     for (u32 i = 0; i < CACHE_BATCH; i++) {
         struct page *page = take_locked();
-        if (!page)
-            break;
+        if (!page) break;
         cache_add(cache, page);
     }
     lock_release(&free_lock);
 }
 
-static void cache_spill(struct page_cache *cache)
-{
+static void cache_spill(struct page_cache *cache) {
     lock_acquire(&free_lock);
     for (u32 i = 0; i < CACHE_BATCH; i++) {
         struct page *page = cache_take(cache);
@@ -115,62 +104,46 @@ static void cache_spill(struct page_cache *cache)
     lock_release(&free_lock);
 }
 
-static struct page *frame_take(void)
-{
+static struct page *frame_take(void) {
     struct page_cache *cache = &caches[arch_cpu_id()];
-    if (!cache->first)
-        cache_refill(cache);
+    if (!cache->first) cache_refill(cache);
     return cache_take(cache);
 }
 
-struct page *page_alloc_paid(struct ledger *payer, u32 flags)
-{
+struct page *page_alloc_paid(struct ledger *payer, u32 flags) {
     struct page *page = frame_take();
     // page_init withheld what other CPUs' caches can hold, so a charge that passed finds a page.
     ASSERT(page);
     page->payer = payer;
     page->flags = flags & PAGE_KERNEL;
     __atomic_store_n(&page->refs, 1, __ATOMIC_RELAXED);
-    if (flags & PAGE_KERNEL)
-        __atomic_fetch_add(&payer->kernel_pages, 1, __ATOMIC_RELAXED);
-    if (!(flags & PAGE_DIRTY))
-        page_zero(page_address(page));
+    if (flags & PAGE_KERNEL) __atomic_fetch_add(&payer->kernel_pages, 1, __ATOMIC_RELAXED);
+    if (!(flags & PAGE_DIRTY)) page_zero(page_address(page));
     return page;
 }
 
-struct page *page_alloc(struct ledger *payer, u32 flags)
-{
-    if (ledger_charge(payer, 1) != OK)
-        return nullptr;
+struct page *page_alloc(struct ledger *payer, u32 flags) {
+    if (ledger_charge(payer, 1) != OK) return nullptr;
     return page_alloc_paid(payer, flags);
 }
 
-void page_put(struct page *page)
-{
+void page_put(struct page *page) {
     u32 before = __atomic_fetch_sub(&page->refs, 1, __ATOMIC_ACQ_REL);
     ASSERT(before != 0);
-    if (before != 1)
-        return;
+    if (before != 1) return;
     struct ledger *payer = page->payer;
-    if (page->flags & PAGE_KERNEL)
-        __atomic_fetch_sub(&payer->kernel_pages, 1, __ATOMIC_RELAXED);
-    if (DEBUG)
-        memset(page_address(page), 0xdb, PAGE_SIZE);
+    if (page->flags & PAGE_KERNEL) __atomic_fetch_sub(&payer->kernel_pages, 1, __ATOMIC_RELAXED);
+    if (DEBUG) memset(page_address(page), 0xdb, PAGE_SIZE);
     // The frame is free before its credit is, so that credit never exceeds free frames.
     struct page_cache *cache = &caches[arch_cpu_id()];
     cache_add(cache, page);
-    if (cache->count > CACHE_MAX)
-        cache_spill(cache);
+    if (cache->count > CACHE_MAX) cache_spill(cache);
     ledger_uncharge(payer, 1);
 }
 
-u64 page_withheld_count(void)
-{
-    return (u64)arch_cpu_count() * (CACHE_MAX + 1);
-}
+u64 page_withheld_count(void) { return (u64)arch_cpu_count() * (CACHE_MAX + 1); }
 
-u64 page_free_count(void)
-{
+u64 page_free_count(void) {
     lock_acquire(&free_lock);
     u64 count = free_count;
     lock_release(&free_lock);
@@ -179,21 +152,18 @@ u64 page_free_count(void)
     return count;
 }
 
-static u64 source_alloc(struct page_source *source)
-{
+static u64 source_alloc(struct page_source *source) {
     struct ledger *payer = container_of(source, struct ledger_page_source, base)->payer;
     struct page *page = page_alloc(payer, PAGE_KERNEL);
     return page ? page_paddr(page) : 0;
 }
 
-static void source_free(struct page_source *source, u64 paddr)
-{
+static void source_free(struct page_source *source, u64 paddr) {
     (void)source;
     page_put(page_from_paddr(paddr));
 }
 
-void ledger_page_source_init(struct ledger_page_source *source, struct ledger *payer)
-{
+void ledger_page_source_init(struct ledger_page_source *source, struct ledger *payer) {
     source->base.alloc = source_alloc;
     source->base.free = source_free;
     source->payer = payer;

@@ -32,30 +32,21 @@ void page_init(struct ledger *root);
 struct page *page_alloc(struct ledger *payer, u32 flags);
 // The same, for a page that was paid for before (see ledger_charge); never fails.
 struct page *page_alloc_paid(struct ledger *payer, u32 flags);
-static inline void page_get(struct page *page)
-{
+static inline void page_get(struct page *page) {
     __atomic_fetch_add(&page->refs, 1, __ATOMIC_RELAXED);
 }
 // Gives back a reference; with the last one the page is free and uncharged.
 void page_put(struct page *page);
-static inline u32 page_refs(const struct page *page)
-{
+static inline u32 page_refs(const struct page *page) {
     return __atomic_load_n(&page->refs, __ATOMIC_ACQUIRE);
 }
 
 extern struct page *page_array; // by frame number; constant after page_init
-static inline struct page *page_from_paddr(u64 paddr)
-{
-    return &page_array[paddr >> PAGE_SHIFT];
-}
-static inline u64 page_paddr(const struct page *page)
-{
+static inline struct page *page_from_paddr(u64 paddr) { return &page_array[paddr >> PAGE_SHIFT]; }
+static inline u64 page_paddr(const struct page *page) {
     return (u64)(page - page_array) << PAGE_SHIFT;
 }
-static inline void *page_address(const struct page *page)
-{
-    return arch_direct(page_paddr(page));
-}
+static inline void *page_address(const struct page *page) { return arch_direct(page_paddr(page)); }
 
 // Pages in the allocator's hands now; for reports and tests.
 u64 page_free_count(void);

@@ -19,8 +19,7 @@ struct copy {
 // own entries are never used any more and stay as they are.
 static status_t copy_entries(struct copy *copy, const struct mapping *mapping, u64 *budget,
                              struct arch_gather *gather, u64 *next)
-    REQUIRES(&copy -> from->lock, &copy->to->lock)
-{
+    REQUIRES(&copy -> from->lock, &copy->to->lock) {
     struct arch_pmap_copy entries = {
         .from = &copy->from->pmap,
         .to = &copy->to->pmap,
@@ -29,21 +28,18 @@ static status_t copy_entries(struct copy *copy, const struct mapping *mapping, u
     };
     status_t status = arch_pmap_copy(&entries, next, mapping->end);
     *budget -= entries.count;
-    if (mapping->flags & CL_MAP_WRITE)
-        copy->writable_pages += entries.count;
+    if (mapping->flags & CL_MAP_WRITE) copy->writable_pages += entries.count;
     return status;
 }
 
 // Copies (the rest of) one mapping, or as much as the budget of pages allows.
 static status_t copy_mapping(struct copy *copy, const struct mapping *mapping, u64 *budget,
                              struct aspace_step *step)
-    REQUIRES(&copy -> from->lock, &copy->to->lock)
-{
+    REQUIRES(&copy -> from->lock, &copy->to->lock) {
     u64 start = max(copy->at, mapping->start);
     struct mapping *part;
     status_t status = mapping_create_part(copy->to, mapping, start, mapping->end, start, &part);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     u64 next = mapping->end;
     if (!(mapping->flags & CL_MAP_SHARED)) {
         next = start;
@@ -56,21 +52,17 @@ static status_t copy_mapping(struct copy *copy, const struct mapping *mapping, u
     }
     // What has been entered must be covered by a mapping, even if the copy fails here.
     part->end = next;
-    if (part->object)
-        memobj_attach_part(part, mapping);
+    if (part->object) memobj_attach_part(part, mapping);
     aspace_insert(copy->to, part, step);
     return status;
 }
 
 static status_t copy_step(struct copy *copy, struct aspace_step *step)
-    REQUIRES(&copy -> from->lock, &copy->to->lock)
-{
+    REQUIRES(&copy -> from->lock, &copy->to->lock) {
     struct aspace *from = copy->from;
     u64 budget = STEP_PAGES;
-    if (object_is_dead(&from->base))
-        return ERR_DEAD;
-    if (copy->kind == COPY_CLONE && !from->is_frozen)
-        return ERR_BAD_STATE;
+    if (object_is_dead(&from->base)) return ERR_DEAD;
+    if (copy->kind == COPY_CLONE && !from->is_frozen) return ERR_BAD_STATE;
     for (u32 i = 0; i < STEP_COPIES && budget > 0; i++) {
         const struct mapping *mapping = mapping_find(&from->mappings, copy->at);
         if (!mapping) {
@@ -78,14 +70,12 @@ static status_t copy_step(struct copy *copy, struct aspace_step *step)
             break;
         }
         status_t status = copy_mapping(copy, mapping, &budget, step);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
     }
     return OK;
 }
 
-static status_t copy_all(struct copy *copy)
-{
+static status_t copy_all(struct copy *copy) {
     status_t status = OK;
     copy->at = copy->from->low;
     while (status == OK && copy->at < copy->from->high) {
@@ -95,18 +85,15 @@ static status_t copy_all(struct copy *copy)
         status = copy_step(copy, &step);
         lock_release(&copy->to->lock);
         aspace_step_end(copy->from, &step);
-        if (copy->at < copy->from->high)
-            sched_preempt_point();
+        if (copy->at < copy->from->high) sched_preempt_point();
     }
     return status;
 }
 
-status_t aspace_fork(struct aspace *aspace, struct aspace **out)
-{
+status_t aspace_fork(struct aspace *aspace, struct aspace **out) {
     struct copy copy = {.from = aspace, .kind = COPY_FORK};
     status_t status = aspace_create_restricted(aspace->base.ns, aspace->owner, &copy.to);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status = copy_all(&copy);
     if (status == OK)
         *out = copy.to;
@@ -115,15 +102,12 @@ status_t aspace_fork(struct aspace *aspace, struct aspace **out)
     return status;
 }
 
-status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, struct aspace **out)
-{
+status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, struct aspace **out) {
     struct copy copy = {.from = frozen_template, .kind = COPY_CLONE};
     status_t status = aspace_create_process(ns, &copy.to);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status = copy_all(&copy);
-    if (status == OK)
-        status = ledger_charge(&ns->ledger, (i64)copy.writable_pages);
+    if (status == OK) status = ledger_charge(&ns->ledger, (i64)copy.writable_pages);
     if (status != OK) {
         object_put(&copy.to->base);
         return status;

@@ -20,10 +20,8 @@ struct transfer {
     struct page *pages[BLOCK_REQUEST_PAGES_MAX];
 };
 
-static void transfer_put(struct transfer *transfer)
-{
-    if (__atomic_sub_fetch(&transfer->owners, 1, __ATOMIC_ACQ_REL) != 0)
-        return;
+static void transfer_put(struct transfer *transfer) {
+    if (__atomic_sub_fetch(&transfer->owners, 1, __ATOMIC_ACQ_REL) != 0) return;
     struct block *block = transfer->block;
     for (u32 i = 0; i < transfer->page_count; i++)
         page_put(transfer->pages[i]);
@@ -32,11 +30,9 @@ static void transfer_put(struct transfer *transfer)
 }
 
 // From the disk's interrupt.
-static void transfer_done(struct block_request *request, status_t status)
-{
+static void transfer_done(struct block_request *request, status_t status) {
     struct transfer *transfer = container_of(request, struct transfer, request);
-    if (status != OK)
-        trace_event(TRACE_IO_ERROR, request->sector, request->operation);
+    if (status != OK) trace_event(TRACE_IO_ERROR, request->sector, request->operation);
     lock_acquire(&transfer->lock);
     transfer->is_done = true;
     transfer->status = status;
@@ -46,11 +42,9 @@ static void transfer_done(struct block_request *request, status_t status)
 }
 
 static struct transfer *transfer_create(struct block *block, enum block_operation operation,
-                                        u64 offset, struct page **pages, u32 count)
-{
+                                        u64 offset, struct page **pages, u32 count) {
     struct transfer *transfer = heap_alloc(&block->base.ns->ledger, sizeof(*transfer));
-    if (!transfer)
-        return nullptr;
+    if (!transfer) return nullptr;
     object_get(&block->base);
     transfer->block = block;
     lock_init(&transfer->lock, LOCK_OBJECT);
@@ -72,8 +66,7 @@ static struct transfer *transfer_create(struct block *block, enum block_operatio
     return transfer;
 }
 
-static status_t transfer_wait(struct transfer *transfer)
-{
+static status_t transfer_wait(struct transfer *transfer) {
     for (;;) {
         lock_acquire(&transfer->lock);
         if (transfer->is_done) {
@@ -87,11 +80,9 @@ static status_t transfer_wait(struct transfer *transfer)
 }
 
 static status_t transfer_run(struct block *block, enum block_operation operation, u64 offset,
-                             struct page **pages, u32 count)
-{
+                             struct page **pages, u32 count) {
     struct transfer *transfer = transfer_create(block, operation, offset, pages, count);
-    if (!transfer)
-        return ERR_NO_RESOURCES;
+    if (!transfer) return ERR_NO_RESOURCES;
     status_t status = blockdev_submit(block->dev, &transfer->request);
     if (status != OK)
         transfer_put(transfer); // the disk never had it
@@ -102,32 +93,26 @@ static status_t transfer_run(struct block *block, enum block_operation operation
 }
 
 status_t block_transfer(struct block *block, enum block_operation operation, u64 offset,
-                        struct page **pages, u32 count)
-{
+                        struct page **pages, u32 count) {
     if (offset > block->size_bytes || count * PAGE_SIZE > block->size_bytes - offset)
         return ERR_OUT_OF_RANGE;
     return transfer_run(block, operation, offset, pages, count);
 }
 
-status_t block_flush(struct block *block)
-{
+status_t block_flush(struct block *block) {
     return transfer_run(block, BLOCK_FLUSH, 0, nullptr, 0);
 }
 
-status_t block_read_page(struct block *block, u64 offset, struct page *page)
-{
+status_t block_read_page(struct block *block, u64 offset, struct page *page) {
     return block_transfer(block, BLOCK_READ, offset, &page, 1);
 }
 
 status_t block_create(struct namespace *ns, struct blockdev *dev, u64 offset_bytes, u64 size_bytes,
-                      struct block **out)
-{
+                      struct block **out) {
     u64 end_bytes = dev->sectors * BLOCK_SECTOR_SIZE;
-    if (offset_bytes > end_bytes || size_bytes > end_bytes - offset_bytes)
-        return ERR_OUT_OF_RANGE;
+    if (offset_bytes > end_bytes || size_bytes > end_bytes - offset_bytes) return ERR_OUT_OF_RANGE;
     struct block *block = object_alloc(ns, OBJ_BLOCK, sizeof(*block));
-    if (!block)
-        return ERR_NO_RESOURCES;
+    if (!block) return ERR_NO_RESOURCES;
     block->dev = dev;
     block->offset_bytes = offset_bytes;
     block->size_bytes = align_down(size_bytes, PAGE_SIZE);
@@ -135,8 +120,7 @@ status_t block_create(struct namespace *ns, struct blockdev *dev, u64 offset_byt
     return OK;
 }
 
-static void block_describe(struct object *object, u64 detail[4])
-{
+static void block_describe(struct object *object, u64 detail[4]) {
     detail[0] = ((struct block *)object)->size_bytes;
 }
 
@@ -145,16 +129,13 @@ const struct object_ops block_object_ops = {.describe = block_describe};
 // ---- system calls ----
 
 status_t sys_block_range(const struct handle_info *handle, struct namespace *ns, u64 offset,
-                         u64 size, handle_t *part_handle)
-{
+                         u64 size, handle_t *part_handle) {
     struct block *block = (struct block *)handle->object;
-    if (offset > block->size_bytes || size > block->size_bytes - offset)
-        return ERR_OUT_OF_RANGE;
+    if (offset > block->size_bytes || size > block->size_bytes - offset) return ERR_OUT_OF_RANGE;
     struct block *part;
     status_t status =
         block_create(ns_or_current(ns), block->dev, block->offset_bytes + offset, size, &part);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     // A part never gives more than the whole did, and goes when that is taken back.
     u32 rights = handle->rights & handle_full_rights(OBJ_BLOCK);
     status = handle_create(&part->base, rights, 0, handle->revoker, part_handle);
@@ -164,35 +145,29 @@ status_t sys_block_range(const struct handle_info *handle, struct namespace *ns,
 
 // One step of at most BLOCK_REQUEST_PAGES_MAX pages between the range and the memory object.
 static status_t copy_step(struct block *block, enum block_operation operation, u64 offset,
-                          struct memobj *memobj, u64 first_page, u32 count)
-{
+                          struct memobj *memobj, u64 first_page, u32 count) {
     struct page *pages[BLOCK_REQUEST_PAGES_MAX];
     u32 have = 0;
     status_t status = OK;
     while (status == OK && have < count) {
         status = memobj_get_page(memobj, first_page + have, &pages[have]);
-        if (status == OK)
-            have++;
+        if (status == OK) have++;
     }
-    if (status == OK)
-        status = block_transfer(block, operation, offset, pages, count);
+    if (status == OK) status = block_transfer(block, operation, offset, pages, count);
     while (have > 0)
         page_put(pages[--have]);
     return status;
 }
 
 static status_t copy_all(struct block *block, enum block_operation operation, u64 offset,
-                         struct memobj *memobj, u64 memobj_offset, u64 size)
-{
-    if (offset > block->size_bytes || size > block->size_bytes - offset)
-        return ERR_OUT_OF_RANGE;
+                         struct memobj *memobj, u64 memobj_offset, u64 size) {
+    if (offset > block->size_bytes || size > block->size_bytes - offset) return ERR_OUT_OF_RANGE;
     u64 done = 0;
     while (done < size) {
         u32 count = (u32)min((size - done) >> PAGE_SHIFT, (u64)BLOCK_REQUEST_PAGES_MAX);
         status_t status = copy_step(block, operation, offset + done, memobj,
                                     (memobj_offset + done) >> PAGE_SHIFT, count);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
         done += (u64)count << PAGE_SHIFT;
         sched_preempt_point();
     }
@@ -200,20 +175,14 @@ static status_t copy_all(struct block *block, enum block_operation operation, u6
 }
 
 status_t sys_block_read(struct block *block, u64 offset, struct memobj *memobj, u64 memobj_offset,
-                        u64 size)
-{
-    if (memobj->block)
-        return ERR_NOT_SUPPORTED;
+                        u64 size) {
+    if (memobj->block) return ERR_NOT_SUPPORTED;
     return copy_all(block, BLOCK_READ, offset, memobj, memobj_offset, size);
 }
 
 status_t sys_block_write(struct block *block, u64 offset, struct memobj *memobj, u64 memobj_offset,
-                         u64 size)
-{
+                         u64 size) {
     return copy_all(block, BLOCK_WRITE, offset, memobj, memobj_offset, size);
 }
 
-status_t sys_block_flush(struct block *block)
-{
-    return block_flush(block);
-}
+status_t sys_block_flush(struct block *block) { return block_flush(block); }

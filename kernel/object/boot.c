@@ -57,16 +57,14 @@ struct gifts {
     u32 text_size;
 };
 
-#define BOOT_CHECK(condition, reason)              \
-    do {                                           \
-        if (!(condition))                          \
-            panic("can't start init: %s", reason); \
+#define BOOT_CHECK(condition, reason)                            \
+    do {                                                         \
+        if (!(condition)) panic("can't start init: %s", reason); \
     } while (0)
 
 // ---- the bundle ----
 
-static const struct bundle_entry *bundle_find(const void *bundle, u64 size, const char *name)
-{
+static const struct bundle_entry *bundle_find(const void *bundle, u64 size, const char *name) {
     const struct bundle_header *header = bundle;
     BOOT_CHECK(bundle && size >= PAGE_SIZE, "no boot bundle (start with -initrd bundle.img)");
     BOOT_CHECK(memcmp(header->magic, "CLOISBUN", 8) == 0 && header->version == 1,
@@ -75,8 +73,7 @@ static const struct bundle_entry *bundle_find(const void *bundle, u64 size, cons
     u64 room = (size - sizeof(*header)) / sizeof(*entries);
     for (u64 i = 0; i < min((u64)header->count, room); i++) {
         const struct bundle_entry *entry = &entries[i];
-        if (strncmp(entry->name, name, sizeof(entry->name)) != 0)
-            continue;
+        if (strncmp(entry->name, name, sizeof(entry->name)) != 0) continue;
         BOOT_CHECK(entry->offset <= size && entry->size <= size - entry->offset &&
                        (entry->offset & PAGE_MASK) == 0,
                    "an entry lies outside the boot bundle");
@@ -87,16 +84,14 @@ static const struct bundle_entry *bundle_find(const void *bundle, u64 size, cons
 
 // ---- loading ----
 
-static u32 segment_flags(const struct elf_segment *segment)
-{
+static u32 segment_flags(const struct elf_segment *segment) {
     return CL_MAP_READ | CL_MAP_EXACT | (segment->flags & ELF_WRITE ? CL_MAP_WRITE : 0) |
            (segment->flags & ELF_EXECUTE ? CL_MAP_EXECUTE : 0);
 }
 
 // A writable segment gets a memory object of its own, zero beyond the file's part.
 static void segment_load(struct aspace *aspace, struct memobj *bundle, const u8 *file,
-                         u64 file_offset, const struct elf_segment *segment)
-{
+                         u64 file_offset, const struct elf_segment *segment) {
     struct memobj *object = bundle;
     struct aspace_map_args args = {
         .offset = file_offset + segment->offset,
@@ -116,13 +111,11 @@ static void segment_load(struct aspace *aspace, struct memobj *bundle, const u8 
     args.object = object;
     u64 mapped;
     BOOT_CHECK(aspace_map(aspace, &args, &mapped) == OK, "a segment can't be mapped");
-    if (object != bundle)
-        object_put(&object->base);
+    if (object != bundle) object_put(&object->base);
 }
 
 static u64 init_load(struct aspace *aspace, struct memobj *bundle, const void *bytes,
-                     const struct bundle_entry *entry)
-{
+                     const struct bundle_entry *entry) {
     const u8 *file = (const u8 *)bytes + entry->offset;
     const struct elf_header *elf = (const void *)file;
     BOOT_CHECK(entry->size >= sizeof(*elf) && memcmp(elf->ident, "\177ELF\2\1", 6) == 0 &&
@@ -135,8 +128,7 @@ static u64 init_load(struct aspace *aspace, struct memobj *bundle, const void *b
     const struct elf_segment *segments = (const void *)(file + elf->program_offset);
     for (u32 i = 0; i < elf->program_count; i++) {
         const struct elf_segment *segment = &segments[i];
-        if (segment->type != ELF_LOAD || segment->memory_size == 0)
-            continue;
+        if (segment->type != ELF_LOAD || segment->memory_size == 0) continue;
         BOOT_CHECK(segment->offset <= entry->size &&
                        segment->file_size <= entry->size - segment->offset &&
                        segment->file_size <= segment->memory_size &&
@@ -147,8 +139,7 @@ static u64 init_load(struct aspace *aspace, struct memobj *bundle, const void *b
     return elf->entry;
 }
 
-static void stack_map(struct aspace *aspace)
-{
+static void stack_map(struct aspace *aspace) {
     struct aspace_map_args args = {
         .address = STACK_TOP - STACK_SIZE,
         .size = STACK_SIZE,
@@ -160,8 +151,7 @@ static void stack_map(struct aspace *aspace)
 
 // ---- what it is given ----
 
-static void text_add(struct gifts *gifts, char kind, const char *word, usize size)
-{
+static void text_add(struct gifts *gifts, char kind, const char *word, usize size) {
     BOOT_CHECK(gifts->text_size + size + 2 <= TEXT_MAX, "the command line is too long");
     gifts->text[gifts->text_size++] = kind;
     memcpy(gifts->text + gifts->text_size, word, size);
@@ -169,51 +159,42 @@ static void text_add(struct gifts *gifts, char kind, const char *word, usize siz
     gifts->text[gifts->text_size++] = 0;
 }
 
-static void gift_add(struct gifts *gifts, const char *name, void *object)
-{
+static void gift_add(struct gifts *gifts, const char *name, void *object) {
     gifts->objects[gifts->count++] = object;
     text_add(gifts, 'h', name, strlen(name));
 }
 
-static void arguments_add(struct gifts *gifts)
-{
+static void arguments_add(struct gifts *gifts) {
     const char *line = arch_command_line();
     while (*line) {
         usize size = 0;
         while (line[size] && line[size] != ' ')
             size++;
-        if (size)
-            text_add(gifts, 'a', line, size);
+        if (size) text_add(gifts, 'a', line, size);
         line += size + (line[size] == ' ');
     }
 }
 
-static void gifts_collect(struct gifts *gifts, struct memobj *bundle)
-{
+static void gifts_collect(struct gifts *gifts, struct memobj *bundle) {
     struct system *system;
     struct serial *serial;
     struct block *block;
     struct nic *nic;
     gift_add(gifts, "ns", ns_root);
-    if (system_create(&system) == OK)
-        gift_add(gifts, "system", system);
-    if (serial_create(0, &serial) == OK)
-        gift_add(gifts, "console", serial);
-    if (serial_create(1, &serial) == OK)
-        gift_add(gifts, "command", serial);
+    if (system_create(&system) == OK) gift_add(gifts, "system", system);
+    if (serial_create(0, &serial) == OK) gift_add(gifts, "console", serial);
+    if (serial_create(1, &serial) == OK) gift_add(gifts, "command", serial);
     gift_add(gifts, "bundle", bundle);
     struct blockdev *disk = blockdev_get(0);
     if (disk && block_create(ns_root, disk, 0, disk->sectors * BLOCK_SECTOR_SIZE, &block) == OK)
         gift_add(gifts, "block0", block);
     struct netdev *card = netdev_get(0);
-    if (card && nic_create(card, &nic) == OK)
-        gift_add(gifts, "nic0", nic);
+    if (card && nic_create(card, &nic) == OK) gift_add(gifts, "nic0", nic);
     arguments_add(gifts);
 }
 
 // The start-up message, queued at `end`. What was created for it is only in its handles now.
-static void gifts_send(struct gifts *gifts, struct channel *end)
-{
+static void gifts_send(struct gifts *gifts, struct channel *end) {
     u32 rights[GIFTS_MAX];
     for (u32 i = 0; i < gifts->count; i++)
         rights[i] = handle_full_rights(gifts->objects[i]->type);
@@ -221,12 +202,10 @@ static void gifts_send(struct gifts *gifts, struct channel *end)
                                    gifts->count) == OK,
                "no memory for its start-up message");
     for (u32 i = 0; i < gifts->count; i++)
-        if (gifts->objects[i] != &ns_root->base)
-            object_put(gifts->objects[i]);
+        if (gifts->objects[i] != &ns_root->base) object_put(gifts->objects[i]);
 }
 
-void boot_start_init(void)
-{
+void boot_start_init(void) {
     u64 size;
     const void *bytes = arch_boot_bundle(&size);
     const struct bundle_entry *entry = bundle_find(bytes, size, "init");

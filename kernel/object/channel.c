@@ -15,8 +15,7 @@ static struct channel *end_create(struct namespace *ns, const struct cl_channel_
     NO_THREAD_SAFETY_ANALYSIS // nobody knows it yet
 {
     struct channel *end = object_alloc(ns, OBJ_CHANNEL, sizeof(*end));
-    if (!end)
-        return nullptr;
+    if (!end) return nullptr;
     lock_init(&end->holder.lock, LOCK_HANDLES);
     end->holder.owner = &end->base;
     end->call_bytes_max = CL_MESSAGE_BYTES_MAX;
@@ -29,8 +28,7 @@ static struct channel *end_create(struct namespace *ns, const struct cl_channel_
     return end;
 }
 
-static void end_join(struct channel *end, struct channel *peer)
-{
+static void end_join(struct channel *end, struct channel *peer) {
     lock_acquire(&end->lock);
     if (!end->is_closed) {
         object_get(&peer->base);
@@ -41,20 +39,16 @@ static void end_join(struct channel *end, struct channel *peer)
 
 status_t channel_create(struct namespace *first_ns, struct namespace *second_ns,
                         const struct cl_channel_options *options, struct channel **first,
-                        struct channel **second)
-{
+                        struct channel **second) {
     *first = end_create(first_ns, options);
-    if (!*first)
-        return ERR_NO_RESOURCES;
+    if (!*first) return ERR_NO_RESOURCES;
     *second = end_create(second_ns, options);
     if (!*second) {
         object_put(&(*first)->base);
         return ERR_NO_RESOURCES;
     }
-    if (options->call_bytes_max)
-        (*second)->call_bytes_max = options->call_bytes_max;
-    if (options->call_handles_max)
-        (*second)->call_handles_max = options->call_handles_max;
+    if (options->call_bytes_max) (*second)->call_bytes_max = options->call_bytes_max;
+    if (options->call_handles_max) (*second)->call_handles_max = options->call_handles_max;
     end_join(*first, *second);
     end_join(*second, *first);
     return OK;
@@ -62,22 +56,18 @@ status_t channel_create(struct namespace *first_ns, struct namespace *second_ns,
 
 status_t sys_channel_create(struct namespace *first_ns, struct namespace *second_ns,
                             const struct cl_channel_options *options, handle_t *first_handle,
-                            handle_t *second_handle)
-{
+                            handle_t *second_handle) {
     struct channel *first, *second;
     status_t status =
         channel_create(ns_or_current(first_ns), ns_or_current(second_ns), options, &first, &second);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     u32 rights = handle_full_rights(OBJ_CHANNEL);
     status = handle_create(&first->base, rights, CL_USER_ROOT, nullptr, first_handle);
     if (status == OK) {
         status = handle_create(&second->base, rights, CL_USER_ROOT, nullptr, second_handle);
-        if (status != OK)
-            (void)handle_close(*first_handle);
+        if (status != OK) (void)handle_close(*first_handle);
     }
-    if (status != OK)
-        channel_close(first);
+    if (status != OK) channel_close(first);
     object_put(&first->base);
     object_put(&second->base);
     return status;
@@ -85,28 +75,22 @@ status_t sys_channel_create(struct namespace *first_ns, struct namespace *second
 
 // ---- what both sides use ----
 
-struct channel *channel_peer_get(struct channel *end)
-{
+struct channel *channel_peer_get(struct channel *end) {
     lock_acquire(&end->lock);
     struct channel *peer = end->peer;
-    if (peer)
-        object_get(&peer->base);
+    if (peer) object_get(&peer->base);
     lock_release(&end->lock);
     return peer;
 }
 
-status_t channel_check_peer_locked(const struct channel *end, const struct channel *peer)
-{
-    if (end->is_closed)
-        return ERR_PEER_CLOSED;
+status_t channel_check_peer_locked(const struct channel *end, const struct channel *peer) {
+    if (end->is_closed) return ERR_PEER_CLOSED;
     return end->peer == peer ? OK : ERR_DEAD;
 }
 
-void channel_show_readable_locked(struct channel *end)
-{
+void channel_show_readable_locked(struct channel *end) {
     bool has_message = !list_empty(&end->inbox);
-    if (has_message == end->is_readable)
-        return;
+    if (has_message == end->is_readable) return;
     end->is_readable = has_message;
     object_signal(&end->base, has_message ? 0 : SIGNAL_READABLE, has_message ? SIGNAL_READABLE : 0);
 }
@@ -115,11 +99,9 @@ void channel_show_readable_locked(struct channel *end)
 
 // Calls end; one-way messages go to `dropped`, or stay when that is nullptr.
 static void inbox_empty_locked(struct channel *end, status_t result, struct list *dropped)
-    REQUIRES(&end -> lock)
-{
+    REQUIRES(&end -> lock) {
     struct message *message;
-    list_for_each_safe(message, &end->inbox, link)
-    {
+    list_for_each_safe(message, &end->inbox, link) {
         if (message->caller) {
             call_end_locked(end, message->caller, result);
         } else if (dropped) {
@@ -134,8 +116,7 @@ static void inbox_empty_locked(struct channel *end, status_t result, struct list
     channel_show_readable_locked(end);
 }
 
-static void peer_part(struct channel *end, struct channel *peer)
-{
+static void peer_part(struct channel *end, struct channel *peer) {
     lock_acquire(&peer->lock);
     bool had_reference = peer->peer == end;
     if (had_reference) {
@@ -144,13 +125,11 @@ static void peer_part(struct channel *end, struct channel *peer)
         object_signal(&peer->base, SIGNAL_WRITABLE, SIGNAL_PEER_CLOSED);
     }
     lock_release(&peer->lock);
-    if (had_reference)
-        object_put(&end->base);
+    if (had_reference) object_put(&end->base);
     object_put(&peer->base);
 }
 
-void channel_close(struct channel *end)
-{
+void channel_close(struct channel *end) {
     struct list dropped = LIST_INIT(dropped);
     lock_acquire(&end->lock);
     struct channel *peer = end->peer;
@@ -158,27 +137,20 @@ void channel_close(struct channel *end)
     end->is_closed = true;
     inbox_empty_locked(end, ERR_PEER_CLOSED, &dropped);
     lock_release(&end->lock);
-    if (peer)
-        peer_part(end, peer);
+    if (peer) peer_part(end, peer);
     messages_drop(&dropped);
 }
 
-static void channel_unhandled(struct object *object)
-{
-    channel_close((struct channel *)object);
-}
+static void channel_unhandled(struct object *object) { channel_close((struct channel *)object); }
 
-static bool channel_kill(struct object *object)
-{
+static bool channel_kill(struct object *object) {
     channel_close((struct channel *)object);
     return true;
 }
 
-static void channel_describe(struct object *object, u64 detail[4])
-{
+static void channel_describe(struct object *object, u64 detail[4]) {
     struct channel *peer = channel_peer_get((struct channel *)object);
-    if (!peer)
-        return;
+    if (!peer) return;
     detail[0] = peer->base.koid;
     object_put(&peer->base);
 }
@@ -191,27 +163,21 @@ const struct object_ops channel_object_ops = {
 
 // ---- one-way messages ----
 
-static void charge_return_locked(struct channel *end, u64 charge) REQUIRES(&end -> lock)
-{
+static void charge_return_locked(struct channel *end, u64 charge) REQUIRES(&end -> lock) {
     end->inbox_charge -= charge;
-    if (!end->has_blocked_peer)
-        return;
+    if (!end->has_blocked_peer) return;
     end->has_blocked_peer = false;
-    if (end->peer)
-        object_signal(&end->peer->base, 0, SIGNAL_WRITABLE);
+    if (end->peer) object_signal(&end->peer->base, 0, SIGNAL_WRITABLE);
 }
 
-static void charge_return(struct channel *end, u64 charge)
-{
+static void charge_return(struct channel *end, u64 charge) {
     lock_acquire(&end->lock);
     charge_return_locked(end, charge);
     lock_release(&end->lock);
 }
 
-static status_t charge_take(struct channel *end, struct channel *sender, u64 charge)
-{
-    if (charge > end->send_bytes_max)
-        return ERR_TOO_BIG;
+static status_t charge_take(struct channel *end, struct channel *sender, u64 charge) {
+    if (charge > end->send_bytes_max) return ERR_TOO_BIG;
     lock_acquire(&end->lock);
     status_t status = channel_check_peer_locked(end, sender);
     if (status == OK && end->inbox_charge + charge > end->send_bytes_max) {
@@ -219,48 +185,40 @@ static status_t charge_take(struct channel *end, struct channel *sender, u64 cha
         object_signal(&sender->base, SIGNAL_WRITABLE, 0);
         status = ERR_SHOULD_WAIT;
     }
-    if (status == OK)
-        end->inbox_charge += charge;
+    if (status == OK) end->inbox_charge += charge;
     lock_release(&end->lock);
     return status;
 }
 
-static status_t inbox_add(struct channel *end, struct channel *sender, struct message *message)
-{
+static status_t inbox_add(struct channel *end, struct channel *sender, struct message *message) {
     lock_acquire(&end->lock);
     status_t status = channel_check_peer_locked(end, sender);
     if (status == OK) {
         list_insert_tail(&end->inbox, &message->link);
-        if (!waitq_wake_one(&end->receivers, OK))
-            channel_show_readable_locked(end);
+        if (!waitq_wake_one(&end->receivers, OK)) channel_show_readable_locked(end);
     }
     lock_release(&end->lock);
     return status;
 }
 
-static status_t send_to(struct channel *end, struct channel *sender, const struct cl_message *from)
-{
+static status_t send_to(struct channel *end, struct channel *sender,
+                        const struct cl_message *from) {
     u64 charge = message_charge(from->bytes_size, from->handles_count);
     status_t status = charge_take(end, sender, charge);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     struct message *message;
     status = message_create(from, &end->base, &end->holder, &sender->base, &message);
     if (status == OK) {
         status = inbox_add(end, sender, message);
-        if (status != OK)
-            message_destroy(message);
+        if (status != OK) message_destroy(message);
     }
-    if (status != OK)
-        charge_return(end, charge);
+    if (status != OK) charge_return(end, charge);
     return status;
 }
 
-status_t sys_channel_send(struct channel *channel, const struct cl_message *message)
-{
+status_t sys_channel_send(struct channel *channel, const struct cl_message *message) {
     struct channel *peer = channel_peer_get(channel);
-    if (!peer)
-        return ERR_PEER_CLOSED;
+    if (!peer) return ERR_PEER_CLOSED;
     status_t status = send_to(peer, channel, message);
     object_put(&peer->base);
     return status;
@@ -275,8 +233,7 @@ struct taken {
     struct message copy;
 };
 
-static void take_locked(struct channel *end, struct taken *taken) REQUIRES(&end -> lock)
-{
+static void take_locked(struct channel *end, struct taken *taken) REQUIRES(&end -> lock) {
     struct message *message = list_take_first(&end->inbox, struct message, link);
     struct channel_caller *caller = message->caller;
     taken->message = message;
@@ -292,15 +249,12 @@ static void take_locked(struct channel *end, struct taken *taken) REQUIRES(&end 
 }
 
 static void inbox_put_back_locked(struct channel *end, struct message *message)
-    REQUIRES(&end -> lock)
-{
+    REQUIRES(&end -> lock) {
     list_insert_head(&end->inbox, &message->link);
-    if (!waitq_wake_one(&end->receivers, OK))
-        channel_show_readable_locked(end);
+    if (!waitq_wake_one(&end->receivers, OK)) channel_show_readable_locked(end);
 }
 
-static SLOW_PATH void put_back(struct channel *end, struct taken *taken)
-{
+static SLOW_PATH void put_back(struct channel *end, struct taken *taken) {
     bool is_kept = false;
     lock_acquire(&end->lock);
     struct index_node *node = taken->token ? index_find(&end->calls, taken->token) : nullptr;
@@ -318,8 +272,7 @@ static SLOW_PATH void put_back(struct channel *end, struct taken *taken)
         inbox_put_back_locked(end, taken->message);
     }
     lock_release(&end->lock);
-    if (is_kept)
-        return;
+    if (is_kept) return;
     if (taken->token)
         message_release(taken->message);
     else
@@ -327,8 +280,7 @@ static SLOW_PATH void put_back(struct channel *end, struct taken *taken)
 }
 
 static status_t deliver(struct channel *end, struct taken *taken, const struct cl_message *room,
-                        u64 received)
-{
+                        u64 received) {
     struct message *message = taken->message;
     status_t status = message_deliver(message, taken->token, room, received);
     if (status != OK) {
@@ -343,34 +295,27 @@ static status_t deliver(struct channel *end, struct taken *taken, const struct c
 }
 
 static status_t empty_status_locked(const struct channel *end, u64 deadline_ns)
-    REQUIRES(&end -> lock)
-{
-    if (end->is_closed)
-        return ERR_DEAD;
-    if (!end->peer)
-        return ERR_PEER_CLOSED;
+    REQUIRES(&end -> lock) {
+    if (end->is_closed) return ERR_DEAD;
+    if (!end->peer) return ERR_PEER_CLOSED;
     return deadline_ns == CL_DEADLINE_POLL ? ERR_SHOULD_WAIT : OK;
 }
 
 status_t channel_receive_locked(struct channel *end, const struct cl_message *room, u64 received,
-                                u32 flags, u64 deadline_ns, struct thread *next)
-{
+                                u32 flags, u64 deadline_ns, struct thread *next) {
     while (list_empty(&end->inbox)) {
         status_t status = empty_status_locked(end, deadline_ns);
         if (status != OK) {
             lock_release(&end->lock);
-            if (next)
-                sched_make_runnable(next);
+            if (next) sched_make_runnable(next);
             return status;
         }
         status = waitq_block_handoff(&end->receivers, &end->lock, deadline_ns, flags, next);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
         next = nullptr;
         lock_acquire(&end->lock);
     }
-    if (next)
-        sched_make_runnable(next);
+    if (next) sched_make_runnable(next);
     const struct message *first = list_first(&end->inbox, struct message, link);
     if (first->bytes_size > room->bytes_size || first->handles_count > room->handles_count) {
         struct cl_received facts = message_facts(first, 0);
@@ -385,8 +330,7 @@ status_t channel_receive_locked(struct channel *end, const struct cl_message *ro
 }
 
 status_t sys_channel_receive(struct channel *channel, const struct cl_message *message,
-                             u64 received, u32 flags, u64 deadline_ns)
-{
+                             u64 received, u32 flags, u64 deadline_ns) {
     lock_acquire(&channel->lock);
     return channel_receive_locked(channel, message, received, flags, deadline_ns, nullptr);
 }

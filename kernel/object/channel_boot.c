@@ -5,8 +5,7 @@
 #include "object/namespace.h"
 
 static status_t slots_fill(struct message *message, struct channel *end,
-                           struct object *const *objects, const u32 *rights, u32 count)
-{
+                           struct object *const *objects, const u32 *rights, u32 count) {
     status_t status = message_slots_alloc(count, &end->base, &message->handles);
     for (u32 i = 0; status == OK && i < count; i++)
         status = handle_slot_make(&message->handles[i], &end->holder, objects[i], rights[i]);
@@ -14,8 +13,7 @@ static status_t slots_fill(struct message *message, struct channel *end,
 }
 
 status_t channel_post_kernel(struct channel *end, const void *bytes, u32 size,
-                             struct object *const *objects, const u32 *rights, u32 count)
-{
+                             struct object *const *objects, const u32 *rights, u32 count) {
     struct ledger *payer = &end->base.ns->ledger;
     i64 charge = (i64)message_charge(size, count);
     struct message *message = heap_alloc(payer, sizeof(*message));

@@ -12,8 +12,7 @@
 
 // Takes a call that has not ended out of the server's hands.
 static void call_withdraw_locked(struct channel *server, struct channel_caller *caller)
-    REQUIRES(&server -> lock)
-{
+    REQUIRES(&server -> lock) {
     if (caller->state == CALL_QUEUED) {
         list_remove(&caller->message.link);
         channel_show_readable_locked(server);
@@ -22,8 +21,7 @@ static void call_withdraw_locked(struct channel *server, struct channel_caller *
     }
 }
 
-void call_end_locked(struct channel *server, struct channel_caller *caller, status_t result)
-{
+void call_end_locked(struct channel *server, struct channel_caller *caller, status_t result) {
     call_withdraw_locked(server, caller);
     caller->state = CALL_ENDED;
     caller->result = result;
@@ -32,11 +30,10 @@ void call_end_locked(struct channel *server, struct channel_caller *caller, stat
 
 // Sets aside what the handles of a reply need: slots on the way, counted for the end's namespace,
 // and places in the caller's table.
-static SLOW_PATH status_t reply_slots_take(struct channel_caller *caller, u32 count, struct object *end)
-{
+static SLOW_PATH status_t reply_slots_take(struct channel_caller *caller, u32 count,
+                                           struct object *end) {
     status_t status = message_slots_alloc(count, end, &caller->reply_handles);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status = ledger_count_add(&end->ns->ledger, LEDGER_HANDLES, count);
     if (status == OK) {
         status = handles_reserve(count);
@@ -51,46 +48,38 @@ static SLOW_PATH status_t reply_slots_take(struct channel_caller *caller, u32 co
     return status;
 }
 
-static SLOW_PATH void reply_slots_free(struct handle *slots, u32 count, struct object *end)
-{
+static SLOW_PATH void reply_slots_free(struct handle *slots, u32 count, struct object *end) {
     heap_free(slots);
     ledger_count_sub(&end->ns->ledger, LEDGER_HANDLES, count);
 }
 
 static SLOW_PATH status_t request_handles(struct channel_caller *caller, struct channel *channel,
-                                     const struct cl_message *from, u32 reply_count)
-{
+                                          const struct cl_message *from, u32 reply_count) {
     struct message *message = &caller->message;
     status_t status = reply_count ? reply_slots_take(caller, reply_count, &channel->base) : OK;
-    if (status != OK || from->handles_count == 0)
-        return status;
+    if (status != OK || from->handles_count == 0) return status;
     struct handle *slots;
     status = message_slots_alloc(from->handles_count, &channel->base, &slots);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status = message_take_handles(message, from, &channel->base, &channel->base, &channel->holder,
                                   slots, HANDLES_COUNT);
-    if (status != OK)
-        heap_free(slots);
+    if (status != OK) heap_free(slots);
     return status;
 }
 
 static status_t request_make(struct channel_caller *caller, struct channel *channel,
-                             const struct cl_message *from, const struct cl_message *reply)
-{
+                             const struct cl_message *from, const struct cl_message *reply) {
     struct message *message = &caller->message;
     caller->reply_bytes_max = reply->bytes_size;
     caller->reply_handles_max = reply->handles_count;
     message->caller = caller;
     status_t status = message_copy_bytes(message, from);
-    if (status != OK || (from->handles_count | reply->handles_count) == 0)
-        return status;
+    if (status != OK || (from->handles_count | reply->handles_count) == 0) return status;
     return request_handles(caller, channel, from, reply->handles_count);
 }
 
 // The deadline, or the thread's end. The reply may have come just before.
-static SLOW_PATH void call_give_up(struct channel *server, struct channel_caller *caller)
-{
+static SLOW_PATH void call_give_up(struct channel *server, struct channel_caller *caller) {
     lock_acquire(&server->lock);
     if (caller->state != CALL_REPLIED && caller->state != CALL_ENDED) {
         call_withdraw_locked(server, caller);
@@ -101,8 +90,7 @@ static SLOW_PATH void call_give_up(struct channel *server, struct channel_caller
 
 // Queues the request, hands the CPU to a receiver that waits, and waits for the reply.
 static status_t call_wait(struct channel *channel, struct channel *server,
-                          struct channel_caller *caller, u64 deadline_ns)
-{
+                          struct channel_caller *caller, u64 deadline_ns) {
     lock_acquire(&server->lock);
     status_t status = channel_check_peer_locked(server, channel);
     if (status != OK) {
@@ -113,38 +101,30 @@ static status_t call_wait(struct channel *channel, struct channel *server,
     caller->state = CALL_QUEUED;
     list_insert_tail(&server->inbox, &caller->message.link);
     struct thread *receiver = waitq_claim_one(&server->receivers, OK);
-    if (!receiver)
-        channel_show_readable_locked(server);
+    if (!receiver) channel_show_readable_locked(server);
     status = waitq_block_handoff(&caller->wait, &server->lock, deadline_ns, 0, receiver);
-    if (status != OK)
-        call_give_up(server, caller);
-    if (caller->state == CALL_REPLIED)
-        return OK;
+    if (status != OK) call_give_up(server, caller);
+    if (caller->state == CALL_REPLIED) return OK;
     return caller->state == CALL_ENDED ? caller->result : status;
 }
 
 static status_t call_peer(struct channel *channel, struct channel *server,
                           const struct cl_message *from, const struct cl_message *reply,
-                          u64 deadline_ns)
-{
+                          u64 deadline_ns) {
     if (from->bytes_size > server->call_bytes_max || from->handles_count > server->call_handles_max)
         return ERR_TOO_BIG;
     struct channel_caller *caller = channel_caller_current();
     status_t status = message_init(&caller->message, max(from->bytes_size, reply->bytes_size),
                                    &ns_current()->ledger);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status = request_make(caller, channel, from, reply);
-    if (status == OK)
-        status = call_wait(channel, server, caller, deadline_ns);
-    if (status == OK)
-        status = message_deliver_reply(&caller->message, reply, &caller->reserved);
+    if (status == OK) status = call_wait(channel, server, caller, deadline_ns);
+    if (status == OK) status = message_deliver_reply(&caller->message, reply, &caller->reserved);
     return status;
 }
 
 // Leaves the thread's part empty again.
-static void call_release(struct channel_caller *caller, struct channel *channel)
-{
+static void call_release(struct channel_caller *caller, struct channel *channel) {
     message_release(&caller->message);
     if (caller->reserved) {
         handles_unreserve(caller->reserved);
@@ -158,11 +138,9 @@ static void call_release(struct channel_caller *caller, struct channel *channel)
 
 status_t sys_channel_call(struct channel *channel, const struct cl_message *message,
                           const struct cl_message *reply, u64 deadline_ns, u32 *bytes_size,
-                          u32 *handles_count)
-{
+                          u32 *handles_count) {
     struct channel *server = channel_peer_get(channel);
-    if (!server)
-        return ERR_PEER_CLOSED;
+    if (!server) return ERR_PEER_CLOSED;
     struct channel_caller *caller = channel_caller_current();
     status_t status = call_peer(channel, server, message, reply, deadline_ns);
     if (status == OK) {
@@ -179,14 +157,11 @@ status_t sys_channel_call(struct channel *channel, const struct cl_message *mess
 // The call that waits for an answer under this token, and whether the answer fits.
 static status_t call_find_locked(struct channel *end, u64 token, enum call_state state,
                                  const struct cl_message *reply, struct channel_caller **out)
-    REQUIRES(&end -> lock)
-{
+    REQUIRES(&end -> lock) {
     struct index_node *node = index_find(&end->calls, token);
-    if (!node)
-        return ERR_NOT_FOUND;
+    if (!node) return ERR_NOT_FOUND;
     *out = container_of(node, struct channel_caller, by_token);
-    if ((*out)->state != state)
-        return ERR_NOT_FOUND;
+    if ((*out)->state != state) return ERR_NOT_FOUND;
     if (reply->bytes_size > (*out)->reply_bytes_max ||
         reply->handles_count > (*out)->reply_handles_max)
         return ERR_TOO_BIG;
@@ -204,8 +179,7 @@ struct reply {
 
 // Takes over what of the caller's room the reply needs.
 static SLOW_PATH status_t reply_begin(struct channel *end, u64 token, const struct cl_message *from,
-                                 struct reply *reply)
-{
+                                      struct reply *reply) {
     struct channel_caller *caller;
     lock_acquire(&end->lock);
     status_t status = call_find_locked(end, token, CALL_DELIVERED, from, &caller);
@@ -233,32 +207,26 @@ static SLOW_PATH status_t reply_begin(struct channel *end, u64 token, const stru
 
 // The reply could not be made: the call waits for another, with its room as before.
 static SLOW_PATH void reply_undo(struct channel *end, u64 token, const struct cl_message *from,
-                            struct reply *reply)
-{
+                                 struct reply *reply) {
     struct channel_caller *caller;
     lock_acquire(&end->lock);
     if (call_find_locked(end, token, CALL_ANSWERING, from, &caller) == OK) {
         caller->state = CALL_DELIVERED;
-        if (reply->slots)
-            caller->reply_handles = reply->slots;
+        if (reply->slots) caller->reply_handles = reply->slots;
         reply->slots = nullptr;
     }
     lock_release(&end->lock);
     message_release(&reply->message);
-    if (reply->slots)
-        reply_slots_free(reply->slots, reply->slots_count, &reply->client->base);
+    if (reply->slots) reply_slots_free(reply->slots, reply->slots_count, &reply->client->base);
 }
 
-static status_t reply_fill(const struct cl_message *from, struct reply *reply)
-{
+static status_t reply_fill(const struct cl_message *from, struct reply *reply) {
     status_t status = message_copy_bytes(&reply->message, from);
-    if (status != OK || from->handles_count == 0)
-        return status;
+    if (status != OK || from->handles_count == 0) return status;
     struct channel *client = reply->client;
     status = message_take_handles(&reply->message, from, nullptr, &client->base, &client->holder,
                                   reply->slots, HANDLES_PAID);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     reply->slots = nullptr;
     ledger_count_sub(&client->base.ns->ledger, LEDGER_HANDLES,
                      reply->slots_count - from->handles_count);
@@ -266,24 +234,19 @@ static status_t reply_fill(const struct cl_message *from, struct reply *reply)
 }
 
 static SLOW_PATH status_t reply_prepare_large(struct channel *end, u64 token,
-                                         const struct cl_message *from, struct reply *reply)
-{
+                                              const struct cl_message *from, struct reply *reply) {
     status_t status = reply_begin(end, token, from, reply);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     reply->state = CALL_ANSWERING;
     status = reply_fill(from, reply);
-    if (status != OK)
-        reply_undo(end, token, from, reply);
-    if (reply->client)
-        object_put(&reply->client->base);
+    if (status != OK) reply_undo(end, token, from, reply);
+    if (reply->client) object_put(&reply->client->base);
     return status;
 }
 
 // Copies the reply in. Nothing has happened when it fails.
 static status_t reply_prepare(struct channel *end, u64 token, const struct cl_message *from,
-                              struct reply *reply)
-{
+                              struct reply *reply) {
     reply->state = CALL_DELIVERED;
     reply->client = nullptr;
     reply->slots = nullptr;
@@ -301,12 +264,10 @@ static status_t reply_prepare(struct channel *end, u64 token, const struct cl_me
 // (nullptr: something else ends its wait). On success nothing is left in `reply`.
 static status_t reply_commit_locked(struct channel *end, u64 token, const struct cl_message *from,
                                     struct reply *reply, struct thread **claimed)
-    REQUIRES(&end -> lock)
-{
+    REQUIRES(&end -> lock) {
     struct channel_caller *caller;
     status_t status = call_find_locked(end, token, reply->state, from, &caller);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     struct message *message = &caller->message;
     struct message *made = &reply->message;
     message->bytes_size = made->bytes_size;
@@ -325,40 +286,32 @@ static status_t reply_commit_locked(struct channel *end, u64 token, const struct
     return OK;
 }
 
-status_t sys_channel_reply(struct channel *channel, u64 token, const struct cl_message *message)
-{
+status_t sys_channel_reply(struct channel *channel, u64 token, const struct cl_message *message) {
     struct reply reply;
     struct thread *claimed = nullptr;
     status_t status = reply_prepare(channel, token, message, &reply);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     lock_acquire(&channel->lock);
     status = reply_commit_locked(channel, token, message, &reply, &claimed);
     lock_release(&channel->lock);
-    if (claimed)
-        sched_make_runnable(claimed);
-    if (status != OK)
-        message_release(&reply.message);
+    if (claimed) sched_make_runnable(claimed);
+    if (status != OK) message_release(&reply.message);
     return status;
 }
 
 status_t sys_channel_reply_receive(struct channel *channel, u64 token,
                                    const struct cl_message *message, const struct cl_message *room,
-                                   u64 received, u64 deadline_ns)
-{
+                                   u64 received, u64 deadline_ns) {
     struct reply reply;
     struct thread *claimed = nullptr;
     status_t status = reply_prepare(channel, token, message, &reply);
-    if (status != OK && status != ERR_NOT_FOUND)
-        return status;
+    if (status != OK && status != ERR_NOT_FOUND) return status;
     lock_acquire(&channel->lock);
-    if (status == OK)
-        status = reply_commit_locked(channel, token, message, &reply, &claimed);
+    if (status == OK) status = reply_commit_locked(channel, token, message, &reply, &claimed);
     if (status != OK) {
         lock_release(&channel->lock);
         message_release(&reply.message);
-        if (status != ERR_NOT_FOUND)
-            return status;
+        if (status != ERR_NOT_FOUND) return status;
         lock_acquire(&channel->lock);
     }
     return channel_receive_locked(channel, room, received, 0, deadline_ns, claimed);

@@ -11,21 +11,17 @@ enum : u32 {
 
 const struct object_ops event_object_ops = {};
 
-status_t sys_event_create(struct namespace *ns, handle_t *handle)
-{
+status_t sys_event_create(struct namespace *ns, handle_t *handle) {
     struct event *event = object_alloc(ns_or_current(ns), OBJ_EVENT, sizeof(*event));
-    if (!event)
-        return ERR_NO_RESOURCES;
+    if (!event) return ERR_NO_RESOURCES;
     status_t status =
         handle_create(&event->base, handle_full_rights(OBJ_EVENT), CL_USER_ROOT, nullptr, handle);
     object_put(&event->base);
     return status;
 }
 
-status_t sys_event_signal(struct event *event, u32 clear, u32 set)
-{
-    if ((clear | set) & ~(u32)SIGNALS_OWN)
-        return ERR_INVALID_ARGUMENT;
+status_t sys_event_signal(struct event *event, u32 clear, u32 set) {
+    if ((clear | set) & ~(u32)SIGNALS_OWN) return ERR_INVALID_ARGUMENT;
     object_signal(&event->base, clear, set);
     return OK;
 }
@@ -33,8 +29,7 @@ status_t sys_event_signal(struct event *event, u32 clear, u32 set)
 // ---- waiting for one object ----
 
 status_t sys_object_wait(struct object *object, u32 signals, u32 flags, u64 deadline_ns,
-                         u32 *observed)
-{
+                         u32 *observed) {
     for (;;) {
         lock_acquire(&object->lock);
         *observed = object->signals & signals;
@@ -44,7 +39,6 @@ status_t sys_object_wait(struct object *object, u32 signals, u32 flags, u64 dead
             return *observed ? OK : ERR_DEAD;
         }
         status_t status = waitq_block(&object->waiters, &object->lock, deadline_ns, flags);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
     }
 }

@@ -22,15 +22,12 @@ struct fault {
     u64 index;
 };
 
-struct page *zero_page(void)
-{
+struct page *zero_page(void) {
     static struct page *shared; // atomic; set once
     struct page *page = __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
-    if (page)
-        return page;
+    if (page) return page;
     struct page *fresh = page_alloc(&ns_root->ledger, 0);
-    if (!fresh)
-        return nullptr;
+    if (!fresh) return nullptr;
     if (__atomic_compare_exchange_n(&shared, &page, fresh, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE))
         return fresh;
@@ -38,20 +35,17 @@ struct page *zero_page(void)
     return page;
 }
 
-static bool page_is_own(const struct mapping *mapping, const struct page *page)
-{
+static bool page_is_own(const struct mapping *mapping, const struct page *page) {
     return page_refs(page) == 1 && page->payer == &mapping->aspace->base.ns->ledger;
 }
 
-u32 mapping_page_rights(const struct mapping *mapping, const struct page *page)
-{
+u32 mapping_page_rights(const struct mapping *mapping, const struct page *page) {
     u32 rights = mapping->flags & MAPPING_RIGHTS;
     bool is_writable = (mapping->flags & CL_MAP_SHARED) || page_is_own(mapping, page);
     return is_writable ? rights : rights & ~CL_MAP_WRITE;
 }
 
-static u64 mapping_index(const struct mapping *mapping, u64 va)
-{
+static u64 mapping_index(const struct mapping *mapping, u64 va) {
     return (mapping->offset + (va - mapping->start)) >> PAGE_SHIFT;
 }
 
@@ -59,17 +53,15 @@ static u64 mapping_index(const struct mapping *mapping, u64 va)
 
 // Gives the reference to `page` to a new page-table entry.
 static status_t enter(struct aspace *aspace, const struct mapping *mapping, u64 va,
-                      struct page *page) REQUIRES(&aspace -> lock)
-{
+                      struct page *page) REQUIRES(&aspace -> lock) {
     u32 rights = mapping_page_rights(mapping, page);
     status_t status = arch_pmap_map(&aspace->pmap, va, page_paddr(page), rights);
-    if (status != OK)
-        page_put(page);
+    if (status != OK) page_put(page);
     return status;
 }
 
-status_t aspace_map_window(struct aspace *aspace, struct mapping *mapping, u64 va, bool *page_there)
-{
+status_t aspace_map_window(struct aspace *aspace, struct mapping *mapping, u64 va,
+                           bool *page_there) {
     struct page *pages[WINDOW_PAGES];
     u64 paddr[WINDOW_PAGES];
     u64 start = max(align_down(va, WINDOW_SIZE), mapping->start);
@@ -78,18 +70,15 @@ status_t aspace_map_window(struct aspace *aspace, struct mapping *mapping, u64 v
     u64 this = (va - start) >> PAGE_SHIFT;
     u32 found = memobj_find_pages(mapping->object, mapping_index(mapping, start), count, pages);
     *page_there = pages[this] != nullptr;
-    if (found == 0)
-        return OK;
+    if (found == 0) return OK;
     for (u32 i = 0; i < count; i++)
         paddr[i] = pages[i] ? page_paddr(pages[i]) : ARCH_NO_PAGE;
     u32 rights = mapping->flags & MAPPING_RIGHTS;
-    if (!(mapping->flags & CL_MAP_SHARED))
-        rights &= ~CL_MAP_WRITE;
+    if (!(mapping->flags & CL_MAP_SHARED)) rights &= ~CL_MAP_WRITE;
     u64 entered;
     status_t status = arch_pmap_map_window(&aspace->pmap, start, count, paddr, rights, &entered);
     for (u32 i = 0; i < count; i++) {
-        if (pages[i] && !(entered >> i & 1))
-            page_put(pages[i]);
+        if (pages[i] && !(entered >> i & 1)) page_put(pages[i]);
     }
     return status;
 }
@@ -98,8 +87,7 @@ status_t aspace_map_window(struct aspace *aspace, struct mapping *mapping, u64 v
 
 // A page for a copy of `original`; a clone has paid for copies of its template's in advance.
 static struct page *copy_alloc(struct aspace *aspace, const struct page *original, u32 flags)
-    REQUIRES(&aspace -> lock)
-{
+    REQUIRES(&aspace -> lock) {
     struct ledger *ledger = &aspace->base.ns->ledger;
     if (aspace->reserved_pages == 0 || original->payer != aspace->reserved_for)
         return page_alloc(ledger, flags);
@@ -108,23 +96,19 @@ static struct page *copy_alloc(struct aspace *aspace, const struct page *origina
 }
 
 static struct page *page_duplicate(struct aspace *aspace, struct page *original)
-    REQUIRES(&aspace -> lock)
-{
+    REQUIRES(&aspace -> lock) {
     bool is_zero = original == zero_page();
     struct page *copy = copy_alloc(aspace, original, is_zero ? 0 : PAGE_DIRTY);
-    if (copy && !is_zero)
-        page_copy(page_address(copy), page_address(original));
+    if (copy && !is_zero) page_copy(page_address(copy), page_address(original));
     return copy;
 }
 
 // Puts a copy in the place of a page that others have too. The entry's table is there already.
 static status_t entry_copy(struct aspace *aspace, const struct fault *fault,
                            const struct mapping *mapping, struct page *original)
-    REQUIRES(&aspace -> lock)
-{
+    REQUIRES(&aspace -> lock) {
     struct page *copy = page_duplicate(aspace, original);
-    if (!copy)
-        return ERR_NO_RESOURCES;
+    if (!copy) return ERR_NO_RESOURCES;
     struct arch_gather gather;
     arch_gather_init(&gather, &aspace->pmap);
     (void)arch_pmap_unmap(&aspace->pmap, fault->va, fault->va + PAGE_SIZE, &gather);
@@ -138,19 +122,15 @@ static status_t entry_copy(struct aspace *aspace, const struct fault *fault,
 
 static status_t fault_present(struct aspace *aspace, const struct fault *fault,
                               const struct mapping *mapping, struct page *page, u32 entry_rights)
-    REQUIRES(&aspace -> lock)
-{
-    if (entry_rights & fault->access)
-        return OK; // somebody else was quicker
+    REQUIRES(&aspace -> lock) {
+    if (entry_rights & fault->access) return OK; // somebody else was quicker
     u32 rights = mapping_page_rights(mapping, page);
-    if (!(rights & fault->access))
-        return entry_copy(aspace, fault, mapping, page);
+    if (!(rights & fault->access)) return entry_copy(aspace, fault, mapping, page);
     return arch_pmap_map(&aspace->pmap, fault->va, page_paddr(page), rights);
 }
 
 static status_t fault_anonymous(struct aspace *aspace, const struct fault *fault,
-                                const struct mapping *mapping) REQUIRES(&aspace -> lock)
-{
+                                const struct mapping *mapping) REQUIRES(&aspace -> lock) {
     struct page *page = fault->access == CL_MAP_WRITE ? nullptr : zero_page();
     if (page && page_refs(page) < ZERO_PAGE_REFS_MAX)
         page_get(page);
@@ -159,8 +139,7 @@ static status_t fault_anonymous(struct aspace *aspace, const struct fault *fault
     return page ? enter(aspace, mapping, fault->va, page) : ERR_NO_RESOURCES;
 }
 
-static status_t object_page_missing(struct fault *fault, const struct mapping *mapping)
-{
+static status_t object_page_missing(struct fault *fault, const struct mapping *mapping) {
     fault->object = mapping->object;
     object_get(&fault->object->base);
     fault->index = mapping_index(mapping, fault->va);
@@ -168,28 +147,23 @@ static status_t object_page_missing(struct fault *fault, const struct mapping *m
 }
 
 static status_t fault_object(struct aspace *aspace, struct fault *fault, struct mapping *mapping)
-    REQUIRES(&aspace -> lock)
-{
+    REQUIRES(&aspace -> lock) {
     if (fault->access != CL_MAP_WRITE || mapping->flags & CL_MAP_SHARED) {
         bool is_there;
         status_t status = aspace_map_window(aspace, mapping, fault->va, &is_there);
         return is_there || status != OK ? status : object_page_missing(fault, mapping);
     }
     struct page *page = memobj_find_page(mapping->object, mapping_index(mapping, fault->va));
-    if (!page)
-        return object_page_missing(fault, mapping);
+    if (!page) return object_page_missing(fault, mapping);
     struct page *copy = page_duplicate(aspace, page);
     page_put(page);
     return copy ? enter(aspace, mapping, fault->va, copy) : ERR_NO_RESOURCES;
 }
 
-static status_t fault_locked(struct aspace *aspace, struct fault *fault) REQUIRES(&aspace -> lock)
-{
+static status_t fault_locked(struct aspace *aspace, struct fault *fault) REQUIRES(&aspace -> lock) {
     struct mapping *mapping = mapping_at(&aspace->mappings, fault->va);
-    if (!mapping)
-        return ERR_BAD_POINTER;
-    if (!(mapping->flags & fault->access))
-        return ERR_ACCESS_DENIED;
+    if (!mapping) return ERR_BAD_POINTER;
+    if (!(mapping->flags & fault->access)) return ERR_ACCESS_DENIED;
     u64 paddr;
     u32 rights;
     if (arch_pmap_query(&aspace->pmap, fault->va, &paddr, &rights))
@@ -198,15 +172,12 @@ static status_t fault_locked(struct aspace *aspace, struct fault *fault) REQUIRE
                            : fault_anonymous(aspace, fault, mapping);
 }
 
-static u32 fault_access(u32 fault_flags)
-{
-    if (fault_flags & ARCH_FAULT_WRITE)
-        return CL_MAP_WRITE;
+static u32 fault_access(u32 fault_flags) {
+    if (fault_flags & ARCH_FAULT_WRITE) return CL_MAP_WRITE;
     return fault_flags & ARCH_FAULT_EXECUTE ? CL_MAP_EXECUTE : CL_MAP_READ;
 }
 
-status_t aspace_fault(struct aspace *aspace, u64 address, u32 fault_flags)
-{
+status_t aspace_fault(struct aspace *aspace, u64 address, u32 fault_flags) {
     struct fault fault = {
         .va = align_down(address, PAGE_SIZE),
         .access = fault_access(fault_flags),
@@ -215,31 +186,25 @@ status_t aspace_fault(struct aspace *aspace, u64 address, u32 fault_flags)
         lock_acquire(&aspace->lock);
         status_t status = fault_locked(aspace, &fault);
         lock_release(&aspace->lock);
-        if (status != ERR_SHOULD_WAIT)
-            return status;
+        if (status != ERR_SHOULD_WAIT) return status;
         struct page *page;
         status = memobj_get_page(fault.object, fault.index, &page);
         object_put(&fault.object->base);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
         page_put(page);
     }
 }
 
 // The address space that an address means to the current thread.
-static struct aspace *fault_aspace(u64 address)
-{
+static struct aspace *fault_aspace(u64 address) {
     const struct thread_object *thread = thread_object_current();
-    if (!thread)
-        return nullptr;
-    if (address < ARCH_USER_SPLIT)
-        return thread->restricted;
+    if (!thread) return nullptr;
+    if (address < ARCH_USER_SPLIT) return thread->restricted;
     // Restricted code runs without slot 255, whatever is mapped there.
     return arch_in_restricted() || !thread->process ? nullptr : thread->process->aspace;
 }
 
-status_t fault_handle(u64 address, u32 fault_flags)
-{
+status_t fault_handle(u64 address, u32 fault_flags) {
     struct aspace *aspace = fault_aspace(address);
     return aspace ? aspace_fault(aspace, address, fault_flags) : ERR_BAD_POINTER;
 }

@@ -6,8 +6,7 @@
 #include "object/message.h"
 #include "object/process.h"
 
-void futex_table_init(struct futex_table *table)
-{
+void futex_table_init(struct futex_table *table) {
     lock_init(&table->lock, LOCK_OBJECT);
     lock_acquire(&table->lock);
     for (u32 i = 0; i < FUTEX_BUCKETS; i++)
@@ -16,30 +15,25 @@ void futex_table_init(struct futex_table *table)
 }
 
 static struct futex_bucket *bucket_locked(struct futex_table *table, u64 address)
-    REQUIRES(&table -> lock)
-{
+    REQUIRES(&table -> lock) {
     return &table->buckets[(address >> 2 ^ address >> 6 ^ address >> 12) % FUTEX_BUCKETS];
 }
 
-static u64 wake_count(struct futex_table *table, u64 address)
-{
+static u64 wake_count(struct futex_table *table, u64 address) {
     lock_acquire(&table->lock);
     u64 count = bucket_locked(table, address)->wake_count;
     lock_release(&table->lock);
     return count;
 }
 
-status_t sys_futex_wait(u64 address, u32 expected, u32 flags, u64 deadline_ns)
-{
+status_t sys_futex_wait(u64 address, u32 expected, u32 flags, u64 deadline_ns) {
     struct futex_table *table = &process_current()->futexes;
     for (;;) {
         u64 count = wake_count(table, address);
         u32 value;
         status_t status = arch_user_load_u32(address, &value);
-        if (status != OK)
-            return status;
-        if (value != expected)
-            return ERR_SHOULD_WAIT;
+        if (status != OK) return status;
+        if (value != expected) return ERR_SHOULD_WAIT;
         lock_acquire(&table->lock);
         struct futex_bucket *bucket = bucket_locked(table, address);
         if (bucket->wake_count == count) {
@@ -47,29 +41,23 @@ status_t sys_futex_wait(u64 address, u32 expected, u32 flags, u64 deadline_ns)
             return waitq_block(&bucket->waiters, &table->lock, deadline_ns, flags);
         }
         lock_release(&table->lock);
-        if (thread_is_killed())
-            return ERR_DEAD;
+        if (thread_is_killed()) return ERR_DEAD;
     }
 }
 
 // The oldest thread that sleeps on `address` and is still to be woken.
-static struct thread *sleeper_locked(struct futex_bucket *bucket, u64 address)
-{
+static struct thread *sleeper_locked(struct futex_bucket *bucket, u64 address) {
     struct thread *thread;
-    list_for_each_safe(thread, &bucket->waiters.threads, wait_link)
-    {
+    list_for_each_safe(thread, &bucket->waiters.threads, wait_link) {
         const struct channel_caller *sleeper = thread->ipc;
-        if (sleeper->futex_address != address)
-            continue;
+        if (sleeper->futex_address != address) continue;
         list_remove(&thread->wait_link);
-        if (waitq_claim(thread, OK))
-            return thread;
+        if (waitq_claim(thread, OK)) return thread;
     }
     return nullptr;
 }
 
-status_t sys_futex_wake(u64 address, u32 count, u32 *woken)
-{
+status_t sys_futex_wake(u64 address, u32 count, u32 *woken) {
     struct futex_table *table = &process_current()->futexes;
     *woken = 0;
     lock_acquire(&table->lock);
@@ -77,8 +65,7 @@ status_t sys_futex_wake(u64 address, u32 count, u32 *woken)
     bucket->wake_count++;
     while (*woken < count) {
         struct thread *thread = sleeper_locked(bucket, address);
-        if (!thread)
-            break;
+        if (!thread) break;
         sched_make_runnable(thread);
         (*woken)++;
     }

@@ -12,8 +12,7 @@
 
 enum { ENTOMB_BATCH = 32 };
 
-static struct ledger *holder_ledger(const struct handle_holder *holder)
-{
+static struct ledger *holder_ledger(const struct handle_holder *holder) {
     return &holder->owner->ns->ledger;
 }
 
@@ -21,8 +20,7 @@ static struct ledger *holder_ledger(const struct handle_holder *holder)
 
 // Makes an empty slot a handle. `object` and `revoker` are borrowed.
 static void slot_fill(struct handle *slot, struct handle_holder *holder, struct object *object,
-                      u32 rights, u32 user, struct revoker *revoker) REQUIRES(&holder -> lock)
-{
+                      u32 rights, u32 user, struct revoker *revoker) REQUIRES(&holder -> lock) {
     slot->rights = rights;
     slot->user = user;
     slot->holder = holder;
@@ -51,8 +49,7 @@ struct released {
 };
 
 // Takes the handle's meaning away; the slot becomes a tombstone of `mark`.
-static struct released slot_release(struct handle *slot, u32 mark)
-{
+static struct released slot_release(struct handle *slot, u32 mark) {
     struct released released = {.object = slot->object, .revoker = slot->revoker};
     struct object *object = slot->object;
     if (object) {
@@ -72,21 +69,17 @@ static struct released slot_release(struct handle *slot, u32 mark)
     return released;
 }
 
-static void released_finish(const struct released *released)
-{
+static void released_finish(const struct released *released) {
     struct object *object = released->object;
     if (object) {
         const struct object_ops *ops = object_ops[object->type];
-        if (released->was_last && !object_is_dead(object) && ops->unhandled)
-            ops->unhandled(object);
+        if (released->was_last && !object_is_dead(object) && ops->unhandled) ops->unhandled(object);
         object_put(object);
     }
-    if (released->revoker)
-        object_put(&released->revoker->base);
+    if (released->revoker) object_put(&released->revoker->base);
 }
 
-void handle_slot_close(struct handle *slot)
-{
+void handle_slot_close(struct handle *slot) {
     struct handle_holder *holder = slot->holder;
     lock_acquire(&holder->lock);
     struct released released = slot_release(slot, 0);
@@ -100,22 +93,18 @@ void handle_slot_close(struct handle *slot)
 
 // The first handle on a list, with its holder's owner referenced; the list's lock is held.
 // nullptr when the owner is being freed: it closes the handle itself, just now.
-static struct handle_holder *holder_get(const struct handle *handle)
-{
+static struct handle_holder *holder_get(const struct handle *handle) {
     return object_tryget(handle->holder->owner) ? handle->holder : nullptr;
 }
 
-bool handles_entomb_some(struct object *object)
-{
+bool handles_entomb_some(struct object *object) {
     for (u32 i = 0; i < ENTOMB_BATCH; i++) {
         lock_acquire(&object->handles_lock);
         struct handle *handle = list_first(&object->handles, struct handle, object_link);
         struct handle_holder *holder = handle ? holder_get(handle) : nullptr;
         lock_release(&object->handles_lock);
-        if (!handle)
-            return true;
-        if (!holder)
-            return false;
+        if (!handle) return true;
+        if (!holder) return false;
         lock_acquire(&holder->lock);
         // Still on the list under our holder: nobody else can have reused the slot since.
         lock_acquire(&object->handles_lock);
@@ -123,8 +112,7 @@ bool handles_entomb_some(struct object *object)
                     handle->holder == holder;
         lock_release(&object->handles_lock);
         struct released released = {};
-        if (same)
-            released = slot_release(handle, HANDLE_TOMBSTONE_DEAD);
+        if (same) released = slot_release(handle, HANDLE_TOMBSTONE_DEAD);
         lock_release(&holder->lock);
         released.was_last = false;
         released_finish(&released);
@@ -133,25 +121,21 @@ bool handles_entomb_some(struct object *object)
     return false;
 }
 
-bool handles_revoke_some(struct revoker *revoker)
-{
+bool handles_revoke_some(struct revoker *revoker) {
     for (u32 i = 0; i < ENTOMB_BATCH; i++) {
         lock_acquire(&revoker->lock);
         struct handle *handle = list_first(&revoker->handles, struct handle, revoker_link);
         struct handle_holder *holder = handle ? holder_get(handle) : nullptr;
         lock_release(&revoker->lock);
-        if (!handle)
-            return true;
-        if (!holder)
-            return false;
+        if (!handle) return true;
+        if (!holder) return false;
         lock_acquire(&holder->lock);
         lock_acquire(&revoker->lock);
         bool same = list_first(&revoker->handles, struct handle, revoker_link) == handle &&
                     handle->holder == holder;
         lock_release(&revoker->lock);
         struct released released = {};
-        if (same)
-            released = slot_release(handle, HANDLE_TOMBSTONE_REVOKED);
+        if (same) released = slot_release(handle, HANDLE_TOMBSTONE_REVOKED);
         lock_release(&holder->lock);
         released_finish(&released);
         object_put(holder->owner);
@@ -161,26 +145,18 @@ bool handles_revoke_some(struct revoker *revoker)
 
 // ---- looking up ----
 
-static SLOW_PATH status_t slot_refuse(const struct handle *slot, u32 type_mask, u32 rights)
-{
-    if (!slot)
-        return ERR_BAD_HANDLE;
-    if (!slot->object)
-        return slot->rights & HANDLE_TOMBSTONE_REVOKED ? ERR_REVOKED : ERR_DEAD;
-    if (object_is_dead(slot->object))
-        return ERR_DEAD;
-    if (slot->revoker && revoker_is_revoked(slot->revoker))
-        return ERR_REVOKED;
-    if (!(type_mask >> slot->object->type & 1))
-        return ERR_WRONG_TYPE;
-    if ((slot->rights & rights) != rights)
-        return ERR_ACCESS_DENIED;
+static SLOW_PATH status_t slot_refuse(const struct handle *slot, u32 type_mask, u32 rights) {
+    if (!slot) return ERR_BAD_HANDLE;
+    if (!slot->object) return slot->rights & HANDLE_TOMBSTONE_REVOKED ? ERR_REVOKED : ERR_DEAD;
+    if (object_is_dead(slot->object)) return ERR_DEAD;
+    if (slot->revoker && revoker_is_revoked(slot->revoker)) return ERR_REVOKED;
+    if (!(type_mask >> slot->object->type & 1)) return ERR_WRONG_TYPE;
+    if ((slot->rights & rights) != rights) return ERR_ACCESS_DENIED;
     return OK;
 }
 
 // A plain handle of a live object first; all else takes the long way.
-static inline status_t slot_check(const struct handle *slot, u32 type_mask, u32 rights)
-{
+static inline status_t slot_check(const struct handle *slot, u32 type_mask, u32 rights) {
     const struct object *object = slot ? slot->object : nullptr;
     if (likely(object && !slot->revoker && !object_is_dead(object) &&
                (type_mask >> object->type & 1) && (slot->rights & rights) == rights))
@@ -188,8 +164,7 @@ static inline status_t slot_check(const struct handle *slot, u32 type_mask, u32 
     return slot_refuse(slot, type_mask, rights);
 }
 
-status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **out)
-{
+status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **out) {
     struct handle_table *table = &process_current()->handles;
     lock_acquire(&table->holder.lock);
     struct handle *slot = handle_table_slot(table, handle);
@@ -202,8 +177,7 @@ status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **
     return status;
 }
 
-status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct handle_info *out)
-{
+status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct handle_info *out) {
     struct handle_table *table = &process_current()->handles;
     lock_acquire(&table->holder.lock);
     struct handle *slot = handle_table_slot(table, handle);
@@ -211,81 +185,65 @@ status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct hand
     if (status == OK) {
         *out = (struct handle_info){slot->object, slot->rights, slot->user, slot->revoker};
         object_get(out->object);
-        if (out->revoker)
-            object_get(&out->revoker->base);
+        if (out->revoker) object_get(&out->revoker->base);
     }
     lock_release(&table->holder.lock);
     return status;
 }
 
-void handle_info_put(struct handle_info *info)
-{
+void handle_info_put(struct handle_info *info) {
     object_put(info->object);
-    if (info->revoker)
-        object_put(&info->revoker->base);
+    if (info->revoker) object_put(&info->revoker->base);
 }
 
 // ---- making ----
 
 static status_t create_in(struct handle_table *table, struct object *object, u32 rights, u32 user,
-                          struct revoker *revoker, handle_t *out)
-{
+                          struct revoker *revoker, handle_t *out) {
     struct ledger *ledger = holder_ledger(&table->holder);
-    if (ledger_count_add(ledger, LEDGER_HANDLES, 1) != OK)
-        return ERR_NO_RESOURCES;
+    if (ledger_count_add(ledger, LEDGER_HANDLES, 1) != OK) return ERR_NO_RESOURCES;
     lock_acquire(&table->holder.lock);
     struct handle *slot = handle_table_take(table, out);
-    if (slot)
-        slot_fill(slot, &table->holder, object, rights, user, revoker);
+    if (slot) slot_fill(slot, &table->holder, object, rights, user, revoker);
     lock_release(&table->holder.lock);
-    if (slot)
-        return OK;
+    if (slot) return OK;
     ledger_count_sub(ledger, LEDGER_HANDLES, 1);
     return ERR_NO_RESOURCES;
 }
 
 status_t handle_create(struct object *object, u32 rights, u32 user, struct revoker *revoker,
-                       handle_t *out)
-{
+                       handle_t *out) {
     return create_in(&process_current()->handles, object, rights, user, revoker, out);
 }
 
-status_t handle_create_in(struct process *process, struct object *object, u32 rights, handle_t *out)
-{
+status_t handle_create_in(struct process *process, struct object *object, u32 rights,
+                          handle_t *out) {
     return create_in(&process->handles, object, rights, CL_USER_ROOT, nullptr, out);
 }
 
 status_t handle_slot_make(struct handle *slot, struct handle_holder *holder, struct object *object,
-                          u32 rights)
-{
-    if (ledger_count_add(holder_ledger(holder), LEDGER_HANDLES, 1) != OK)
-        return ERR_NO_RESOURCES;
+                          u32 rights) {
+    if (ledger_count_add(holder_ledger(holder), LEDGER_HANDLES, 1) != OK) return ERR_NO_RESOURCES;
     lock_acquire(&holder->lock);
     slot_fill(slot, holder, object, rights, CL_USER_ROOT, nullptr);
     lock_release(&holder->lock);
     return OK;
 }
 
-status_t handle_rights_narrow(const struct handle_info *from, u32 *rights)
-{
-    if (*rights == CL_RIGHTS_SAME)
-        *rights = from->rights;
-    if (*rights & ~(u32)RIGHT_MASK)
-        return ERR_INVALID_ARGUMENT;
+status_t handle_rights_narrow(const struct handle_info *from, u32 *rights) {
+    if (*rights == CL_RIGHTS_SAME) *rights = from->rights;
+    if (*rights & ~(u32)RIGHT_MASK) return ERR_INVALID_ARGUMENT;
     return *rights & ~from->rights ? ERR_ACCESS_DENIED : OK;
 }
 
 status_t handle_derive(const struct handle_info *from, u32 rights, struct revoker *revoker,
-                       handle_t *out)
-{
+                       handle_t *out) {
     status_t status = handle_rights_narrow(from, &rights);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     return handle_create(from->object, rights, from->user, revoker ? revoker : from->revoker, out);
 }
 
-status_t handle_close(handle_t handle)
-{
+status_t handle_close(handle_t handle) {
     struct handle_table *table = &process_current()->handles;
     struct released released;
     lock_acquire(&table->holder.lock);
@@ -302,8 +260,7 @@ status_t handle_close(handle_t handle)
     return OK;
 }
 
-bool handle_table_close_some(struct handle_table *table)
-{
+bool handle_table_close_some(struct handle_table *table) {
     for (u32 i = 0; i < ENTOMB_BATCH; i++) {
         lock_acquire(&table->holder.lock);
         handle_t value = table->close_next + 1;
@@ -325,24 +282,19 @@ bool handle_table_close_some(struct handle_table *table)
 // ---- moving ----
 
 static status_t take_check(struct handle_table *table, const handle_t *values, u32 count,
-                           const struct object *forbidden) REQUIRES(&table -> holder.lock)
-{
+                           const struct object *forbidden) REQUIRES(&table -> holder.lock) {
     for (u32 i = 0; i < count; i++) {
         struct handle *slot = handle_table_slot(table, values[i]);
         status_t status = slot_check(slot, ~0u, RIGHT_TRANSFER);
-        if (status != OK)
-            return status;
-        if (slot->object == forbidden)
-            return ERR_INVALID_ARGUMENT;
+        if (status != OK) return status;
+        if (slot->object == forbidden) return ERR_INVALID_ARGUMENT;
         for (u32 j = 0; j < i; j++)
-            if (values[j] == values[i])
-                return ERR_BAD_HANDLE;
+            if (values[j] == values[i]) return ERR_BAD_HANDLE;
     }
     return OK;
 }
 
-static void transit_count(struct object *object, i32 change)
-{
+static void transit_count(struct object *object, i32 change) {
     lock_acquire(&object->handles_lock);
     object->handle_count += (u32)change;
     lock_release(&object->handles_lock);
@@ -350,20 +302,16 @@ static void transit_count(struct object *object, i32 change)
 
 // A slot's meaning moves to another place. On the way it counts as a handle, so that closing the
 // object's others meanwhile does not close the object for its users.
-static void slot_lift(struct handle *slot, struct handle_info *info)
-{
+static void slot_lift(struct handle *slot, struct handle_info *info) {
     *info = (struct handle_info){slot->object, slot->rights, slot->user, slot->revoker};
-    if (!slot->object)
-        return;
+    if (!slot->object) return;
     object_get(slot->object);
     transit_count(slot->object, 1);
-    if (slot->revoker)
-        object_get(&slot->revoker->base);
+    if (slot->revoker) object_get(&slot->revoker->base);
 }
 
 static void slot_drop(struct handle *slot, struct handle_holder *holder,
-                      const struct handle_info *info) REQUIRES(&holder -> lock)
-{
+                      const struct handle_info *info) REQUIRES(&holder -> lock) {
     if (info->object && !object_is_dead(info->object) &&
         !(info->revoker && revoker_is_revoked(info->revoker))) {
         slot_fill(slot, holder, info->object, info->rights, info->user, info->revoker);
@@ -377,11 +325,9 @@ static void slot_drop(struct handle *slot, struct handle_holder *holder,
     list_init(&slot->revoker_link);
 }
 
-static void info_finish(struct handle_info *info, const struct released *released)
-{
+static void info_finish(struct handle_info *info, const struct released *released) {
     released_finish(released);
-    if (!info->object)
-        return;
+    if (!info->object) return;
     lock_acquire(&info->object->handles_lock);
     bool was_last = --info->object->handle_count == 0;
     lock_release(&info->object->handles_lock);
@@ -390,8 +336,7 @@ static void info_finish(struct handle_info *info, const struct released *release
 }
 
 status_t handles_take_counted(const handle_t *values, u32 count, struct object *forbidden,
-                              struct handle_holder *holder, struct handle *slots)
-{
+                              struct handle_holder *holder, struct handle *slots) {
     struct handle_table *table = &process_current()->handles;
     struct ledger *from = holder_ledger(&table->holder);
     // The two holders' locks are never held together: first everything is checked and marked as
@@ -407,8 +352,7 @@ status_t handles_take_counted(const handle_t *values, u32 count, struct object *
         handle_table_release(table, slot, values[i]);
     }
     lock_release(&table->holder.lock);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     lock_acquire(&holder->lock);
     for (u32 i = 0; i < count; i++)
         slot_drop(&slots[i], holder, &infos[i]);
@@ -420,33 +364,26 @@ status_t handles_take_counted(const handle_t *values, u32 count, struct object *
 }
 
 status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,
-                      struct handle_holder *holder, struct handle *slots)
-{
+                      struct handle_holder *holder, struct handle *slots) {
     struct ledger *to = holder_ledger(holder);
-    if (ledger_count_add(to, LEDGER_HANDLES, count) != OK)
-        return ERR_NO_RESOURCES;
+    if (ledger_count_add(to, LEDGER_HANDLES, count) != OK) return ERR_NO_RESOURCES;
     status_t status = handles_take_counted(values, count, forbidden, holder, slots);
-    if (status != OK)
-        ledger_count_sub(to, LEDGER_HANDLES, count);
+    if (status != OK) ledger_count_sub(to, LEDGER_HANDLES, count);
     return status;
 }
 
-static status_t reserve_in(struct handle_table *table, u32 count)
-{
+static status_t reserve_in(struct handle_table *table, u32 count) {
     struct ledger *to = holder_ledger(&table->holder);
-    if (ledger_count_add(to, LEDGER_HANDLES, count) != OK)
-        return ERR_NO_RESOURCES;
+    if (ledger_count_add(to, LEDGER_HANDLES, count) != OK) return ERR_NO_RESOURCES;
     lock_acquire(&table->holder.lock);
     bool has_room = handle_table_reserve(table, count);
     lock_release(&table->holder.lock);
-    if (has_room)
-        return OK;
+    if (has_room) return OK;
     ledger_count_sub(to, LEDGER_HANDLES, count);
     return ERR_NO_RESOURCES;
 }
 
-static void give_in(struct handle_table *table, struct handle *slots, u32 count, handle_t *values)
-{
+static void give_in(struct handle_table *table, struct handle *slots, u32 count, handle_t *values) {
     for (u32 i = 0; i < count; i++) {
         struct handle_holder *holder = slots[i].holder;
         struct ledger *from = holder_ledger(holder);
@@ -465,13 +402,9 @@ static void give_in(struct handle_table *table, struct handle *slots, u32 count,
     }
 }
 
-status_t handles_reserve(u32 count)
-{
-    return reserve_in(&process_current()->handles, count);
-}
+status_t handles_reserve(u32 count) { return reserve_in(&process_current()->handles, count); }
 
-void handles_unreserve(u32 count)
-{
+void handles_unreserve(u32 count) {
     struct handle_table *table = &process_current()->handles;
     lock_acquire(&table->holder.lock);
     handle_table_unreserve(table, count);
@@ -479,31 +412,24 @@ void handles_unreserve(u32 count)
     ledger_count_sub(holder_ledger(&table->holder), LEDGER_HANDLES, count);
 }
 
-void handles_give_reserved(struct handle *slots, u32 count, handle_t *values)
-{
+void handles_give_reserved(struct handle *slots, u32 count, handle_t *values) {
     give_in(&process_current()->handles, slots, count, values);
 }
 
-status_t handles_give(struct handle *slots, u32 count, handle_t *values)
-{
+status_t handles_give(struct handle *slots, u32 count, handle_t *values) {
     status_t status = handles_reserve(count);
-    if (status == OK)
-        handles_give_reserved(slots, count, values);
+    if (status == OK) handles_give_reserved(slots, count, values);
     return status;
 }
 
-status_t handle_give_to(struct process *process, struct handle *slot, handle_t *value)
-{
+status_t handle_give_to(struct process *process, struct handle *slot, handle_t *value) {
     *value = CL_HANDLE_INVALID;
     status_t status = slot ? reserve_in(&process->handles, 1) : OK;
-    if (slot && status == OK)
-        give_in(&process->handles, slot, 1, value);
+    if (slot && status == OK) give_in(&process->handles, slot, 1, value);
     return status;
 }
 
-void handles_drop(struct handle *slots, u32 count)
-{
+void handles_drop(struct handle *slots, u32 count) {
     for (u32 i = 0; i < count; i++)
-        if (slots[i].holder)
-            handle_slot_close(&slots[i]);
+        if (slots[i].holder) handle_slot_close(&slots[i]);
 }

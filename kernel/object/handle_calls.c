@@ -3,23 +3,15 @@
 #include "object/handle.h"
 #include "object/namespace.h"
 
-status_t sys_null(void)
-{
-    return OK;
-}
+status_t sys_null(void) { return OK; }
 
-status_t sys_handle_close(u32 handle)
-{
-    return handle_close(handle);
-}
+status_t sys_handle_close(u32 handle) { return handle_close(handle); }
 
-status_t sys_handle_duplicate(const struct handle_info *handle, u32 rights, handle_t *copy)
-{
+status_t sys_handle_duplicate(const struct handle_info *handle, u32 rights, handle_t *copy) {
     return handle_derive(handle, rights, nullptr, copy);
 }
 
-status_t sys_object_info(const struct handle_info *handle, struct cl_object_info *info)
-{
+status_t sys_object_info(const struct handle_info *handle, struct cl_object_info *info) {
     struct object *object = handle->object;
     const struct object_ops *ops = object_ops[object->type];
     info->koid = object->koid;
@@ -31,14 +23,12 @@ status_t sys_object_info(const struct handle_info *handle, struct cl_object_info
     lock_acquire(&object->handles_lock);
     info->handles = object->handle_count;
     lock_release(&object->handles_lock);
-    if (ops->describe)
-        ops->describe(object, info->detail);
+    if (ops->describe) ops->describe(object, info->detail);
     return OK;
 }
 
 // What a creator may do with each type: everything that has a meaning for it.
-u32 handle_full_rights(u32 type)
-{
+u32 handle_full_rights(u32 type) {
     enum : u32 {
         COMMON = RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_INSPECT | RIGHT_WAIT,
         RW = RIGHT_READ | RIGHT_WRITE,

@@ -18,8 +18,7 @@ struct handle *handle_table_take(struct handle_table *table, handle_t *value)
     REQUIRES(&table -> holder.lock);
 // Sets `count` free slots aside; false as for take.
 bool handle_table_reserve(struct handle_table *table, u32 count) REQUIRES(&table -> holder.lock);
-void handle_table_unreserve(struct handle_table *table, u32 count)
-    REQUIRES(&table -> holder.lock);
+void handle_table_unreserve(struct handle_table *table, u32 count) REQUIRES(&table -> holder.lock);
 // One of those that were set aside; never fails.
 struct handle *handle_table_take_reserved(struct handle_table *table, handle_t *value)
     REQUIRES(&table -> holder.lock);

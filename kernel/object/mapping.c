@@ -2,8 +2,7 @@
 // tree, which random priorities keep near twice the logarithm of its size.
 #include "object/mapping.h"
 
-static void node_update(struct mapping *node)
-{
+static void node_update(struct mapping *node) {
     u64 gap = 0;
     node->tree_start = node->start;
     node->tree_end = node->end;
@@ -19,10 +18,8 @@ static void node_update(struct mapping *node)
 }
 
 // All of `low` lies below all of `high`.
-static struct mapping *tree_join(struct mapping *low, struct mapping *high)
-{
-    if (!low || !high)
-        return low ? low : high;
+static struct mapping *tree_join(struct mapping *low, struct mapping *high) {
+    if (!low || !high) return low ? low : high;
     if (low->priority > high->priority) {
         low->right = tree_join(low->right, high);
         node_update(low);
@@ -34,8 +31,7 @@ static struct mapping *tree_join(struct mapping *low, struct mapping *high)
 }
 
 // Splits into what starts below `at` and the rest.
-static void tree_split(struct mapping *tree, u64 at, struct mapping **low, struct mapping **high)
-{
+static void tree_split(struct mapping *tree, u64 at, struct mapping **low, struct mapping **high) {
     if (!tree) {
         *low = nullptr;
         *high = nullptr;
@@ -52,10 +48,8 @@ static void tree_split(struct mapping *tree, u64 at, struct mapping **low, struc
 }
 
 // Removes `gone` from the tree; its place is found by its start.
-static struct mapping *tree_without(struct mapping *tree, struct mapping *gone)
-{
-    if (tree == gone)
-        return tree_join(tree->left, tree->right);
+static struct mapping *tree_without(struct mapping *tree, struct mapping *gone) {
+    if (tree == gone) return tree_join(tree->left, tree->right);
     if (gone->start < tree->start)
         tree->left = tree_without(tree->left, gone);
     else
@@ -65,31 +59,27 @@ static struct mapping *tree_without(struct mapping *tree, struct mapping *gone)
 }
 
 // Brings the nodes from `changed` up to date.
-static void tree_refresh(struct mapping *tree, const struct mapping *changed)
-{
+static void tree_refresh(struct mapping *tree, const struct mapping *changed) {
     if (tree != changed)
         tree_refresh(changed->start < tree->start ? tree->left : tree->right, changed);
     node_update(tree);
 }
 
-void mapping_set_init(struct mapping_set *set)
-{
+void mapping_set_init(struct mapping_set *set) {
     set->root = nullptr;
     list_init(&set->list);
     set->random = (u32)arch_entropy() | 1;
 }
 
 // xorshift32: it only has to be unknown to the user.
-static u32 priority_next(struct mapping_set *set)
-{
+static u32 priority_next(struct mapping_set *set) {
     set->random ^= set->random << 13;
     set->random ^= set->random >> 17;
     set->random ^= set->random << 5;
     return set->random;
 }
 
-void mapping_insert(struct mapping_set *set, struct mapping *mapping)
-{
+void mapping_insert(struct mapping_set *set, struct mapping *mapping) {
     struct mapping *after = mapping_find(set, mapping->start);
     DASSERT(!after || after->start >= mapping->end);
     list_insert_before(after ? &after->order_link : &set->list, &mapping->order_link);
@@ -102,24 +92,20 @@ void mapping_insert(struct mapping_set *set, struct mapping *mapping)
     set->root = tree_join(tree_join(low, mapping), high);
 }
 
-void mapping_remove(struct mapping_set *set, struct mapping *mapping)
-{
+void mapping_remove(struct mapping_set *set, struct mapping *mapping) {
     set->root = tree_without(set->root, mapping);
     list_remove(&mapping->order_link);
 }
 
-void mapping_set_range(struct mapping_set *set, struct mapping *mapping, u64 start, u64 end)
-{
-    if (mapping->object)
-        mapping->offset += start - mapping->start;
+void mapping_set_range(struct mapping_set *set, struct mapping *mapping, u64 start, u64 end) {
+    if (mapping->object) mapping->offset += start - mapping->start;
     // Order among the others does not change, so the way down is the same with either start.
     mapping->start = start;
     mapping->end = end;
     tree_refresh(set->root, mapping);
 }
 
-struct mapping *mapping_find(const struct mapping_set *set, u64 address)
-{
+struct mapping *mapping_find(const struct mapping_set *set, u64 address) {
     struct mapping *found = nullptr;
     struct mapping *node = set->root;
     while (node) {
@@ -133,32 +119,26 @@ struct mapping *mapping_find(const struct mapping_set *set, u64 address)
     return found;
 }
 
-struct mapping *mapping_at(const struct mapping_set *set, u64 address)
-{
+struct mapping *mapping_at(const struct mapping_set *set, u64 address) {
     struct mapping *found = mapping_find(set, address);
     return found && found->start <= address ? found : nullptr;
 }
 
-struct mapping *mapping_next(const struct mapping_set *set, const struct mapping *mapping)
-{
+struct mapping *mapping_next(const struct mapping_set *set, const struct mapping *mapping) {
     struct list *next = mapping->order_link.next;
     return next == &set->list ? nullptr : list_entry(next, struct mapping, order_link);
 }
 
-struct mapping *mapping_previous(const struct mapping_set *set, const struct mapping *mapping)
-{
+struct mapping *mapping_previous(const struct mapping_set *set, const struct mapping *mapping) {
     struct list *previous = mapping->order_link.prev;
     return previous == &set->list ? nullptr : list_entry(previous, struct mapping, order_link);
 }
 
 // The lowest gap of `size` between two mappings of the tree that starts at `from` or above.
-static u64 tree_gap_from(const struct mapping *tree, u64 from, u64 size)
-{
-    if (!tree || tree->tree_gap < size || tree->tree_end <= from)
-        return 0;
+static u64 tree_gap_from(const struct mapping *tree, u64 from, u64 size) {
+    if (!tree || tree->tree_gap < size || tree->tree_end <= from) return 0;
     u64 found = tree_gap_from(tree->left, from, size);
-    if (found)
-        return found;
+    if (found) return found;
     if (tree->left && tree->left->tree_end >= from && tree->start - tree->left->tree_end >= size)
         return tree->left->tree_end;
     if (tree->right && tree->end >= from && tree->right->tree_start - tree->end >= size)
@@ -166,13 +146,10 @@ static u64 tree_gap_from(const struct mapping *tree, u64 from, u64 size)
     return tree_gap_from(tree->right, from, size);
 }
 
-u64 mapping_gap(const struct mapping_set *set, u64 from, u64 high, u64 size)
-{
-    if (from >= high || size > high - from)
-        return 0;
+u64 mapping_gap(const struct mapping_set *set, u64 from, u64 high, u64 size) {
+    if (from >= high || size > high - from) return 0;
     struct mapping *next = mapping_find(set, from);
-    if (!next || (next->start > from && next->start - from >= size))
-        return from;
+    if (!next || (next->start > from && next->start - from >= size)) return from;
     u64 found = tree_gap_from(set->root, from, size);
     if (!found && set->root->tree_end >= from && high - set->root->tree_end >= size)
         found = set->root->tree_end;

@@ -9,11 +9,9 @@
 #include "sched/thread.h"
 
 static status_t create(struct namespace *ns, u64 size_pages,
-                       struct memobj **out) NO_THREAD_SAFETY_ANALYSIS
-{ // nobody knows it yet
+                       struct memobj **out) NO_THREAD_SAFETY_ANALYSIS { // nobody knows it yet
     struct memobj *memobj = object_alloc(ns, OBJ_MEMOBJ, sizeof(*memobj));
-    if (!memobj)
-        return ERR_NO_RESOURCES;
+    if (!memobj) return ERR_NO_RESOURCES;
     lock_init(&memobj->lock, LOCK_MEMORY);
     list_init(&memobj->mappings);
     waitq_init(&memobj->waiters);
@@ -22,20 +20,16 @@ static status_t create(struct namespace *ns, u64 size_pages,
     return OK;
 }
 
-status_t memobj_create(struct namespace *ns, u64 size_pages, struct memobj **out)
-{
+status_t memobj_create(struct namespace *ns, u64 size_pages, struct memobj **out) {
     return create(ns, size_pages, out);
 }
 
 status_t memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size_pages,
-                             struct memobj **out)
-{
+                             struct memobj **out) {
     u64 size = memobj_block_size(block);
-    if (offset > size || size_pages > (size - offset) >> PAGE_SHIFT)
-        return ERR_OUT_OF_RANGE;
+    if (offset > size || size_pages > (size - offset) >> PAGE_SHIFT) return ERR_OUT_OF_RANGE;
     status_t status = create(ns, size_pages, out);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     memobj_block_get(block);
     (*out)->block = block;
     (*out)->block_offset = offset;
@@ -45,25 +39,19 @@ status_t memobj_create_block(struct namespace *ns, struct block *block, u64 offs
 // Enters a page that the caller holds a reference to, and gives that away. OK also when there is
 // one already, then *lost is the page to be put.
 static status_t enter_page(struct memobj *memobj, u64 index, struct page **lost)
-    REQUIRES(&memobj -> lock)
-{
-    if (object_is_dead(&memobj->base))
-        return ERR_DEAD;
-    if (index >= memobj->size_pages)
-        return ERR_OUT_OF_RANGE;
+    REQUIRES(&memobj -> lock) {
+    if (object_is_dead(&memobj->base)) return ERR_DEAD;
+    if (index >= memobj->size_pages) return ERR_OUT_OF_RANGE;
     void **slot = page_tree_make(&memobj->pages, index, &memobj->base.ns->ledger);
-    if (!slot)
-        return ERR_NO_RESOURCES;
-    if (*slot)
-        return OK;
+    if (!slot) return ERR_NO_RESOURCES;
+    if (*slot) return OK;
     *slot = *lost;
     *lost = nullptr;
     memobj->resident++;
     return OK;
 }
 
-status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, struct memobj **out)
-{
+status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, struct memobj **out) {
     struct memobj *memobj;
     status_t status = create(ns, size_pages, &memobj);
     for (u64 i = 0; status == OK && i < size_pages; i++) {
@@ -73,34 +61,28 @@ status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, str
         lock_acquire(&memobj->lock);
         status = enter_page(memobj, i, &page);
         lock_release(&memobj->lock);
-        if (status != OK)
-            object_put(&memobj->base);
+        if (status != OK) object_put(&memobj->base);
     }
-    if (status == OK)
-        *out = memobj;
+    if (status == OK) *out = memobj;
     return status;
 }
 
 // ---- pages ----
 
-static struct page *find_locked(struct memobj *memobj, u64 index) REQUIRES(&memobj -> lock)
-{
+static struct page *find_locked(struct memobj *memobj, u64 index) REQUIRES(&memobj -> lock) {
     void **slot = page_tree_find(&memobj->pages, index);
     struct page *page = slot && index < memobj->size_pages ? page_tree_page(slot) : nullptr;
-    if (page)
-        page_get(page);
+    if (page) page_get(page);
     return page;
 }
 
-struct page *memobj_find_page(struct memobj *memobj, u64 index)
-{
+struct page *memobj_find_page(struct memobj *memobj, u64 index) {
     struct page *page;
     (void)memobj_find_pages(memobj, index, 1, &page);
     return page;
 }
 
-u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, struct page **pages)
-{
+u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, struct page **pages) {
     u32 found = 0;
     lock_acquire(&memobj->lock);
     for (u32 i = 0; i < count; i++) {
@@ -111,37 +93,30 @@ u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, struct page *
     return found;
 }
 
-static status_t fill_zero(struct memobj *memobj, u64 index)
-{
+static status_t fill_zero(struct memobj *memobj, u64 index) {
     struct page *page = page_alloc(&memobj->base.ns->ledger, 0);
-    if (!page)
-        return ERR_NO_RESOURCES;
+    if (!page) return ERR_NO_RESOURCES;
     lock_acquire(&memobj->lock);
     status_t status = enter_page(memobj, index, &page);
     lock_release(&memobj->lock);
-    if (page)
-        page_put(page);
+    if (page) page_put(page);
     return status;
 }
 
 // The page, or nullptr and why: OK means that it is to be filled.
 static status_t look_locked(struct memobj *memobj, u64 index, struct page **page, bool *is_filling)
-    REQUIRES(&memobj -> lock)
-{
+    REQUIRES(&memobj -> lock) {
     *page = nullptr;
     *is_filling = false;
-    if (object_is_dead(&memobj->base))
-        return ERR_DEAD;
-    if (index >= memobj->size_pages)
-        return ERR_OUT_OF_RANGE;
+    if (object_is_dead(&memobj->base)) return ERR_DEAD;
+    if (index >= memobj->size_pages) return ERR_OUT_OF_RANGE;
     *page = find_locked(memobj, index);
     void **slot = page_tree_find(&memobj->pages, index);
     *is_filling = !*page && slot && *slot;
     return OK;
 }
 
-status_t memobj_get_page(struct memobj *memobj, u64 index, struct page **out)
-{
+status_t memobj_get_page(struct memobj *memobj, u64 index, struct page **out) {
     for (;;) {
         bool is_filling;
         lock_acquire(&memobj->lock);
@@ -154,21 +129,18 @@ status_t memobj_get_page(struct memobj *memobj, u64 index, struct page **out)
                 status =
                     memobj->block ? memobj_fill_block(memobj, index) : fill_zero(memobj, index);
         }
-        if (status != OK || *out)
-            return status;
+        if (status != OK || *out) return status;
     }
 }
 
-status_t memobj_write_kernel(struct memobj *memobj, u64 offset, const void *bytes, usize size)
-{
+status_t memobj_write_kernel(struct memobj *memobj, u64 offset, const void *bytes, usize size) {
     const u8 *from = bytes;
     while (size > 0) {
         u64 in_page = offset & PAGE_MASK;
         usize part = min(size, PAGE_SIZE - in_page);
         struct page *page;
         status_t status = memobj_get_page(memobj, offset >> PAGE_SHIFT, &page);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
         memcpy((u8 *)page_address(page) + in_page, from, part);
         page_put(page);
         offset += part;
@@ -180,8 +152,7 @@ status_t memobj_write_kernel(struct memobj *memobj, u64 offset, const void *byte
 
 // ---- mappings ----
 
-status_t memobj_attach(struct mapping *mapping)
-{
+status_t memobj_attach(struct mapping *mapping) {
     struct memobj *memobj = mapping->object;
     u64 pages = (mapping->end - mapping->start) >> PAGE_SHIFT;
     u64 first = mapping->offset >> PAGE_SHIFT;
@@ -199,8 +170,7 @@ status_t memobj_attach(struct mapping *mapping)
     return status;
 }
 
-void memobj_attach_part(struct mapping *part, const struct mapping *whole)
-{
+void memobj_attach_part(struct mapping *part, const struct mapping *whole) {
     struct memobj *memobj = part->object;
     lock_acquire(&memobj->lock);
     part->resizes_seen = whole->resizes_seen;
@@ -209,16 +179,14 @@ void memobj_attach_part(struct mapping *part, const struct mapping *whole)
     lock_release(&memobj->lock);
 }
 
-void memobj_detach(struct mapping *mapping)
-{
+void memobj_detach(struct mapping *mapping) {
     struct memobj *memobj = mapping->object;
     lock_acquire(&memobj->lock);
     list_remove(&mapping->object_link);
     lock_release(&memobj->lock);
 }
 
-void memobj_mark_cut(struct mapping *mapping, u32 resizes)
-{
+void memobj_mark_cut(struct mapping *mapping, u32 resizes) {
     struct memobj *memobj = mapping->object;
     lock_acquire(&memobj->lock);
     mapping->resizes_seen = resizes;
@@ -228,14 +196,12 @@ void memobj_mark_cut(struct mapping *mapping, u32 resizes)
 }
 
 // The address space of one mapping, referenced. nullptr: it is being freed and detaches just now.
-static struct aspace *mapping_aspace(const struct mapping *mapping)
-{
+static struct aspace *mapping_aspace(const struct mapping *mapping) {
     return object_tryget(&mapping->aspace->base) ? mapping->aspace : nullptr;
 }
 
 // True when no mapping is left.
-static bool unmap_some(struct memobj *memobj)
-{
+static bool unmap_some(struct memobj *memobj) {
     lock_acquire(&memobj->lock);
     struct mapping *first = list_first(&memobj->mappings, struct mapping, object_link);
     struct aspace *aspace = first ? mapping_aspace(first) : nullptr;
@@ -248,28 +214,23 @@ static bool unmap_some(struct memobj *memobj)
 }
 
 // The next mapping that has not been cut yet; those that have are at the tail.
-static struct mapping *uncut_locked(struct memobj *memobj) REQUIRES(&memobj -> lock)
-{
+static struct mapping *uncut_locked(struct memobj *memobj) REQUIRES(&memobj -> lock) {
     struct mapping *mapping;
-    list_for_each(mapping, &memobj->mappings, object_link)
-    {
-        if (mapping->resizes_seen != memobj->resizes)
-            return mapping;
+    list_for_each(mapping, &memobj->mappings, object_link) {
+        if (mapping->resizes_seen != memobj->resizes) return mapping;
     }
     return nullptr;
 }
 
 // Takes the pages beyond the end out of all mappings.
-static void cut_mappings(struct memobj *memobj, u64 size_pages)
-{
+static void cut_mappings(struct memobj *memobj, u64 size_pages) {
     for (;;) {
         lock_acquire(&memobj->lock);
         struct mapping *mapping = uncut_locked(memobj);
         struct aspace *aspace = mapping ? mapping_aspace(mapping) : nullptr;
         u32 resizes = memobj->resizes;
         lock_release(&memobj->lock);
-        if (!mapping)
-            return;
+        if (!mapping) return;
         if (aspace) {
             aspace_cut_object(aspace, memobj, size_pages, resizes);
             object_put(&aspace->base);
@@ -278,8 +239,7 @@ static void cut_mappings(struct memobj *memobj, u64 size_pages)
     }
 }
 
-static bool cut_pages_some(struct memobj *memobj, u64 from)
-{
+static bool cut_pages_some(struct memobj *memobj, u64 from) {
     struct page_batch batch = {};
     lock_acquire(&memobj->lock);
     bool is_done = page_tree_cut(&memobj->pages, from, &batch);
@@ -291,15 +251,12 @@ static bool cut_pages_some(struct memobj *memobj, u64 from)
 
 // ---- resize ----
 
-static status_t resize_begin(struct memobj *memobj, u64 size_pages)
-{
+static status_t resize_begin(struct memobj *memobj, u64 size_pages) {
     for (;;) {
         lock_acquire(&memobj->lock);
-        if (object_is_dead(&memobj->base) || !memobj->is_resizing)
-            break;
+        if (object_is_dead(&memobj->base) || !memobj->is_resizing) break;
         status_t status = waitq_block(&memobj->waiters, &memobj->lock, CL_DEADLINE_NEVER, 0);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
     }
     status_t status = object_is_dead(&memobj->base) ? ERR_DEAD : OK;
     if (status == OK) {
@@ -311,13 +268,10 @@ static status_t resize_begin(struct memobj *memobj, u64 size_pages)
     return status;
 }
 
-status_t memobj_resize(struct memobj *memobj, u64 size_pages)
-{
-    if (memobj->block)
-        return ERR_NOT_SUPPORTED;
+status_t memobj_resize(struct memobj *memobj, u64 size_pages) {
+    if (memobj->block) return ERR_NOT_SUPPORTED;
     status_t status = resize_begin(memobj, size_pages);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     cut_mappings(memobj, size_pages);
     while (!cut_pages_some(memobj, size_pages))
         sched_preempt_point();
@@ -330,8 +284,7 @@ status_t memobj_resize(struct memobj *memobj, u64 size_pages)
 
 // ---- as an object ----
 
-static bool memobj_kill(struct object *object)
-{
+static bool memobj_kill(struct object *object) {
     struct memobj *memobj = (struct memobj *)object;
     lock_acquire(&memobj->lock);
     waitq_wake_all(&memobj->waiters, ERR_DEAD);
@@ -339,17 +292,14 @@ static bool memobj_kill(struct object *object)
     return unmap_some(memobj) && cut_pages_some(memobj, 0);
 }
 
-static void memobj_free(struct object *object)
-{
+static void memobj_free(struct object *object) {
     struct memobj *memobj = (struct memobj *)object;
     while (!cut_pages_some(memobj, 0))
         sched_preempt_point();
-    if (memobj->block)
-        memobj_block_put(memobj->block);
+    if (memobj->block) memobj_block_put(memobj->block);
 }
 
-static void memobj_describe(struct object *object, u64 detail[4])
-{
+static void memobj_describe(struct object *object, u64 detail[4]) {
     struct memobj *memobj = (struct memobj *)object;
     lock_acquire(&memobj->lock);
     detail[0] = memobj->size_pages << PAGE_SHIFT;

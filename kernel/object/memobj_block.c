@@ -4,24 +4,14 @@
 #include "object/memobj.h"
 #include "object/namespace.h"
 
-u64 memobj_block_size(const struct block *block)
-{
-    return block->size_bytes;
-}
+u64 memobj_block_size(const struct block *block) { return block->size_bytes; }
 
-void memobj_block_get(struct block *block)
-{
-    object_get(&block->base);
-}
+void memobj_block_get(struct block *block) { object_get(&block->base); }
 
-void memobj_block_put(struct block *block)
-{
-    object_put(&block->base);
-}
+void memobj_block_put(struct block *block) { object_put(&block->base); }
 
 // Marks the slot; SHOULD_WAIT when somebody was quicker.
-static status_t fill_begin(struct memobj *memobj, u64 index, struct page *page)
-{
+static status_t fill_begin(struct memobj *memobj, u64 index, struct page *page) {
     status_t status = OK;
     lock_acquire(&memobj->lock);
     void **slot = nullptr;
@@ -40,11 +30,9 @@ static status_t fill_begin(struct memobj *memobj, u64 index, struct page *page)
 }
 
 // The slot becomes the page, or empty again; then the caller puts the page.
-static status_t fill_end(struct memobj *memobj, u64 index, struct page *page, status_t status)
-{
+static status_t fill_end(struct memobj *memobj, u64 index, struct page *page, status_t status) {
     lock_acquire(&memobj->lock);
-    if (object_is_dead(&memobj->base))
-        status = ERR_DEAD;
+    if (object_is_dead(&memobj->base)) status = ERR_DEAD;
     void **slot = page_tree_find(&memobj->pages, index);
     *slot = status == OK ? page : nullptr;
     memobj->resident += status == OK;
@@ -53,17 +41,14 @@ static status_t fill_end(struct memobj *memobj, u64 index, struct page *page, st
     return status;
 }
 
-status_t memobj_fill_block(struct memobj *memobj, u64 index)
-{
+status_t memobj_fill_block(struct memobj *memobj, u64 index) {
     struct page *page = page_alloc(&memobj->base.ns->ledger, PAGE_DIRTY);
-    if (!page)
-        return ERR_NO_RESOURCES;
+    if (!page) return ERR_NO_RESOURCES;
     status_t status = fill_begin(memobj, index, page);
     if (status == OK) {
         u64 offset = memobj->block_offset + index * PAGE_SIZE;
         status = fill_end(memobj, index, page, block_read_page(memobj->block, offset, page));
-        if (status == OK)
-            return OK;
+        if (status == OK) return OK;
     }
     page_put(page);
     return status == ERR_SHOULD_WAIT ? OK : status;

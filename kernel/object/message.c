@@ -6,28 +6,24 @@
 #include "object/process.h"
 #include "object/user.h"
 
-void channel_caller_init(struct channel_caller *caller)
-{
+void channel_caller_init(struct channel_caller *caller) {
     *caller = (struct channel_caller){};
     waitq_init(&caller->wait);
     list_init(&caller->dropping);
     list_init(&caller->message.link);
 }
 
-u64 message_charge(u32 bytes_size, u32 handles_count)
-{
+u64 message_charge(u32 bytes_size, u32 handles_count) {
     return offsetof(struct message, bytes) + bytes_size + handles_count * sizeof(struct handle);
 }
 
-static void pages_put(struct message *message)
-{
+static void pages_put(struct message *message) {
     for (u32 i = 0; i < message->page_count; i++)
         page_put(message->pages[i]);
     message->page_count = 0;
 }
 
-static SLOW_PATH status_t pages_take(struct message *message, u32 bytes_max, struct ledger *payer)
-{
+static SLOW_PATH status_t pages_take(struct message *message, u32 bytes_max, struct ledger *payer) {
     u32 count = (u32)((bytes_max + PAGE_SIZE - 1) >> PAGE_SHIFT);
     while (message->page_count < count) {
         struct page *page = page_alloc(payer, PAGE_KERNEL | PAGE_DIRTY);
@@ -40,8 +36,7 @@ static SLOW_PATH status_t pages_take(struct message *message, u32 bytes_max, str
     return OK;
 }
 
-status_t message_init(struct message *message, u32 bytes_max, struct ledger *payer)
-{
+status_t message_init(struct message *message, u32 bytes_max, struct ledger *payer) {
     struct process *sender = process_current();
     list_init(&message->link);
     message->caller = nullptr;
@@ -55,54 +50,44 @@ status_t message_init(struct message *message, u32 bytes_max, struct ledger *pay
     return bytes_max <= MESSAGE_INLINE ? OK : pages_take(message, bytes_max, payer);
 }
 
-static SLOW_PATH status_t pages_in(struct message *message, const struct cl_message *from)
-{
+static SLOW_PATH status_t pages_in(struct message *message, const struct cl_message *from) {
     u32 size = from->bytes_size;
     for (u32 done = 0; done < size; done += PAGE_SIZE) {
         void *to = page_address(message->pages[done >> PAGE_SHIFT]);
         u32 part = min(size - done, (u32)PAGE_SIZE);
         status_t status = arch_copy_from_user(to, from->bytes + done, part);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
     }
     return OK;
 }
 
-status_t message_copy_bytes(struct message *message, const struct cl_message *from)
-{
+status_t message_copy_bytes(struct message *message, const struct cl_message *from) {
     message->bytes_size = from->bytes_size;
-    if (unlikely(message->page_count != 0))
-        return pages_in(message, from);
+    if (unlikely(message->page_count != 0)) return pages_in(message, from);
     return user_copy_in(message->bytes, from->bytes, from->bytes_size);
 }
 
-static SLOW_PATH status_t pages_out(const struct message *message, u64 to)
-{
+static SLOW_PATH status_t pages_out(const struct message *message, u64 to) {
     u32 size = message->bytes_size;
     for (u32 done = 0; done < size; done += PAGE_SIZE) {
         const void *from = page_address(message->pages[done >> PAGE_SHIFT]);
         u32 part = min(size - done, (u32)PAGE_SIZE);
         status_t status = arch_copy_to_user(to + done, from, part);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
     }
     return OK;
 }
 
-static status_t bytes_out(const struct message *message, u64 to)
-{
-    if (unlikely(message->page_count != 0))
-        return pages_out(message, to);
+static status_t bytes_out(const struct message *message, u64 to) {
+    if (unlikely(message->page_count != 0)) return pages_out(message, to);
     return user_copy_out(to, message->bytes, message->bytes_size);
 }
 
 // ---- handles ----
 
-status_t message_slots_alloc(u32 count, struct object *owner, struct handle **slots)
-{
+status_t message_slots_alloc(u32 count, struct object *owner, struct handle **slots) {
     *slots = nullptr;
-    if (count == 0)
-        return OK;
+    if (count == 0) return OK;
     *slots = heap_alloc(&owner->ns->ledger, count * sizeof(struct handle));
     return *slots ? OK : ERR_NO_RESOURCES;
 }
@@ -110,8 +95,7 @@ status_t message_slots_alloc(u32 count, struct object *owner, struct handle **sl
 status_t message_take_handles(struct message *message, const struct cl_message *from,
                               struct object *forbidden, struct object *owner,
                               struct handle_holder *holder, struct handle *slots,
-                              enum handles_payment payment)
-{
+                              enum handles_payment payment) {
     u32 count = from->handles_count;
     handle_t values[CL_MESSAGE_HANDLES_MAX];
     status_t status = arch_copy_from_user(values, from->handles, count * sizeof(handle_t));
@@ -119,12 +103,10 @@ status_t message_take_handles(struct message *message, const struct cl_message *
         status = payment == HANDLES_PAID
                      ? handles_take_counted(values, count, forbidden, holder, slots)
                      : handles_take(values, count, forbidden, holder, slots);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     message->handles = slots;
     message->handles_count = (u8)count;
-    if (!message->owner)
-        object_get(owner);
+    if (!message->owner) object_get(owner);
     message->owner = owner;
     return OK;
 }
@@ -132,38 +114,31 @@ status_t message_take_handles(struct message *message, const struct cl_message *
 // The values could not be told to the process: the handles come back into the message, or, where
 // another thread was quicker with one of them, are closed.
 static void handles_take_back(struct message *message, const handle_t *values,
-                              struct handle_holder *holder)
-{
+                              struct handle_holder *holder) {
     u32 count = message->handles_count;
-    if (handles_take(values, count, nullptr, holder, message->handles) == OK)
-        return;
+    if (handles_take(values, count, nullptr, holder, message->handles) == OK) return;
     for (u32 i = 0; i < count; i++)
         (void)handle_close(values[i]);
     message->handles_count = 0;
 }
 
 // `reserved`: places that were set aside before; nullptr: none.
-static SLOW_PATH status_t handles_out(struct message *message, u64 to, u32 *reserved)
-{
+static SLOW_PATH status_t handles_out(struct message *message, u64 to, u32 *reserved) {
     u32 count = message->handles_count;
     handle_t values[CL_MESSAGE_HANDLES_MAX];
     struct handle_holder *holder = message->handles[0].holder;
     status_t status = reserved ? OK : handles_reserve(count);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     handles_give_reserved(message->handles, count, values);
-    if (reserved)
-        *reserved -= count;
+    if (reserved) *reserved -= count;
     status = arch_copy_to_user(to, values, count * sizeof(handle_t));
-    if (status != OK)
-        handles_take_back(message, values, holder);
+    if (status != OK) handles_take_back(message, values, holder);
     return status;
 }
 
 // ---- delivering ----
 
-void message_borrow(struct message *copy, struct message *message)
-{
+void message_borrow(struct message *copy, struct message *message) {
     copy->caller = message->caller;
     copy->owner = message->owner;
     copy->sender_namespace = message->sender_namespace;
@@ -172,8 +147,7 @@ void message_borrow(struct message *copy, struct message *message)
     copy->bytes_size = message->bytes_size;
     copy->handles_count = message->handles_count;
     copy->page_count = message->page_count;
-    if (likely(copy->page_count == 0))
-        memcpy(copy->bytes, message->bytes, message->bytes_size);
+    if (likely(copy->page_count == 0)) memcpy(copy->bytes, message->bytes, message->bytes_size);
     for (u32 i = 0; i < copy->page_count; i++) {
         page_get(message->pages[i]);
         copy->pages[i] = message->pages[i];
@@ -183,16 +157,14 @@ void message_borrow(struct message *copy, struct message *message)
     message->owner = nullptr;
 }
 
-void message_restore(struct message *message, struct message *copy)
-{
+void message_restore(struct message *message, struct message *copy) {
     pages_put(copy);
     message->handles = copy->handles;
     message->handles_count = copy->handles_count;
     message->owner = copy->owner;
 }
 
-struct cl_received message_facts(const struct message *message, u64 token)
-{
+struct cl_received message_facts(const struct message *message, u64 token) {
     return (struct cl_received){
         .bytes_size = message->bytes_size,
         .handles_count = message->handles_count,
@@ -203,89 +175,71 @@ struct cl_received message_facts(const struct message *message, u64 token)
 }
 
 status_t message_deliver(struct message *message, u64 token, const struct cl_message *room,
-                         u64 received)
-{
+                         u64 received) {
     status_t status = bytes_out(message, room->bytes);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     struct cl_received facts = message_facts(message, token);
     status = arch_copy_to_user(received, &facts, sizeof(facts));
-    if (status != OK || message->handles_count == 0)
-        return status;
+    if (status != OK || message->handles_count == 0) return status;
     return handles_out(message, room->handles, nullptr);
 }
 
 status_t message_deliver_reply(struct message *message, const struct cl_message *room,
-                               u32 *reserved)
-{
+                               u32 *reserved) {
     status_t status = bytes_out(message, room->bytes);
-    if (status != OK || message->handles_count == 0)
-        return status;
+    if (status != OK || message->handles_count == 0) return status;
     return handles_out(message, room->handles, reserved);
 }
 
-status_t message_too_big(const struct cl_received *facts, u64 received)
-{
+status_t message_too_big(const struct cl_received *facts, u64 received) {
     status_t status = arch_copy_to_user(received, facts, sizeof(*facts));
     return status == OK ? ERR_BUFFER_TOO_SMALL : status;
 }
 
-static SLOW_PATH void release(struct message *message)
-{
+static SLOW_PATH void release(struct message *message) {
     pages_put(message);
-    if (!message->handles)
-        return;
+    if (!message->handles) return;
     handles_drop(message->handles, message->handles_count);
     heap_free(message->handles);
     message->handles = nullptr;
     message->handles_count = 0;
-    if (!message->caller)
-        return;
+    if (!message->caller) return;
     object_put(message->owner);
     message->owner = nullptr;
 }
 
-void message_release(struct message *message)
-{
-    if (message->page_count != 0 || message->handles)
-        release(message);
+void message_release(struct message *message) {
+    if (message->page_count != 0 || message->handles) release(message);
 }
 
 // ---- one-way messages ----
 
 static status_t message_fill(struct message *message, const struct cl_message *from,
                              struct object *owner, struct handle_holder *holder,
-                             struct object *forbidden)
-{
+                             struct object *forbidden) {
     status_t status = message_init(message, from->bytes_size, &owner->ns->ledger);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     object_get(owner);
     message->owner = owner;
     status = message_copy_bytes(message, from);
-    if (status != OK || from->handles_count == 0)
-        return status;
+    if (status != OK || from->handles_count == 0) return status;
     struct handle *slots;
     status = message_slots_alloc(from->handles_count, owner, &slots);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status = message_take_handles(message, from, forbidden, owner, holder, slots, HANDLES_COUNT);
-    if (status != OK)
-        heap_free(slots);
+    if (status != OK) heap_free(slots);
     return status;
 }
 
 status_t message_create(const struct cl_message *from, struct object *owner,
                         struct handle_holder *holder, struct object *forbidden,
-                        struct message **out)
-{
+                        struct message **out) {
     struct ledger *payer = &owner->ns->ledger;
     i64 charge = (i64)message_charge(from->bytes_size, from->handles_count);
     usize size = offsetof(struct message, bytes) + (from->bytes_size <= MESSAGE_INLINE
                                                         ? from->bytes_size
                                                         : sizeof((struct message *)0)->pages);
-    if (ledger_count_add(payer, LEDGER_MESSAGE_BYTES, charge) != OK)
-        return ERR_NO_RESOURCES;
+    if (ledger_count_add(payer, LEDGER_MESSAGE_BYTES, charge) != OK) return ERR_NO_RESOURCES;
     struct message *message = heap_alloc(payer, size);
     if (!message) {
         ledger_count_sub(payer, LEDGER_MESSAGE_BYTES, charge);
@@ -298,15 +252,13 @@ status_t message_create(const struct cl_message *from, struct object *owner,
         return OK;
     }
     message_release(message);
-    if (message->owner)
-        object_put(owner);
+    if (message->owner) object_put(owner);
     heap_free(message);
     ledger_count_sub(payer, LEDGER_MESSAGE_BYTES, charge);
     return status;
 }
 
-void message_destroy(struct message *message)
-{
+void message_destroy(struct message *message) {
     struct object *owner = message->owner;
     struct ledger *payer = &owner->ns->ledger;
     u64 charge = message_charge(message->bytes_size, message->handles_charged);
@@ -316,12 +268,10 @@ void message_destroy(struct message *message)
     object_put(owner);
 }
 
-void messages_drop(struct list *messages)
-{
+void messages_drop(struct list *messages) {
     struct channel_caller *self = channel_caller_current();
     list_splice_tail(&self->dropping, messages);
-    if (self->is_dropping)
-        return;
+    if (self->is_dropping) return;
     self->is_dropping = true;
     struct message *message;
     while ((message = list_take_first(&self->dropping, struct message, link)) != nullptr) {

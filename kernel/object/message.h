@@ -68,10 +68,7 @@ struct channel_caller {
 
 // For whoever makes threads, kernel threads too.
 void channel_caller_init(struct channel_caller *caller);
-static inline struct channel_caller *channel_caller_current(void)
-{
-    return thread_current()->ipc;
-}
+static inline struct channel_caller *channel_caller_current(void) { return thread_current()->ipc; }
 
 // What a one-way message counts as, in its budget and in LEDGER_MESSAGE_BYTES.
 u64 message_charge(u32 bytes_size, u32 handles_count);

@@ -20,8 +20,7 @@ struct name {
 };
 
 static struct name *name_find(struct namespace *ns, const char *text, u32 size)
-    REQUIRES(&ns -> lock)
-{
+    REQUIRES(&ns -> lock) {
     struct name *name;
     list_for_each(name, &ns->names,
                   link) if (name->size == size && memcmp(name->text, text, size) == 0) return name;
@@ -29,14 +28,12 @@ static struct name *name_find(struct namespace *ns, const char *text, u32 size)
 }
 
 // True if one is a whole-part prefix of the other: "a" of "a/b".
-static bool is_part_prefix(const char *prefix, u32 prefix_size, const char *text, u32 size)
-{
+static bool is_part_prefix(const char *prefix, u32 prefix_size, const char *text, u32 size) {
     return prefix_size < size && text[prefix_size] == '/' && memcmp(prefix, text, prefix_size) == 0;
 }
 
 // A name can't be both a thing and a way to things.
-static bool name_collides(struct namespace *ns, const char *text, u32 size) REQUIRES(&ns -> lock)
-{
+static bool name_collides(struct namespace *ns, const char *text, u32 size) REQUIRES(&ns -> lock) {
     struct name *name;
     list_for_each(name, &ns->names,
                   link) if ((name->size == size && memcmp(name->text, text, size) == 0) ||
@@ -47,15 +44,12 @@ static bool name_collides(struct namespace *ns, const char *text, u32 size) REQU
 
 // The child namespace that the path leads into, referenced, with the length of its name.
 static struct namespace *child_on_path(struct namespace *ns, const char *text, u32 size,
-                                       u32 *name_size)
-{
+                                       u32 *name_size) {
     struct namespace *child = nullptr;
     struct name *name;
     lock_acquire(&ns->lock);
-    list_for_each(name, &ns->names, link)
-    {
-        if (!name->is_child || !is_part_prefix(name->text, name->size, text, size))
-            continue;
+    list_for_each(name, &ns->names, link) {
+        if (!name->is_child || !is_part_prefix(name->text, name->size, text, size)) continue;
         child = (struct namespace *)name->object;
         object_get(&child->base);
         *name_size = name->size;
@@ -65,10 +59,8 @@ static struct namespace *child_on_path(struct namespace *ns, const char *text, u
     return child;
 }
 
-static struct name *name_new(struct namespace *ns, const char *text, u32 size)
-{
-    if (ns_count_begin(ns, LEDGER_NAMES) != OK)
-        return nullptr;
+static struct name *name_new(struct namespace *ns, const char *text, u32 size) {
+    if (ns_count_begin(ns, LEDGER_NAMES) != OK) return nullptr;
     struct name *name = heap_alloc(&ns->ledger, sizeof(*name) + size);
     if (!name) {
         ledger_count_sub(&ns->ledger, LEDGER_NAMES, 1);
@@ -80,19 +72,15 @@ static struct name *name_new(struct namespace *ns, const char *text, u32 size)
     return name;
 }
 
-static void name_free(struct namespace *ns, struct name *name)
-{
-    if (name->object)
-        object_put(name->object);
-    if (name->revoker)
-        object_put(&name->revoker->base);
+static void name_free(struct namespace *ns, struct name *name) {
+    if (name->object) object_put(name->object);
+    if (name->revoker) object_put(&name->revoker->base);
     heap_free(name);
     ledger_count_sub(&ns->ledger, LEDGER_NAMES, 1);
     ns_reap_hint(ns);
 }
 
-static status_t name_insert(struct namespace *ns, struct name *name)
-{
+static status_t name_insert(struct namespace *ns, struct name *name) {
     status_t status = OK;
     lock_acquire(&ns->lock);
     if (!ns_is_alive(ns))
@@ -104,17 +92,14 @@ static status_t name_insert(struct namespace *ns, struct name *name)
         list_insert_tail(&ns->names, &name->link);
     }
     lock_release(&ns->lock);
-    if (status != OK)
-        name_free(ns, name);
+    if (status != OK) name_free(ns, name);
     return status;
 }
 
 status_t name_bind(struct namespace *ns, const struct name_path *path,
-                   const struct handle_info *object, const struct cl_acl *access)
-{
+                   const struct handle_info *object, const struct cl_acl *access) {
     struct name *name = name_new(ns, path->text, path->size);
-    if (!name)
-        return ERR_NO_RESOURCES;
+    if (!name) return ERR_NO_RESOURCES;
     object_get(object->object);
     name->object = object->object;
     if (object->revoker) {
@@ -128,11 +113,9 @@ status_t name_bind(struct namespace *ns, const struct name_path *path,
 }
 
 status_t name_bind_child(struct namespace *parent, const struct name_path *path,
-                         struct namespace *child)
-{
+                         struct namespace *child) {
     struct name *name = name_new(parent, path->text, path->size);
-    if (!name)
-        return ERR_NO_RESOURCES;
+    if (!name) return ERR_NO_RESOURCES;
     object_get(&child->base);
     name->object = &child->base;
     name->ceiling = handle_full_rights(OBJ_NAMESPACE);
@@ -140,70 +123,56 @@ status_t name_bind_child(struct namespace *parent, const struct name_path *path,
     return name_insert(parent, name);
 }
 
-static void name_remove(struct namespace *ns, struct name *name)
-{
+static void name_remove(struct namespace *ns, struct name *name) {
     lock_acquire(&ns->lock);
     list_remove(&name->link);
     lock_release(&ns->lock);
     name_free(ns, name);
 }
 
-void name_unbind_child(struct namespace *parent, struct namespace *child)
-{
+void name_unbind_child(struct namespace *parent, struct namespace *child) {
     struct name *found = nullptr;
     struct name *name;
     lock_acquire(&parent->lock);
     list_for_each(name, &parent->names, link) if (name->object == &child->base && name->is_child)
         found = name;
-    if (found)
-        list_remove(&found->link);
+    if (found) list_remove(&found->link);
     lock_release(&parent->lock);
-    if (found)
-        name_free(parent, found);
+    if (found) name_free(parent, found);
 }
 
-status_t name_unbind(struct namespace *ns, const struct name_path *path)
-{
+status_t name_unbind(struct namespace *ns, const struct name_path *path) {
     lock_acquire(&ns->lock);
     struct name *name = name_find(ns, path->text, path->size);
     status_t status = !name ? ERR_NOT_FOUND : name->is_child ? ERR_ACCESS_DENIED : OK;
-    if (status == OK)
-        list_remove(&name->link);
+    if (status == OK) list_remove(&name->link);
     lock_release(&ns->lock);
-    if (status == OK)
-        name_free(ns, name);
+    if (status == OK) name_free(ns, name);
     return status;
 }
 
-bool names_drop_some(struct namespace *ns)
-{
+bool names_drop_some(struct namespace *ns) {
     lock_acquire(&ns->lock);
     struct name *name = list_first(&ns->names, struct name, link);
     lock_release(&ns->lock);
-    if (!name)
-        return true;
+    if (!name) return true;
     name_remove(ns, name); // only the reaper removes names of a dying namespace
     return false;
 }
 
 // ---- opening ----
 
-static u32 access_rights(const struct name *name, u32 user, bool is_owner)
-{
-    if (is_owner)
-        return name->ceiling;
-    if (name->is_child)
-        return 0;
+static u32 access_rights(const struct name *name, u32 user, bool is_owner) {
+    if (is_owner) return name->ceiling;
+    if (name->is_child) return 0;
     for (u32 i = 0; i < name->access.count; i++)
-        if (name->access.users[i] == user)
-            return name->ceiling & name->access.rights[i];
+        if (name->access.users[i] == user) return name->ceiling & name->access.rights[i];
     return name->ceiling & name->access.everyone;
 }
 
 // What a name gives to `user`, referenced; the user of a namespace bound under it goes along.
 static status_t name_open(struct namespace *ns, const char *text, u32 size, u32 user, bool is_owner,
-                          struct handle_info *out)
-{
+                          struct handle_info *out) {
     lock_acquire(&ns->lock);
     struct name *name = name_find(ns, text, size);
     u32 rights = name ? access_rights(name, user, is_owner) : 0;
@@ -214,16 +183,14 @@ static status_t name_open(struct namespace *ns, const char *text, u32 size, u32 
     if (status == OK) {
         *out = (struct handle_info){name->object, rights, name->user, name->revoker};
         object_get(out->object);
-        if (out->revoker)
-            object_get(&out->revoker->base);
+        if (out->revoker) object_get(&out->revoker->base);
     }
     lock_release(&ns->lock);
     return status;
 }
 
 status_t sys_ns_open(const struct handle_info *ns_handle, const struct name_path *path, u32 rights,
-                     handle_t *handle)
-{
+                     handle_t *handle) {
     bool is_owner = (ns_handle->rights & RIGHT_OWNER) != 0;
     struct namespace *ns = (struct namespace *)ns_handle->object;
     const char *text = path->text;
@@ -244,8 +211,7 @@ status_t sys_ns_open(const struct handle_info *ns_handle, const struct name_path
     struct handle_info found;
     status_t status = name_open(ns, text, size, ns_handle->user, is_owner, &found);
     object_put(&ns->base);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     // Opened through a revocable handle: that revoker counts. A name that was bound revocably
     // and is opened through another revoker's handle would need both: the namespace's wins only
     // where the name has none.
@@ -256,26 +222,21 @@ status_t sys_ns_open(const struct handle_info *ns_handle, const struct name_path
 }
 
 status_t sys_ns_bind(struct namespace *ns, const struct name_path *name,
-                     const struct handle_info *object, const struct cl_acl *access)
-{
+                     const struct handle_info *object, const struct cl_acl *access) {
     return name_bind(ns, name, object, access);
 }
 
-status_t sys_ns_unbind(struct namespace *ns, const struct name_path *name)
-{
+status_t sys_ns_unbind(struct namespace *ns, const struct name_path *name) {
     return name_unbind(ns, name);
 }
 
 status_t sys_ns_list(struct namespace *ns, u64 position, struct cl_ns_entry *entry,
-                     u64 *next_position)
-{
+                     u64 *next_position) {
     status_t status = ERR_NOT_FOUND;
     struct name *name;
     lock_acquire(&ns->lock);
-    list_for_each(name, &ns->names, link)
-    {
-        if (name->position <= position)
-            continue;
+    list_for_each(name, &ns->names, link) {
+        if (name->position <= position) continue;
         entry->koid = name->object->koid;
         entry->object_type = name->object->type;
         entry->ceiling = name->ceiling;

@@ -22,8 +22,7 @@ enum : u64 { WEIGHT_MAX = 10000, CAP_MAX = 1000 * MAX_CPUS };
 static struct namespace root;
 struct namespace *ns_root = &root;
 
-static void ns_setup(struct namespace *ns, struct namespace *parent) NO_THREAD_SAFETY_ANALYSIS
-{
+static void ns_setup(struct namespace *ns, struct namespace *parent) NO_THREAD_SAFETY_ANALYSIS {
     ledger_init(&ns->ledger, parent ? &parent->ledger : nullptr);
     ns->group.weight = DEFAULT_WEIGHT;
     ns->parent = parent;
@@ -37,32 +36,24 @@ static void ns_setup(struct namespace *ns, struct namespace *parent) NO_THREAD_S
     ns->log_limit = DEFAULT_LOG_BYTES;
 }
 
-void ns_init_root(void)
-{
+void ns_init_root(void) {
     object_init_static(&root.base, OBJ_NAMESPACE);
     ns_setup(&root, nullptr);
 }
 
-struct namespace *ns_current(void)
-{
-    return process_current()->base.ns;
-}
+struct namespace *ns_current(void) { return process_current()->base.ns; }
 
-bool ns_is_within(const struct namespace *ns, const struct namespace *above)
-{
+bool ns_is_within(const struct namespace *ns, const struct namespace *above) {
     while (ns && ns != above)
         ns = ns->parent;
     return ns != nullptr;
 }
 
-status_t ns_count_begin(struct namespace *ns, enum ledger_count what)
-{
-    if (ledger_count_add(&ns->ledger, what, 1) != OK)
-        return ERR_NO_RESOURCES;
+status_t ns_count_begin(struct namespace *ns, enum ledger_count what) {
+    if (ledger_count_add(&ns->ledger, what, 1) != OK) return ERR_NO_RESOURCES;
     // Counted, then looked; the reaper marks, then looks at the count.
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (ns_is_alive(ns))
-        return OK;
+    if (ns_is_alive(ns)) return OK;
     ledger_count_sub(&ns->ledger, what, 1);
     ns_reap_hint(ns);
     return ERR_DEAD;
@@ -70,34 +61,29 @@ status_t ns_count_begin(struct namespace *ns, enum ledger_count what)
 
 // ---- limits ----
 
-static i64 limit_or(u64 asked, i64 same)
-{
+static i64 limit_or(u64 asked, i64 same) {
     return asked == CL_LIMIT_SAME ? same : (i64)min(asked, (u64)INT64_MAX);
 }
 
-static void limit_set(struct ledger *ledger, enum ledger_count what, u64 asked)
-{
+static void limit_set(struct ledger *ledger, enum ledger_count what, u64 asked) {
     i64 *limit = &ledger->counters[what].limit;
     __atomic_store_n(limit, limit_or(asked, *limit), __ATOMIC_RELAXED);
 }
 
-static status_t limits_check(const struct cl_ns_limits *limits)
-{
+static status_t limits_check(const struct cl_ns_limits *limits) {
     bool weight_ok = limits->cpu_weight == CL_LIMIT_SAME ||
                      (limits->cpu_weight >= 1 && limits->cpu_weight <= WEIGHT_MAX);
     bool cap_ok = limits->cpu_cap == CL_LIMIT_SAME || limits->cpu_cap <= CAP_MAX;
     return weight_ok && cap_ok ? OK : ERR_OUT_OF_RANGE;
 }
 
-static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *limits)
-{
+static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *limits) {
     struct ledger *ledger = &ns->ledger;
     status_t status = limits_check(limits);
     if (status == OK)
         status = ledger_set_memory(ledger, limit_or(limits->memory_pages, ledger->limit_pages),
                                    limit_or(limits->memory_reserved_pages, ledger->reserved_pages));
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     limit_set(ledger, LEDGER_THREADS, limits->threads);
     limit_set(ledger, LEDGER_HANDLES, limits->handles);
     limit_set(ledger, LEDGER_NAMES, limits->names);
@@ -111,20 +97,17 @@ static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *li
     return OK;
 }
 
-status_t sys_ns_set_limits(struct namespace *ns, const struct cl_ns_limits *limits)
-{
+status_t sys_ns_set_limits(struct namespace *ns, const struct cl_ns_limits *limits) {
     // Held back from its end: what a namespace that is gone sets aside would never come back.
     status_t status = ns_count_begin(ns, LEDGER_OBJECTS);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status = limits_apply(ns, limits);
     ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
     ns_reap_hint(ns);
     return status;
 }
 
-static void limits_default(struct ledger *ledger)
-{
+static void limits_default(struct ledger *ledger) {
     ledger->limit_pages = DEFAULT_MEMORY_PAGES;
     ledger->counters[LEDGER_THREADS].limit = DEFAULT_THREADS;
     ledger->counters[LEDGER_HANDLES].limit = DEFAULT_HANDLES;
@@ -136,8 +119,7 @@ static void limits_default(struct ledger *ledger)
 // ---- making ----
 
 // Puts a new child where its parent's death finds it.
-static status_t child_link(struct namespace *parent, struct namespace *child)
-{
+static status_t child_link(struct namespace *parent, struct namespace *child) {
     lock_acquire(&parent->lock);
     bool is_alive = ns_is_alive(parent);
     if (is_alive) {
@@ -149,24 +131,18 @@ static status_t child_link(struct namespace *parent, struct namespace *child)
 }
 
 static status_t ns_create(struct namespace *parent, const struct name_path *name,
-                          const struct cl_ns_limits *limits, struct namespace **out)
-{
+                          const struct cl_ns_limits *limits, struct namespace **out) {
     for (u32 i = 0; i < name->size; i++)
-        if (name->text[i] == '/')
-            return ERR_INVALID_ARGUMENT;
-    if (parent->ledger.depth + 1 >= LEDGER_DEPTH_MAX)
-        return ERR_LIMIT;
+        if (name->text[i] == '/') return ERR_INVALID_ARGUMENT;
+    if (parent->ledger.depth + 1 >= LEDGER_DEPTH_MAX) return ERR_LIMIT;
     struct namespace *ns = object_alloc(parent, OBJ_NAMESPACE, sizeof(*ns));
-    if (!ns)
-        return ERR_NO_RESOURCES;
+    if (!ns) return ERR_NO_RESOURCES;
     object_get(&parent->base);
     ns_setup(ns, parent);
     limits_default(&ns->ledger);
     status_t status = limits_apply(ns, limits);
-    if (status == OK)
-        status = name_bind_child(parent, name, ns);
-    if (status == OK)
-        status = child_link(parent, ns);
+    if (status == OK) status = name_bind_child(parent, name, ns);
+    if (status == OK) status = child_link(parent, ns);
     if (status != OK) {
         name_unbind_child(parent, ns);
         ns_discard(ns);
@@ -177,59 +153,47 @@ static status_t ns_create(struct namespace *parent, const struct name_path *name
 }
 
 status_t sys_ns_create(struct namespace *parent, const struct name_path *name,
-                       const struct cl_ns_limits *limits, handle_t *child)
-{
+                       const struct cl_ns_limits *limits, handle_t *child) {
     struct namespace *ns;
     status_t status = ns_create(parent, name, limits, &ns);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status =
         handle_create(&ns->base, handle_full_rights(OBJ_NAMESPACE), CL_USER_ROOT, nullptr, child);
-    if (status != OK)
-        ns_kill(ns);
+    if (status != OK) ns_kill(ns);
     object_put(&ns->base);
     return status;
 }
 
-status_t sys_ns_kill(struct namespace *ns)
-{
-    if (!ns->parent)
-        return ERR_ACCESS_DENIED;
+status_t sys_ns_kill(struct namespace *ns) {
+    if (!ns->parent) return ERR_ACCESS_DENIED;
     ns_kill(ns);
     return OK;
 }
 
-status_t sys_ns_handle_for_user(const struct handle_info *ns, u32 user, u32 rights, handle_t *copy)
-{
-    if (rights != CL_RIGHTS_SAME && (rights & RIGHT_OWNER))
-        return ERR_INVALID_ARGUMENT;
+status_t sys_ns_handle_for_user(const struct handle_info *ns, u32 user, u32 rights,
+                                handle_t *copy) {
+    if (rights != CL_RIGHTS_SAME && (rights & RIGHT_OWNER)) return ERR_INVALID_ARGUMENT;
     status_t status = handle_rights_narrow(ns, &rights);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     return handle_create(ns->object, rights & ~(u32)RIGHT_OWNER, user, ns->revoker, copy);
 }
 
 // ---- the root rule by koid ----
 
-static struct object *find_here(struct namespace *ns, u64 koid)
-{
+static struct object *find_here(struct namespace *ns, u64 koid) {
     struct object *found = nullptr;
     struct object *object;
     lock_acquire(&ns->objects_lock);
-    list_for_each(object, &ns->objects, ns_link)
-    {
-        if (object->koid != koid)
-            continue;
-        if (object_tryget(object))
-            found = object;
+    list_for_each(object, &ns->objects, ns_link) {
+        if (object->koid != koid) continue;
+        if (object_tryget(object)) found = object;
         break;
     }
     lock_release(&ns->objects_lock);
     return found;
 }
 
-struct namespace *ns_child_after(struct namespace *ns, struct namespace *last)
-{
+struct namespace *ns_child_after(struct namespace *ns, struct namespace *last) {
     struct namespace *child = nullptr;
     lock_acquire(&ns->lock);
     struct list *next = last && !list_empty(&last->child_link) ? last->child_link.next
@@ -240,28 +204,23 @@ struct namespace *ns_child_after(struct namespace *ns, struct namespace *last)
         object_get(&child->base);
     }
     lock_release(&ns->lock);
-    if (last)
-        object_put(&last->base);
+    if (last) object_put(&last->base);
     return child;
 }
 
 // Depth is bounded by LEDGER_DEPTH_MAX, and so is the recursion.
-static struct object *find_below(struct namespace *ns, u64 koid)
-{
+static struct object *find_below(struct namespace *ns, u64 koid) {
     struct object *found = find_here(ns, koid);
     struct namespace *child = nullptr;
     while (!found && (child = ns_child_after(ns, child)) != nullptr)
         found = find_below(child, koid);
-    if (found && child)
-        object_put(&child->base);
+    if (found && child) object_put(&child->base);
     return found;
 }
 
-status_t sys_ns_open_koid(const struct handle_info *ns, u64 koid, handle_t *handle)
-{
+status_t sys_ns_open_koid(const struct handle_info *ns, u64 koid, handle_t *handle) {
     struct object *object = find_below((struct namespace *)ns->object, koid);
-    if (!object)
-        return ERR_NOT_FOUND;
+    if (!object) return ERR_NOT_FOUND;
     status_t status = object_is_dead(object)
                           ? ERR_NOT_FOUND
                           : handle_create(object, handle_full_rights(object->type), CL_USER_ROOT,
@@ -272,8 +231,7 @@ status_t sys_ns_open_koid(const struct handle_info *ns, u64 koid, handle_t *hand
 
 // ---- the report ----
 
-static u64 dying_pages(struct namespace *ns)
-{
+static u64 dying_pages(struct namespace *ns) {
     i64 pages = 0;
     struct namespace *child;
     lock_acquire(&ns->lock);
@@ -283,8 +241,7 @@ static u64 dying_pages(struct namespace *ns)
     return (u64)pages;
 }
 
-static u64 children_count(struct namespace *ns)
-{
+static u64 children_count(struct namespace *ns) {
     u64 count = 0;
     struct namespace *child;
     lock_acquire(&ns->lock);
@@ -293,8 +250,7 @@ static u64 children_count(struct namespace *ns)
     return count;
 }
 
-status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info)
-{
+status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
     struct ledger *ledger = &ns->ledger;
     ledger_recall(ledger);
     *info = (struct cl_ns_info){

@@ -45,20 +45,17 @@ extern struct namespace *ns_root;
 void ns_init_root(void);
 // The current process's namespace (borrowed).
 struct namespace *ns_current(void);
-static inline bool ns_is_alive(const struct namespace *ns)
-{
+static inline bool ns_is_alive(const struct namespace *ns) {
     return __atomic_load_n(&ns->state, __ATOMIC_ACQUIRE) == NS_ALIVE;
 }
 // Counts one thing more before it is allocated. NO_RESOURCES, or DEAD for a namespace that is
 // dying: then nothing may be charged to it. A namespace does not end while something is counted.
 status_t ns_count_begin(struct namespace *ns, enum ledger_count what);
-static inline u64 ns_counted(const struct namespace *ns, enum ledger_count what)
-{
+static inline u64 ns_counted(const struct namespace *ns, enum ledger_count what) {
     return (u64)__atomic_load_n(&ns->ledger.counters[what].used, __ATOMIC_SEQ_CST);
 }
 // nullptr → the current one: for optional arguments.
-static inline struct namespace *ns_or_current(struct namespace *ns)
-{
+static inline struct namespace *ns_or_current(struct namespace *ns) {
     return ns ? ns : ns_current();
 }
 // The next child after `last` (nullptr: the first), referenced; drops `last`.

@@ -6,14 +6,12 @@
 #include "object/port.h"
 #include "object/trace.h"
 
-u64 koid_new(void)
-{
+u64 koid_new(void) {
     static u64 last;
     return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
-static void object_init(struct object *object, struct namespace *ns, u32 type)
-{
+static void object_init(struct object *object, struct namespace *ns, u32 type) {
     object->refs = 1;
     object->type = (u8)type;
     object->koid = koid_new();
@@ -27,15 +25,10 @@ static void object_init(struct object *object, struct namespace *ns, u32 type)
 }
 
 // For the root namespace, which nobody pays for.
-void object_init_static(struct object *object, u32 type)
-{
-    object_init(object, nullptr, type);
-}
+void object_init_static(struct object *object, u32 type) { object_init(object, nullptr, type); }
 
-void *object_alloc(struct namespace *ns, u32 type, usize size)
-{
-    if (ns_count_begin(ns, LEDGER_OBJECTS) != OK)
-        return nullptr;
+void *object_alloc(struct namespace *ns, u32 type, usize size) {
+    if (ns_count_begin(ns, LEDGER_OBJECTS) != OK) return nullptr;
     struct object *object = heap_alloc(&ns->ledger, size);
     if (!object) {
         ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
@@ -51,8 +44,7 @@ void *object_alloc(struct namespace *ns, u32 type, usize size)
     return object;
 }
 
-bool object_tryget(struct object *object)
-{
+bool object_tryget(struct object *object) {
     u32 refs = __atomic_load_n(&object->refs, __ATOMIC_RELAXED);
     while (refs != 0)
         if (__atomic_compare_exchange_n(&object->refs, &refs, refs + 1, true, __ATOMIC_ACQUIRE,
@@ -61,15 +53,13 @@ bool object_tryget(struct object *object)
     return false;
 }
 
-void object_free(struct object *object)
-{
+void object_free(struct object *object) {
     const struct object_ops *ops = object_ops[object->type];
     struct namespace *ns = object->ns;
     // With the object's last page its namespace may end; it must not go before the hint.
     object_get(&ns->base);
     port_observers_drop(object);
-    if (ops->free)
-        ops->free(object);
+    if (ops->free) ops->free(object);
     lock_acquire(&ns->objects_lock);
     list_remove(&object->ns_link);
     lock_release(&ns->objects_lock);
@@ -79,10 +69,8 @@ void object_free(struct object *object)
     object_put(&ns->base);
 }
 
-void object_kill(struct object *object)
-{
-    if (__atomic_exchange_n(&object->dead, 1, __ATOMIC_ACQ_REL))
-        return;
+void object_kill(struct object *object) {
+    if (__atomic_exchange_n(&object->dead, 1, __ATOMIC_ACQ_REL)) return;
     trace_event(TRACE_OBJECT_KILL, object->koid, object->type);
     while (!handles_entomb_some(object))
         sched_preempt_point();
@@ -95,8 +83,7 @@ void object_kill(struct object *object)
         sched_preempt_point();
 }
 
-void object_signal(struct object *object, u32 clear, u32 set)
-{
+void object_signal(struct object *object, u32 clear, u32 set) {
     lock_acquire(&object->lock);
     u32 before = object->signals;
     u32 after = (before & ~clear) | set;

@@ -59,25 +59,21 @@ struct object {
 // Allocates from the namespace's heap, zeroed, and initializes `base` with one reference.
 // nullptr when the namespace can't pay or is dying.
 void *object_alloc(struct namespace *ns, u32 type, usize size);
-static inline void object_get(struct object *object)
-{
+static inline void object_get(struct object *object) {
     __atomic_fetch_add(&object->refs, 1, __ATOMIC_RELAXED);
 }
 // False if the last reference is gone already.
 bool object_tryget(struct object *object);
 // Internal: the last reference is gone.
 SLOW_PATH void object_free(struct object *object);
-static inline void object_put(struct object *object)
-{
+static inline void object_put(struct object *object) {
     u32 before = __atomic_fetch_sub(&object->refs, 1, __ATOMIC_ACQ_REL);
     ASSERT(before != 0);
-    if (unlikely(before == 1))
-        object_free(object);
+    if (unlikely(before == 1)) object_free(object);
 }
 // Makes it dead: tombstones for all handles, then ops->kill until done. Preemptible; no locks.
 void object_kill(struct object *object);
-static inline bool object_is_dead(const struct object *object)
-{
+static inline bool object_is_dead(const struct object *object) {
     return __atomic_load_n(&object->dead, __ATOMIC_ACQUIRE) != 0;
 }
 

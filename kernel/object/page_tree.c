@@ -3,47 +3,36 @@
 
 #include "mm/heap.h"
 
-static u32 level_shift(u32 level)
-{
-    return (level - 1) * PAGE_TREE_SHIFT;
-}
+static u32 level_shift(u32 level) { return (level - 1) * PAGE_TREE_SHIFT; }
 
-static void **node_slot(void **node, u64 index, u32 level)
-{
+static void **node_slot(void **node, u64 index, u32 level) {
     return &node[index >> level_shift(level) & (PAGE_TREE_SLOTS - 1)];
 }
 
-static bool tree_covers(const struct page_tree *tree, u64 index)
-{
+static bool tree_covers(const struct page_tree *tree, u64 index) {
     return index >> (tree->depth * PAGE_TREE_SHIFT) == 0;
 }
 
-void **page_tree_find(struct page_tree *tree, u64 index)
-{
-    if (!tree_covers(tree, index))
-        return nullptr;
+void **page_tree_find(struct page_tree *tree, u64 index) {
+    if (!tree_covers(tree, index)) return nullptr;
     void **slot = &tree->root;
     for (u32 level = tree->depth; level > 0; level--) {
-        if (!*slot)
-            return nullptr;
+        if (!*slot) return nullptr;
         slot = node_slot(*slot, index, level);
     }
     return slot;
 }
 
-static void **node_create(struct ledger *payer)
-{
+static void **node_create(struct ledger *payer) {
     return heap_alloc(payer, PAGE_TREE_SLOTS * sizeof(void *));
 }
 
 // Adds levels on top until the tree reaches `index`.
-static bool tree_deepen(struct page_tree *tree, u64 index, struct ledger *payer)
-{
+static bool tree_deepen(struct page_tree *tree, u64 index, struct ledger *payer) {
     while (!tree_covers(tree, index)) {
         if (tree->root) {
             void **node = node_create(payer);
-            if (!node)
-                return false;
+            if (!node) return false;
             node[0] = tree->root;
             tree->root = node;
         }
@@ -52,16 +41,12 @@ static bool tree_deepen(struct page_tree *tree, u64 index, struct ledger *payer)
     return true;
 }
 
-void **page_tree_make(struct page_tree *tree, u64 index, struct ledger *payer)
-{
-    if (!tree_deepen(tree, index, payer))
-        return nullptr;
+void **page_tree_make(struct page_tree *tree, u64 index, struct ledger *payer) {
+    if (!tree_deepen(tree, index, payer)) return nullptr;
     void **slot = &tree->root;
     for (u32 level = tree->depth; level > 0; level--) {
-        if (!*slot)
-            *slot = node_create(payer);
-        if (!*slot)
-            return nullptr;
+        if (!*slot) *slot = node_create(payer);
+        if (!*slot) return nullptr;
         slot = node_slot(*slot, index, level);
     }
     return slot;
@@ -69,31 +54,24 @@ void **page_tree_make(struct page_tree *tree, u64 index, struct ledger *payer)
 
 enum cut_result { CUT_ALL, CUT_KEPT, CUT_FULL };
 
-static enum cut_result slot_cut(void **slot, struct page_batch *batch)
-{
-    if (!page_tree_page(slot))
-        return *slot ? CUT_KEPT : CUT_ALL;
-    if (batch->count == PAGE_BATCH)
-        return CUT_FULL;
+static enum cut_result slot_cut(void **slot, struct page_batch *batch) {
+    if (!page_tree_page(slot)) return *slot ? CUT_KEPT : CUT_ALL;
+    if (batch->count == PAGE_BATCH) return CUT_FULL;
     batch->pages[batch->count++] = *slot;
     *slot = nullptr;
     return CUT_ALL;
 }
 
 // Cuts what is below `slot`, the root of `level` levels of nodes, from the index `from` in it on.
-static enum cut_result branch_cut(void **slot, u32 level, u64 from, struct page_batch *batch)
-{
-    if (level == 0 || !*slot)
-        return slot_cut(slot, batch);
+static enum cut_result branch_cut(void **slot, u32 level, u64 from, struct page_batch *batch) {
+    if (level == 0 || !*slot) return slot_cut(slot, batch);
     enum cut_result result = from == 0 ? CUT_ALL : CUT_KEPT;
     for (u64 i = from >> level_shift(level); i < PAGE_TREE_SLOTS; i++) {
         void **child = (void **)*slot + i;
         u64 child_from = max(from, i << level_shift(level)) - (i << level_shift(level));
         enum cut_result below = branch_cut(child, level - 1, child_from, batch);
-        if (below == CUT_FULL)
-            return CUT_FULL;
-        if (below == CUT_KEPT)
-            result = CUT_KEPT;
+        if (below == CUT_FULL) return CUT_FULL;
+        if (below == CUT_KEPT) result = CUT_KEPT;
     }
     if (result == CUT_ALL) {
         heap_free(*slot);
@@ -102,15 +80,12 @@ static enum cut_result branch_cut(void **slot, u32 level, u64 from, struct page_
     return result;
 }
 
-bool page_tree_cut(struct page_tree *tree, u64 from, struct page_batch *batch)
-{
-    if (!tree_covers(tree, from))
-        return true;
+bool page_tree_cut(struct page_tree *tree, u64 from, struct page_batch *batch) {
+    if (!tree_covers(tree, from)) return true;
     return branch_cut(&tree->root, tree->depth, from, batch) != CUT_FULL;
 }
 
-void page_batch_put(struct page_batch *batch)
-{
+void page_batch_put(struct page_batch *batch) {
     for (u32 i = 0; i < batch->count; i++)
         page_put(batch->pages[i]);
     batch->count = 0;

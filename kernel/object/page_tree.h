@@ -24,14 +24,10 @@ void **page_tree_find(struct page_tree *tree, u64 index);
 // The slot of `index` (below PAGE_TREE_INDEX_END), made if needed; nullptr: it can't be paid.
 void **page_tree_make(struct page_tree *tree, u64 index, struct ledger *payer);
 
-static inline struct page *page_tree_page(void *const *slot)
-{
+static inline struct page *page_tree_page(void *const *slot) {
     return (u64)*slot & 1 ? nullptr : *slot;
 }
-static inline void *page_tree_filling(struct page *page)
-{
-    return (u8 *)page + 1;
-}
+static inline void *page_tree_filling(struct page *page) { return (u8 *)page + 1; }
 
 // What was cut out of a tree, to be put without locks.
 enum { PAGE_BATCH = 64 };

@@ -5,31 +5,25 @@
 #include "kernel/handlers.h"
 #include "object/namespace.h"
 
-static struct port_registration *registration_of(struct index_node *node)
-{
+static struct port_registration *registration_of(struct index_node *node) {
     return container_of(node, struct port_registration, by_key);
 }
 
 // ---- signals ----
 
 static void ready_add_locked(struct port *port, struct port_registration *registration)
-    REQUIRES(&port -> lock)
-{
-    if (!list_empty(&registration->ready_link))
-        return;
+    REQUIRES(&port -> lock) {
+    if (!list_empty(&registration->ready_link)) return;
     list_insert_tail(&port->ready, &registration->ready_link);
     waitq_wake_one(&port->waiters, OK);
 }
 
-void port_observers_notify(struct object *object, u32 signals)
-{
+void port_observers_notify(struct object *object, u32 signals) {
     struct port_registration *registration;
-    list_for_each(registration, &object->observers, observer_link)
-    {
+    list_for_each(registration, &object->observers, observer_link) {
         struct port *port = registration->port;
         lock_acquire(&port->lock);
-        if (registration->signals & signals)
-            ready_add_locked(port, registration);
+        if (registration->signals & signals) ready_add_locked(port, registration);
         lock_release(&port->lock);
     }
 }
@@ -37,8 +31,7 @@ void port_observers_notify(struct object *object, u32 signals)
 // ---- ending registrations ----
 
 // Out of the port too; the object's lock is held, or the caller has taken it off the object.
-static void registration_unlink(struct port_registration *registration)
-{
+static void registration_unlink(struct port_registration *registration) {
     struct port *port = registration->port;
     list_remove(&registration->observer_link);
     lock_acquire(&port->lock);
@@ -47,23 +40,19 @@ static void registration_unlink(struct port_registration *registration)
     lock_release(&port->lock);
 }
 
-static void registration_free(struct port_registration *registration)
-{
+static void registration_free(struct port_registration *registration) {
     revocable_unlink(&registration->revocable);
     heap_free(registration);
 }
 
-void port_observers_drop(struct object *object)
-{
+void port_observers_drop(struct object *object) {
     for (;;) {
         lock_acquire(&object->lock);
         struct port_registration *registration =
             list_first(&object->observers, struct port_registration, observer_link);
-        if (registration)
-            registration_unlink(registration);
+        if (registration) registration_unlink(registration);
         lock_release(&object->lock);
-        if (!registration)
-            return;
+        if (!registration) return;
         registration_free(registration);
     }
 }
@@ -77,26 +66,21 @@ struct choice {
 };
 
 // Recursion is at most 64 deep (lib/index.h).
-static struct index_node *node_of_revoker(struct index_node *node, const struct revoker *revoker)
-{
+static struct index_node *node_of_revoker(struct index_node *node, const struct revoker *revoker) {
     while (node) {
-        if (registration_of(node)->revocable.revoker == revoker)
-            return node;
+        if (registration_of(node)->revocable.revoker == revoker) return node;
         struct index_node *found = node_of_revoker(node->child[0], revoker);
-        if (found)
-            return found;
+        if (found) return found;
         node = node->child[1];
     }
     return nullptr;
 }
 
 static struct index_node *choose_locked(struct port *port, const struct choice *choice)
-    REQUIRES(&port -> lock)
-{
+    REQUIRES(&port -> lock) {
     if (choice->by == CHOOSE_REVOKER)
         return node_of_revoker(port->registrations.root, choice->revoker);
-    if (choice->by == CHOOSE_ANY)
-        return index_any(&port->registrations);
+    if (choice->by == CHOOSE_ANY) return index_any(&port->registrations);
     struct index_node *node = index_find(&port->registrations, choice->key);
     // A reported one waits for nothing more; else the key has been taken anew.
     bool is_other = node && choice->by == CHOOSE_REPORTED && registration_of(node)->signals != 0;
@@ -108,15 +92,13 @@ enum end_result { END_NONE, END_DONE, END_AGAIN };
 // Ends one registration from the port's side. The object is referenced under the port's lock and
 // locked before the port, so the choice is made again. An object that is being freed (its last
 // reference is gone) ends its registrations itself, right now.
-static enum end_result registration_end(struct port *port, const struct choice *choice)
-{
+static enum end_result registration_end(struct port *port, const struct choice *choice) {
     lock_acquire(&port->lock);
     struct index_node *node = choose_locked(port, choice);
     struct object *object = node ? registration_of(node)->object : nullptr;
     bool is_held = object && object_tryget(object);
     lock_release(&port->lock);
-    if (!object)
-        return END_NONE;
+    if (!object) return END_NONE;
     if (!is_held) {
         arch_spin_poll();
         return END_AGAIN;
@@ -125,20 +107,16 @@ static enum end_result registration_end(struct port *port, const struct choice *
     lock_acquire(&object->lock);
     lock_acquire(&port->lock);
     node = choose_locked(port, choice);
-    if (node && registration_of(node)->object == object)
-        registration = registration_of(node);
+    if (node && registration_of(node)->object == object) registration = registration_of(node);
     lock_release(&port->lock);
-    if (registration)
-        registration_unlink(registration);
+    if (registration) registration_unlink(registration);
     lock_release(&object->lock);
-    if (registration)
-        registration_free(registration);
+    if (registration) registration_free(registration);
     object_put(object);
     return registration ? END_DONE : END_AGAIN;
 }
 
-static status_t registration_end_one(struct port *port, const struct choice *choice)
-{
+static status_t registration_end_one(struct port *port, const struct choice *choice) {
     enum end_result result;
     do
         result = registration_end(port, choice);
@@ -146,20 +124,17 @@ static status_t registration_end_one(struct port *port, const struct choice *cho
     return result == END_DONE ? OK : ERR_NOT_FOUND;
 }
 
-static void registrations_end_all(struct port *port, const struct choice *choice)
-{
+static void registrations_end_all(struct port *port, const struct choice *choice) {
     while (registration_end(port, choice) != END_NONE)
         sched_preempt_point();
 }
 
-static void port_revoke(struct object *owner, struct revoker *revoker)
-{
+static void port_revoke(struct object *owner, struct revoker *revoker) {
     struct choice choice = {.by = CHOOSE_REVOKER, .revoker = revoker};
     registrations_end_all((struct port *)owner, &choice);
 }
 
-static void port_close(struct object *object)
-{
+static void port_close(struct object *object) {
     struct port *port = (struct port *)object;
     struct choice choice = {.by = CHOOSE_ANY};
     lock_acquire(&port->lock);
@@ -169,8 +144,7 @@ static void port_close(struct object *object)
     registrations_end_all(port, &choice);
 }
 
-static bool port_kill(struct object *object)
-{
+static bool port_kill(struct object *object) {
     port_close(object);
     return true;
 }
@@ -183,11 +157,9 @@ const struct object_ops port_object_ops = {
 
 // ---- system calls ----
 
-status_t sys_port_create(struct namespace *ns, handle_t *handle)
-{
+status_t sys_port_create(struct namespace *ns, handle_t *handle) {
     struct port *port = object_alloc(ns_or_current(ns), OBJ_PORT, sizeof(*port));
-    if (!port)
-        return ERR_NO_RESOURCES;
+    if (!port) return ERR_NO_RESOURCES;
     lock_init(&port->lock, LOCK_PORT);
     lock_acquire(&port->lock);
     list_init(&port->ready);
@@ -200,8 +172,7 @@ status_t sys_port_create(struct namespace *ns, handle_t *handle)
 }
 
 // Puts a registration into both places; what the object signals already is ready at once.
-static status_t registration_link(struct port_registration *registration)
-{
+static status_t registration_link(struct port_registration *registration) {
     struct port *port = registration->port;
     struct object *object = registration->object;
     lock_acquire(&object->lock);
@@ -211,8 +182,7 @@ static status_t registration_link(struct port_registration *registration)
         status = ERR_ALREADY_EXISTS;
     if (status == OK) {
         list_insert_tail(&object->observers, &registration->observer_link);
-        if (object->signals & registration->signals)
-            ready_add_locked(port, registration);
+        if (object->signals & registration->signals) ready_add_locked(port, registration);
     }
     lock_release(&port->lock);
     lock_release(&object->lock);
@@ -220,12 +190,10 @@ static status_t registration_link(struct port_registration *registration)
 }
 
 status_t sys_port_register(struct port *port, const struct handle_info *object, u32 signals,
-                           u64 key, u32 flags)
-{
+                           u64 key, u32 flags) {
     struct port_registration *registration =
         heap_alloc(&port->base.ns->ledger, sizeof(*registration));
-    if (!registration)
-        return ERR_NO_RESOURCES;
+    if (!registration) return ERR_NO_RESOURCES;
     registration->port = port;
     registration->object = object->object;
     registration->by_key.key = key;
@@ -237,29 +205,24 @@ status_t sys_port_register(struct port *port, const struct handle_info *object, 
     // until we have given up.
     status_t status =
         revocable_link(&registration->revocable, object->revoker, &port->base, port_revoke);
-    if (status == OK)
-        status = registration_link(registration);
-    if (status != OK)
-        registration_free(registration);
+    if (status == OK) status = registration_link(registration);
+    if (status != OK) registration_free(registration);
     return status;
 }
 
-status_t sys_port_unregister(struct port *port, u64 key)
-{
+status_t sys_port_unregister(struct port *port, u64 key) {
     struct choice choice = {.by = CHOOSE_KEY, .key = key};
     return registration_end_one(port, &choice);
 }
 
 // The next one that is really ready, moved to the end of the queue.
 static struct port_registration *ready_next_locked(struct port *port, u32 *signals)
-    REQUIRES(&port -> lock)
-{
+    REQUIRES(&port -> lock) {
     struct port_registration *registration;
     while ((registration = list_take_first(&port->ready, struct port_registration, ready_link))) {
         *signals = __atomic_load_n(&registration->object->signals, __ATOMIC_RELAXED) &
                    registration->signals;
-        if (*signals == 0)
-            continue; // a new signal puts it back
+        if (*signals == 0) continue; // a new signal puts it back
         if (registration->flags & CL_PORT_ONCE)
             registration->signals = 0;
         else
@@ -269,8 +232,7 @@ static struct port_registration *ready_next_locked(struct port *port, u32 *signa
     return nullptr;
 }
 
-status_t sys_port_wait(struct port *port, u32 flags, u64 deadline_ns, u64 *key, u32 *signals)
-{
+status_t sys_port_wait(struct port *port, u32 flags, u64 deadline_ns, u64 *key, u32 *signals) {
     for (;;) {
         lock_acquire(&port->lock);
         struct port_registration *registration = ready_next_locked(port, signals);
@@ -279,8 +241,7 @@ status_t sys_port_wait(struct port *port, u32 flags, u64 deadline_ns, u64 *key, 
             bool is_once = registration->flags & CL_PORT_ONCE;
             *key = reported.key;
             lock_release(&port->lock);
-            if (is_once)
-                (void)registration_end_one(port, &reported);
+            if (is_once) (void)registration_end_one(port, &reported);
             return OK;
         }
         if (port->is_closed) {
@@ -288,7 +249,6 @@ status_t sys_port_wait(struct port *port, u32 flags, u64 deadline_ns, u64 *key, 
             return ERR_DEAD;
         }
         status_t status = waitq_block(&port->waiters, &port->lock, deadline_ns, flags);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
     }
 }

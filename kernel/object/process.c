@@ -9,17 +9,14 @@
 #include "object/namespace.h"
 #include "object/trace.h"
 
-struct process *process_current(void)
-{
+struct process *process_current(void) {
     struct thread_object *thread = thread_object_current();
     return thread ? thread->process : nullptr;
 }
 
-status_t process_create(struct namespace *ns, struct process *from_template, struct process **out)
-{
+status_t process_create(struct namespace *ns, struct process *from_template, struct process **out) {
     struct process *process = object_alloc(ns, OBJ_PROCESS, sizeof(*process));
-    if (!process)
-        return ns_is_alive(ns) ? ERR_NO_RESOURCES : ERR_BAD_STATE;
+    if (!process) return ns_is_alive(ns) ? ERR_NO_RESOURCES : ERR_BAD_STATE;
     lock_init(&process->lock, LOCK_PROCESS);
     list_init(&process->threads);
     handle_table_init(&process->handles, &process->base);
@@ -39,8 +36,7 @@ status_t process_create(struct namespace *ns, struct process *from_template, str
     return OK;
 }
 
-bool process_thread_add(struct process *process, struct thread_object *thread)
-{
+bool process_thread_add(struct process *process, struct thread_object *thread) {
     lock_acquire(&process->lock);
     bool is_open = !process->is_ending && !process->is_freezing;
     if (is_open) {
@@ -54,44 +50,35 @@ bool process_thread_add(struct process *process, struct thread_object *thread)
 }
 
 // A process that was never started can be started once.
-static bool start_claim(struct process *process)
-{
+static bool start_claim(struct process *process) {
     lock_acquire(&process->lock);
     bool is_new = process->state == CL_PROCESS_STATE_NEW && !process->is_ending;
-    if (is_new)
-        process->state = CL_PROCESS_STATE_RUNNING;
+    if (is_new) process->state = CL_PROCESS_STATE_RUNNING;
     lock_release(&process->lock);
     return is_new;
 }
 
-static void start_unclaim(struct process *process)
-{
+static void start_unclaim(struct process *process) {
     lock_acquire(&process->lock);
     process->state = CL_PROCESS_STATE_NEW;
     lock_release(&process->lock);
 }
 
-static status_t bootstrap_move(struct process *process, handle_t bootstrap, handle_t *there)
-{
+static status_t bootstrap_move(struct process *process, handle_t bootstrap, handle_t *there) {
     *there = CL_HANDLE_INVALID;
-    if (bootstrap == CL_HANDLE_INVALID)
-        return OK;
+    if (bootstrap == CL_HANDLE_INVALID) return OK;
     struct handle slot = {};
     status_t status = handles_take(&bootstrap, 1, &process->base, &process->handles.holder, &slot);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status = handle_give_to(process, &slot, there);
-    if (status != OK)
-        handles_drop(&slot, 1);
+    if (status != OK) handles_drop(&slot, 1);
     return status;
 }
 
 status_t process_start(struct process *process, const struct arch_user_start *start,
-                       handle_t bootstrap)
-{
+                       handle_t bootstrap) {
     struct thread_object *thread;
-    if (!start_claim(process))
-        return ERR_BAD_STATE;
+    if (!start_claim(process)) return ERR_BAD_STATE;
     status_t status = thread_object_create(process, start, &thread);
     if (status != OK) {
         start_unclaim(process);
@@ -101,8 +88,7 @@ status_t process_start(struct process *process, const struct arch_user_start *st
     status = bootstrap_move(process, bootstrap, &there);
     if (status == OK) {
         thread->start.arg[0] = there;
-        if (!process_thread_add(process, thread))
-            status = ERR_BAD_STATE;
+        if (!process_thread_add(process, thread)) status = ERR_BAD_STATE;
     }
     if (status == OK) {
         thread_object_start(thread);
@@ -115,21 +101,17 @@ status_t process_start(struct process *process, const struct arch_user_start *st
 }
 
 status_t process_start_kernel(struct process *process, const struct arch_user_start *start,
-                              struct object *bootstrap)
-{
+                              struct object *bootstrap) {
     struct arch_user_start with_handle = *start;
     handle_t there;
     status_t status =
         handle_create_in(process, bootstrap, handle_full_rights(bootstrap->type), &there);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     struct thread_object *thread;
     with_handle.arg[0] = there;
     status = thread_object_create(process, &with_handle, &thread);
-    if (status != OK)
-        return status;
-    if (process_thread_add(process, thread))
-        thread_object_start(thread);
+    if (status != OK) return status;
+    if (process_thread_add(process, thread)) thread_object_start(thread);
     object_put(&thread->base);
     return OK;
 }
@@ -137,15 +119,12 @@ status_t process_start_kernel(struct process *process, const struct arch_user_st
 // ---- the end ----
 
 // The first thread that was not told yet, referenced; told ones go to the end of the list.
-static struct thread_object *thread_to_kill(struct process *process)
-{
+static struct thread_object *thread_to_kill(struct process *process) {
     struct thread_object *found = nullptr;
     struct thread_object *thread;
     lock_acquire(&process->lock);
-    list_for_each(thread, &process->threads, process_link)
-    {
-        if (__atomic_load_n(&thread->thread.pending, __ATOMIC_RELAXED) & THREAD_KILL)
-            continue;
+    list_for_each(thread, &process->threads, process_link) {
+        if (__atomic_load_n(&thread->thread.pending, __ATOMIC_RELAXED) & THREAD_KILL) continue;
         found = thread;
         object_get(&found->base);
         list_remove(&thread->process_link);
@@ -157,16 +136,14 @@ static struct thread_object *thread_to_kill(struct process *process)
 }
 
 // Handles and address space; nobody runs in the process any more.
-static void process_empty(struct process *process)
-{
+static void process_empty(struct process *process) {
     while (!handle_table_close_some(&process->handles))
         sched_preempt_point();
     while (!aspace_clear_some(process->aspace))
         sched_preempt_point();
 }
 
-void process_end(struct process *process, u32 state, i32 exit_status)
-{
+void process_end(struct process *process, u32 state, i32 exit_status) {
     lock_acquire(&process->lock);
     bool was_first = !process->is_ending && process->state <= CL_PROCESS_STATE_RUNNING;
     bool had_threads = process->thread_count != 0;
@@ -174,12 +151,10 @@ void process_end(struct process *process, u32 state, i32 exit_status)
         process->is_ending = true;
         process->exit_status = exit_status;
         process->end_state = state;
-        if (!had_threads)
-            process->state = state;
+        if (!had_threads) process->state = state;
     }
     lock_release(&process->lock);
-    if (!was_first)
-        return;
+    if (!was_first) return;
     struct thread_object *thread;
     while ((thread = thread_to_kill(process)) != nullptr) {
         thread_kill(&thread->thread);
@@ -191,8 +166,7 @@ void process_end(struct process *process, u32 state, i32 exit_status)
     }
 }
 
-void process_thread_ended(struct process *process, struct thread_object *thread)
-{
+void process_thread_ended(struct process *process, struct thread_object *thread) {
     lock_acquire(&process->lock);
     list_remove(&thread->process_link);
     bool was_last = process->thread_count == 1;
@@ -203,8 +177,7 @@ void process_thread_ended(struct process *process, struct thread_object *thread)
     bool is_freezing = process->is_freezing;
     lock_release(&process->lock);
     object_put(&thread->base); // the list's
-    if (!was_last)
-        return;
+    if (!was_last) return;
     if (is_freezing) {
         while (!handle_table_close_some(&process->handles))
             sched_preempt_point();
@@ -223,8 +196,7 @@ void process_thread_ended(struct process *process, struct thread_object *thread)
 // ---- exceptions ----
 
 // A fault at a Linux address inside the registered fixup range resumes at the handler.
-static bool fixup_apply(struct process *process, struct arch_trap *trap, u64 address)
-{
+static bool fixup_apply(struct process *process, struct arch_trap *trap, u64 address) {
     u64 ip = arch_trap_ip(trap);
     if (address >= CL_LINUX_LIMIT || ip < process->fixup_start || ip >= process->fixup_end)
         return false;
@@ -232,12 +204,10 @@ static bool fixup_apply(struct process *process, struct arch_trap *trap, u64 add
     return true;
 }
 
-void thread_exception(struct arch_trap *trap, u32 vector, u64 address, u64 error_code)
-{
+void thread_exception(struct arch_trap *trap, u32 vector, u64 address, u64 error_code) {
     enum { PAGE_FAULT = 14 };
     struct process *process = process_current();
-    if (vector == PAGE_FAULT && fixup_apply(process, trap, address))
-        return;
+    if (vector == PAGE_FAULT && fixup_apply(process, trap, address)) return;
     trace_event(TRACE_CRASH, process->base.koid, vector);
     klog(LOG_WARNING,
          "process %lu of namespace %lu crashed: exception %u (error %lx) at ip %lx, address %lx, "
@@ -250,35 +220,29 @@ void thread_exception(struct arch_trap *trap, u32 vector, u64 address, u64 error
 
 // ---- the process as an object ----
 
-static bool process_kill(struct object *object)
-{
+static bool process_kill(struct object *object) {
     process_end((struct process *)object, CL_PROCESS_STATE_KILLED, 0);
     return true;
 }
 
-static void process_free(struct object *object)
-{
+static void process_free(struct object *object) {
     struct process *process = (struct process *)object;
     while (!handle_table_close_some(&process->handles))
         ;
     handle_table_free(&process->handles);
-    if (process->aspace)
-        object_put(&process->aspace->base);
+    if (process->aspace) object_put(&process->aspace->base);
 }
 
 // A process that nobody started and nobody can start any more.
-static void process_unhandled(struct object *object)
-{
+static void process_unhandled(struct object *object) {
     struct process *process = (struct process *)object;
     lock_acquire(&process->lock);
     bool is_new = process->state == CL_PROCESS_STATE_NEW && !process->is_ending;
     lock_release(&process->lock);
-    if (is_new)
-        process_end(process, CL_PROCESS_STATE_KILLED, 0);
+    if (is_new) process_end(process, CL_PROCESS_STATE_KILLED, 0);
 }
 
-static void process_describe(struct object *object, u64 detail[4])
-{
+static void process_describe(struct object *object, u64 detail[4]) {
     struct process *process = (struct process *)object;
     lock_acquire(&process->lock);
     detail[0] = process->state;

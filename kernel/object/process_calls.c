@@ -3,51 +3,44 @@
 #include "object/namespace.h"
 #include "object/process.h"
 
-status_t sys_process_create(struct namespace *ns, handle_t *process_handle, handle_t *aspace_handle)
-{
+status_t sys_process_create(struct namespace *ns, handle_t *process_handle,
+                            handle_t *aspace_handle) {
     struct process *process;
     status_t status = process_create(ns, nullptr, &process);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status =
         handle_create(&process->base, handle_full_rights(OBJ_PROCESS), 0, nullptr, process_handle);
     if (status == OK) {
         status = handle_create(&process->aspace->base, handle_full_rights(OBJ_ASPACE), 0, nullptr,
                                aspace_handle);
-        if (status != OK)
-            (void)handle_close(*process_handle);
+        if (status != OK) (void)handle_close(*process_handle);
     }
     object_put(&process->base);
     return status;
 }
 
 status_t sys_process_start(struct process *process, u64 entry, u64 stack, handle_t bootstrap,
-                           u64 argument)
-{
+                           u64 argument) {
     struct arch_user_start start = {.ip = entry, .sp = stack, .arg = {0, argument}};
     return process_start(process, &start, bootstrap);
 }
 
-void sys_process_exit(i32 status)
-{
+void sys_process_exit(i32 status) {
     process_end(process_current(), CL_PROCESS_STATE_EXITED, status);
     sys_thread_exit();
     __builtin_unreachable();
 }
 
-status_t sys_process_kill(struct process *process)
-{
+status_t sys_process_kill(struct process *process) {
     process_end(process, CL_PROCESS_STATE_KILLED, 0);
     return OK;
 }
 
-status_t sys_process_freeze(u64 entry, u64 stack)
-{
+status_t sys_process_freeze(u64 entry, u64 stack) {
     struct process *process = process_current();
     lock_acquire(&process->lock);
     bool is_alone = process->thread_count == 1 && !process->is_ending && !process->is_freezing;
-    if (is_alone)
-        process->is_freezing = true;
+    if (is_alone) process->is_freezing = true;
     lock_release(&process->lock);
     status_t status = is_alone && !thread_object_current()->restricted
                           ? aspace_freeze(process->aspace)
@@ -66,34 +59,28 @@ status_t sys_process_freeze(u64 entry, u64 stack)
 
 status_t sys_process_clone(struct process *process, struct namespace *ns,
                            const struct cl_clone_options *options, handle_t bootstrap,
-                           handle_t *clone_handle)
-{
+                           handle_t *clone_handle) {
     lock_acquire(&process->lock);
     bool is_template = process->state == CL_PROCESS_STATE_FROZEN;
     lock_release(&process->lock);
-    if (!is_template)
-        return ERR_BAD_STATE;
+    if (!is_template) return ERR_BAD_STATE;
     struct process *clone;
     status_t status = process_create(ns, process, &clone);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     struct arch_user_start start = {.ip = process->template_entry, .sp = process->template_stack};
     memcpy(&start.arg[1], options->random, sizeof(options->random));
     status = handle_create(&clone->base, handle_full_rights(OBJ_PROCESS), 0, nullptr, clone_handle);
     if (status == OK) {
         status = process_start(clone, &start, bootstrap);
-        if (status != OK)
-            (void)handle_close(*clone_handle);
+        if (status != OK) (void)handle_close(*clone_handle);
     }
     object_put(&clone->base);
     return status;
 }
 
-status_t sys_fixup_register(u64 start, u64 end, u64 handler)
-{
+status_t sys_fixup_register(u64 start, u64 end, u64 handler) {
     struct process *process = process_current();
-    if (end <= start)
-        return ERR_INVALID_ARGUMENT;
+    if (end <= start) return ERR_INVALID_ARGUMENT;
     lock_acquire(&process->lock);
     bool is_free = process->fixup_handler == 0 && process->thread_count == 1;
     if (is_free) {

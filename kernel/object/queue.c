@@ -8,11 +8,9 @@
 
 // ---- life ----
 
-status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max, handle_t *handle)
-{
+status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max, handle_t *handle) {
     struct queue *queue = object_alloc(ns_or_current(ns), OBJ_QUEUE, sizeof(*queue));
-    if (!queue)
-        return ERR_NO_RESOURCES;
+    if (!queue) return ERR_NO_RESOURCES;
     lock_init(&queue->holder.lock, LOCK_HANDLES);
     queue->holder.owner = &queue->base;
     queue->messages_max = messages_max;
@@ -29,8 +27,7 @@ status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max,
     return status;
 }
 
-static void queue_close(struct object *object)
-{
+static void queue_close(struct object *object) {
     struct queue *queue = (struct queue *)object;
     struct list dropped = LIST_INIT(dropped);
     lock_acquire(&queue->lock);
@@ -41,8 +38,7 @@ static void queue_close(struct object *object)
     messages_drop(&dropped);
 }
 
-static bool queue_kill(struct object *object)
-{
+static bool queue_kill(struct object *object) {
     queue_close(object);
     return true;
 }
@@ -51,10 +47,8 @@ const struct object_ops queue_object_ops = {.unhandled = queue_close, .kill = qu
 
 // ---- sending ----
 
-static status_t room_take(struct queue *queue, u64 charge)
-{
-    if (charge > queue->bytes_max)
-        return ERR_TOO_BIG;
+static status_t room_take(struct queue *queue, u64 charge) {
+    if (charge > queue->bytes_max) return ERR_TOO_BIG;
     status_t status = OK;
     lock_acquire(&queue->lock);
     if (queue->is_closed) {
@@ -71,8 +65,7 @@ static status_t room_take(struct queue *queue, u64 charge)
     return status;
 }
 
-static void room_return(struct queue *queue, u64 charge)
-{
+static void room_return(struct queue *queue, u64 charge) {
     lock_acquire(&queue->lock);
     queue->count--;
     queue->charge -= charge;
@@ -83,11 +76,9 @@ static void room_return(struct queue *queue, u64 charge)
     lock_release(&queue->lock);
 }
 
-static void show_readable_locked(struct queue *queue) REQUIRES(&queue -> lock)
-{
+static void show_readable_locked(struct queue *queue) REQUIRES(&queue -> lock) {
     bool has_message = !list_empty(&queue->messages);
-    if (has_message == queue->is_readable)
-        return;
+    if (has_message == queue->is_readable) return;
     queue->is_readable = has_message;
     object_signal(&queue->base, has_message ? 0 : SIGNAL_READABLE,
                   has_message ? SIGNAL_READABLE : 0);
@@ -96,8 +87,7 @@ static void show_readable_locked(struct queue *queue) REQUIRES(&queue -> lock)
 enum place { AT_TAIL, AT_HEAD };
 
 // DEAD when the queue has closed; the message is still the caller's then.
-static status_t message_add(struct queue *queue, struct message *message, enum place place)
-{
+static status_t message_add(struct queue *queue, struct message *message, enum place place) {
     lock_acquire(&queue->lock);
     status_t status = queue->is_closed ? ERR_DEAD : OK;
     if (status == OK) {
@@ -105,47 +95,39 @@ static status_t message_add(struct queue *queue, struct message *message, enum p
             list_insert_head(&queue->messages, &message->link);
         else
             list_insert_tail(&queue->messages, &message->link);
-        if (!waitq_wake_one(&queue->receivers, OK))
-            show_readable_locked(queue);
+        if (!waitq_wake_one(&queue->receivers, OK)) show_readable_locked(queue);
     }
     lock_release(&queue->lock);
     return status;
 }
 
-status_t sys_queue_send(struct queue *queue, const struct cl_message *from)
-{
+status_t sys_queue_send(struct queue *queue, const struct cl_message *from) {
     u64 charge = message_charge(from->bytes_size, from->handles_count);
     status_t status = room_take(queue, charge);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     struct message *message;
     status = message_create(from, &queue->base, &queue->holder, &queue->base, &message);
     if (status == OK) {
         status = message_add(queue, message, AT_TAIL);
-        if (status != OK)
-            message_destroy(message);
+        if (status != OK) message_destroy(message);
     }
-    if (status != OK)
-        room_return(queue, charge);
+    if (status != OK) room_return(queue, charge);
     return status;
 }
 
 // ---- receiving ----
 
 static status_t deliver(struct queue *queue, struct message *message, const struct cl_message *room,
-                        u64 received)
-{
+                        u64 received) {
     status_t status = message_deliver(message, 0, room, received);
-    if (status != OK && message_add(queue, message, AT_HEAD) == OK)
-        return status;
+    if (status != OK && message_add(queue, message, AT_HEAD) == OK) return status;
     room_return(queue, message_charge(message->bytes_size, message->handles_charged));
     message_destroy(message);
     return status;
 }
 
 status_t sys_queue_receive(struct queue *queue, const struct cl_message *room, u64 received,
-                           u32 flags, u64 deadline_ns)
-{
+                           u32 flags, u64 deadline_ns) {
     lock_acquire(&queue->lock);
     while (list_empty(&queue->messages)) {
         if (queue->is_closed || deadline_ns == CL_DEADLINE_POLL) {
@@ -154,8 +136,7 @@ status_t sys_queue_receive(struct queue *queue, const struct cl_message *room, u
             return status;
         }
         status_t status = waitq_block(&queue->receivers, &queue->lock, deadline_ns, flags);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
         lock_acquire(&queue->lock);
     }
     struct message *first = list_first(&queue->messages, struct message, link);

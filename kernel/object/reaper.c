@@ -16,23 +16,19 @@ static struct list dying GUARDED_BY(&dying_lock) = LIST_INIT(dying);
 static struct waitq reaper_wait = {.threads = LIST_INIT(reaper_wait.threads)};
 static bool has_work GUARDED_BY(&dying_lock);
 
-static void reaper_wake(void)
-{
+static void reaper_wake(void) {
     lock_acquire(&dying_lock);
     has_work = true;
     waitq_wake_one(&reaper_wait, OK);
     lock_release(&dying_lock);
 }
 
-void ns_reap_hint(struct namespace *ns)
-{
-    if (!ns_is_alive(ns))
-        reaper_wake();
+void ns_reap_hint(struct namespace *ns) {
+    if (!ns_is_alive(ns)) reaper_wake();
 }
 
 // Marks one namespace and puts it on the reaper's list; false if it was dying already.
-static bool mark_dying(struct namespace *ns)
-{
+static bool mark_dying(struct namespace *ns) {
     u32 alive = NS_ALIVE;
     lock_acquire(&ns->lock);
     lock_acquire(&ns->objects_lock);
@@ -40,8 +36,7 @@ static bool mark_dying(struct namespace *ns)
                                               __ATOMIC_RELAXED);
     lock_release(&ns->objects_lock);
     lock_release(&ns->lock);
-    if (!marked)
-        return false;
+    if (!marked) return false;
     trace_event(TRACE_NS_KILL, ns->base.koid, 0);
     object_get(&ns->base);
     lock_acquire(&dying_lock);
@@ -51,15 +46,12 @@ static bool mark_dying(struct namespace *ns)
 }
 
 // The first child that is still alive, referenced.
-static struct namespace *child_alive(struct namespace *ns)
-{
+static struct namespace *child_alive(struct namespace *ns) {
     struct namespace *found = nullptr;
     struct namespace *child;
     lock_acquire(&ns->lock);
-    list_for_each(child, &ns->children, child_link)
-    {
-        if (!ns_is_alive(child))
-            continue;
+    list_for_each(child, &ns->children, child_link) {
+        if (!ns_is_alive(child)) continue;
         found = child;
         object_get(&found->base);
         break;
@@ -69,8 +61,7 @@ static struct namespace *child_alive(struct namespace *ns)
 }
 
 // Recursion is bounded by LEDGER_DEPTH_MAX.
-void ns_kill(struct namespace *ns)
-{
+void ns_kill(struct namespace *ns) {
     struct namespace *child;
     mark_dying(ns);
     while ((child = child_alive(ns)) != nullptr) {
@@ -81,23 +72,19 @@ void ns_kill(struct namespace *ns)
 }
 
 // Child namespaces die by themselves, deepest first; what is left is their struct.
-static bool is_ready_to_kill(const struct object *object)
-{
+static bool is_ready_to_kill(const struct object *object) {
     const struct namespace *ns = (const struct namespace *)object;
     return object->type != OBJ_NAMESPACE ||
            __atomic_load_n(&ns->state, __ATOMIC_ACQUIRE) == NS_GONE;
 }
 
 // The next object that was not killed yet, referenced; killed ones go to the end of the list.
-static struct object *object_to_kill(struct namespace *ns)
-{
+static struct object *object_to_kill(struct namespace *ns) {
     struct object *found = nullptr;
     struct object *object;
     lock_acquire(&ns->objects_lock);
-    list_for_each(object, &ns->objects, ns_link)
-    {
-        if (object_is_dead(object) || !is_ready_to_kill(object) || !object_tryget(object))
-            continue;
+    list_for_each(object, &ns->objects, ns_link) {
+        if (object_is_dead(object) || !is_ready_to_kill(object) || !object_tryget(object)) continue;
         found = object;
         list_remove(&object->ns_link);
         list_insert_tail(&ns->objects, &object->ns_link);
@@ -107,8 +94,7 @@ static struct object *object_to_kill(struct namespace *ns)
     return found;
 }
 
-static bool ns_is_empty(struct namespace *ns)
-{
+static bool ns_is_empty(struct namespace *ns) {
     lock_acquire(&ns->objects_lock);
     bool empty = list_empty(&ns->objects);
     lock_release(&ns->objects_lock);
@@ -117,8 +103,7 @@ static bool ns_is_empty(struct namespace *ns)
 }
 
 // Cuts a finished namespace out of the tree. Its struct goes with the last reference to it.
-static void ns_finish(struct namespace *ns)
-{
+static void ns_finish(struct namespace *ns) {
     struct namespace *parent = ns->parent;
     __atomic_fetch_add(&parent->group.run_ns, ns->group.run_ns, __ATOMIC_RELAXED);
     ledger_destroy(&ns->ledger);
@@ -129,43 +114,36 @@ static void ns_finish(struct namespace *ns)
     lock_release(&parent->lock);
     __atomic_store_n(&ns->state, NS_GONE, __ATOMIC_RELEASE);
     object_signal(&ns->base, 0, SIGNAL_TERMINATED);
-    if (was_linked)
-        object_put(&ns->base);
+    if (was_linked) object_put(&ns->base);
     ns_reap_hint(parent);
 }
 
 // One step for one dying namespace; true when it is gone.
-static bool ns_reap_step(struct namespace *ns)
-{
+static bool ns_reap_step(struct namespace *ns) {
     for (u32 i = 0; i < KILL_BATCH; i++) {
         struct object *object = object_to_kill(ns);
-        if (!object)
-            break;
+        if (!object) break;
         object_kill(object);
         object_put(object);
         sched_preempt_point();
     }
     while (!names_drop_some(ns))
         sched_preempt_point();
-    if (!ns_is_empty(ns))
-        return false;
+    if (!ns_is_empty(ns)) return false;
     ns_finish(ns);
     return true;
 }
 
 // Goes once round the list. Children were put there after their parents: from the tail.
-static void reap_round(void)
-{
+static void reap_round(void) {
     struct list waiting = LIST_INIT(waiting);
     for (;;) {
         lock_acquire(&dying_lock);
         struct namespace *ns =
             list_empty(&dying) ? nullptr : list_entry(dying.prev, struct namespace, dying_link);
-        if (ns)
-            list_remove(&ns->dying_link);
+        if (ns) list_remove(&ns->dying_link);
         lock_release(&dying_lock);
-        if (!ns)
-            break;
+        if (!ns) break;
         if (ns_reap_step(ns))
             object_put(&ns->base);
         else
@@ -176,8 +154,7 @@ static void reap_round(void)
     lock_release(&dying_lock);
 }
 
-static void reaper_main(void *argument)
-{
+static void reaper_main(void *argument) {
     (void)argument;
     for (;;) {
         lock_acquire(&dying_lock);
@@ -192,13 +169,9 @@ static void reaper_main(void *argument)
     }
 }
 
-void reaper_init(void)
-{
-    ASSERT(thread_kernel_create(reaper_main, nullptr) == OK);
-}
+void reaper_init(void) { ASSERT(thread_kernel_create(reaper_main, nullptr) == OK); }
 
-void ns_discard(struct namespace *ns)
-{
+void ns_discard(struct namespace *ns) {
     ledger_destroy(&ns->ledger);
     __atomic_store_n(&ns->state, NS_GONE, __ATOMIC_RELEASE);
     object_put(&ns->base);
@@ -208,14 +181,12 @@ void ns_discard(struct namespace *ns)
 
 // Killing the namespace object is killing the namespace; the object itself is charged to the
 // parent and dies with it.
-static bool namespace_kill(struct object *object)
-{
+static bool namespace_kill(struct object *object) {
     ns_kill((struct namespace *)object);
     return true;
 }
 
-static void namespace_free(struct object *object)
-{
+static void namespace_free(struct object *object) {
     struct namespace *ns = (struct namespace *)object;
     DASSERT(__atomic_load_n(&ns->state, __ATOMIC_RELAXED) == NS_GONE);
     object_put(&ns->parent->base);

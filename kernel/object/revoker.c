@@ -6,13 +6,10 @@
 #include "object/namespace.h"
 #include "sched/thread.h"
 
-status_t revoker_create(struct namespace *ns, struct revoker *parent, struct revoker **out)
-{
-    if (parent && parent->depth == REVOKER_DEPTH_MAX)
-        return ERR_LIMIT;
+status_t revoker_create(struct namespace *ns, struct revoker *parent, struct revoker **out) {
+    if (parent && parent->depth == REVOKER_DEPTH_MAX) return ERR_LIMIT;
     struct revoker *revoker = object_alloc(ns, OBJ_REVOKER, sizeof(*revoker));
-    if (!revoker)
-        return ERR_NO_RESOURCES;
+    if (!revoker) return ERR_NO_RESOURCES;
     lock_init(&revoker->lock, LOCK_REVOKER);
     list_init(&revoker->handles);
     list_init(&revoker->revocables);
@@ -30,8 +27,7 @@ status_t revoker_create(struct namespace *ns, struct revoker *parent, struct rev
     return OK;
 }
 
-bool revoker_is_revoked(const struct revoker *revoker)
-{
+bool revoker_is_revoked(const struct revoker *revoker) {
     for (; revoker; revoker = revoker->parent)
         if (__atomic_load_n(&revoker->revoked, __ATOMIC_ACQUIRE) || object_is_dead(&revoker->base))
             return true;
@@ -39,29 +35,23 @@ bool revoker_is_revoked(const struct revoker *revoker)
 }
 
 status_t revocable_link(struct revocable *revocable, struct revoker *revoker, struct object *owner,
-                        void (*revoke)(struct object *owner, struct revoker *revoker))
-{
+                        void (*revoke)(struct object *owner, struct revoker *revoker)) {
     *revocable = (struct revocable){.revoke = revoke, .owner = owner};
     list_init(&revocable->link);
-    if (!revoker)
-        return OK;
+    if (!revoker) return OK;
     lock_acquire(&revoker->lock);
     bool revoked = revoker_is_revoked(revoker);
-    if (!revoked)
-        list_insert_tail(&revoker->revocables, &revocable->link);
+    if (!revoked) list_insert_tail(&revoker->revocables, &revocable->link);
     lock_release(&revoker->lock);
-    if (revoked)
-        return ERR_REVOKED;
+    if (revoked) return ERR_REVOKED;
     object_get(&revoker->base);
     revocable->revoker = revoker;
     return OK;
 }
 
-void revocable_unlink(struct revocable *revocable)
-{
+void revocable_unlink(struct revocable *revocable) {
     struct revoker *revoker = revocable->revoker;
-    if (!revoker)
-        return;
+    if (!revoker) return;
     lock_acquire(&revoker->lock);
     list_remove(&revocable->link);
     lock_release(&revoker->lock);
@@ -71,8 +61,7 @@ void revocable_unlink(struct revocable *revocable)
 
 // Undoes what one owner of mappings or registrations has of this revoker. False when there are no
 // more. An owner that is just being freed unlinks its own: that is waited for.
-static bool undo_one(struct revoker *revoker)
-{
+static bool undo_one(struct revoker *revoker) {
     lock_acquire(&revoker->lock);
     struct revocable *first = list_first(&revoker->revocables, struct revocable, link);
     struct object *owner = first ? first->owner : nullptr;
@@ -87,14 +76,11 @@ static bool undo_one(struct revoker *revoker)
 }
 
 // Children one at a time, each referenced; a child that is revoked leaves the list.
-static struct revoker *child_take(struct revoker *revoker)
-{
+static struct revoker *child_take(struct revoker *revoker) {
     struct revoker *child;
     lock_acquire(&revoker->lock);
-    list_for_each(child, &revoker->children, child_link)
-    {
-        if (!object_tryget(&child->base))
-            continue;
+    list_for_each(child, &revoker->children, child_link) {
+        if (!object_tryget(&child->base)) continue;
         list_remove(&child->child_link);
         lock_release(&revoker->lock);
         return child;
@@ -104,8 +90,7 @@ static struct revoker *child_take(struct revoker *revoker)
 }
 
 // Recursion is at most REVOKER_DEPTH_MAX deep.
-void revoker_revoke(struct revoker *revoker)
-{
+void revoker_revoke(struct revoker *revoker) {
     lock_acquire(&revoker->lock);
     __atomic_store_n(&revoker->revoked, 1, __ATOMIC_RELEASE);
     lock_release(&revoker->lock);
@@ -120,23 +105,17 @@ void revoker_revoke(struct revoker *revoker)
         sched_preempt_point();
 }
 
-static void revoker_unhandled(struct object *object)
-{
-    revoker_revoke((struct revoker *)object);
-}
+static void revoker_unhandled(struct object *object) { revoker_revoke((struct revoker *)object); }
 
-static bool revoker_kill(struct object *object)
-{
+static bool revoker_kill(struct object *object) {
     revoker_revoke((struct revoker *)object);
     return true;
 }
 
-static void revoker_free(struct object *object)
-{
+static void revoker_free(struct object *object) {
     struct revoker *revoker = (struct revoker *)object;
     struct revoker *parent = revoker->parent;
-    if (!parent)
-        return;
+    if (!parent) return;
     lock_acquire(&parent->lock);
     list_remove(&revoker->child_link);
     lock_release(&parent->lock);
@@ -149,28 +128,23 @@ const struct object_ops revoker_object_ops = {
     .free = revoker_free,
 };
 
-status_t sys_revoker_revoke(struct revoker *revoker)
-{
+status_t sys_revoker_revoke(struct revoker *revoker) {
     revoker_revoke(revoker);
     return OK;
 }
 
 status_t sys_handle_duplicate_revocable(const struct handle_info *handle, u32 rights,
-                                        handle_t *copy, handle_t *revoker_handle)
-{
+                                        handle_t *copy, handle_t *revoker_handle) {
     status_t status = handle_rights_narrow(handle, &rights);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     struct revoker *revoker;
     status = revoker_create(ns_current(), handle->revoker, &revoker);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status =
         handle_create(&revoker->base, handle_full_rights(OBJ_REVOKER), 0, nullptr, revoker_handle);
     if (status == OK) {
         status = handle_create(handle->object, rights, handle->user, revoker, copy);
-        if (status != OK)
-            (void)handle_close(*revoker_handle);
+        if (status != OK) (void)handle_close(*revoker_handle);
     }
     object_put(&revoker->base);
     return status;

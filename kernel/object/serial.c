@@ -9,8 +9,7 @@
 
 enum : usize { CHUNK = 256 };
 
-static void serial_received(void *argument, const u8 *bytes, usize count)
-{
+static void serial_received(void *argument, const u8 *bytes, usize count) {
     struct serial *serial = argument;
     lock_acquire(&serial->ring_lock);
     for (usize i = 0; i < count && serial->head - serial->tail < SERIAL_RING; i++)
@@ -19,19 +18,15 @@ static void serial_received(void *argument, const u8 *bytes, usize count)
     object_signal(&serial->base, 0, SIGNAL_READABLE);
 }
 
-static void serial_writable(void *argument)
-{
+static void serial_writable(void *argument) {
     struct serial *serial = argument;
     object_signal(&serial->base, 0, SIGNAL_WRITABLE);
 }
 
-status_t serial_create(u32 line, struct serial **out)
-{
-    if (!arch_serial_present(line))
-        return ERR_NOT_SUPPORTED;
+status_t serial_create(u32 line, struct serial **out) {
+    if (!arch_serial_present(line)) return ERR_NOT_SUPPORTED;
     struct serial *serial = object_alloc(ns_root, OBJ_SERIAL, sizeof(*serial));
-    if (!serial)
-        return ERR_NO_RESOURCES;
+    if (!serial) return ERR_NO_RESOURCES;
     lock_init(&serial->ring_lock, LOCK_DRIVER);
     serial->line = line;
     serial->ring = heap_alloc(&ns_root->ledger, SERIAL_RING);
@@ -50,34 +45,27 @@ status_t serial_create(u32 line, struct serial **out)
     return OK;
 }
 
-static void serial_free(struct object *object)
-{
-    heap_free(((struct serial *)object)->ring);
-}
+static void serial_free(struct object *object) { heap_free(((struct serial *)object)->ring); }
 
 const struct object_ops serial_object_ops = {.free = serial_free};
 
-status_t sys_serial_write(struct serial *serial, struct user_in bytes, u64 *written)
-{
+status_t sys_serial_write(struct serial *serial, struct user_in bytes, u64 *written) {
     u8 chunk[CHUNK];
     *written = 0;
     while (*written < bytes.size) {
         usize count = min(bytes.size - *written, (u64)CHUNK);
         status_t status = user_copy_in(chunk, bytes.address + *written, count);
-        if (status != OK)
-            return *written ? OK : status;
+        if (status != OK) return *written ? OK : status;
         object_signal(&serial->base, SIGNAL_WRITABLE, 0);
         usize taken = arch_serial_write(serial->line, chunk, count);
         *written += taken;
-        if (taken < count)
-            return *written ? OK : ERR_SHOULD_WAIT;
+        if (taken < count) return *written ? OK : ERR_SHOULD_WAIT;
         object_signal(&serial->base, 0, SIGNAL_WRITABLE);
     }
     return OK;
 }
 
-static usize ring_peek(struct serial *serial, u8 *to, usize size)
-{
+static usize ring_peek(struct serial *serial, u8 *to, usize size) {
     usize count = 0;
     lock_acquire(&serial->ring_lock);
     for (u32 at = serial->tail; count < size && at != serial->head; at++)
@@ -87,37 +75,31 @@ static usize ring_peek(struct serial *serial, u8 *to, usize size)
 }
 
 // Two readers at once may get the same bytes, as they would lose some to each other anyway.
-static void ring_consume(struct serial *serial, usize count)
-{
+static void ring_consume(struct serial *serial, usize count) {
     lock_acquire(&serial->ring_lock);
     serial->tail += (u32)min(count, (usize)(serial->head - serial->tail));
     lock_release(&serial->ring_lock);
 }
 
-static bool ring_is_empty(struct serial *serial)
-{
+static bool ring_is_empty(struct serial *serial) {
     lock_acquire(&serial->ring_lock);
     bool empty = serial->head == serial->tail;
     lock_release(&serial->ring_lock);
     return empty;
 }
 
-status_t sys_serial_read(struct serial *serial, struct user_out bytes, u64 *read)
-{
+status_t sys_serial_read(struct serial *serial, struct user_out bytes, u64 *read) {
     u8 chunk[CHUNK];
     *read = 0;
     while (*read < bytes.size) {
         usize count = ring_peek(serial, chunk, min(bytes.size - *read, (u64)CHUNK));
-        if (count == 0)
-            break;
+        if (count == 0) break;
         status_t status = user_copy_out(bytes.address + *read, chunk, count);
-        if (status != OK)
-            return *read ? OK : status;
+        if (status != OK) return *read ? OK : status;
         ring_consume(serial, count);
         *read += count;
     }
     object_signal(&serial->base, SIGNAL_READABLE, 0);
-    if (!ring_is_empty(serial))
-        object_signal(&serial->base, 0, SIGNAL_READABLE);
+    if (!ring_is_empty(serial)) object_signal(&serial->base, 0, SIGNAL_READABLE);
     return *read || bytes.size == 0 ? OK : ERR_SHOULD_WAIT;
 }

@@ -13,8 +13,7 @@ enum : u64 { NS_PER_S = 1'000'000'000 };
 
 const struct object_ops system_object_ops = {};
 
-status_t system_create(struct system **out)
-{
+status_t system_create(struct system **out) {
     *out = object_alloc(ns_root, OBJ_SYSTEM, sizeof(**out));
     return *out ? OK : ERR_NO_RESOURCES;
 }
@@ -24,8 +23,7 @@ struct totals {
 };
 
 // Sums over a namespace and all below; the depth is bounded by LEDGER_DEPTH_MAX.
-static void totals_add(struct namespace *ns, struct totals *totals)
-{
+static void totals_add(struct namespace *ns, struct totals *totals) {
     totals->objects += ns_counted(ns, LEDGER_OBJECTS);
     totals->handles += ns_counted(ns, LEDGER_HANDLES);
     struct namespace *child = nullptr;
@@ -33,8 +31,7 @@ static void totals_add(struct namespace *ns, struct totals *totals)
         totals_add(child, totals);
 }
 
-status_t sys_system_info(struct system *system, struct cl_system_info *info)
-{
+status_t sys_system_info(struct system *system, struct cl_system_info *info) {
     (void)system;
     struct totals totals = {.threads = ns_counted(ns_root, LEDGER_THREADS)};
     totals_add(ns_root, &totals);
@@ -51,15 +48,13 @@ status_t sys_system_info(struct system *system, struct cl_system_info *info)
     return OK;
 }
 
-void sys_system_poweroff(struct system *system, u32 status)
-{
+void sys_system_poweroff(struct system *system, u32 status) {
     (void)system;
     kprintf("power off, status %u\n", status);
     arch_poweroff(ARCH_POWEROFF);
 }
 
-status_t sys_system_trace(struct system *system, struct user_out bytes, u64 *copied)
-{
+status_t sys_system_trace(struct system *system, struct user_out bytes, u64 *copied) {
     (void)system;
     struct trace_entry entries[32];
     u64 count = min(bytes.size / sizeof(entries[0]), (u64)ARRAY_SIZE(entries));
@@ -68,16 +63,13 @@ status_t sys_system_trace(struct system *system, struct user_out bytes, u64 *cop
     return user_copy_out(bytes.address, entries, *copied);
 }
 
-status_t sys_clock_get(u32 clock, u64 *now_ns)
-{
+status_t sys_clock_get(u32 clock, u64 *now_ns) {
     *now_ns = arch_time_ns();
-    if (clock == CL_CLOCK_REALTIME)
-        *now_ns += arch_boot_wall_s() * NS_PER_S;
+    if (clock == CL_CLOCK_REALTIME) *now_ns += arch_boot_wall_s() * NS_PER_S;
     return OK;
 }
 
-status_t sys_random_get(struct user_out bytes)
-{
+status_t sys_random_get(struct user_out bytes) {
     u8 buffer[256];
     random_bytes(buffer, bytes.size);
     status_t status = user_copy_out(bytes.address, buffer, bytes.size);
@@ -86,8 +78,7 @@ status_t sys_random_get(struct user_out bytes)
 }
 
 // Pays from the namespace's bytes for this second.
-static bool log_pay(struct namespace *ns, u64 size)
-{
+static bool log_pay(struct namespace *ns, u64 size) {
     u64 second = arch_time_ns() / NS_PER_S;
     lock_acquire(&ns->lock);
     if (ns->log_second != second) {
@@ -95,28 +86,23 @@ static bool log_pay(struct namespace *ns, u64 size)
         ns->log_used = 0;
     }
     bool can_pay = ns->log_used + size <= ns->log_limit;
-    if (can_pay)
-        ns->log_used += size;
+    if (can_pay) ns->log_used += size;
     lock_release(&ns->lock);
     return can_pay;
 }
 
-status_t sys_log_write(struct user_in bytes)
-{
+status_t sys_log_write(struct user_in bytes) {
     char text[1024 + 1];
     struct namespace *ns = ns_current();
-    if (!log_pay(ns, bytes.size))
-        return ERR_SHOULD_WAIT;
+    if (!log_pay(ns, bytes.size)) return ERR_SHOULD_WAIT;
     status_t status = user_copy_in(text, bytes.address, bytes.size);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     usize size = bytes.size;
     while (size > 0 && text[size - 1] == '\n')
         size--;
     // One line, and nothing that a terminal would take for an order.
     for (usize i = 0; i < size; i++)
-        if ((u8)text[i] < 0x20 || text[i] == 0x7f)
-            text[i] = '.';
+        if ((u8)text[i] < 0x20 || text[i] == 0x7f) text[i] = '.';
     text[size] = 0;
     kprintf("[%lu] %s\n", ns->base.koid, text);
     return OK;

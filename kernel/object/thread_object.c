@@ -8,20 +8,17 @@
 #include "object/process.h"
 #include "object/trace.h"
 
-static struct thread_object *object_of(struct thread *thread)
-{
+static struct thread_object *object_of(struct thread *thread) {
     return container_of(thread, struct thread_object, thread);
 }
 
-struct thread_object *thread_object_current(void)
-{
+struct thread_object *thread_object_current(void) {
     struct thread *thread = thread_current();
     return thread->killed ? object_of(thread) : nullptr;
 }
 
 // On another stack, after the last switch away from it.
-static void thread_left(struct thread *thread)
-{
+static void thread_left(struct thread *thread) {
     struct thread_object *object = object_of(thread);
     struct namespace *ns = object->base.ns;
     struct ledger_page_source source;
@@ -35,26 +32,21 @@ static void thread_left(struct thread *thread)
 }
 
 // The end of the current thread, whoever wanted it.
-static void thread_exit_self(struct thread *thread)
-{
+static void thread_exit_self(struct thread *thread) {
     struct thread_object *object = object_of(thread);
-    if (object->restricted)
-        (void)sys_thread_bind_aspace(nullptr);
+    if (object->restricted) (void)sys_thread_bind_aspace(nullptr);
     process_thread_ended(object->process, object);
     object_signal(&object->base, 0, SIGNAL_TERMINATED);
     thread_end();
 }
 
-static void thread_enter_user(void *argument)
-{
+static void thread_enter_user(void *argument) {
     struct thread_object *object = argument;
-    if (thread_is_killed())
-        thread_exit_self(&object->thread);
+    if (thread_is_killed()) thread_exit_self(&object->thread);
     arch_user_enter(&object->start);
 }
 
-static void thread_enter_kernel(void *argument)
-{
+static void thread_enter_kernel(void *argument) {
     struct thread_object *object = argument;
     object->kernel_entry(object->kernel_argument);
     thread_end();
@@ -62,26 +54,22 @@ static void thread_enter_kernel(void *argument)
 
 // Stack and vector state; the thread is counted. NO_RESOURCES, with nothing kept.
 static status_t thread_equip(struct thread_object *object, void (*entry)(void *), bool has_vector,
-                             struct sched_group *group)
-{
+                             struct sched_group *group) {
     struct ledger *ledger = &object->base.ns->ledger;
     struct ledger_page_source source, tables;
     ledger_page_source_init(&source, ledger);
     ledger_page_source_init(&tables, &ns_root->ledger);
-    if (ledger_count_add(ledger, LEDGER_THREADS, 1) != OK)
-        return ERR_NO_RESOURCES;
+    if (ledger_count_add(ledger, LEDGER_THREADS, 1) != OK) return ERR_NO_RESOURCES;
     object->vector = has_vector ? heap_alloc(ledger, arch_vector_size()) : nullptr;
     u64 stack_top = arch_kstack_alloc(&source.base, &tables.base);
     if (stack_top == 0 || (has_vector && !object->vector)) {
-        if (stack_top)
-            arch_kstack_free(stack_top, &source.base);
+        if (stack_top) arch_kstack_free(stack_top, &source.base);
         heap_free(object->vector);
         object->vector = nullptr;
         ledger_count_sub(ledger, LEDGER_THREADS, 1);
         return ERR_NO_RESOURCES;
     }
-    if (has_vector)
-        arch_vector_init(object->vector);
+    if (has_vector) arch_vector_init(object->vector);
     object->thread.ended = thread_left;
     channel_caller_init(&object->caller);
     object->thread.ipc = &object->caller;
@@ -90,12 +78,10 @@ static status_t thread_equip(struct thread_object *object, void (*entry)(void *)
 }
 
 status_t thread_object_create(struct process *process, const struct arch_user_start *start,
-                              struct thread_object **out)
-{
+                              struct thread_object **out) {
     struct namespace *ns = process->base.ns;
     struct thread_object *object = object_alloc(ns, OBJ_THREAD, sizeof(*object));
-    if (!object)
-        return ERR_NO_RESOURCES;
+    if (!object) return ERR_NO_RESOURCES;
     list_init(&object->process_link);
     object->start = *start;
     status_t status = thread_equip(object, thread_enter_user, true, &ns->group);
@@ -111,23 +97,19 @@ status_t thread_object_create(struct process *process, const struct arch_user_st
     return OK;
 }
 
-void thread_object_start(struct thread_object *object)
-{
+void thread_object_start(struct thread_object *object) {
     object_get(&object->base);
     sched_make_runnable(&object->thread);
 }
 
-void thread_object_discard(struct thread_object *object)
-{
+void thread_object_discard(struct thread_object *object) {
     object_get(&object->base);
     thread_left(&object->thread);
 }
 
-status_t thread_kernel_create(void (*entry)(void *), void *argument)
-{
+status_t thread_kernel_create(void (*entry)(void *), void *argument) {
     struct thread_object *object = object_alloc(ns_root, OBJ_THREAD, sizeof(*object));
-    if (!object)
-        return ERR_NO_RESOURCES;
+    if (!object) return ERR_NO_RESOURCES;
     list_init(&object->process_link);
     object->kernel_entry = entry;
     object->kernel_argument = argument;
@@ -142,19 +124,15 @@ status_t thread_kernel_create(void (*entry)(void *), void *argument)
 
 // ---- the thread as an object ----
 
-static bool thread_object_kill(struct object *object)
-{
+static bool thread_object_kill(struct object *object) {
     struct thread_object *thread = (struct thread_object *)object;
-    if (thread->process)
-        thread_kill(&thread->thread);
+    if (thread->process) thread_kill(&thread->thread);
     return true;
 }
 
-static void thread_object_free(struct object *object)
-{
+static void thread_object_free(struct object *object) {
     struct thread_object *thread = (struct thread_object *)object;
-    if (thread->process)
-        object_put(&thread->process->base);
+    if (thread->process) object_put(&thread->process->base);
 }
 
 const struct object_ops thread_object_ops = {
@@ -164,14 +142,12 @@ const struct object_ops thread_object_ops = {
 
 // ---- system calls ----
 
-status_t sys_thread_create(u64 entry, u64 stack, u64 argument, handle_t *thread)
-{
+status_t sys_thread_create(u64 entry, u64 stack, u64 argument, handle_t *thread) {
     struct arch_user_start start = {.ip = entry, .sp = stack, .arg = {argument}};
     struct thread_object *object;
     struct process *process = process_current();
     status_t status = thread_object_create(process, &start, &object);
-    if (status != OK)
-        return status;
+    if (status != OK) return status;
     status = handle_create(&object->base, handle_full_rights(OBJ_THREAD), 0, nullptr, thread);
     if (status == OK && !process_thread_add(process, object)) {
         status = ERR_BAD_STATE;
@@ -185,39 +161,33 @@ status_t sys_thread_create(u64 entry, u64 stack, u64 argument, handle_t *thread)
     return status;
 }
 
-void sys_thread_exit(void)
-{
+void sys_thread_exit(void) {
     thread_exit_self(thread_current());
     __builtin_unreachable();
 }
 
-status_t sys_thread_yield(void)
-{
+status_t sys_thread_yield(void) {
     sched_yield();
     return OK;
 }
 
-status_t sys_thread_kick(struct thread_object *thread)
-{
+status_t sys_thread_kick(struct thread_object *thread) {
     thread_kick(&thread->thread);
     return OK;
 }
 
-status_t sys_thread_info(u64 *koid, u64 *cpu_ns)
-{
+status_t sys_thread_info(u64 *koid, u64 *cpu_ns) {
     *koid = thread_object_current()->base.koid;
     *cpu_ns = thread_run_ns(thread_current());
     return OK;
 }
 
-status_t sys_thread_self(handle_t *thread)
-{
+status_t sys_thread_self(handle_t *thread) {
     return handle_create(&thread_object_current()->base, handle_full_rights(OBJ_THREAD), 0, nullptr,
                          thread);
 }
 
-void sys_raw_restricted_enter(struct syscall_args *args)
-{
+void sys_raw_restricted_enter(struct syscall_args *args) {
     struct thread_object *thread = thread_object_current();
     u64 state = args->arg[0];
     if (state < CL_PROCESS_BASE || state & 7 ||

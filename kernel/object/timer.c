@@ -9,30 +9,25 @@
 
 enum : u64 { PERIOD_MIN_NS = 100'000 };
 
-static void timer_fired(struct ktimer *ktimer)
-{
+static void timer_fired(struct ktimer *ktimer) {
     struct timer *timer = container_of(ktimer, struct timer, ktimer);
     object_signal(&timer->base, 0, SIGNAL_SIGNALED);
-    if (timer->period_ns == 0)
-        return;
+    if (timer->period_ns == 0) return;
     // Late by more than a period: the beats that were missed are not made up.
     u64 next_ns = max(ktimer->deadline_ns, arch_time_ns() - timer->period_ns) + timer->period_ns;
     ktimer_arm(ktimer, next_ns);
 }
 
 // A periodic timer re-arms while it runs: until neither is so.
-static void timer_stop_locked(struct timer *timer) REQUIRES(&timer -> set_lock)
-{
+static void timer_stop_locked(struct timer *timer) REQUIRES(&timer -> set_lock) {
     timer->period_ns = 0;
     while (ktimer_cancel(&timer->ktimer))
         ;
 }
 
-status_t sys_timer_create(struct namespace *ns, handle_t *handle)
-{
+status_t sys_timer_create(struct namespace *ns, handle_t *handle) {
     ns = ns_or_current(ns);
-    if (ledger_count_add(&ns->ledger, LEDGER_TIMERS, 1) != OK)
-        return ERR_NO_RESOURCES;
+    if (ledger_count_add(&ns->ledger, LEDGER_TIMERS, 1) != OK) return ERR_NO_RESOURCES;
     struct timer *timer = object_alloc(ns, OBJ_TIMER, sizeof(*timer));
     if (!timer) {
         ledger_count_sub(&ns->ledger, LEDGER_TIMERS, 1);
@@ -46,10 +41,8 @@ status_t sys_timer_create(struct namespace *ns, handle_t *handle)
     return status;
 }
 
-status_t sys_timer_set(struct timer *timer, u64 deadline_ns, u64 period_ns)
-{
-    if (period_ns != 0 && period_ns < PERIOD_MIN_NS)
-        return ERR_OUT_OF_RANGE;
+status_t sys_timer_set(struct timer *timer, u64 deadline_ns, u64 period_ns) {
+    if (period_ns != 0 && period_ns < PERIOD_MIN_NS) return ERR_OUT_OF_RANGE;
     lock_acquire(&timer->set_lock);
     timer_stop_locked(timer);
     object_signal(&timer->base, SIGNAL_SIGNALED, 0);
@@ -61,22 +54,19 @@ status_t sys_timer_set(struct timer *timer, u64 deadline_ns, u64 period_ns)
     return OK;
 }
 
-static void timer_stop(struct object *object)
-{
+static void timer_stop(struct object *object) {
     struct timer *timer = (struct timer *)object;
     lock_acquire(&timer->set_lock);
     timer_stop_locked(timer);
     lock_release(&timer->set_lock);
 }
 
-static bool timer_kill(struct object *object)
-{
+static bool timer_kill(struct object *object) {
     timer_stop(object);
     return true;
 }
 
-static void timer_free(struct object *object)
-{
+static void timer_free(struct object *object) {
     timer_stop(object);
     ledger_count_sub(&object->ns->ledger, LEDGER_TIMERS, 1);
 }

@@ -13,14 +13,12 @@ static struct trace_ring {
     struct trace_entry entries[ENTRIES];
 } rings[MAX_CPUS];
 
-static u64 current_koid(void)
-{
+static u64 current_koid(void) {
     struct thread_object *thread = thread_current() ? thread_object_current() : nullptr;
     return thread ? thread->base.koid : 0;
 }
 
-void trace_event(enum trace_kind kind, u64 a, u64 b)
-{
+void trace_event(enum trace_kind kind, u64 a, u64 b) {
     struct trace_ring *ring = &rings[arch_cpu_id()];
     ring->entries[ring->position++ % ENTRIES] = (struct trace_entry){
         .time_ns = arch_time_ns(),
@@ -33,28 +31,23 @@ void trace_event(enum trace_kind kind, u64 a, u64 b)
 }
 
 // The newest entry of all rings that is older than what was taken from each; nullptr: no more.
-static const struct trace_entry *newest(u64 taken[MAX_CPUS])
-{
+static const struct trace_entry *newest(u64 taken[MAX_CPUS]) {
     const struct trace_entry *best = nullptr;
     u32 best_cpu = 0;
     for (u32 cpu = 0; cpu < arch_cpu_count(); cpu++) {
         struct trace_ring *ring = &rings[cpu];
-        if (taken[cpu] >= min(ring->position, (u64)ENTRIES))
-            continue;
+        if (taken[cpu] >= min(ring->position, (u64)ENTRIES)) continue;
         const struct trace_entry *entry =
             &ring->entries[(ring->position - 1 - taken[cpu]) % ENTRIES];
-        if (best && entry->time_ns <= best->time_ns)
-            continue;
+        if (best && entry->time_ns <= best->time_ns) continue;
         best = entry;
         best_cpu = cpu;
     }
-    if (best)
-        taken[best_cpu]++;
+    if (best) taken[best_cpu]++;
     return best;
 }
 
-u64 trace_copy(struct trace_entry *entries, u64 count)
-{
+u64 trace_copy(struct trace_entry *entries, u64 count) {
     u64 taken[MAX_CPUS] = {};
     const struct trace_entry *entry;
     u64 filled = 0;
@@ -64,8 +57,7 @@ u64 trace_copy(struct trace_entry *entries, u64 count)
     return filled;
 }
 
-void panic_describe(void)
-{
+void panic_describe(void) {
     struct thread *current = thread_current();
     struct thread_object *thread = current && current->killed ? thread_object_current() : nullptr;
     if (thread)

@@ -19,13 +19,9 @@ static struct run_queue {
     struct thread idle;
 } queues[MAX_CPUS];
 
-static struct run_queue *queue_this(void)
-{
-    return &queues[arch_cpu_id()];
-}
+static struct run_queue *queue_this(void) { return &queues[arch_cpu_id()]; }
 
-void sched_init_cpu(void)
-{
+void sched_init_cpu(void) {
     struct run_queue *queue = queue_this();
     lock_init(&queue->lock, LOCK_RUN_QUEUE);
     struct thread *idle = &queue->idle;
@@ -42,8 +38,7 @@ void sched_init_cpu(void)
 }
 
 void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top, void *vector,
-                 void (*entry)(void *), void *argument)
-{
+                 void (*entry)(void *), void *argument) {
     thread->group = group;
     thread->cpu = arch_cpu_id();
     thread->state = THREAD_BLOCKED;
@@ -54,8 +49,7 @@ void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top
 
 // ---- the queue ----
 
-static void queue_add(struct run_queue *queue, struct thread *thread)
-{
+static void queue_add(struct run_queue *queue, struct thread *thread) {
     lock_acquire(&queue->lock);
     list_insert_tail(&queue->ready, &thread->run_link);
     __atomic_store_n(&queue->ready_count, queue->ready_count + 1, __ATOMIC_RELAXED);
@@ -63,17 +57,13 @@ static void queue_add(struct run_queue *queue, struct thread *thread)
 }
 
 // The first that can be switched to: one whose last CPU has not left its stack is not yet.
-static struct thread *queue_take(struct run_queue *queue)
-{
-    if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) == 0)
-        return nullptr;
+static struct thread *queue_take(struct run_queue *queue) {
+    if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) == 0) return nullptr;
     struct thread *found = nullptr;
     struct thread *thread;
     lock_acquire(&queue->lock);
-    list_for_each(thread, &queue->ready, run_link)
-    {
-        if (thread != thread_current() && arch_thread_on_cpu(thread))
-            continue;
+    list_for_each(thread, &queue->ready, run_link) {
+        if (thread != thread_current() && arch_thread_on_cpu(thread)) continue;
         found = thread;
         break;
     }
@@ -85,75 +75,62 @@ static struct thread *queue_take(struct run_queue *queue)
     return found;
 }
 
-static struct thread *steal(void)
-{
+static struct thread *steal(void) {
     for (u32 i = 1; i < arch_cpu_count(); i++) {
         struct run_queue *queue = &queues[(arch_cpu_id() + i) % arch_cpu_count()];
         struct thread *thread = queue_take(queue);
-        if (thread)
-            return thread;
+        if (thread) return thread;
     }
     return nullptr;
 }
 
 // ---- switching ----
 
-static void slice_start(struct run_queue *queue, u64 now_ns)
-{
+static void slice_start(struct run_queue *queue, u64 now_ns) {
     queue->slice_end_ns = now_ns + SLICE_NS;
     if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) != 0)
         arch_timer_set_ns(min(queue->slice_end_ns, ktimer_next_deadline_ns()));
 }
 
-static void switch_to(struct thread *next)
-{
+static void switch_to(struct thread *next) {
     struct thread *prev = thread_current();
     u64 now_ns = arch_time_ns();
     u64 ran_ns = now_ns - prev->started_ns;
     prev->run_ns += ran_ns;
-    if (prev->group)
-        __atomic_fetch_add(&prev->group->run_ns, ran_ns, __ATOMIC_RELAXED);
+    if (prev->group) __atomic_fetch_add(&prev->group->run_ns, ran_ns, __ATOMIC_RELAXED);
     next->started_ns = now_ns;
     next->state = THREAD_RUNNING;
-    if (next == prev)
-        return;
+    if (next == prev) return;
     next->cpu = arch_cpu_id();
     arch_context_switch(prev, next);
 }
 
-void thread_switched(struct thread *prev)
-{
+void thread_switched(struct thread *prev) {
     // When the CPU is off its stack, another may run it; if it has ended, it can be taken apart.
     bool has_ended = prev->state == THREAD_ENDED;
     __atomic_store_n(&prev->arch.on_cpu, 0, __ATOMIC_RELEASE);
-    if (unlikely(has_ended))
-        prev->ended(prev);
+    if (unlikely(has_ended)) prev->ended(prev);
     if (__atomic_load_n(&thread_current()->pending, __ATOMIC_RELAXED))
         arch_this_cpu()->work |= CPU_WORK_RESCHED;
 }
 
 // Switches to whoever is next; the current thread has been queued, blocked or ended before.
-static void schedule(void)
-{
+static void schedule(void) {
     struct run_queue *queue = queue_this();
     struct thread *next = queue_take(queue);
-    if (!next)
-        next = steal();
-    if (!next)
-        next = &queue->idle;
+    if (!next) next = steal();
+    if (!next) next = &queue->idle;
     __atomic_store_n(&queue->is_idle, next->is_idle, __ATOMIC_RELAXED);
     slice_start(queue, arch_time_ns());
     switch_to(next);
 }
 
-NORETURN void sched_idle(void)
-{
+NORETURN void sched_idle(void) {
     struct run_queue *queue = queue_this();
     for (;;) {
         __atomic_store_n(&queue->is_idle, 1, __ATOMIC_SEQ_CST);
         struct thread *next = queue_take(queue);
-        if (!next)
-            next = steal();
+        if (!next) next = steal();
         if (!next) {
             arch_timer_set_ns(ktimer_next_deadline_ns());
             arch_idle();
@@ -166,21 +143,17 @@ NORETURN void sched_idle(void)
 }
 
 // An idle CPU to run `thread`, else the one it was on.
-static u32 cpu_choose(const struct thread *thread)
-{
+static u32 cpu_choose(const struct thread *thread) {
     u32 count = arch_cpu_count();
-    if (arch_thread_on_cpu(thread) && thread != thread_current())
-        return thread->cpu;
+    if (arch_thread_on_cpu(thread) && thread != thread_current()) return thread->cpu;
     for (u32 i = 0; i < count; i++) {
         u32 cpu = (thread->cpu + i) % count;
-        if (__atomic_load_n(&queues[cpu].is_idle, __ATOMIC_ACQUIRE))
-            return cpu;
+        if (__atomic_load_n(&queues[cpu].is_idle, __ATOMIC_ACQUIRE)) return cpu;
     }
     return thread->cpu;
 }
 
-void sched_make_runnable(struct thread *thread)
-{
+void sched_make_runnable(struct thread *thread) {
     u32 cpu = cpu_choose(thread);
     struct run_queue *queue = &queues[cpu];
     thread->state = THREAD_RUNNABLE;
@@ -196,8 +169,7 @@ void sched_make_runnable(struct thread *thread)
     arch_ipi_resched(cpu);
 }
 
-void sched_yield(void)
-{
+void sched_yield(void) {
     struct thread *current = thread_current();
     struct run_queue *queue = queue_this();
     if (!current->is_idle) {
@@ -213,16 +185,14 @@ void sched_yield(void)
     }
 }
 
-NORETURN void thread_end(void)
-{
+NORETURN void thread_end(void) {
     thread_current()->state = THREAD_ENDED;
     schedule();
     panic("a thread that has ended ran on");
 }
 
 // Called by waitq with the wait published: runs others until the wait is claimed.
-void sched_block(struct thread *next)
-{
+void sched_block(struct thread *next) {
     if (next) {
         // Its CPU may be on its way off this thread's stack; a few instructions.
         while (arch_thread_on_cpu(next))
@@ -233,8 +203,7 @@ void sched_block(struct thread *next)
     }
 }
 
-void timer_interrupt(void)
-{
+void timer_interrupt(void) {
     struct run_queue *queue = queue_this();
     u64 now_ns = arch_time_ns();
     u64 next_ns = ktimer_run_due(now_ns);
@@ -251,8 +220,7 @@ void timer_interrupt(void)
     arch_timer_set_ns(next_ns);
 }
 
-void sched_return_work(void)
-{
+void sched_return_work(void) {
     struct cpu *cpu = arch_this_cpu();
     struct thread *current = thread_current();
     cpu->work &= ~(u32)CPU_WORK_RESCHED;
@@ -268,8 +236,7 @@ void sched_return_work(void)
         current->killed(current);
 }
 
-void sched_preempt_point(void)
-{
+void sched_preempt_point(void) {
     arch_interrupts_open();
     struct cpu *cpu = arch_this_cpu();
     if (cpu->work & CPU_WORK_RESCHED) {
@@ -281,13 +248,11 @@ void sched_preempt_point(void)
     }
 }
 
-bool thread_is_killed(void)
-{
+bool thread_is_killed(void) {
     return (__atomic_load_n(&thread_current()->pending, __ATOMIC_RELAXED) & THREAD_KILL) != 0;
 }
 
-u64 thread_run_ns(const struct thread *thread)
-{
+u64 thread_run_ns(const struct thread *thread) {
     u64 run_ns = thread->run_ns;
     if (__atomic_load_n(&thread->state, __ATOMIC_RELAXED) == THREAD_RUNNING)
         run_ns += arch_time_ns() - thread->started_ns;

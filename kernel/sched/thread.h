@@ -48,10 +48,7 @@ struct thread {
     void (*killed)(struct thread *thread);
 };
 
-static inline struct thread *thread_current(void)
-{
-    return arch_current_thread();
-}
+static inline struct thread *thread_current(void) { return arch_current_thread(); }
 
 // Boot CPU, then each other CPU: makes the run queue and the idle thread; the boot context
 // becomes the idle thread.

@@ -12,34 +12,29 @@ static struct timer_heap {
 } heaps[MAX_CPUS] = {[0 ... MAX_CPUS - 1] = {.lock = LOCK_INIT(LOCK_TIMER)}};
 
 // `previous` is the left sibling, or the parent of the first child.
-static struct ktimer *heap_meld(struct ktimer *a, struct ktimer *b)
-{
-    if (!a || !b)
-        return a ? a : b;
+static struct ktimer *heap_meld(struct ktimer *a, struct ktimer *b) {
+    if (!a || !b) return a ? a : b;
     if (b->deadline_ns < a->deadline_ns) {
         struct ktimer *swap = a;
         a = b;
         b = swap;
     }
     b->sibling = a->child;
-    if (a->child)
-        a->child->previous = b;
+    if (a->child) a->child->previous = b;
     b->previous = a;
     a->child = b;
     return a;
 }
 
 // Melds a list of siblings in pairs, then the pairs, without recursion.
-static struct ktimer *heap_meld_list(struct ktimer *first)
-{
+static struct ktimer *heap_meld_list(struct ktimer *first) {
     struct ktimer *pairs = nullptr;
     while (first) {
         struct ktimer *a = first;
         struct ktimer *b = a->sibling;
         first = b ? b->sibling : nullptr;
         a->sibling = a->previous = nullptr;
-        if (b)
-            b->sibling = b->previous = nullptr;
+        if (b) b->sibling = b->previous = nullptr;
         a = heap_meld(a, b);
         a->sibling = pairs;
         pairs = a;
@@ -54,8 +49,7 @@ static struct ktimer *heap_meld_list(struct ktimer *first)
     return root;
 }
 
-static void heap_remove(struct timer_heap *heap, struct ktimer *timer) REQUIRES(&heap -> lock)
-{
+static void heap_remove(struct timer_heap *heap, struct ktimer *timer) REQUIRES(&heap -> lock) {
     struct ktimer *below = heap_meld_list(timer->child);
     if (timer == heap->root) {
         heap->root = below;
@@ -64,16 +58,14 @@ static void heap_remove(struct timer_heap *heap, struct ktimer *timer) REQUIRES(
             timer->previous->child = timer->sibling;
         else
             timer->previous->sibling = timer->sibling;
-        if (timer->sibling)
-            timer->sibling->previous = timer->previous;
+        if (timer->sibling) timer->sibling->previous = timer->previous;
         heap->root = heap_meld(heap->root, below);
     }
     timer->child = timer->sibling = timer->previous = nullptr;
     __atomic_store_n(&timer->cpu_plus_one, 0, __ATOMIC_RELEASE);
 }
 
-void ktimer_arm(struct ktimer *timer, u64 deadline_ns)
-{
+void ktimer_arm(struct ktimer *timer, u64 deadline_ns) {
     struct timer_heap *heap = &heaps[arch_cpu_id()];
     lock_acquire(&heap->lock);
     timer->deadline_ns = deadline_ns;
@@ -81,25 +73,20 @@ void ktimer_arm(struct ktimer *timer, u64 deadline_ns)
     heap->root = heap_meld(heap->root, timer);
     bool is_first = heap->root == timer;
     lock_release(&heap->lock);
-    if (is_first)
-        arch_timer_set_ns(deadline_ns);
+    if (is_first) arch_timer_set_ns(deadline_ns);
 }
 
-bool ktimer_cancel(struct ktimer *timer)
-{
+bool ktimer_cancel(struct ktimer *timer) {
     for (u32 cpu = 0; cpu < arch_cpu_count(); cpu++) {
         u32 armed = __atomic_load_n(&timer->cpu_plus_one, __ATOMIC_ACQUIRE);
         // Not armed: still its callback may be running on any CPU.
         struct timer_heap *heap = &heaps[armed ? armed - 1 : cpu];
-        if (!armed && __atomic_load_n(&heap->running, __ATOMIC_ACQUIRE) != timer)
-            continue;
+        if (!armed && __atomic_load_n(&heap->running, __ATOMIC_ACQUIRE) != timer) continue;
         lock_acquire(&heap->lock);
         bool was_armed = timer->cpu_plus_one == armed && armed;
-        if (was_armed)
-            heap_remove(heap, timer);
+        if (was_armed) heap_remove(heap, timer);
         lock_release(&heap->lock);
-        if (was_armed)
-            return true;
+        if (was_armed) return true;
         while (__atomic_load_n(&heap->running, __ATOMIC_ACQUIRE) == timer &&
                heap != &heaps[arch_cpu_id()])
             arch_spin_poll();
@@ -107,8 +94,7 @@ bool ktimer_cancel(struct ktimer *timer)
     return false;
 }
 
-u64 ktimer_run_due(u64 now_ns)
-{
+u64 ktimer_run_due(u64 now_ns) {
     struct timer_heap *heap = &heaps[arch_cpu_id()];
     lock_acquire(&heap->lock);
     while (heap->root && heap->root->deadline_ns <= now_ns) {
@@ -125,8 +111,7 @@ u64 ktimer_run_due(u64 now_ns)
     return next_ns;
 }
 
-u64 ktimer_next_deadline_ns(void)
-{
+u64 ktimer_next_deadline_ns(void) {
     struct timer_heap *heap = &heaps[arch_cpu_id()];
     lock_acquire(&heap->lock);
     u64 next_ns = heap->root ? heap->root->deadline_ns : ARCH_TIMER_OFF;

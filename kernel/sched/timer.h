@@ -18,8 +18,7 @@ struct ktimer {
     u32 cpu_plus_one; // 0: not armed
 };
 
-static inline void ktimer_init(struct ktimer *timer, void (*callback)(struct ktimer *timer))
-{
+static inline void ktimer_init(struct ktimer *timer, void (*callback)(struct ktimer *timer)) {
     *timer = (struct ktimer){.callback = callback};
 }
 // Arms on this CPU; must not be armed.

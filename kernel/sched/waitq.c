@@ -7,8 +7,7 @@
 #include "sched/sched_internal.h"
 #include "sched/thread.h"
 
-bool waitq_claim(struct thread *thread, status_t status)
-{
+bool waitq_claim(struct thread *thread, status_t status) {
     u32 expected = WAIT_WAITING;
     if (!__atomic_compare_exchange_n(&thread->wait_state, &expected, WAIT_CLAIMED, false,
                                      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
@@ -17,63 +16,50 @@ bool waitq_claim(struct thread *thread, status_t status)
     return true;
 }
 
-static void claim_and_run(struct thread *thread, status_t status)
-{
-    if (waitq_claim(thread, status))
-        sched_make_runnable(thread);
+static void claim_and_run(struct thread *thread, status_t status) {
+    if (waitq_claim(thread, status)) sched_make_runnable(thread);
 }
 
-static void wait_timed_out(struct ktimer *timer)
-{
+static void wait_timed_out(struct ktimer *timer) {
     claim_and_run(container_of(timer, struct thread, wait_timer), ERR_TIMED_OUT);
 }
 
-struct thread *waitq_claim_one(struct waitq *queue, status_t status)
-{
+struct thread *waitq_claim_one(struct waitq *queue, status_t status) {
     while (!list_empty(&queue->threads)) {
         struct thread *thread = list_entry(queue->threads.next, struct thread, wait_link);
         list_remove(&thread->wait_link);
-        if (waitq_claim(thread, status))
-            return thread;
+        if (waitq_claim(thread, status)) return thread;
     }
     return nullptr;
 }
 
-struct thread *waitq_wake_one(struct waitq *queue, status_t status)
-{
+struct thread *waitq_wake_one(struct waitq *queue, status_t status) {
     struct thread *thread = waitq_claim_one(queue, status);
-    if (thread)
-        sched_make_runnable(thread);
+    if (thread) sched_make_runnable(thread);
     return thread;
 }
 
-u32 waitq_wake_all(struct waitq *queue, status_t status)
-{
+u32 waitq_wake_all(struct waitq *queue, status_t status) {
     u32 count = 0;
     while (waitq_wake_one(queue, status))
         count++;
     return count;
 }
 
-static bool kick_wanted(const struct thread *thread, u32 flags)
-{
+static bool kick_wanted(const struct thread *thread, u32 flags) {
     return (flags & WAIT_INTERRUPTIBLE) && arch_thread_kick_pending(thread);
 }
 
 // After the wait was published: something that was there already ends it at once.
-static bool claim_by_self(struct thread *current, u32 flags)
-{
+static bool claim_by_self(struct thread *current, u32 flags) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (thread_is_killed())
-        return waitq_claim(current, ERR_DEAD);
-    if (kick_wanted(current, flags))
-        return waitq_claim(current, ERR_INTERRUPTED);
+    if (thread_is_killed()) return waitq_claim(current, ERR_DEAD);
+    if (kick_wanted(current, flags)) return waitq_claim(current, ERR_INTERRUPTED);
     return false;
 }
 
 status_t waitq_block_handoff(struct waitq *queue, struct lock *lock, u64 deadline_ns, u32 flags,
-                             struct thread *next) NO_THREAD_SAFETY_ANALYSIS
-{
+                             struct thread *next) NO_THREAD_SAFETY_ANALYSIS {
     struct thread *current = thread_current();
     current->wait_flags = flags;
     current->state = THREAD_BLOCKED;
@@ -88,13 +74,11 @@ status_t waitq_block_handoff(struct waitq *queue, struct lock *lock, u64 deadlin
     }
     if (claim_by_self(current, flags)) {
         current->state = THREAD_RUNNING;
-        if (next)
-            sched_make_runnable(next);
+        if (next) sched_make_runnable(next);
     } else {
         sched_block(next);
     }
-    if (has_timer)
-        ktimer_cancel(&current->wait_timer);
+    if (has_timer) ktimer_cancel(&current->wait_timer);
     __atomic_store_n(&current->wait_state, WAIT_NONE, __ATOMIC_RELAXED);
     // Whoever claimed us through the queue took us off it; a timer, kick or kill did not.
     if (current->wait_status != OK || !list_empty(&current->wait_link)) {
@@ -102,14 +86,12 @@ status_t waitq_block_handoff(struct waitq *queue, struct lock *lock, u64 deadlin
         list_remove(&current->wait_link);
         lock_release(lock);
     }
-    if (current->wait_status == ERR_INTERRUPTED)
-        arch_thread_kick_take(current);
+    if (current->wait_status == ERR_INTERRUPTED) arch_thread_kick_take(current);
     return current->wait_status;
 }
 
 status_t waitq_block(struct waitq *queue, struct lock *lock, u64 deadline_ns,
-                     u32 flags) NO_THREAD_SAFETY_ANALYSIS
-{
+                     u32 flags) NO_THREAD_SAFETY_ANALYSIS {
     if (deadline_ns == 0) {
         lock_release(lock);
         return ERR_TIMED_OUT;
@@ -117,8 +99,7 @@ status_t waitq_block(struct waitq *queue, struct lock *lock, u64 deadline_ns,
     return waitq_block_handoff(queue, lock, deadline_ns, flags, nullptr);
 }
 
-static void thread_interrupt(struct thread *thread)
-{
+static void thread_interrupt(struct thread *thread) {
     u32 cpu = __atomic_load_n(&thread->cpu, __ATOMIC_RELAXED);
     if (thread == thread_current())
         arch_this_cpu()->work |= CPU_WORK_RESCHED;
@@ -126,15 +107,13 @@ static void thread_interrupt(struct thread *thread)
         arch_ipi_resched(cpu);
 }
 
-void thread_kill(struct thread *thread)
-{
+void thread_kill(struct thread *thread) {
     __atomic_fetch_or(&thread->pending, THREAD_KILL, __ATOMIC_SEQ_CST);
     claim_and_run(thread, ERR_DEAD);
     thread_interrupt(thread);
 }
 
-void thread_kick(struct thread *thread)
-{
+void thread_kick(struct thread *thread) {
     arch_thread_kick_set(thread);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (__atomic_load_n(&thread->wait_flags, __ATOMIC_RELAXED) & WAIT_INTERRUPTIBLE)

@@ -23,10 +23,7 @@ enum : u32 {
     WAIT_INTERRUPTIBLE = 1 << 0, // the same bit as CL_WAIT_INTERRUPTIBLE
 };
 
-static inline void waitq_init(struct waitq *queue)
-{
-    list_init(&queue->threads);
-}
+static inline void waitq_init(struct waitq *queue) { list_init(&queue->threads); }
 
 // Blocks the current thread. `lock`, held on entry, is not held on return. deadline_ns 0: returns
 // TIMED_OUT at once. Returns what the waker gave, TIMED_OUT, INTERRUPTED (the kick is consumed

@@ -63,8 +63,7 @@ static void marker_hit(unsigned vcpu, void *userdata) {
 static uint32_t marker_of(const struct qemu_plugin_insn *insn) {
     const uint8_t *bytes = qemu_plugin_insn_data(insn);
     uint32_t displacement;
-    if (qemu_plugin_insn_size(insn) != NOPL_SIZE || memcmp(bytes, "\x0f\x1f\x80", 3) != 0)
-        return 0;
+    if (qemu_plugin_insn_size(insn) != NOPL_SIZE || memcmp(bytes, "\x0f\x1f\x80", 3) != 0) return 0;
     memcpy(&displacement, bytes + 3, sizeof(displacement));
     return (displacement & 0xffff0000u) == tag ? displacement : 0;
 }
@@ -96,8 +95,7 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
         else if (strcmp(argv[i], "count=off") == 0)
             counting = 0;
     }
-    if (out == NULL || tag == 0)
-        return -1;
+    if (out == NULL || tag == 0) return -1;
     setvbuf(out, NULL, _IOLBF, 0);
     qemu_plugin_register_vcpu_tb_trans_cb(id, block_translated);
     return 0;

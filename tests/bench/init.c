@@ -21,8 +21,7 @@ static void program_run(const char *path, char **argv) {
         fail("execve");
     }
     checked(linux_call6(SYS_wait4, child, (long)&status, 0, 0, 0, 0), "wait4");
-    if (status != 0)
-        text_write(STDERR, "bench: failed: a program's status is not 0\n");
+    if (status != 0) text_write(STDERR, "bench: failed: a program's status is not 0\n");
 }
 
 static void bench_start(void) {
@@ -47,8 +46,7 @@ static void bench_pipe(void) {
     checked(linux_call3(SYS_pipe, (long)there, 0, 0), "pipe");
     checked(linux_call3(SYS_pipe, (long)back, 0, 0), "pipe");
     long partner = checked(linux_call0(SYS_fork), "fork");
-    if (partner == 0)
-        pipe_answer(there[0], back[1]);
+    if (partner == 0) pipe_answer(there[0], back[1]);
     for (int repeat = 0; repeat < REPEATS; repeat++) {
         MARK(MARKER_PIPE_BEGIN);
         for (int i = 0; i < MARKER_LOOPS; i++) {

@@ -85,20 +85,17 @@ static inline void text_write(int file, const char *text) {
 }
 
 static inline long checked(long result, const char *what) {
-    if (result < 0)
-        fail(what);
+    if (result < 0) fail(what);
     return result;
 }
 
 // The entry of a program: `int program(argc, argv)`'s status is the exit status.
-#define LINUX_PROGRAM(PROGRAM)                                                                     \
-    __asm__(".globl _start\n"                                                                      \
-            "_start: xor %ebp, %ebp\n"                                                             \
-            "    mov (%rsp), %rdi\n"                                                               \
-            "    lea 8(%rsp), %rsi\n"                                                              \
-            "    and $-16, %rsp\n"                                                                 \
-            "    call linux_program_start\n");                                                     \
-    [[noreturn]] void linux_program_start(long argc, char **argv);                                 \
-    void linux_program_start(long argc, char **argv) {                                             \
-        linux_exit(PROGRAM(argc, argv));                                                           \
-    }
+#define LINUX_PROGRAM(PROGRAM)                                     \
+    __asm__(".globl _start\n"                                      \
+            "_start: xor %ebp, %ebp\n"                             \
+            "    mov (%rsp), %rdi\n"                               \
+            "    lea 8(%rsp), %rsi\n"                              \
+            "    and $-16, %rsp\n"                                 \
+            "    call linux_program_start\n");                     \
+    [[noreturn]] void linux_program_start(long argc, char **argv); \
+    void linux_program_start(long argc, char **argv) { linux_exit(PROGRAM(argc, argv)); }

@@ -8,8 +8,7 @@
 static const u64 limit = 0x7f8000000000;
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     u8 *copy = malloc(size ? size : 1);
     memcpy(copy, data, size);
     struct elf_image image;

@@ -8,8 +8,7 @@
 
 enum { WALK_BUDGET = 2000 };
 
-static void walk(struct erofs *fs, u64 nid, u32 depth, u32 *budget)
-{
+static void walk(struct erofs *fs, u64 nid, u32 depth, u32 *budget) {
     struct erofs_inode inode;
     if (*budget == 0 || depth > 8 || erofs_inode_read(fs, nid, &inode) != EROFS_OK) {
         return;
@@ -35,8 +34,7 @@ static void walk(struct erofs *fs, u64 nid, u32 depth, u32 *budget)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     // A copy of the exact size, so that ASan sees the first byte beyond.
     u8 *image = malloc(size ? size : 1);
     memcpy(image, data, size);

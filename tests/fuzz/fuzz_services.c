@@ -10,14 +10,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHECK(condition)  \
-    do {                  \
-        if (!(condition)) \
-            abort();      \
+#define CHECK(condition)           \
+    do {                           \
+        if (!(condition)) abort(); \
     } while (0)
 
-static void records_try(const uint8_t *data, size_t size)
-{
+static void records_try(const uint8_t *data, size_t size) {
     static const handle_t handles[RECORDS_HANDLES_MAX] = {1, 2, 3, 4};
     struct records records;
     u32 count = size ? data[0] % (RECORDS_HANDLES_MAX + 2) : 0;
@@ -39,8 +37,7 @@ static void records_try(const uint8_t *data, size_t size)
     free(copy);
 }
 
-static void words_try(const uint8_t *data, size_t size)
-{
+static void words_try(const uint8_t *data, size_t size) {
     static char cut[LINE_CUT_MAX];
     u32 used, place = 0;
     struct words words;
@@ -60,13 +57,9 @@ static void words_try(const uint8_t *data, size_t size)
     CHECK(place == used);
 }
 
-static void echo(const char *bytes, usize size_bytes)
-{
-    CHECK(size_bytes > 0 && bytes[0] != 0);
-}
+static void echo(const char *bytes, usize size_bytes) { CHECK(size_bytes > 0 && bytes[0] != 0); }
 
-static void editor_try(const uint8_t *data, size_t size)
-{
+static void editor_try(const uint8_t *data, size_t size) {
     static struct editor editor;
     editor.size_bytes = 0;
     editor.escape = 0;
@@ -76,8 +69,7 @@ static void editor_try(const uint8_t *data, size_t size)
     }
 }
 
-static void manifest_try(const uint8_t *data, size_t size)
-{
+static void manifest_try(const uint8_t *data, size_t size) {
     struct manifest manifest;
     struct manifest_line line, copy;
     const char *problem;
@@ -101,8 +93,7 @@ struct image {
 };
 
 // Gives exactly the sectors, in memory of their own, so that a read beyond them is seen.
-static const u8 *image_read(void *context, u64 first_sector, u64 count)
-{
+static const u8 *image_read(void *context, u64 first_sector, u64 count) {
     static u8 *sectors;
     const struct image *image = context;
     free(sectors);
@@ -116,8 +107,7 @@ static const u8 *image_read(void *context, u64 first_sector, u64 count)
     return sectors;
 }
 
-static void gpt_try(const uint8_t *data, size_t size)
-{
+static void gpt_try(const uint8_t *data, size_t size) {
     struct image image = {data, size};
     struct gpt_disk disk = {image_read, &image, size / GPT_SECTOR_BYTES};
     struct gpt gpt;
@@ -136,8 +126,7 @@ static void gpt_try(const uint8_t *data, size_t size)
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
-{
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     static void (*const tries[])(const uint8_t *, size_t) = {
         records_try, words_try, editor_try, manifest_try, gpt_try,
     };

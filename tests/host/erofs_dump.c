@@ -6,8 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void dump(struct erofs *fs, u64 nid, const char *path)
-{
+static void dump(struct erofs *fs, u64 nid, const char *path) {
     struct erofs_inode inode;
     if (erofs_inode_read(fs, nid, &inode) != EROFS_OK) {
         printf("%s: %s\n", path, fs->problem);
@@ -45,8 +44,7 @@ static void dump(struct erofs *fs, u64 nid, const char *path)
     }
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
     if (!file) {
         return 2;

@@ -33,23 +33,15 @@ static u32 fake_threads_count = 1;
 static _Thread_local struct thread *current;
 static _Thread_local u32 current_handle;
 
-void *heap_alloc(usize size)
-{
-    return size > HEAP_ALLOC_MAX ? NULL : malloc(size ? size : 1);
-}
+void *heap_alloc(usize size) { return size > HEAP_ALLOC_MAX ? NULL : malloc(size ? size : 1); }
 
-void *heap_alloc_zero(usize size)
-{
+void *heap_alloc_zero(usize size) {
     return size > HEAP_ALLOC_MAX ? NULL : calloc(1, size ? size : 1);
 }
 
-void heap_free(void *memory)
-{
-    free(memory);
-}
+void heap_free(void *memory) { free(memory); }
 
-i64 user_copy(void *target, const void *source, usize size)
-{
+i64 user_copy(void *target, const void *source, usize size) {
     if ((u64)target < PAGE_SIZE || (u64)source < PAGE_SIZE) {
         return -1; // stands for a fault
     }
@@ -57,41 +49,28 @@ i64 user_copy(void *target, const void *source, usize size)
     return 0;
 }
 
-i64 user_clear(void *target, usize size)
-{
+i64 user_clear(void *target, usize size) {
     memset(target, 0, size);
     return 0;
 }
 
-i64 user_load_u32(const u32 *source, u32 *value)
-{
+i64 user_load_u32(const u32 *source, u32 *value) {
     *value = __atomic_load_n(source, __ATOMIC_SEQ_CST);
     return 0;
 }
 
-static void futex(u32 *word, int operation, u32 value, const struct timespec *timeout)
-{
+static void futex(u32 *word, int operation, u32 value, const struct timespec *timeout) {
     syscall(SYS_futex, word, operation, value, timeout, NULL, 0);
 }
 
-void mutex_wait(u32 *word, u32 expected)
-{
-    futex(word, FUTEX_WAIT_PRIVATE, expected, NULL);
-}
+void mutex_wait(u32 *word, u32 expected) { futex(word, FUTEX_WAIT_PRIVATE, expected, NULL); }
 
-void mutex_wake(u32 *word)
-{
-    futex(word, FUTEX_WAKE_PRIVATE, 1, NULL);
-}
+void mutex_wake(u32 *word) { futex(word, FUTEX_WAKE_PRIVATE, 1, NULL); }
 
-void kernel_futex_wake(u32 *word, u32 count)
-{
-    futex(word, FUTEX_WAKE_PRIVATE, count, NULL);
-}
+void kernel_futex_wake(u32 *word, u32 count) { futex(word, FUTEX_WAKE_PRIVATE, count, NULL); }
 
 // Sleeps in slices: a kick between the check and the sleep would otherwise be lost.
-int kernel_futex_wait(u32 *word, u32 expected, u32 flags, u64 deadline_ns)
-{
+int kernel_futex_wait(u32 *word, u32 expected, u32 flags, u64 deadline_ns) {
     struct fake_thread *self = &fake_threads[current_handle];
     struct timespec slice = {0, 1000000};
     while (__atomic_load_n(word, __ATOMIC_SEQ_CST) == expected) {
@@ -112,8 +91,7 @@ struct start {
     u32 handle;
 };
 
-static void *thread_entry(void *argument)
-{
+static void *thread_entry(void *argument) {
     struct start start = *(struct start *)argument;
     free(argument);
     current_handle = start.handle;
@@ -122,8 +100,7 @@ static void *thread_entry(void *argument)
     return NULL;
 }
 
-int kernel_thread_start(void (*entry)(void *), void *, void *argument, handle_t *thread)
-{
+int kernel_thread_start(void (*entry)(void *), void *, void *argument, handle_t *thread) {
     pthread_t created;
     struct start *start = malloc(sizeof(*start));
     u32 handle = __atomic_fetch_add(&fake_threads_count, 1, __ATOMIC_SEQ_CST);
@@ -137,150 +114,97 @@ int kernel_thread_start(void (*entry)(void *), void *, void *argument, handle_t 
     return 0;
 }
 
-int kernel_thread_self(handle_t *thread)
-{
+int kernel_thread_self(handle_t *thread) {
     *thread = current_handle;
     return 0;
 }
 
-void kernel_thread_kick(handle_t thread)
-{
+void kernel_thread_kick(handle_t thread) {
     __atomic_store_n(&fake_threads[thread].kick, 1, __ATOMIC_SEQ_CST);
 }
 
-void kernel_yield(void)
-{
-    usleep(1);
-}
+void kernel_yield(void) { usleep(1); }
 
-u64 kernel_thread_time_ns(void)
-{
-    return 0;
-}
+u64 kernel_thread_time_ns(void) { return 0; }
 
-u64 kernel_monotonic_ns(void)
-{
+u64 kernel_monotonic_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
 }
 
-u64 kernel_realtime_ns(void)
-{
+u64 kernel_realtime_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
 }
 
-void kernel_random(void *buffer, usize size)
-{
-    memset(buffer, 0x5a, size);
-}
+void kernel_random(void *buffer, usize size) { memset(buffer, 0x5a, size); }
 
-void kernel_log(const char *text, usize size)
-{
-    printf("log: %.*s\n", (int)size, text);
-}
+void kernel_log(const char *text, usize size) { printf("log: %.*s\n", (int)size, text); }
 
-int kernel_map(handle_t, handle_t, u64, u64 address, u64, u32, u64 *mapped)
-{
+int kernel_map(handle_t, handle_t, u64, u64 address, u64, u32, u64 *mapped) {
     *mapped = address;
     return 0;
 }
 
-int kernel_unmap(handle_t, u64, u64)
-{
-    return 0;
-}
+int kernel_unmap(handle_t, u64, u64) { return 0; }
 
-int kernel_protect(handle_t, u64, u64, u32)
-{
-    return 0;
-}
+int kernel_protect(handle_t, u64, u64, u32) { return 0; }
 
-int kernel_move(handle_t, u64, u64, u64 target, u64, u64 *moved)
-{
+int kernel_move(handle_t, u64, u64, u64 target, u64, u64 *moved) {
     *moved = target;
     return 0;
 }
 
-int kernel_discard(handle_t, u64, u64)
-{
-    return 0;
-}
+int kernel_discard(handle_t, u64, u64) { return 0; }
 
-int kernel_aspace_create(handle_t *aspace)
-{
+int kernel_aspace_create(handle_t *aspace) {
     *aspace = 1;
     return 0;
 }
 
-int kernel_aspace_fork(handle_t, handle_t *twin)
-{
+int kernel_aspace_fork(handle_t, handle_t *twin) {
     *twin = 1;
     return 0;
 }
 
-int kernel_aspace_bind(handle_t)
-{
-    return 0;
-}
+int kernel_aspace_bind(handle_t) { return 0; }
 
-int kernel_memobj_create(u64, handle_t *memobj)
-{
+int kernel_memobj_create(u64, handle_t *memobj) {
     *memobj = 1;
     return 0;
 }
 
 void kernel_close(handle_t) {}
 
-i64 kernel_stream_read(handle_t, void *, usize)
-{
-    return 0;
-}
+i64 kernel_stream_read(handle_t, void *, usize) { return 0; }
 
-i64 kernel_stream_write(handle_t, const void *, usize size)
-{
-    return (i64)size;
-}
+i64 kernel_stream_write(handle_t, const void *, usize size) { return (i64)size; }
 
-int kernel_object_wait(handle_t, u32, u64, u32 *observed)
-{
+int kernel_object_wait(handle_t, u32, u64, u32 *observed) {
     *observed = SIGNAL_READABLE | SIGNAL_WRITABLE;
     return 0;
 }
 
 // A run of Linux code: the program in rip.
-int kernel_enter(struct cl_restricted_state *state, u32 *reason)
-{
+int kernel_enter(struct cl_restricted_state *state, u32 *reason) {
     ((fake_program)state->rip)(current);
     *reason = CL_RESTRICTED_REASON_SYSCALL;
     abort();
 }
 
-u64 register_fs_base(void)
-{
-    return 0;
-}
+u64 register_fs_base(void) { return 0; }
 
-u64 register_gs_base(void)
-{
-    return 0;
-}
+u64 register_gs_base(void) { return 0; }
 
 void register_set_fs_base(u64) {}
 
 void register_set_gs_base(u64) {}
 
-usize vector_state_size(void)
-{
-    return 832;
-}
+usize vector_state_size(void) { return 832; }
 
-u64 vector_features(void)
-{
-    return 7;
-}
+u64 vector_features(void) { return 7; }
 
 void vector_save(void *) {}
 
@@ -288,21 +212,14 @@ void vector_load(const void *) {}
 
 void vector_reset(void) {}
 
-u64 processor_features(void)
-{
-    return 0;
-}
+u64 processor_features(void) { return 0; }
 
-struct thread *thread_current(void)
-{
-    return current;
-}
+struct thread *thread_current(void) { return current; }
 
 // A block at the end of room for the vector state that fork leaves below it.
 enum { BLOCK_BYTES = 4096 };
 
-struct thread *thread_alloc(void)
-{
+struct thread *thread_alloc(void) {
     struct thread *thread = aligned_alloc(4096, 2 * BLOCK_BYTES);
     memset(thread, 0, 2 * BLOCK_BYTES);
     thread = (struct thread *)((u8 *)thread + BLOCK_BYTES);
@@ -311,24 +228,16 @@ struct thread *thread_alloc(void)
     return thread;
 }
 
-void thread_free(struct thread *thread)
-{
-    free((u8 *)thread - BLOCK_BYTES);
-}
+void thread_free(struct thread *thread) { free((u8 *)thread - BLOCK_BYTES); }
 
-void thread_end(struct thread *thread)
-{
+void thread_end(struct thread *thread) {
     thread_free(thread);
     pthread_exit(NULL);
 }
 
-void container_exit(i32 wait_status)
-{
-    exit(wait_status >> 8);
-}
+void container_exit(i32 wait_status) { exit(wait_status >> 8); }
 
-struct thread *fake_boot(const void *image, u64 image_size)
-{
+struct thread *fake_boot(const void *image, u64 image_size) {
     const char *problem = NULL;
     if (system_prepare() != 0 || system_mount(image, image_size, 1, &problem) != 0) {
         printf("boot: %s\n", problem ? problem : "failed");
@@ -346,8 +255,7 @@ struct thread *fake_boot(const void *image, u64 image_size)
     return thread;
 }
 
-i64 fake_call(struct thread *thread, u64 number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f)
-{
+i64 fake_call(struct thread *thread, u64 number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f) {
     thread->state.rax = number;
     thread->state.rdi = a;
     thread->state.rsi = b;
@@ -359,8 +267,7 @@ i64 fake_call(struct thread *thread, u64 number, u64 a, u64 b, u64 c, u64 d, u64
     return linux_calls[number].run ? linux_calls[number].run(thread) : -ENOSYS;
 }
 
-i64 fake_fork(struct thread *thread, fake_program program)
-{
+i64 fake_fork(struct thread *thread, fake_program program) {
     thread->state.rip = (u64)program;
     return CALL0(thread, 57);
 }

@@ -27,8 +27,7 @@ static int failures;
         }                                                                 \
     } while (0)
 
-static void test_format(void)
-{
+static void test_format(void) {
     CHECK_FORMAT("plain");
     CHECK_FORMAT("%d %i %u", -5, 7, 4000000000u);
     CHECK_FORMAT("%5d|%-5d|%05d|%+d|% d", 42, 42, 42, 42, 42);
@@ -44,16 +43,14 @@ static void test_format(void)
     CHECK(format_text(NULL, 0, "%d", 123) == 3);
 }
 
-static void test_elf(void)
-{
+static void test_elf(void) {
     struct elf_image image;
     const char *problem = NULL;
     CHECK(elf_parse(&image, "#!/bin/sh", 9, 9, 1UL << 47, &problem) == ELF_NOT_ELF);
     CHECK(elf_parse(&image, "\177ELF", 4, 4, 1UL << 47, &problem) == ELF_DAMAGED);
 }
 
-static void test_elf_file(const char *path)
-{
+static void test_elf_file(const char *path) {
     static u8 header[ELF_HEADER_BYTES];
     FILE *file = fopen(path, "rb");
     CHECK(file != NULL);
@@ -71,8 +68,7 @@ static void test_elf_file(const char *path)
     CHECK(elf_parse(&image, header, size, file_size, 0x1000, &problem) == ELF_DAMAGED);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     test_format();
     test_elf();
     for (int i = 1; i < argc; i++) {

@@ -64,33 +64,28 @@ static struct linux_stat status;
 static i32 fds[2];
 static i32 wait_status;
 
-static i64 open_path(const char *text, u32 flags)
-{
+static i64 open_path(const char *text, u32 flags) {
     strcpy(path, text);
     return CALL3(first, OPEN, path, flags, 0644);
 }
 
-static i64 path_call(u64 number, const char *text)
-{
+static i64 path_call(u64 number, const char *text) {
     strcpy(path, text);
     return CALL3(first, number, path, 0755, 0);
 }
 
-static i64 paths_call(u64 number, const char *one, const char *two)
-{
+static i64 paths_call(u64 number, const char *one, const char *two) {
     strcpy(path, one);
     strcpy(path + 4096, two);
     return CALL2(first, number, path, path + 4096);
 }
 
-static i64 stat_path(u64 number, const char *text)
-{
+static i64 stat_path(u64 number, const char *text) {
     strcpy(path, text);
     return CALL2(first, number, path, &status);
 }
 
-static i64 make_file(const char *text, const char *content)
-{
+static i64 make_file(const char *text, const char *content) {
     i64 fd = open_path(text, O_CREAT | O_WRONLY | O_TRUNC);
     strcpy(buffer, content);
     i64 count = CALL3(first, WRITE, fd, buffer, strlen(content));
@@ -98,8 +93,7 @@ static i64 make_file(const char *text, const char *content)
     return count;
 }
 
-static void test_image(void)
-{
+static void test_image(void) {
     i64 fd = open_path("/etc/passwd", O_RDONLY);
     CHECK_IS(CALL3(first, READ, fd, buffer, sizeof(buffer)) > 10, true);
     CHECK_IS(strncmp(buffer, "root:", 5), 0);
@@ -130,8 +124,7 @@ static void test_image(void)
     CHECK_IS(CALL3(first, OPEN, 8, 0, 0), -EFAULT);
 }
 
-static void test_names(void)
-{
+static void test_names(void) {
     memset(path, 'a', sizeof(path));
     path[0] = '/';
     path[256] = 0;
@@ -148,8 +141,7 @@ static void test_names(void)
     CHECK_IS(CALL2(first, STAT, path, &status), 0);
 }
 
-static void test_tmpfs_files(void)
-{
+static void test_tmpfs_files(void) {
     CHECK_IS(make_file("/tmp/a", "hello"), 5);
     CHECK_IS(stat_path(STAT, "/tmp/a"), 0);
     CHECK_IS(status.size, 5);
@@ -175,8 +167,7 @@ static void test_tmpfs_files(void)
     CHECK_IS(open_path("/tmp/new/", O_CREAT | O_WRONLY), -EISDIR);
 }
 
-static void test_tmpfs_directories(void)
-{
+static void test_tmpfs_directories(void) {
     CHECK_IS(path_call(MKDIR, "/tmp/d"), 0);
     CHECK_IS(path_call(MKDIR, "/tmp/d"), -EEXIST);
     CHECK_IS(path_call(MKDIR, "/tmp/d/e/"), 0);
@@ -216,8 +207,7 @@ static void test_tmpfs_directories(void)
     CHECK_IS(status.nlink, 2);
 }
 
-static void test_links(void)
-{
+static void test_links(void) {
     CHECK_IS(paths_call(SYMLINK, "target", "/tmp/l"), 0);
     CHECK_IS(make_file("/tmp/target", "t"), 1);
     CHECK_IS(open_path("/tmp/l", O_RDONLY | O_NOFOLLOW), -ELOOP);
@@ -252,8 +242,7 @@ static void test_links(void)
 }
 
 // Lists a directory through a small buffer; returns how many entries there are.
-static u32 count_entries(const char *directory, u32 room)
-{
+static u32 count_entries(const char *directory, u32 room) {
     i64 fd = open_path(directory, O_RDONLY | O_DIRECTORY);
     u32 count = 0;
     i64 size;
@@ -267,8 +256,7 @@ static u32 count_entries(const char *directory, u32 room)
     return count;
 }
 
-static void test_listing(void)
-{
+static void test_listing(void) {
     CHECK_IS(path_call(MKDIR, "/tmp/list"), 0);
     char name[32];
     for (int i = 0; i < 100; i++) {
@@ -301,8 +289,7 @@ static void test_listing(void)
     CALL1(first, CLOSE, fd);
 }
 
-static void test_descriptors(void)
-{
+static void test_descriptors(void) {
     CHECK_IS(make_file("/tmp/f", "0123456789"), 10);
     i64 fd = open_path("/tmp/f", O_RDONLY);
     i64 copy = CALL1(first, DUP, fd);
@@ -332,8 +319,7 @@ static void test_descriptors(void)
     }
 }
 
-static void test_devices(void)
-{
+static void test_devices(void) {
     i64 fd = open_path("/dev/zero", O_RDWR);
     memset(buffer, 1, 100);
     CHECK_IS(CALL3(first, READ, fd, buffer, 100), 100);
@@ -350,8 +336,7 @@ static void test_devices(void)
     CHECK_IS(status.rdev, 0x103);
 }
 
-static void test_proc(void)
-{
+static void test_proc(void) {
     strcpy(path, "/proc/self");
     CHECK_IS(CALL3(first, READLINK, path, buffer, 100), 1);
     CHECK_IS(buffer[0], '1');
@@ -376,8 +361,7 @@ static void test_proc(void)
     CHECK_IS(open_path("/proc/meminfo", O_WRONLY), -EACCES);
 }
 
-static void child_writes(struct thread *thread)
-{
+static void child_writes(struct thread *thread) {
     static char data[10000];
     memset(data, 'w', sizeof(data));
     for (int i = 0; i < 30; i++) {
@@ -386,8 +370,7 @@ static void child_writes(struct thread *thread)
     CALL1(thread, EXIT, 7);
 }
 
-static void test_pipe(void)
-{
+static void test_pipe(void) {
     CHECK_IS(CALL1(first, PIPE, fds), 0);
     CHECK_IS(CALL3(first, WRITE, fds[1], "abc", 3), 3);
     CHECK_IS(CALL3(first, READ, fds[0], buffer, 100), 3);
@@ -411,8 +394,7 @@ static void test_pipe(void)
 
 static u32 messages_count;
 
-static void child_writes_messages(struct thread *thread)
-{
+static void child_writes_messages(struct thread *thread) {
     char *message = malloc(4096);
     memset(message, 'a' + (int)CALL0(thread, GETPID) % 26, 4096);
     for (int i = 0; i < 50; i++) {
@@ -422,8 +404,7 @@ static void child_writes_messages(struct thread *thread)
     CALL1(thread, EXIT, 0);
 }
 
-static void test_pipe_atomicity(void)
-{
+static void test_pipe_atomicity(void) {
     CHECK_IS(CALL1(first, PIPE, fds), 0);
     for (int i = 0; i < 4; i++) {
         CHECK_IS(fake_fork(first, child_writes_messages) > 0, true);
@@ -453,16 +434,14 @@ static void test_pipe_atomicity(void)
 
 static struct linux_timespec long_time = {100, 0};
 
-static void child_sleeps(struct thread *thread)
-{
+static void child_sleeps(struct thread *thread) {
     i64 result = CALL2(thread, NANOSLEEP, &long_time, 0);
     CALL1(thread, EXIT, result == -EINTR ? 3 : 4);
 }
 
 static struct linux_sigaction action;
 
-static void test_signals(void)
-{
+static void test_signals(void) {
     static u64 mask;
     // An interrupted sleep: the test has no delivery, so the child ends by itself.
     i64 pid = fake_fork(first, child_sleeps);
@@ -485,19 +464,14 @@ static void test_signals(void)
     first->process->pending = 0;
 }
 
-static void child_exits(struct thread *thread)
-{
-    CALL1(thread, EXIT, 1);
-}
+static void child_exits(struct thread *thread) { CALL1(thread, EXIT, 1); }
 
-static void child_with_orphan(struct thread *thread)
-{
+static void child_with_orphan(struct thread *thread) {
     fake_fork(thread, child_exits);
     CALL1(thread, EXIT, 2);
 }
 
-static void test_orphans(void)
-{
+static void test_orphans(void) {
     i64 pid = fake_fork(first, child_with_orphan);
     CHECK_IS(pid > 1, true);
     i64 other = CALL4(first, WAIT4, -1, &wait_status, 0, 0);
@@ -511,8 +485,7 @@ static void test_orphans(void)
     CHECK_IS(CALL0(first, GETPPID), 0);
 }
 
-static void test_poll(void)
-{
+static void test_poll(void) {
     static struct linux_pollfd polled[2];
     CHECK_IS(CALL1(first, PIPE, fds), 0);
     polled[0] = (struct linux_pollfd){fds[0], POLLIN, 0};
@@ -531,8 +504,7 @@ static void test_poll(void)
     CHECK_IS(polled[0].revents, POLLNVAL);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
     if (!file) {
         return 2;

@@ -21,8 +21,7 @@ static int failures;
     } while (0)
 
 // The line's commands as text: words in brackets, a bar behind each command.
-static const char *cut_text(const char *line)
-{
+static const char *cut_text(const char *line) {
     static char cut[LINE_CUT_MAX], text[4096];
     u32 used, place = 0;
     struct words words;
@@ -41,8 +40,7 @@ static const char *cut_text(const char *line)
     return text;
 }
 
-static void check_cut(const char *line, const char *expected)
-{
+static void check_cut(const char *line, const char *expected) {
     const char *found = cut_text(line);
     if (strcmp(found, expected) != 0) {
         printf("`%s` is cut into %s, not %s\n", line, found, expected);
@@ -50,8 +48,7 @@ static void check_cut(const char *line, const char *expected)
     }
 }
 
-static void test_words(void)
-{
+static void test_words(void) {
     check_cut("", "");
     check_cut("  ;; ; ", "");
     check_cut("run busybox echo hello", "[run][busybox][echo][hello]|");
@@ -75,14 +72,10 @@ static void test_words(void)
 
 static char echoed[256];
 
-static void echo(const char *bytes, usize size_bytes)
-{
-    strncat(echoed, bytes, size_bytes);
-}
+static void echo(const char *bytes, usize size_bytes) { strncat(echoed, bytes, size_bytes); }
 
 static void check_typed(const char *keys, enum editor_result expected, const char *line,
-                        const char *shown)
-{
+                        const char *shown) {
     static struct editor editor;
     enum editor_result result = EDITOR_MORE;
     editor.size_bytes = 0;
@@ -96,8 +89,7 @@ static void check_typed(const char *keys, enum editor_result expected, const cha
     CHECK(strcmp(echoed, shown) == 0);
 }
 
-static void test_editor(void)
-{
+static void test_editor(void) {
     check_typed("ab\r", EDITOR_LINE, "ab", "ab\n");
     check_typed("ab\x7f"
                 "c\b\r",
@@ -117,8 +109,7 @@ static void test_editor(void)
                 EDITOR_MORE, "c", "ab\b \b\b \bc");
 }
 
-static void test_manifest(void)
-{
+static void test_manifest(void) {
     static const char text[] =
         "# a comment\n\n  namespace  a # why\nservice s x:y wait\nnonsense z\n"
         "service\ntemplate t";
@@ -138,8 +129,7 @@ static void test_manifest(void)
     CHECK(manifest_next(&manifest, &line, &problem) == MANIFEST_END);
 }
 
-static void test_records(void)
-{
+static void test_records(void) {
     static const handle_t handles[] = {7, 9};
     static const char bytes[] = "hns\0aone\0eA=1\0himage\0atwo\0eB=\0a";
     struct records records;
@@ -163,16 +153,14 @@ static void test_records(void)
 static u8 *disk_bytes;
 static u64 disk_sectors;
 
-static const u8 *disk_read(void *context, u64 first_sector, u64 count)
-{
+static const u8 *disk_read(void *context, u64 first_sector, u64 count) {
     (void)context;
     bool is_inside = first_sector < disk_sectors && count <= disk_sectors - first_sector;
     return is_inside ? disk_bytes + first_sector * GPT_SECTOR_BYTES : NULL;
 }
 
 // What gpt_open says of the disk: its problem, or the number of good entries.
-static void check_disk(bool is_usable, const char *primary_problem, u32 good_expected)
-{
+static void check_disk(bool is_usable, const char *primary_problem, u32 good_expected) {
     struct gpt_disk disk = {disk_read, NULL, disk_sectors};
     struct gpt gpt;
     struct gpt_entry entry;
@@ -187,8 +175,7 @@ static void check_disk(bool is_usable, const char *primary_problem, u32 good_exp
     CHECK(good == good_expected);
 }
 
-static void disk_load(const char *path)
-{
+static void disk_load(const char *path) {
     FILE *file = fopen(path, "rb");
     fseek(file, 0, SEEK_END);
     disk_sectors = (u64)ftell(file) / GPT_SECTOR_BYTES;
@@ -198,8 +185,7 @@ static void disk_load(const char *path)
     fclose(file);
 }
 
-static void test_gpt(void)
-{
+static void test_gpt(void) {
     u8 *primary = disk_bytes + GPT_SECTOR_BYTES;
     u8 *backup = disk_bytes + (disk_sectors - 1) * GPT_SECTOR_BYTES;
     CHECK(crc32(0, "123456789", 9) == 0xcbf43926);
@@ -215,8 +201,7 @@ static void test_gpt(void)
     check_disk(true, NULL, 2);
 }
 
-int main(int argc, char **argv)
-{
+int main(int argc, char **argv) {
     test_words();
     test_editor();
     test_manifest();

@@ -6,13 +6,11 @@
 
 enum { REPEATS = 9, MESSAGE_SIZE = 8 };
 
-static struct cl_message message_of(void *bytes)
-{
+static struct cl_message message_of(void *bytes) {
     return (struct cl_message){.bytes = (uint64_t)bytes, .bytes_size = MESSAGE_SIZE};
 }
 
-static void server(handle_t channel, uint64_t argument)
-{
+static void server(handle_t channel, uint64_t argument) {
     uint64_t request;
     struct cl_received received;
     struct cl_message message = message_of(&request);
@@ -24,8 +22,7 @@ static void server(handle_t channel, uint64_t argument)
     process_exit(status == ERR_PEER_CLOSED ? 0 : 1);
 }
 
-static void calls_time(handle_t channel)
-{
+static void calls_time(handle_t channel) {
     uint64_t request = 1, answer = 0;
     uint32_t bytes_size, handles_count;
     struct cl_message message = message_of(&request), reply = message_of(&answer);
@@ -38,8 +35,7 @@ static void calls_time(handle_t channel)
     test_check(answer == request, "the answer is what was sent");
 }
 
-void test_run(void)
-{
+void test_run(void) {
     const struct cl_channel_options options = {.call_bytes_max = MESSAGE_SIZE};
     handle_t client_end, server_end, process;
     test_ok(channel_create(0, 0, &options, &client_end, &server_end), "channel_create");

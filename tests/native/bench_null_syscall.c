@@ -5,8 +5,7 @@
 
 enum { REPEATS = 9 };
 
-void test_run(void)
-{
+void test_run(void) {
     for (int repeat = 0; repeat < REPEATS; repeat++) {
         MARK(MARKER_NULL_SYSCALL_BEGIN);
         for (int i = 0; i < MARKER_LOOPS; i++)

@@ -14,51 +14,41 @@ struct ends {
     handle_t first, second;
 };
 
-static struct ends channel_with(struct cl_channel_options options)
-{
+static struct ends channel_with(struct cl_channel_options options) {
     struct ends ends;
     test_ok(channel_create(0, 0, &options, &ends.first, &ends.second), "a channel can be made");
     return ends;
 }
 
-static struct ends channel(void)
-{
-    return channel_with((struct cl_channel_options){});
-}
+static struct ends channel(void) { return channel_with((struct cl_channel_options){}); }
 
-static void close_both(struct ends ends)
-{
+static void close_both(struct ends ends) {
     handle_close(ends.first);
     handle_close(ends.second);
 }
 
-static uint32_t signals_of(handle_t handle)
-{
+static uint32_t signals_of(handle_t handle) {
     struct cl_object_info info;
     return object_info(handle, &info) == OK ? info.signals : 0;
 }
 
-static uint64_t koid_of(handle_t handle)
-{
+static uint64_t koid_of(handle_t handle) {
     struct cl_object_info info;
     return object_info(handle, &info) == OK ? info.koid : 0;
 }
 
-static void pattern(uint8_t *bytes, uint32_t size, uint32_t seed)
-{
+static void pattern(uint8_t *bytes, uint32_t size, uint32_t seed) {
     for (uint32_t i = 0; i < size; i++)
         bytes[i] = (uint8_t)(i * 7 + seed + (i >> 8));
 }
 
-static status_t receive(handle_t end, uint32_t room, struct cl_received *received)
-{
+static status_t receive(handle_t end, uint32_t room, struct cl_received *received) {
     return message_receive(end, in, room, NULL, 0, CL_DEADLINE_POLL, received);
 }
 
 // ---- one-way messages ----
 
-static void sizes(void)
-{
+static void sizes(void) {
     static const uint32_t all[] = {0, 1, 8, 191, 192, 193, 4096, 4097, BYTES_MAX};
     struct ends ends = channel_with((struct cl_channel_options){.send_bytes_max = 1 << 20});
     for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -77,8 +67,7 @@ static void sizes(void)
     test_pass("messages of every size arrive as they were sent");
 }
 
-static void too_small(void)
-{
+static void too_small(void) {
     struct ends ends = channel();
     struct cl_received received = {};
     pattern(out, 300, 1);
@@ -99,8 +88,7 @@ static void too_small(void)
     test_pass("a message that can't be delivered stays");
 }
 
-static void budget(void)
-{
+static void budget(void) {
     struct ends ends = channel_with((struct cl_channel_options){.send_bytes_max = 8192});
     struct cl_received received;
     struct cl_ns_info before, full, after;
@@ -129,8 +117,7 @@ static void budget(void)
     test_pass("a full channel refuses, and says when there is room");
 }
 
-static void handles_move(void)
-{
+static void handles_move(void) {
     struct ends ends = channel();
     handle_t event = 0, got = 0, pair[2];
     struct cl_received received;
@@ -158,8 +145,7 @@ static void handles_move(void)
     test_pass("handles move, all or none");
 }
 
-static void handles_refused(void)
-{
+static void handles_refused(void) {
     struct ends ends = channel();
     handle_t event = 0, got = 0;
     struct cl_received received;
@@ -182,8 +168,7 @@ static void handles_refused(void)
     test_pass("a message whose handles can't be paid stays");
 }
 
-static void peer_closes(void)
-{
+static void peer_closes(void) {
     struct ends ends = channel();
     struct cl_received received;
     message_send(ends.first, "last", 4, NULL, 0);
@@ -200,8 +185,7 @@ static void peer_closes(void)
 // ---- calls ----
 
 static status_t call(handle_t end, const void *bytes, uint32_t size, uint32_t room, uint64_t ms,
-                     uint32_t *got)
-{
+                     uint32_t *got) {
     uint32_t handles;
     struct cl_message message = message_of(bytes, size, NULL, 0);
     struct cl_message reply = message_of(in, room, NULL, 0);
@@ -209,8 +193,7 @@ static status_t call(handle_t end, const void *bytes, uint32_t size, uint32_t ro
 }
 
 // Echoes calls until one starts with ORDER_EXIT, which is left unanswered.
-static void serve(uint64_t end)
-{
+static void serve(uint64_t end) {
     static uint8_t bytes[BYTES_MAX];
     struct cl_received received = {};
     struct cl_message room = message_of(bytes, sizeof(bytes), NULL, 0);
@@ -227,8 +210,7 @@ static void serve(uint64_t end)
     handle_close((handle_t)end);
 }
 
-static void calls_with(handle_t client, const char *text)
-{
+static void calls_with(handle_t client, const char *text) {
     static const uint32_t all[] = {1, 100, 192, 193, 5000, BYTES_MAX};
     uint32_t got;
     for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
@@ -255,8 +237,7 @@ static void calls_with(handle_t client, const char *text)
     test_pass(text);
 }
 
-static void calls_thread(void)
-{
+static void calls_thread(void) {
     struct ends ends = channel();
     handle_t thread = test_thread(serve, ends.second);
     calls_with(ends.first, "calls to a thread of the same process");
@@ -264,8 +245,7 @@ static void calls_thread(void)
     handle_close(ends.first);
 }
 
-static void calls_process(void)
-{
+static void calls_process(void) {
     struct ends ends = channel();
     handle_t process = 0, ns = test_child_namespace("server");
     test_ok(test_child(ns, "test/channel", ends.second, &process), "child");
@@ -275,8 +255,7 @@ static void calls_process(void)
     test_check(test_namespace_end(ns) == OK, "its namespace goes");
 }
 
-static void call_limits(void)
-{
+static void call_limits(void) {
     struct ends ends =
         channel_with((struct cl_channel_options){.call_bytes_max = 100, .call_handles_max = 1});
     uint32_t got, handles;
@@ -295,8 +274,7 @@ static void call_limits(void)
     test_pass("what the server does not accept fails at the caller");
 }
 
-static void late(void)
-{
+static void late(void) {
     struct ends ends = channel();
     struct cl_received received = {};
     uint32_t got;
@@ -313,8 +291,7 @@ static void late(void)
 static handle_t caller_end;
 static status_t caller_status;
 
-static void caller(uint64_t ms)
-{
+static void caller(uint64_t ms) {
     uint32_t got, handles;
     handle_t event = 0;
     static uint8_t reply_bytes[8];
@@ -325,8 +302,7 @@ static void caller(uint64_t ms)
 }
 
 // The caller gives up while the server works on its call.
-static void gone_meanwhile(void)
-{
+static void gone_meanwhile(void) {
     struct ends ends = channel();
     struct cl_received received;
     handle_t event = 0;
@@ -355,8 +331,7 @@ static void gone_meanwhile(void)
     test_pass("a caller that goes leaves its server a token of nobody");
 }
 
-static void answer_with_handle(uint64_t end)
-{
+static void answer_with_handle(uint64_t end) {
     struct cl_received received;
     handle_t event = 0;
     static uint8_t bytes[8];
@@ -367,8 +342,7 @@ static void answer_with_handle(uint64_t end)
     channel_reply((handle_t)end, received.token, &reply);
 }
 
-static void reply_handles(void)
-{
+static void reply_handles(void) {
     struct ends ends = channel();
     uint32_t got, handles;
     handle_t room[4] = {};
@@ -390,8 +364,7 @@ static void reply_handles(void)
 
 // ---- death ----
 
-static void killed_caller(void)
-{
+static void killed_caller(void) {
     struct ends ends = channel();
     struct cl_received received;
     handle_t process = 0, ns = test_child_namespace("caller");
@@ -410,8 +383,7 @@ static void killed_caller(void)
     test_pass("a caller can be killed in the middle of its call");
 }
 
-static void killed_server(void)
-{
+static void killed_server(void) {
     struct ends ends = channel();
     uint32_t observed;
     handle_t process = 0, ns = test_child_namespace("victim");
@@ -431,8 +403,7 @@ static void killed_server(void)
 }
 
 // Channels queued in each other, out of reach but for the namespace that pays.
-static void cycle(void)
-{
+static void cycle(void) {
     struct cl_channel_options options = {};
     handle_t ns = test_child_namespace("cycle");
     struct ends a, b;
@@ -446,8 +417,7 @@ static void cycle(void)
 }
 
 // A chain of channels, each in the one before: closing the first closes them all.
-static void chain(void)
-{
+static void chain(void) {
     enum { LENGTH = 300 };
     struct cl_ns_info before, after;
     ns_info(test_namespace(), &before);
@@ -467,16 +437,13 @@ static void chain(void)
 
 // ---- the child ----
 
-static void child(handle_t end)
-{
+static void child(handle_t end) {
     struct cl_received received;
     uint32_t got;
     status_t status = message_receive(end, in, BYTES_MAX, NULL, 0, CL_DEADLINE_NEVER, &received);
-    if (status != OK)
-        return;
+    if (status != OK) return;
     uint8_t order = in[0];
-    if (received.token == 0 && order == ORDER_CALL_ME)
-        call(end, "please", 6, 1000, LONG_MS, &got);
+    if (received.token == 0 && order == ORDER_CALL_ME) call(end, "please", 6, 1000, LONG_MS, &got);
     if (received.token == 0 && order == ORDER_QUIET) {
         handle_t event;
         message_receive(end, in, BYTES_MAX, &event, 1, CL_DEADLINE_NEVER, &received);
@@ -489,8 +456,7 @@ static void child(handle_t end)
     }
 }
 
-void test_run(void)
-{
+void test_run(void) {
     if (test_named("gift")) {
         child(test_named("gift"));
         return;

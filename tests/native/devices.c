@@ -9,23 +9,20 @@ enum { FRAME_SIZE = 60, FRAME_MAX = 1514, ROUNDS = 200, ANSWER_MS = 10000 };
 static handle_t disk;
 static uint64_t disk_size;
 
-static handle_t memory(uint64_t size)
-{
+static handle_t memory(uint64_t size) {
     handle_t memobj = 0;
     test_ok(memobj_create(test_namespace(), size, &memobj), "memory object");
     return memobj;
 }
 
-static bool same(handle_t a, uint64_t a_offset, handle_t b, uint64_t b_offset)
-{
+static bool same(handle_t a, uint64_t a_offset, handle_t b, uint64_t b_offset) {
     static uint8_t x[CL_PAGE_SIZE], y[CL_PAGE_SIZE];
     test_ok(memobj_read(a, a_offset, x, PAGE), "read memory");
     test_ok(memobj_read(b, b_offset, y, PAGE), "read memory");
     return memcmp(x, y, PAGE) == 0;
 }
 
-static void disk_reads(void)
-{
+static void disk_reads(void) {
     handle_t whole = memory(PART), pieces = memory(PART), backed = 0;
     test_ok(block_read(disk, 0, whole, 0, PART), "a large read");
     for (uint64_t offset = PART; offset > 0; offset -= PAGE)
@@ -41,8 +38,7 @@ static void disk_reads(void)
     test_pass("a disk gives the same bytes, in large and small reads and through mappings");
 }
 
-static void disk_writes(void)
-{
+static void disk_writes(void) {
     static uint8_t pattern[CL_PAGE_SIZE];
     handle_t written = memory(2 * PAGE), read = memory(4 * PAGE), before = memory(4 * PAGE);
     uint64_t last = disk_size - 4 * PAGE;
@@ -65,8 +61,7 @@ static void disk_writes(void)
     test_pass("a disk keeps what is written, there and nowhere else");
 }
 
-static void disk_part(void)
-{
+static void disk_part(void) {
     handle_t part = 0, a = memory(PAGE), b = memory(PAGE);
     test_ok(block_range(disk, test_namespace(), 2 * PAGE, 3 * PAGE, &part), "a part");
     test_ok(block_read(part, PAGE, a, 0, PAGE), "read the part");
@@ -83,8 +78,7 @@ static void disk_part(void)
 }
 
 // Who has 10.0.2.2? Tell 10.0.2.15 (RFC 826).
-static void arp_request(uint8_t frame[FRAME_SIZE], const uint8_t mac[6])
-{
+static void arp_request(uint8_t frame[FRAME_SIZE], const uint8_t mac[6]) {
     static const uint8_t fixed[] = {8, 6, 0, 1, 8, 0, 6, 4, 0, 1};
     static const uint8_t sender[] = {10, 0, 2, 15}, target[] = {10, 0, 2, 2};
     memset(frame, 0, FRAME_SIZE);
@@ -97,19 +91,16 @@ static void arp_request(uint8_t frame[FRAME_SIZE], const uint8_t mac[6])
 }
 
 // Waits for a frame; false when the time is up.
-static bool frame_wait(handle_t nic, uint8_t frame[FRAME_MAX], uint64_t *size)
-{
+static bool frame_wait(handle_t nic, uint8_t frame[FRAME_MAX], uint64_t *size) {
     uint64_t deadline_ns = test_deadline(ANSWER_MS);
     uint32_t seen;
     status_t status;
     while ((status = nic_receive(nic, frame, FRAME_MAX, size)) == ERR_SHOULD_WAIT)
-        if (object_wait(nic, SIGNAL_READABLE, 0, deadline_ns, &seen) != OK)
-            return false;
+        if (object_wait(nic, SIGNAL_READABLE, 0, deadline_ns, &seen) != OK) return false;
     return status == OK;
 }
 
-static void nic_frames(handle_t nic)
-{
+static void nic_frames(handle_t nic) {
     struct cl_object_info info;
     uint8_t frame[FRAME_MAX], mac[6];
     uint64_t size = 0;
@@ -121,16 +112,14 @@ static void nic_frames(handle_t nic)
         bool came = frame_wait(nic, frame, &size);
         test_check(came && size >= 42 && memcmp(frame, mac, 6) == 0 && frame[21] == 2,
                    "the answer comes to us");
-        if (!came)
-            break;
+        if (!came) break;
     }
     test_check(nic_send(nic, frame, 13) == ERR_OUT_OF_RANGE, "too short");
     test_check(nic_send(nic, frame, FRAME_MAX + 1) == ERR_TOO_BIG, "too long");
     test_pass("frames go out and answers come in");
 }
 
-static void random_bytes(void)
-{
+static void random_bytes(void) {
     static uint8_t a[256], b[256];
     uint32_t counts[256] = {}, distinct = 0;
     test_ok(random_get(a, sizeof(a)), "random bytes");
@@ -142,8 +131,7 @@ static void random_bytes(void)
     test_pass("random bytes are random");
 }
 
-static void clocks(void)
-{
+static void clocks(void) {
     uint64_t first = 0, second = 0, real = 0;
     test_ok(clock_get(CL_CLOCK_MONOTONIC, &first), "monotonic");
     test_ok(clock_get(CL_CLOCK_MONOTONIC, &second), "monotonic");
@@ -152,8 +140,7 @@ static void clocks(void)
     test_pass("clocks tell the time");
 }
 
-void test_run(void)
-{
+void test_run(void) {
     struct cl_object_info info;
     disk = test_handle(OBJ_BLOCK);
     if (disk) {
@@ -163,8 +150,7 @@ void test_run(void)
         disk_writes();
         disk_part();
     }
-    if (test_handle(OBJ_NIC))
-        nic_frames(test_handle(OBJ_NIC));
+    if (test_handle(OBJ_NIC)) nic_frames(test_handle(OBJ_NIC));
     random_bytes();
     clocks();
 }

@@ -25,81 +25,64 @@ static handle_t child, child_copies[COPIES];
 static uint8_t is_kept[KEPT_MAX]; // handles that the library and the end of the test need
 static uint64_t child_koid;
 
-static uint64_t random_u64(struct fuzzer *f)
-{
+static uint64_t random_u64(struct fuzzer *f) {
     f->random_state ^= f->random_state << 13;
     f->random_state ^= f->random_state >> 7;
     f->random_state ^= f->random_state << 17;
     return f->random_state;
 }
 
-static uint64_t random_below(struct fuzzer *f, uint64_t limit)
-{
-    return random_u64(f) % limit;
-}
+static uint64_t random_below(struct fuzzer *f, uint64_t limit) { return random_u64(f) % limit; }
 
 // Of any size, small ones as often as large ones.
-static uint64_t random_size(struct fuzzer *f)
-{
-    return random_u64(f) >> random_below(f, 64);
-}
+static uint64_t random_size(struct fuzzer *f) { return random_u64(f) >> random_below(f, 64); }
 
-static bool is_allowed(const struct sweep_call *call)
-{
+static bool is_allowed(const struct sweep_call *call) {
     static const uint32_t numbers[] = {
         SYSCALL_PROCESS_EXIT,   SYSCALL_PROCESS_FREEZE,  SYSCALL_THREAD_EXIT, SYSCALL_THREAD_CREATE,
         SYSCALL_FIXUP_REGISTER, SYSCALL_SYSTEM_POWEROFF, SYSCALL_LOG_WRITE,   SYSCALL_SERIAL_WRITE,
         SYSCALL_SERIAL_READ,    SYSCALL_BLOCK_WRITE,     SYSCALL_NIC_SEND,
     };
     for (uint32_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        if (call->number == numbers[i])
-            return false;
+        if (call->number == numbers[i]) return false;
     return true;
 }
 
-static uint64_t now_ns(void)
-{
+static uint64_t now_ns(void) {
     uint64_t now = 0;
     clock_get(CL_CLOCK_MONOTONIC, &now);
     return now;
 }
 
 // In place of another one, which is closed: but never of the first, which is the child namespace.
-static void handle_keep(struct fuzzer *f, handle_t handle)
-{
+static void handle_keep(struct fuzzer *f, handle_t handle) {
     struct cl_object_info info;
     uint32_t slot = 1 + (uint32_t)random_below(f, HANDLES_MAX - 1);
-    if (object_info(handle, &info) != OK)
-        info.type = 0;
+    if (object_info(handle, &info) != OK) info.type = 0;
     handle_close(handles[slot]);
     handles[slot] = handle;
     types[slot] = info.type;
 }
 
-static handle_t handle_of(struct fuzzer *f, uint32_t mask)
-{
+static handle_t handle_of(struct fuzzer *f, uint32_t mask) {
     for (int tries = 0; tries < 40; tries++) {
         uint32_t slot = (uint32_t)random_below(f, HANDLES_MAX);
-        if (mask & OBJ_MASK(types[slot]))
-            return handles[slot];
+        if (mask & OBJ_MASK(types[slot])) return handles[slot];
     }
     return 0;
 }
 
-static bool is_kept_handle(uint64_t value)
-{
+static bool is_kept_handle(uint64_t value) {
     return (uint32_t)value < KEPT_MAX && is_kept[(uint32_t)value];
 }
 
 // The child is used as a namespace, but not given away.
-static uint64_t handle_spare(const struct sweep_arg *arg, uint64_t value)
-{
+static uint64_t handle_spare(const struct sweep_arg *arg, uint64_t value) {
     bool is_use = value == child && arg->types == OBJ_MASK(OBJ_NAMESPACE);
     return is_kept_handle(value) && !is_use ? 0 : value;
 }
 
-static uint64_t handle_argument(struct fuzzer *f, const struct sweep_arg *arg)
-{
+static uint64_t handle_argument(struct fuzzer *f, const struct sweep_arg *arg) {
     switch (random_below(f, 12)) {
     case 0: return handles[random_below(f, HANDLES_MAX)];
     case 1: return random_size(f);
@@ -108,8 +91,7 @@ static uint64_t handle_argument(struct fuzzer *f, const struct sweep_arg *arg)
     }
 }
 
-static uint64_t number_argument(struct fuzzer *f, const struct sweep_arg *arg)
-{
+static uint64_t number_argument(struct fuzzer *f, const struct sweep_arg *arg) {
     switch (random_below(f, 8)) {
     case 0: return random_size(f);
     case 1: return random_size(f) & ~(CL_PAGE_SIZE - 1);
@@ -123,8 +105,7 @@ static uint64_t number_argument(struct fuzzer *f, const struct sweep_arg *arg)
 }
 
 // Never where the program itself lives: calls may write there.
-static uint64_t memory_argument(struct fuzzer *f, const struct sweep_arg *arg)
-{
+static uint64_t memory_argument(struct fuzzer *f, const struct sweep_arg *arg) {
     uint64_t in_room = room + (random_below(f, ROOM_PAGES * CL_PAGE_SIZE / 2) & ~7ul);
     switch (random_below(f, 16)) {
     case 0: return arg->optional ? 0 : random_below(f, CL_PAGE_SIZE);
@@ -136,8 +117,7 @@ static uint64_t memory_argument(struct fuzzer *f, const struct sweep_arg *arg)
 }
 
 // What structures are read from: numbers, addresses and handles in turns.
-static void room_stir(struct fuzzer *f)
-{
+static void room_stir(struct fuzzer *f) {
     for (int i = 0; i < 16; i++) {
         uint64_t *word =
             (uint64_t *)(room + (random_below(f, ROOM_PAGES * CL_PAGE_SIZE / 2) & ~7ul));
@@ -148,8 +128,7 @@ static void room_stir(struct fuzzer *f)
     }
 }
 
-static void message_make(struct fuzzer *f, uint64_t address)
-{
+static void message_make(struct fuzzer *f, uint64_t address) {
     uint32_t *list = (uint32_t *)room;
     struct cl_message *message = (struct cl_message *)address;
     for (int i = 0; i < MESSAGE_HANDLES; i++)
@@ -162,8 +141,7 @@ static void message_make(struct fuzzer *f, uint64_t address)
     };
 }
 
-static uint64_t argument_make(struct fuzzer *f, const struct sweep_arg *arg)
-{
+static uint64_t argument_make(struct fuzzer *f, const struct sweep_arg *arg) {
     uint64_t address;
     switch (arg->kind) {
     case SWEEP_NUMBER: return number_argument(f, arg);
@@ -179,8 +157,7 @@ static uint64_t argument_make(struct fuzzer *f, const struct sweep_arg *arg)
     }
 }
 
-static status_t system_call(uint64_t number, const uint64_t args[ARGS_MAX], uint64_t outs[3])
-{
+static status_t system_call(uint64_t number, const uint64_t args[ARGS_MAX], uint64_t outs[3]) {
     uint64_t rax = number, rdi = args[0], rsi = args[1], rdx = args[2];
     register uint64_t r10 __asm__("r10") = args[3];
     register uint64_t r8 __asm__("r8") = args[4];
@@ -197,19 +174,14 @@ static status_t system_call(uint64_t number, const uint64_t args[ARGS_MAX], uint
 
 // Calls on this process's own part of its memory go to the room only, and not to its end.
 static void own_memory_spare(struct fuzzer *f, const struct sweep_call *call,
-                             uint64_t args[ARGS_MAX])
-{
+                             uint64_t args[ARGS_MAX]) {
     bool is_map = call->number == SYSCALL_ASPACE_MAP;
-    if (call->number < SYSCALL_ASPACE_MAP || call->number > SYSCALL_ASPACE_DISCARD)
-        return;
-    if (args[0] == 0 || is_map)
-        args[0] = handle_of(f, OBJ_MASK(OBJ_ASPACE));
-    if (args[0] == 0)
-        args[0] = 1;
+    if (call->number < SYSCALL_ASPACE_MAP || call->number > SYSCALL_ASPACE_DISCARD) return;
+    if (args[0] == 0 || is_map) args[0] = handle_of(f, OBJ_MASK(OBJ_ASPACE));
+    if (args[0] == 0) args[0] = 1;
 }
 
-static void call_once(struct fuzzer *f, const struct sweep_call *call)
-{
+static void call_once(struct fuzzer *f, const struct sweep_call *call) {
     uint64_t args[ARGS_MAX] = {}, outs[3];
     for (uint32_t i = 0; i < call->args_count; i++)
         args[i] = argument_make(f, &call->args[i]);
@@ -219,16 +191,14 @@ static void call_once(struct fuzzer *f, const struct sweep_call *call)
         return;
     status_t status = system_call(call->number, args, outs);
     test_check(status <= OK && status >= ERR_LAST, "a status that is none");
-    if (status != OK)
-        return;
+    if (status != OK) return;
     f->answered_ok++;
     for (int i = 0; i < 3; i++)
         if (outs[i] > 0 && outs[i] <= CL_PROCESS_HANDLES_MAX && random_below(f, 2))
             handle_keep(f, (handle_t)outs[i]);
 }
 
-static void objects_make(void)
-{
+static void objects_make(void) {
     struct cl_ns_limits limits;
     uint64_t size = (ROOM_PAGES + 1) * CL_PAGE_SIZE;
     memset(&limits, 0xff, sizeof(limits)); // CL_LIMIT_SAME
@@ -252,8 +222,7 @@ static void objects_make(void)
 }
 
 // From the kernel's command line: `seed=N`.
-static uint64_t seed(void)
-{
+static uint64_t seed(void) {
     const char *text = test_option("seed");
     uint64_t value = 0;
     for (; text && *text >= '0' && *text <= '9'; text++)
@@ -262,8 +231,7 @@ static uint64_t seed(void)
 }
 
 // A random number in a message can be one of the child's handles, and then it is sent away.
-static handle_t child_find(void)
-{
+static handle_t child_find(void) {
     struct cl_object_info info;
     for (int i = 0; i < COPIES; i++)
         if (object_info(child_copies[i], &info) == OK && info.koid == child_koid)
@@ -271,27 +239,22 @@ static handle_t child_find(void)
     return child;
 }
 
-static void fuzz(struct fuzzer *f)
-{
+static void fuzz(struct fuzzer *f) {
     const uint64_t calls_count = sizeof(sweep_calls) / sizeof(sweep_calls[0]);
     for (uint64_t i = 0; i < CALLS; i++) {
         const struct sweep_call *call = &sweep_calls[random_below(f, calls_count)];
-        if (i % 8 == 0)
-            room_stir(f);
-        if (is_allowed(call))
-            call_once(f, call);
+        if (i % 8 == 0) room_stir(f);
+        if (is_allowed(call)) call_once(f, call);
     }
     thread_bind_aspace(0);
 }
 
-static void thread_run(uint64_t index)
-{
+static void thread_run(uint64_t index) {
     fuzz(&fuzzers[index]);
     thread_exit();
 }
 
-static void threads_run(void)
-{
+static void threads_run(void) {
     handle_t threads[THREADS];
     uint32_t observed;
     for (uint64_t i = 1; i < THREADS; i++)
@@ -306,8 +269,7 @@ static void threads_run(void)
                 "a thread's end");
 }
 
-void test_run(void)
-{
+void test_run(void) {
     uint32_t observed;
     uint64_t answered_ok = 0;
     for (uint64_t i = 0; i < THREADS; i++)

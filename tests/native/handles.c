@@ -1,15 +1,13 @@
 // Handles: copies, rights, tombstones, revocation.
 #include "lib/test.h"
 
-static handle_t event_in(handle_t ns)
-{
+static handle_t event_in(handle_t ns) {
     handle_t event = 0;
     test_ok(event_create(ns, &event), "an event can be made");
     return event;
 }
 
-static handle_t child_namespace(const char *name, uint32_t size)
-{
+static handle_t child_namespace(const char *name, uint32_t size) {
     struct cl_ns_limits limits;
     handle_t child = 0;
     for (unsigned i = 0; i < sizeof(limits) / sizeof(uint64_t); i++)
@@ -18,14 +16,12 @@ static handle_t child_namespace(const char *name, uint32_t size)
     return child;
 }
 
-static uint32_t rights_of(handle_t handle)
-{
+static uint32_t rights_of(handle_t handle) {
     struct cl_object_info info;
     return object_info(handle, &info) == OK ? info.rights : 0;
 }
 
-static void copies(void)
-{
+static void copies(void) {
     handle_t event = event_in(0), copy = 0, worse = 0, again = 0;
     test_check(handle_duplicate(event, CL_RIGHTS_SAME, &copy) == OK, "duplicate, same rights");
     test_check(rights_of(copy) == rights_of(event), "a copy has the rights of the original");
@@ -44,8 +40,7 @@ static void copies(void)
     test_pass("a copy never has more rights than its original");
 }
 
-static void tombstones(void)
-{
+static void tombstones(void) {
     handle_t ns = child_namespace("tombstones", 10);
     handle_t event = event_in(ns), copy = 0;
     test_ok(handle_duplicate(event, CL_RIGHTS_SAME, &copy), "duplicate");
@@ -60,8 +55,7 @@ static void tombstones(void)
     test_pass("an object that died leaves tombstones and nothing else");
 }
 
-static void revocation(void)
-{
+static void revocation(void) {
     handle_t event = event_in(0), given = 0, revoker = 0, derived = 0;
     test_ok(handle_duplicate_revocable(event, CL_RIGHTS_SAME, &given, &revoker), "give");
     test_ok(handle_duplicate(given, CL_RIGHTS_SAME, &derived), "derive");
@@ -82,8 +76,7 @@ static void revocation(void)
     test_pass("what was given revocably can be taken back, with all that came of it");
 }
 
-static void revoker_chain(void)
-{
+static void revoker_chain(void) {
     handle_t given[5] = {event_in(0)}, revoker[5] = {};
     for (int i = 1; i < 5; i++)
         test_ok(handle_duplicate_revocable(given[i - 1], CL_RIGHTS_SAME, &given[i], &revoker[i]),
@@ -99,14 +92,12 @@ static void revoker_chain(void)
                "at and below: revoked");
     for (int i = 0; i < 5; i++) {
         handle_close(given[i]);
-        if (i)
-            handle_close(revoker[i]);
+        if (i) handle_close(revoker[i]);
     }
     test_pass("revokers form chains of four");
 }
 
-static void ledger_balances(void)
-{
+static void ledger_balances(void) {
     struct cl_ns_info before, after;
     handle_t ns = test_namespace();
     test_ok(ns_info(ns, &before), "info");
@@ -127,8 +118,7 @@ static void ledger_balances(void)
     test_pass("the ledger balances");
 }
 
-void test_run(void)
-{
+void test_run(void) {
     copies();
     tombstones();
     revocation();

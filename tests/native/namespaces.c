@@ -5,24 +5,21 @@
 
 static const struct cl_acl nobody;
 
-static struct cl_ns_limits limits_same(void)
-{
+static struct cl_ns_limits limits_same(void) {
     struct cl_ns_limits limits;
     for (unsigned i = 0; i < sizeof(limits) / sizeof(uint64_t); i++)
         ((uint64_t *)&limits)[i] = CL_LIMIT_SAME;
     return limits;
 }
 
-static handle_t create_in(handle_t parent, const char *name, uint32_t size)
-{
+static handle_t create_in(handle_t parent, const char *name, uint32_t size) {
     struct cl_ns_limits limits = limits_same();
     handle_t child = 0;
     test_ok(ns_create(parent, name, size, &limits, &child), "a namespace can be made");
     return child;
 }
 
-static void kill_and_wait(handle_t ns)
-{
+static void kill_and_wait(handle_t ns) {
     uint32_t seen;
     test_ok(ns_kill(ns), "kill");
     test_check(object_wait(ns, SIGNAL_TERMINATED, 0, test_deadline(10000), &seen) == OK,
@@ -30,8 +27,7 @@ static void kill_and_wait(handle_t ns)
     handle_close(ns);
 }
 
-static void names(void)
-{
+static void names(void) {
     handle_t ns = create_in(test_namespace(), NAME("names"));
     handle_t event = 0, weak = 0, opened = 0;
     test_ok(event_create(0, &event), "event");
@@ -56,8 +52,7 @@ static void names(void)
     test_pass("names resolve downwards, up to their ceiling");
 }
 
-static void access_lists(void)
-{
+static void access_lists(void) {
     handle_t ns = create_in(test_namespace(), NAME("access"));
     handle_t event = 0, as_7 = 0, as_8 = 0, opened = 0;
     struct cl_acl access = {.count = 1, .everyone = RIGHT_WAIT};
@@ -85,8 +80,7 @@ static void access_lists(void)
     test_pass("users get what the access list gives them");
 }
 
-static void root_rule(void)
-{
+static void root_rule(void) {
     handle_t above = create_in(test_namespace(), NAME("above"));
     handle_t below = create_in(above, NAME("below"));
     handle_t beside = create_in(test_namespace(), NAME("beside"));
@@ -113,8 +107,7 @@ static void root_rule(void)
     test_pass("the root rule says everything below and nothing beside");
 }
 
-static void limits(void)
-{
+static void limits(void) {
     struct cl_ns_limits small = limits_same();
     small.memory_pages = 64;
     handle_t ns = 0, memory = 0;
@@ -136,8 +129,7 @@ static void limits(void)
     test_pass("a namespace uses what its limit allows");
 }
 
-static void nested_death(void)
-{
+static void nested_death(void) {
     struct cl_ns_info before, after;
     test_ok(ns_info(test_namespace(), &before), "info");
     handle_t top = create_in(test_namespace(), NAME("top"));
@@ -168,8 +160,7 @@ static void nested_death(void)
     test_pass("killing a namespace takes all below along and gives back every page");
 }
 
-void test_run(void)
-{
+void test_run(void) {
     names();
     access_lists();
     root_rule();

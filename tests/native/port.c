@@ -5,29 +5,25 @@
 
 enum : uint32_t { SOON_MS = 30, LONG_MS = 20000 };
 
-static handle_t port_make(void)
-{
+static handle_t port_make(void) {
     handle_t port = 0;
     test_ok(port_create(0, &port), "a port can be made");
     return port;
 }
 
-static handle_t event_make(void)
-{
+static handle_t event_make(void) {
     handle_t event = 0;
     test_ok(event_create(0, &event), "an event can be made");
     return event;
 }
 
 // The key that a port reports now; 0: nothing.
-static uint64_t next(handle_t port, uint32_t *signals)
-{
+static uint64_t next(handle_t port, uint32_t *signals) {
     uint64_t key = 0;
     return port_wait(port, 0, CL_DEADLINE_POLL, &key, signals) == OK ? key : 0;
 }
 
-static void levels(void)
-{
+static void levels(void) {
     handle_t port = port_make(), event = event_make();
     uint32_t signals = 0;
     uint64_t key;
@@ -51,8 +47,7 @@ static void levels(void)
     test_pass("a port reports levels");
 }
 
-static void turns(void)
-{
+static void turns(void) {
     enum { EVENTS = 5, ROUNDS = 20 };
     handle_t port = port_make(), events[EVENTS];
     uint32_t signals, counts[EVENTS] = {};
@@ -63,8 +58,7 @@ static void turns(void)
     }
     for (uint32_t i = 0; i < EVENTS * ROUNDS; i++) {
         uint64_t key = next(port, &signals);
-        if (key >= 1 && key <= EVENTS)
-            counts[key - 1]++;
+        if (key >= 1 && key <= EVENTS) counts[key - 1]++;
     }
     for (uint32_t i = 0; i < EVENTS; i++) {
         test_check(counts[i] == ROUNDS, "each as often as the others");
@@ -75,8 +69,7 @@ static void turns(void)
     test_pass("registrations take turns");
 }
 
-static void many_keys(void)
-{
+static void many_keys(void) {
     enum { KEYS = 200 };
     handle_t port = port_make(), event = event_make();
     struct cl_ns_info before, after;
@@ -98,8 +91,7 @@ static void many_keys(void)
     test_pass("keys are found among many");
 }
 
-static void revoked(void)
-{
+static void revoked(void) {
     handle_t port = port_make(), event = event_make(), copy = 0, revoker = 0;
     uint32_t signals;
     event_signal(event, 0, SIGNAL_USER0);
@@ -118,8 +110,7 @@ static void revoked(void)
     test_pass("a registration goes with the revoker that it came through");
 }
 
-static void killed(void)
-{
+static void killed(void) {
     handle_t ns = test_child_namespace("observed"), port = port_make(), event = 0, other = 0;
     uint32_t signals;
     test_ok(event_create(ns, &event), "event");
@@ -146,8 +137,7 @@ static void killed(void)
 static handle_t shared_port;
 static volatile uint32_t seen;
 
-static void waiter(uint64_t key_wanted)
-{
+static void waiter(uint64_t key_wanted) {
     uint64_t key = 0;
     uint32_t signals;
     if (port_wait(shared_port, 0, test_deadline(LONG_MS), &key, &signals) == OK &&
@@ -155,8 +145,7 @@ static void waiter(uint64_t key_wanted)
         __atomic_fetch_add(&seen, 1, __ATOMIC_RELAXED);
 }
 
-static void wakes(void)
-{
+static void wakes(void) {
     shared_port = port_make();
     struct cl_channel_options options = {};
     handle_t first, second;
@@ -174,8 +163,7 @@ static void wakes(void)
     test_pass("a message wakes who waits at a port");
 }
 
-void test_run(void)
-{
+void test_run(void) {
     levels();
     turns();
     many_keys();

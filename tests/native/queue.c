@@ -8,27 +8,23 @@ enum : uint32_t { LONG_MS = 20000, ROOM = 4096 };
 
 static uint8_t in[ROOM];
 
-static status_t send(handle_t queue, const void *bytes, uint32_t size)
-{
+static status_t send(handle_t queue, const void *bytes, uint32_t size) {
     struct cl_message message = message_of(bytes, size, NULL, 0);
     return queue_send(queue, &message);
 }
 
 static status_t receive(handle_t queue, void *bytes, uint32_t room, uint64_t deadline_ns,
-                        struct cl_received *received)
-{
+                        struct cl_received *received) {
     struct cl_message message = message_of(bytes, room, NULL, 0);
     return queue_receive(queue, &message, (uint64_t)received, 0, deadline_ns);
 }
 
-static uint32_t signals_of(handle_t handle)
-{
+static uint32_t signals_of(handle_t handle) {
     struct cl_object_info info;
     return object_info(handle, &info) == OK ? info.signals : 0;
 }
 
-static void limits(void)
-{
+static void limits(void) {
     handle_t queue = 0;
     struct cl_received received;
     test_ok(queue_create(0, 3, ROOM, &queue), "queue");
@@ -49,8 +45,7 @@ static void limits(void)
     test_pass("a mailbox has its limits and keeps the order");
 }
 
-static void handles(void)
-{
+static void handles(void) {
     handle_t queue = 0, event = 0, got = 0;
     struct cl_received received;
     test_ok(queue_create(0, 3, ROOM, &queue), "queue");
@@ -72,8 +67,7 @@ static handle_t shared;
 static uint64_t sum;
 static uint32_t received_count;
 
-static void sender(uint64_t number)
-{
+static void sender(uint64_t number) {
     for (uint64_t i = 0; i < EACH; i++) {
         uint64_t value = number * EACH + i;
         uint32_t observed;
@@ -82,8 +76,7 @@ static void sender(uint64_t number)
     }
 }
 
-static void receiver(uint64_t number)
-{
+static void receiver(uint64_t number) {
     (void)number;
     struct cl_received received;
     uint64_t value;
@@ -94,8 +87,7 @@ static void receiver(uint64_t number)
     }
 }
 
-static void crowd(void)
-{
+static void crowd(void) {
     handle_t senders[SENDERS], receivers[RECEIVERS];
     test_ok(queue_create(0, 8, ROOM, &shared), "queue");
     for (uint64_t i = 0; i < RECEIVERS; i++)
@@ -115,8 +107,7 @@ static void crowd(void)
     test_pass("many send, many receive, nothing is lost or doubled");
 }
 
-void test_run(void)
-{
+void test_run(void) {
     limits();
     handles();
     crowd();

@@ -31,8 +31,7 @@ __asm__(".text\n"
         "pop %rsi; pop %r15; pop %r14; pop %r13; pop %r12; pop %rbp; pop %rbx\n"
         "ret\n");
 
-static struct registers pattern(uint64_t number, uint64_t argument)
-{
+static struct registers pattern(uint64_t number, uint64_t argument) {
     struct registers in;
     uint64_t *words = (uint64_t *)&in;
     for (uint64_t i = 0; i < sizeof(in) / sizeof(*words); i++)
@@ -43,8 +42,7 @@ static struct registers pattern(uint64_t number, uint64_t argument)
     return in;
 }
 
-static void preserved_check(const struct registers *in, const struct registers *out)
-{
+static void preserved_check(const struct registers *in, const struct registers *out) {
     test_check(in->rbx == out->rbx && in->rbp == out->rbp && in->r12 == out->r12 &&
                    in->r13 == out->r13 && in->r14 == out->r14 && in->r15 == out->r15,
                "a register that C preserves changed");
@@ -53,8 +51,7 @@ static void preserved_check(const struct registers *in, const struct registers *
     test_check(in->rflags == out->rflags, "flags changed");
 }
 
-static void calls_check(void)
-{
+static void calls_check(void) {
     struct registers in = pattern(SYSCALL_NULL, 1), out;
     registers_call(&in, &out);
     preserved_check(&in, &out);
@@ -77,8 +74,7 @@ static void calls_check(void)
 }
 
 // The kernel must not copy backwards because its caller liked it so.
-static void direction_check(void)
-{
+static void direction_check(void) {
     static uint8_t room[64];
     struct registers in = pattern(SYSCALL_RANDOM_GET, (uint64_t)(room + 16)), out;
     in.rsi = 32;
@@ -89,40 +85,34 @@ static void direction_check(void)
         test_check(room[i] == 0 && room[48 + i] == 0, "nothing is written beside the buffer");
 }
 
-static void vectors_load(uint64_t value)
-{
+static void vectors_load(uint64_t value) {
     __asm__ volatile("movq %0, %%xmm0; movq %0, %%xmm7; movq %0, %%xmm15" ::"r"(value));
 }
 
-static bool vectors_are(uint64_t value)
-{
+static bool vectors_are(uint64_t value) {
     uint64_t first, middle, last;
     __asm__ volatile("movq %%xmm0, %0; movq %%xmm7, %1; movq %%xmm15, %2"
                      : "=r"(first), "=r"(middle), "=r"(last));
     return first == value && middle == value && last == value;
 }
 
-static bool yields_keep(uint64_t value)
-{
+static bool yields_keep(uint64_t value) {
     vectors_load(value);
     for (int i = 0; i < YIELDS; i++) {
         thread_yield();
-        if (!vectors_are(value))
-            return false;
+        if (!vectors_are(value)) return false;
     }
     return true;
 }
 
 static uint32_t others_result;
 
-static void other_run(void)
-{
+static void other_run(void) {
     others_result = yields_keep(0x2222222222222222) ? 1 : 2;
     thread_exit();
 }
 
-static void vectors_check(void)
-{
+static void vectors_check(void) {
     static uint8_t stack[STACK_SIZE] __attribute__((aligned(16)));
     handle_t thread;
     uint32_t observed;
@@ -134,8 +124,7 @@ static void vectors_check(void)
     handle_close(thread);
 }
 
-void test_run(void)
-{
+void test_run(void) {
     calls_check();
     direction_check();
     vectors_check();

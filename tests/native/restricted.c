@@ -17,8 +17,7 @@ enum { GENERAL_COUNT = 15, VECTOR_UNDEFINED = 6, VECTOR_PROTECTION = 13, STACK_S
 
 static struct cl_restricted_state state;
 
-static void space_make(void)
-{
+static void space_make(void) {
     handle_t aspace;
     uint64_t mapped;
     test_ok(aspace_create(&aspace), "aspace_create");
@@ -30,8 +29,7 @@ static void space_make(void)
 }
 
 // All registers get values of their own.
-static void state_reset(void)
-{
+static void state_reset(void) {
     uint64_t *general = &state.rax;
     memset(&state, 0, sizeof(state));
     for (uint64_t i = 0; i < GENERAL_COUNT; i++)
@@ -41,8 +39,7 @@ static void state_reset(void)
     state.rflags = RFLAGS_FIXED;
 }
 
-static uint64_t enter(void)
-{
+static uint64_t enter(void) {
     uint32_t reason = ~0u;
     status_t status = restricted_enter((uint64_t)&state, &reason);
     test_check(status == OK, "restricted_enter");
@@ -52,14 +49,12 @@ static uint64_t enter(void)
     return reason;
 }
 
-static uint64_t run(const uint8_t *code, uint64_t size)
-{
+static uint64_t run(const uint8_t *code, uint64_t size) {
     memcpy((void *)CODE, code, size);
     return enter();
 }
 
-static bool general_are(const struct cl_restricted_state *before, bool with_rcx_r11)
-{
+static bool general_are(const struct cl_restricted_state *before, bool with_rcx_r11) {
     struct cl_restricted_state after = state;
     if (!with_rcx_r11) {
         after.rcx = before->rcx;
@@ -69,8 +64,7 @@ static bool general_are(const struct cl_restricted_state *before, bool with_rcx_
            before->rsp == after.rsp;
 }
 
-static void test_reasons(void)
-{
+static void test_reasons(void) {
     state_reset();
     struct cl_restricted_state before = state;
     test_check(RUN(0x0f, 0x05) == CL_RESTRICTED_REASON_SYSCALL, "syscall ends a run");
@@ -93,8 +87,7 @@ static void test_reasons(void)
 }
 
 // Memory that is not the Linux process's: the personality's, the kernel's.
-static void test_reach(void)
-{
+static void test_reach(void) {
     const uint64_t places[] = {(uint64_t)&state, CL_PROCESS_BASE, CL_PROCESS_LIMIT - 8,
                                0xffff800000000000, 0xffffffff80000000};
     for (uint64_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
@@ -114,8 +107,7 @@ static void test_reach(void)
 }
 
 // Instructions for the kernel only, even when flags were asked for that would allow them.
-static void test_privilege(void)
-{
+static void test_privilege(void) {
     static const uint8_t codes[][4] = {
         {0xf4},             // hlt
         {0xfa},             // cli
@@ -138,14 +130,12 @@ static void test_privilege(void)
     test_check((state.rax & (RFLAGS_FORBIDDEN | RFLAGS_FIXED)) == RFLAGS_FIXED, "flags are masked");
 }
 
-static void entry_refused(uint64_t address, status_t error, const char *text)
-{
+static void entry_refused(uint64_t address, status_t error, const char *text) {
     uint32_t reason = 77;
     test_check(restricted_enter(address, &reason) == error && reason == 77, text);
 }
 
-static void test_arguments(void)
-{
+static void test_arguments(void) {
     static const uint64_t outside[] = {0,
                                        CODE,
                                        CL_LINUX_LIMIT - 8,
@@ -169,8 +159,7 @@ static void test_arguments(void)
     }
 }
 
-static void test_kicks(void)
-{
+static void test_kicks(void) {
     handle_t self;
     test_ok(thread_self(&self), "thread_self");
     state_reset();
@@ -182,8 +171,7 @@ static void test_kicks(void)
     handle_close(self);
 }
 
-static void kicker_run(uint64_t target)
-{
+static void kicker_run(uint64_t target) {
     uint64_t started_ns = 0, now_ns = 0;
     clock_get(CL_CLOCK_MONOTONIC, &started_ns);
     while (now_ns < started_ns + 5000000) {
@@ -194,8 +182,7 @@ static void kicker_run(uint64_t target)
     thread_exit();
 }
 
-static void test_kick_of_a_loop(void)
-{
+static void test_kick_of_a_loop(void) {
     static uint8_t stack[STACK_SIZE] __attribute__((aligned(16)));
     handle_t self, kicker;
     uint32_t observed;
@@ -210,8 +197,7 @@ static void test_kick_of_a_loop(void)
     handle_close(self);
 }
 
-void test_run(void)
-{
+void test_run(void) {
     state_reset();
     entry_refused((uint64_t)&state, ERR_BAD_STATE, "no address space is bound");
     space_make();

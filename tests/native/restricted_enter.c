@@ -22,11 +22,9 @@ static handle_t aspace;
 #define CODE_BYTES(...) ((const uint8_t[]){__VA_ARGS__}), sizeof((uint8_t[]){__VA_ARGS__})
 
 // Runs `code` with the registers of `state`; returns the reason, ~0 when it could not be entered.
-static uint32_t run(const uint8_t *code, uint64_t size)
-{
+static uint32_t run(const uint8_t *code, uint64_t size) {
     uint32_t reason = ~0u;
-    if (code)
-        memcpy((void *)CODE, code, size);
+    if (code) memcpy((void *)CODE, code, size);
     state.rip = CODE;
     state.rsp = DATA + 0x800;
     test_check(restricted_enter((uint64_t)&state, &reason) == OK, "restricted_enter");
@@ -35,41 +33,35 @@ static uint32_t run(const uint8_t *code, uint64_t size)
 }
 
 // Runs one instruction that must raise an exception, and stay where it is.
-static void check_exception(const uint8_t *code, uint64_t size, uint32_t vector, const char *text)
-{
+static void check_exception(const uint8_t *code, uint64_t size, uint32_t vector, const char *text) {
     uint32_t reason = run(code, size);
     test_check(reason == CL_RESTRICTED_REASON_EXCEPTION && state.error_code >> 32 == vector, text);
 }
 
 static void check_fault(const uint8_t *code, uint64_t size, uint64_t address, uint64_t bits,
-                        const char *text)
-{
+                        const char *text) {
     uint32_t reason = run(code, size);
     test_check(reason == CL_RESTRICTED_REASON_PAGE_FAULT && state.fault_address == address &&
                    state.error_code == bits,
                text);
 }
 
-static void registers_fill(void)
-{
+static void registers_fill(void) {
     uint64_t *registers = &state.rax;
     for (unsigned i = 0; i < 15; i++)
         registers[i] = 0x1111111111111111u * (i + 1);
     state.rflags = RFLAGS_INTERRUPT | 1;
 }
 
-static bool registers_kept(void)
-{
+static bool registers_kept(void) {
     const uint64_t *registers = &state.rax;
     for (unsigned i = 0; i < 15; i++) {
-        if (registers[i] != 0x1111111111111111u * (i + 1))
-            return false;
+        if (registers[i] != 0x1111111111111111u * (i + 1)) return false;
     }
     return state.rsp == DATA + 0x800 && (state.rflags & 0xcd5) == 1;
 }
 
-static void registers(void)
-{
+static void registers(void) {
     registers_fill();
     check_exception(CODE_BYTES(0xcc), VECTOR_BREAKPOINT, "int3 is reported");
     test_check(registers_kept() && state.rip == CODE + 1, "an exception keeps every register");
@@ -92,8 +84,7 @@ static void registers(void)
     test_pass("registers go in and come out whole");
 }
 
-static void faults(void)
-{
+static void faults(void) {
     state.rflags = RFLAGS_INTERRUPT;
     state.rax = UNMAPPED;
     check_fault(CODE_BYTES(0x48, 0x8b, 0x18), UNMAPPED, FAULT_USER, "a read of nothing");
@@ -114,8 +105,7 @@ static void faults(void)
     test_pass("faults say where and what");
 }
 
-static void exceptions(void)
-{
+static void exceptions(void) {
     state.rflags = RFLAGS_INTERRUPT;
     state.rcx = 0;
     check_exception(CODE_BYTES(0x48, 0xf7, 0xf1), VECTOR_DIVIDE, "division by zero");
@@ -138,8 +128,7 @@ static void exceptions(void)
     test_pass("what is not for programs is an exception of theirs");
 }
 
-static void refusals(void)
-{
+static void refusals(void) {
     uint32_t reason = 0;
     state.rip = CL_PROCESS_BASE;
     test_check(restricted_enter((uint64_t)&state, &reason) == ERR_OUT_OF_RANGE, "rip at the split");
@@ -163,21 +152,18 @@ static void refusals(void)
     test_pass("bad states are refused");
 }
 
-static void pause_ms(uint64_t milliseconds)
-{
+static void pause_ms(uint64_t milliseconds) {
     static const uint32_t word = 0;
     futex_wait((uint64_t)&word, word, 0, test_deadline(milliseconds));
 }
 
-static void kicker(uint64_t target)
-{
+static void kicker(uint64_t target) {
     pause_ms(30);
     thread_kick((handle_t)target);
     thread_exit();
 }
 
-static void kicks(void)
-{
+static void kicks(void) {
     handle_t self = 0, other = 0;
     uint32_t reason = 0;
     test_ok(thread_self(&self), "a handle of this thread");
@@ -201,8 +187,7 @@ static void kicks(void)
 }
 
 // `wrfsbase rax; mov rbx, fs:[0]`, while other threads run in between.
-static void bases(void)
-{
+static void bases(void) {
     *(uint64_t *)(DATA + 64) = 0x1234567890abcdef;
     state.rflags = RFLAGS_INTERRUPT;
     state.rax = DATA + 64;
@@ -213,8 +198,7 @@ static void bases(void)
     test_pass("FS and GS bases belong to the thread");
 }
 
-void test_run(void)
-{
+void test_run(void) {
     uint64_t mapped = 0;
     test_ok(aspace_create(&aspace), "an address space");
     test_ok(thread_bind_aspace(aspace), "it can be bound");

@@ -15,27 +15,21 @@ static uint32_t round_ended; // by the writer
 // 1: mov [rdi], rax; jmp 1b
 static const uint8_t writer_code[] = {0x48, 0x89, 0x07, 0xeb, 0xfb};
 
-static uint32_t load(const uint32_t *word)
-{
-    return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
+static uint32_t load(const uint32_t *word) { return __atomic_load_n(word, __ATOMIC_ACQUIRE); }
 
-static void wait_until(uint32_t *word, uint32_t value)
-{
+static void wait_until(uint32_t *word, uint32_t value) {
     for (uint32_t now = load(word); now != value; now = load(word))
         futex_wait((uint64_t)word, now, 0, test_deadline(10000));
 }
 
-static void set(uint32_t *word, uint32_t value)
-{
+static void set(uint32_t *word, uint32_t value) {
     uint32_t woken;
     __atomic_store_n(word, value, __ATOMIC_RELEASE);
     futex_wake((uint64_t)word, 1, &woken);
 }
 
 // Each round: writes to DATA until it faults.
-static void writer(uint64_t unused)
-{
+static void writer(uint64_t unused) {
     (void)unused;
     test_ok(thread_bind_aspace(aspace), "the writer binds the address space too");
     for (uint32_t round = 1; round <= ROUNDS; round++) {
@@ -50,8 +44,7 @@ static void writer(uint64_t unused)
     thread_exit();
 }
 
-static void map(uint64_t address, uint64_t pages)
-{
+static void map(uint64_t address, uint64_t pages) {
     uint64_t mapped;
     test_ok(aspace_map(aspace, 0, 0, address, pages * CL_PAGE_SIZE,
                        CL_MAP_READ | CL_MAP_WRITE | CL_MAP_FIXED, &mapped),
@@ -59,8 +52,7 @@ static void map(uint64_t address, uint64_t pages)
 }
 
 // Pages that take the place of the unmapped one stay as they are.
-static void check_reused(void)
-{
+static void check_reused(void) {
     map(OTHER, REUSED_PAGES);
     for (uint64_t turn = 0; turn < 100; turn++) {
         for (uint64_t page = 0; page < REUSED_PAGES; page++) {
@@ -75,8 +67,7 @@ static void check_reused(void)
     test_ok(aspace_unmap(aspace, OTHER, REUSED_PAGES * CL_PAGE_SIZE), "unmap the others");
 }
 
-static void rounds(void)
-{
+static void rounds(void) {
     for (uint32_t round = 1; round <= ROUNDS; round++) {
         map(DATA, 1);
         volatile uint64_t *word = (uint64_t *)DATA;
@@ -90,8 +81,7 @@ static void rounds(void)
     }
 }
 
-void test_run(void)
-{
+void test_run(void) {
     handle_t thread = 0;
     uint64_t mapped = 0;
     test_ok(aspace_create(&aspace), "an address space");

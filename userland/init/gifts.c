@@ -12,14 +12,12 @@ enum : u32 {
 };
 
 // The text after `prefix`, or NULL.
-static const char *after(const char *word, const char *prefix)
-{
+static const char *after(const char *word, const char *prefix) {
     usize size = strlen(prefix);
     return strncmp(word, prefix, size) == 0 ? word + size : NULL;
 }
 
-static void give_ledgers(struct records_writer *records)
-{
+static void give_ledgers(struct records_writer *records) {
     char name[MACHINE_PATH_MAX + 16];
     for (u32 i = 0; i < machine.namespaces_count; i++) {
         const struct machine_namespace *known = &machine.namespaces[i];
@@ -29,8 +27,7 @@ static void give_ledgers(struct records_writer *records)
 }
 
 static void give_namespace(struct records_writer *records, const char *word, const char *format,
-                           const char *name, u32 rights)
-{
+                           const char *name, u32 rights) {
     char path[MACHINE_PATH_MAX + 1];
     format_text(path, sizeof(path), format, name);
     handle_t ns = machine_namespace(path);
@@ -40,8 +37,7 @@ static void give_namespace(struct records_writer *records, const char *word, con
 }
 
 // A new channel: the first end under a name for clients, the second for the service.
-static void give_server(struct records_writer *records, struct service *service)
-{
+static void give_server(struct records_writer *records, struct service *service) {
     static const struct cl_acl access = {.everyone = CLIENT_RIGHTS};
     static const char name[] = "channel";
     struct cl_channel_options options = {.call_bytes_max = CL_MESSAGE_BYTES_MAX,
@@ -63,8 +59,7 @@ static void give_server(struct records_writer *records, struct service *service)
 }
 
 // What the kernel gave to init: not every machine has everything.
-static bool give_device(struct records_writer *records, const char *word)
-{
+static bool give_device(struct records_writer *records, const char *word) {
     static const char *const words[] = {"block0", "nic0", "console", "command", "system", "bundle"};
     for (u32 i = 0; i < ARRAY_SIZE(words); i++) {
         handle_t handle = startup_handle(machine.startup, word);
@@ -78,8 +73,7 @@ static bool give_device(struct records_writer *records, const char *word)
     return false;
 }
 
-static void give(struct records_writer *records, struct service *service, const char *word)
-{
+static void give(struct records_writer *records, struct service *service, const char *word) {
     const char *name;
     if (give_device(records, word) || strcmp(word, "wait") == 0 || strcmp(word, "restart") == 0) {
         return;
@@ -99,8 +93,7 @@ static void give(struct records_writer *records, struct service *service, const 
     }
 }
 
-void gifts_give(struct records_writer *records, struct service *service)
-{
+void gifts_give(struct records_writer *records, struct service *service) {
     records_add_handle(records, "ns",
                        machine_copy(service->ns, RIGHT_MASK & ~RIGHT_OWNER, "its namespace"));
     for (u32 i = 0; i < service->line.words_count; i++) {

@@ -7,8 +7,7 @@
 
 struct machine machine;
 
-void machine_open(struct startup *startup)
-{
+void machine_open(struct startup *startup) {
     machine.startup = startup;
     machine.root = startup_handle(startup, "ns");
     machine.bundle = startup_handle(startup, "bundle");
@@ -16,8 +15,7 @@ void machine_open(struct startup *startup)
     machine.namespaces_count = 1;
 }
 
-static handle_t namespace_known(const char *path, usize size)
-{
+static handle_t namespace_known(const char *path, usize size) {
     for (u32 i = 0; i < machine.namespaces_count; i++) {
         const struct machine_namespace *known = &machine.namespaces[i];
         if (strlen(known->path) == size && memcmp(known->path, path, size) == 0) {
@@ -27,8 +25,8 @@ static handle_t namespace_known(const char *path, usize size)
     return 0;
 }
 
-static handle_t namespace_make(handle_t parent, const char *path, usize path_size, const char *name)
-{
+static handle_t namespace_make(handle_t parent, const char *path, usize path_size,
+                               const char *name) {
     struct machine_namespace *made = &machine.namespaces[machine.namespaces_count];
     struct cl_ns_limits limits;
     memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME: the defaults
@@ -47,8 +45,7 @@ static handle_t namespace_make(handle_t parent, const char *path, usize path_siz
     return made->ns;
 }
 
-handle_t machine_namespace(const char *path)
-{
+handle_t machine_namespace(const char *path) {
     handle_t ns = machine.root;
     const char *name = path;
     while (ns && *name) {
@@ -61,8 +58,7 @@ handle_t machine_namespace(const char *path)
     return ns;
 }
 
-handle_t machine_copy(handle_t handle, u32 rights, const char *what)
-{
+handle_t machine_copy(handle_t handle, u32 rights, const char *what) {
     struct cl_object_info info;
     handle_t copy = 0;
     status_t status = object_info(handle, &info);
@@ -76,8 +72,7 @@ handle_t machine_copy(handle_t handle, u32 rights, const char *what)
     return copy;
 }
 
-void machine_poweroff(u32 status)
-{
+void machine_poweroff(u32 status) {
     system_poweroff(startup_handle(machine.startup, "system"), status);
     process_exit(1); // the kernel refused
 }

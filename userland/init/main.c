@@ -13,8 +13,7 @@
 enum { MANIFEST_BYTES_MAX = 4 * CL_PAGE_SIZE };
 static char manifest_bytes[MANIFEST_BYTES_MAX];
 
-static usize manifest_load(void)
-{
+static usize manifest_load(void) {
     struct bundle_file file;
     status_t status = bundle_find(machine.bundle, "manifest", &file);
     if (status == OK && file.size_bytes > MANIFEST_BYTES_MAX) {
@@ -30,8 +29,7 @@ static usize manifest_load(void)
     return file.size_bytes;
 }
 
-static void line_start(const struct manifest_line *line)
-{
+static void line_start(const struct manifest_line *line) {
     if (line->kind == MANIFEST_TEMPLATE) {
         template_start(line);
     } else if (line->kind == MANIFEST_SERVICE) {
@@ -40,8 +38,7 @@ static void line_start(const struct manifest_line *line)
 }
 
 // Namespaces come first, all of them, so that a line can give what a later one names.
-static void manifest_run(usize size_bytes)
-{
+static void manifest_run(usize size_bytes) {
     struct manifest manifest;
     struct manifest_line line;
     const char *problem;
@@ -62,8 +59,7 @@ static void manifest_run(usize size_bytes)
     }
 }
 
-int main(struct startup *startup)
-{
+int main(struct startup *startup) {
     machine_open(startup);
     const char *tests = startup_option(startup, "test");
     if (tests) {

@@ -1,15 +1,13 @@
 #include "init/manifest.h"
 #include "lib/string.h"
 
-void manifest_open(struct manifest *manifest, const char *text, usize size_bytes)
-{
+void manifest_open(struct manifest *manifest, const char *text, usize size_bytes) {
     *manifest = (struct manifest){.at = text, .end = text + size_bytes};
 }
 
 // Copies the next line without its comment; false at the end. A line that is too long is copied as
 // far as it goes, with *is_whole false.
-static bool line_copy(struct manifest *manifest, char *to, bool *is_whole)
-{
+static bool line_copy(struct manifest *manifest, char *to, bool *is_whole) {
     if (manifest->at == manifest->end) {
         return false;
     }
@@ -27,14 +25,10 @@ static bool line_copy(struct manifest *manifest, char *to, bool *is_whole)
     return true;
 }
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t' || c == '\r';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\t' || c == '\r'; }
 
 // Cuts the text into words; returns how many there are, which may be more than `room`.
-static u32 words_cut(char *text, const char **words, u32 room)
-{
+static u32 words_cut(char *text, const char **words, u32 room) {
     u32 count = 0;
     while (*text) {
         while (is_blank(*text)) {
@@ -50,8 +44,7 @@ static u32 words_cut(char *text, const char **words, u32 room)
     return count;
 }
 
-static const char *line_parse(struct manifest_line *line)
-{
+static const char *line_parse(struct manifest_line *line) {
     static const char *const kinds[] = {"namespace", "template", "service"};
     const char *words[MANIFEST_WORDS_MAX + 2];
     u32 count = words_cut(line->text, words, ARRAY_SIZE(words));
@@ -82,8 +75,7 @@ static const char *line_parse(struct manifest_line *line)
     return NULL;
 }
 
-static bool is_empty(const char *text)
-{
+static bool is_empty(const char *text) {
     while (is_blank(*text)) {
         text++;
     }
@@ -91,8 +83,7 @@ static bool is_empty(const char *text)
 }
 
 enum manifest_result manifest_next(struct manifest *manifest, struct manifest_line *line,
-                                   const char **problem)
-{
+                                   const char **problem) {
     bool is_whole;
     do {
         if (!line_copy(manifest, line->text, &is_whole)) {
@@ -104,8 +95,7 @@ enum manifest_result manifest_next(struct manifest *manifest, struct manifest_li
     return *problem ? MANIFEST_BAD : MANIFEST_LINE;
 }
 
-bool manifest_has_word(const struct manifest_line *line, const char *word)
-{
+bool manifest_has_word(const struct manifest_line *line, const char *word) {
     for (u32 i = 0; i < line->words_count; i++) {
         if (strcmp(line->words[i], word) == 0) {
             return true;
@@ -114,8 +104,7 @@ bool manifest_has_word(const struct manifest_line *line, const char *word)
     return false;
 }
 
-void manifest_copy(struct manifest_line *to, const struct manifest_line *from)
-{
+void manifest_copy(struct manifest_line *to, const struct manifest_line *from) {
     *to = *from;
     to->name = to->text + (from->name - from->text);
     for (u32 i = 0; i < from->words_count; i++) {

@@ -19,8 +19,7 @@ static struct {
     handle_t port;
 } here;
 
-void service_prepare(const struct manifest_line *line)
-{
+void service_prepare(const struct manifest_line *line) {
     char path[MACHINE_PATH_MAX + 1];
     const char *format = line->kind == MANIFEST_SERVICE ? "services/%s" : "%s";
     const char *name = line->kind == MANIFEST_TEMPLATE ? "templates" : line->name;
@@ -28,8 +27,7 @@ void service_prepare(const struct manifest_line *line)
     machine_namespace(path);
 }
 
-static status_t service_run(struct service *service)
-{
+static status_t service_run(struct service *service) {
     static char bytes[CL_PAGE_SIZE];
     struct records_writer records;
     const char *problem = "";
@@ -50,8 +48,7 @@ static status_t service_run(struct service *service)
     return port_register(here.port, service->process, SIGNAL_TERMINATED, key, CL_PORT_ONCE);
 }
 
-static void service_wait_ready(const struct service *service)
-{
+static void service_wait_ready(const struct service *service) {
     u64 now_ns;
     u32 observed;
     if (clock_get(CL_CLOCK_MONOTONIC, &now_ns) != OK) {
@@ -65,8 +62,7 @@ static void service_wait_ready(const struct service *service)
     }
 }
 
-void service_add(const struct manifest_line *line)
-{
+void service_add(const struct manifest_line *line) {
     char path[MACHINE_PATH_MAX + 1];
     if (here.services_count == SERVICES_MAX || (!here.port && port_create(0, &here.port) != OK)) {
         log_line("init: service %s: there are too many", line->name);
@@ -82,8 +78,7 @@ void service_add(const struct manifest_line *line)
 }
 
 // How a process ended, in words.
-static void end_describe(handle_t process, char *text, usize size)
-{
+static void end_describe(handle_t process, char *text, usize size) {
     struct cl_object_info info = {};
     status_t status = object_info(process, &info);
     if (status != OK) {
@@ -97,8 +92,7 @@ static void end_describe(handle_t process, char *text, usize size)
     }
 }
 
-static void service_ended(struct service *service)
-{
+static void service_ended(struct service *service) {
     char how[64];
     end_describe(service->process, how, sizeof(how));
     handle_close(service->process);
@@ -113,8 +107,7 @@ static void service_ended(struct service *service)
     }
 }
 
-void services_watch(void)
-{
+void services_watch(void) {
     if (here.services_count == 0) {
         log_line("init: the manifest has no service; nothing is left to do");
         machine_poweroff(1);

@@ -13,8 +13,7 @@ enum : u32 { TEMPLATE_RIGHTS = RIGHT_CLONE | RIGHT_INSPECT | RIGHT_WAIT };
 static u32 templates_count;
 static struct template templates[TEMPLATES_MAX];
 
-static status_t template_wait_frozen(handle_t process)
-{
+static status_t template_wait_frozen(handle_t process) {
     u64 now_ns;
     u32 observed;
     status_t status = clock_get(CL_CLOCK_MONOTONIC, &now_ns);
@@ -28,8 +27,7 @@ static status_t template_wait_frozen(handle_t process)
     return status;
 }
 
-static status_t template_run(struct template *template, const char **problem)
-{
+static status_t template_run(struct template *template, const char **problem) {
     static char bytes[CL_PAGE_SIZE];
     struct records_writer records;
     handle_t control;
@@ -50,8 +48,7 @@ static status_t template_run(struct template *template, const char **problem)
     return status;
 }
 
-void template_start(const struct manifest_line *line)
-{
+void template_start(const struct manifest_line *line) {
     const char *problem = "";
     if (templates_count == TEMPLATES_MAX) {
         log_line("init: template %s: there are too many", line->name);
@@ -68,8 +65,7 @@ void template_start(const struct manifest_line *line)
     templates_count++;
 }
 
-handle_t template_copy(const char *name)
-{
+handle_t template_copy(const char *name) {
     for (u32 i = 0; i < templates_count; i++) {
         if (strcmp(templates[i].name, name) == 0) {
             return machine_copy(templates[i].process,

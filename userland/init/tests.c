@@ -21,15 +21,13 @@ static struct {
     u32 failed_count;
 } here;
 
-static void test_failed(const char *name, const char *text, const char *detail)
-{
+static void test_failed(const char *name, const char *text, const char *detail) {
     serial_print(here.console, "TEST %s FAIL %s %s\r\n", name, text, detail);
     here.failed_count++;
 }
 
 // Idle credit is recalled before the machine's totals are read.
-static struct cl_system_info totals_read(void)
-{
+static struct cl_system_info totals_read(void) {
     struct cl_ns_info root;
     struct cl_system_info info = {};
     ns_info(machine.root, &root);
@@ -37,8 +35,7 @@ static struct cl_system_info totals_read(void)
     return info;
 }
 
-static void total_compare(const char *name, const char *what, u64 before, u64 after)
-{
+static void total_compare(const char *name, const char *what, u64 before, u64 after) {
     if (before != after) {
         serial_print(here.console, "TEST %s FAIL the machine had %lu %s before and has %lu now\r\n",
                      name, before, what, after);
@@ -46,8 +43,7 @@ static void total_compare(const char *name, const char *what, u64 before, u64 af
     }
 }
 
-static void totals_compare(const char *name, const struct cl_system_info *before)
-{
+static void totals_compare(const char *name, const struct cl_system_info *before) {
     struct cl_system_info after = totals_read();
     total_compare(name, "free pages", before->memory_free_pages, after.memory_free_pages);
     total_compare(name, "objects", before->objects, after.objects);
@@ -55,8 +51,8 @@ static void totals_compare(const char *name, const struct cl_system_info *before
     total_compare(name, "threads", before->threads, after.threads);
 }
 
-static void give_copy(struct records_writer *records, const char *name, handle_t handle, u32 rights)
-{
+static void give_copy(struct records_writer *records, const char *name, handle_t handle,
+                      u32 rights) {
     if (handle) {
         records_add_handle(records, name, machine_copy(handle, rights, name));
     }
@@ -64,8 +60,7 @@ static void give_copy(struct records_writer *records, const char *name, handle_t
 
 static char start_message[4 * CL_PAGE_SIZE];
 
-static void records_make(struct records_writer *records, handle_t ns)
-{
+static void records_make(struct records_writer *records, handle_t ns) {
     static const char *const devices[] = {"system", "console", "bundle", "block0", "nic0"};
     records_begin(records, start_message, sizeof(start_message));
     give_copy(records, "ns", ns, RIGHT_MASK);
@@ -78,8 +73,7 @@ static void records_make(struct records_writer *records, handle_t ns)
     }
 }
 
-static void test_check_end(const char *name, handle_t process)
-{
+static void test_check_end(const char *name, handle_t process) {
     u32 observed;
     struct cl_object_info info;
     status_t status = object_wait(process, SIGNAL_TERMINATED, 0, CL_DEADLINE_NEVER, &observed);
@@ -95,8 +89,7 @@ static void test_check_end(const char *name, handle_t process)
     }
 }
 
-static void test_run_in(const char *name, const char *program, handle_t ns)
-{
+static void test_run_in(const char *name, const char *program, handle_t ns) {
     struct records_writer records;
     handle_t process, control;
     const char *problem;
@@ -112,8 +105,7 @@ static void test_run_in(const char *name, const char *program, handle_t ns)
     handle_close(control);
 }
 
-static void namespace_end(const char *name, handle_t ns)
-{
+static void namespace_end(const char *name, handle_t ns) {
     u64 now_ns = 0;
     u32 observed;
     status_t status = ns_kill(ns);
@@ -128,8 +120,7 @@ static void namespace_end(const char *name, handle_t ns)
 }
 
 // `program` is test/NAME.
-static void test_run(const char *program)
-{
+static void test_run(const char *program) {
     const char *name = program + sizeof(name_prefix) - 1;
     struct cl_system_info before = totals_read();
     struct cl_ns_limits limits;
@@ -146,8 +137,7 @@ static void test_run(const char *program)
     totals_compare(name, &before);
 }
 
-static void tests_run_all(void)
-{
+static void tests_run_all(void) {
     struct bundle_file file;
     for (u32 i = 0; bundle_file_at(machine.bundle, i, &file) == OK; i++) {
         if (strncmp(file.name, name_prefix, sizeof(name_prefix) - 1) == 0 &&
@@ -157,8 +147,7 @@ static void tests_run_all(void)
     }
 }
 
-static void tests_run_named(const char *names)
-{
+static void tests_run_named(const char *names) {
     while (*names) {
         char program[BUNDLE_NAME_MAX + 1];
         const char *comma = strchr(names, ',');
@@ -175,8 +164,7 @@ static void tests_run_named(const char *names)
     }
 }
 
-void tests_run(const char *names)
-{
+void tests_run(const char *names) {
     here.console = startup_handle(machine.startup, "console");
     here.system = startup_handle(machine.startup, "system");
     // What init itself touches first must not count as a test's loss.

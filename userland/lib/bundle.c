@@ -9,8 +9,7 @@ struct bundle_header {
     u32 count;
 };
 
-status_t bundle_file_at(handle_t bundle, u32 index, struct bundle_file *file)
-{
+status_t bundle_file_at(handle_t bundle, u32 index, struct bundle_file *file) {
     struct bundle_header header;
     struct cl_object_info info;
     status_t status = memobj_read(bundle, 0, &header, sizeof(header));
@@ -34,8 +33,7 @@ status_t bundle_file_at(handle_t bundle, u32 index, struct bundle_file *file)
     return is_inside ? OK : ERR_INVALID_ARGUMENT;
 }
 
-status_t bundle_find(handle_t bundle, const char *name, struct bundle_file *file)
-{
+status_t bundle_find(handle_t bundle, const char *name, struct bundle_file *file) {
     status_t status = OK;
     for (u32 index = 0; status == OK; index++) {
         status = bundle_file_at(bundle, index, file);

@@ -48,15 +48,13 @@ struct program_header {
 };
 static_assert(sizeof(struct program_header) == 56);
 
-static status_t refuse(const char **problem, status_t status, const char *text)
-{
+static status_t refuse(const char **problem, status_t status, const char *text) {
     *problem = text;
     return status;
 }
 
 static status_t file_header_check(const struct file_header *header, u64 header_size,
-                                  const char **problem)
-{
+                                  const char **problem) {
     if (header->class != CLASS_64 || header->data != DATA_LITTLE ||
         header->machine != MACHINE_X86_64) {
         return refuse(problem, ELF_UNSUPPORTED, "ELF file is not for 64-bit x86");
@@ -76,8 +74,7 @@ static status_t file_header_check(const struct file_header *header, u64 header_s
 }
 
 static status_t segment_check(const struct elf_image *image, const struct program_header *header,
-                              u64 file_size, u64 address_limit, const char **problem)
-{
+                              u64 file_size, u64 address_limit, const char **problem) {
     if (image->segments_count == ELF_SEGMENTS_MAX) {
         return refuse(problem, ELF_UNSUPPORTED, "ELF file has more than 16 segments");
     }
@@ -103,8 +100,7 @@ static status_t segment_check(const struct elf_image *image, const struct progra
 }
 
 static void segment_add(struct elf_image *image, const struct program_header *header,
-                        const struct file_header *file)
-{
+                        const struct file_header *file) {
     image->segments[image->segments_count++] = (struct elf_segment){
         .address = header->address,
         .file_offset = header->offset,
@@ -122,8 +118,7 @@ static void segment_add(struct elf_image *image, const struct program_header *he
 
 static status_t program_header_apply(struct elf_image *image, const struct program_header *header,
                                      const struct file_header *file, u64 file_size,
-                                     u64 address_limit, const char **problem)
-{
+                                     u64 address_limit, const char **problem) {
     status_t status;
     switch (header->type) {
     case SEGMENT_INTERPRETER:
@@ -147,8 +142,7 @@ static status_t program_header_apply(struct elf_image *image, const struct progr
 
 // The entry must be in an executable segment: an address that is none faults in the program, but
 // saying so here is kinder.
-static bool entry_is_executable(const struct elf_image *image)
-{
+static bool entry_is_executable(const struct elf_image *image) {
     for (u32 i = 0; i < image->segments_count; i++) {
         const struct elf_segment *segment = &image->segments[i];
         if ((segment->access & ELF_EXECUTE) && image->entry >= segment->address &&
@@ -160,8 +154,7 @@ static bool entry_is_executable(const struct elf_image *image)
 }
 
 status_t elf_parse(struct elf_image *image, const void *header, u64 header_size, u64 file_size,
-                   u64 address_limit, const char **problem)
-{
+                   u64 address_limit, const char **problem) {
     *image = (struct elf_image){};
     struct file_header file;
     if (header_size < 4 || memcmp(header, "\177ELF", 4) != 0) {

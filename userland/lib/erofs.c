@@ -13,25 +13,21 @@ enum {
     XATTR_UNIT_BYTES = 4,
 };
 
-static status_t erofs_damaged(struct erofs *fs, const char *problem)
-{
+static status_t erofs_damaged(struct erofs *fs, const char *problem) {
     fs->problem = problem;
     return EROFS_DAMAGED;
 }
 
-static status_t erofs_unsupported(struct erofs *fs, const char *problem)
-{
+static status_t erofs_unsupported(struct erofs *fs, const char *problem) {
     fs->problem = problem;
     return EROFS_UNSUPPORTED;
 }
 
-static bool range_is_inside(const struct erofs *fs, u64 offset, u64 size)
-{
+static bool range_is_inside(const struct erofs *fs, u64 offset, u64 size) {
     return offset <= fs->size_bytes && size <= fs->size_bytes - offset;
 }
 
-status_t erofs_open(struct erofs *fs, const void *image, u64 size_bytes)
-{
+status_t erofs_open(struct erofs *fs, const void *image, u64 size_bytes) {
     *fs = (struct erofs){.image = image, .size_bytes = size_bytes};
     struct erofs_superblock super;
     if (!range_is_inside(fs, EROFS_SUPERBLOCK_OFFSET, sizeof(super))) {
@@ -74,8 +70,7 @@ struct raw_inode {
 };
 
 static void inode_decode_compact(const struct erofs *fs, u64 offset, struct raw_inode *raw,
-                                 struct erofs_inode *inode)
-{
+                                 struct erofs_inode *inode) {
     struct erofs_inode_compact disk;
     memcpy(&disk, fs->image + offset, sizeof(disk));
     raw->data = disk.data;
@@ -90,8 +85,7 @@ static void inode_decode_compact(const struct erofs *fs, u64 offset, struct raw_
 }
 
 static status_t inode_decode_extended(struct erofs *fs, u64 offset, struct raw_inode *raw,
-                                      struct erofs_inode *inode)
-{
+                                      struct erofs_inode *inode) {
     struct erofs_inode_extended disk;
     if (!range_is_inside(fs, offset, sizeof(disk))) {
         return erofs_damaged(fs, "inode lies outside the image");
@@ -110,8 +104,7 @@ static status_t inode_decode_extended(struct erofs *fs, u64 offset, struct raw_i
 }
 
 static status_t inode_locate_tail(struct erofs *fs, const struct raw_inode *raw,
-                                  struct erofs_inode *inode)
-{
+                                  struct erofs_inode *inode) {
     u64 xattr_bytes = raw->xattr_count == 0
                           ? 0
                           : XATTR_HEADER_BYTES + XATTR_UNIT_BYTES * ((u64)raw->xattr_count - 1);
@@ -132,8 +125,7 @@ static status_t inode_locate_tail(struct erofs *fs, const struct raw_inode *raw,
 
 // Fills in where the data is; a special file has a device number in its place.
 static status_t inode_locate_data(struct erofs *fs, const struct raw_inode *raw,
-                                  struct erofs_inode *inode)
-{
+                                  struct erofs_inode *inode) {
     u32 type = inode->mode & MODE_TYPE;
     if (type == MODE_CHARACTER || type == MODE_BLOCK) {
         inode->device_major = (raw->data >> 8) & 0xfff;
@@ -164,8 +156,7 @@ static status_t inode_locate_data(struct erofs *fs, const struct raw_inode *raw,
     return EROFS_OK;
 }
 
-status_t erofs_inode_read(struct erofs *fs, u64 nid, struct erofs_inode *inode)
-{
+status_t erofs_inode_read(struct erofs *fs, u64 nid, struct erofs_inode *inode) {
     *inode = (struct erofs_inode){.nid = nid};
     if (nid > fs->size_bytes / EROFS_INODE_UNIT ||
         !range_is_inside(fs, fs->meta_offset + nid * EROFS_INODE_UNIT, EROFS_INODE_UNIT)) {
@@ -186,8 +177,7 @@ status_t erofs_inode_read(struct erofs *fs, u64 nid, struct erofs_inode *inode)
     return inode_locate_data(fs, &raw, inode);
 }
 
-status_t erofs_extent(const struct erofs_inode *inode, u64 offset, u64 *image_offset, u64 *length)
-{
+status_t erofs_extent(const struct erofs_inode *inode, u64 offset, u64 *image_offset, u64 *length) {
     if (offset >= inode->size_bytes) {
         return EROFS_END;
     }
@@ -201,8 +191,7 @@ status_t erofs_extent(const struct erofs_inode *inode, u64 offset, u64 *image_of
     return EROFS_OK;
 }
 
-u64 erofs_mappable_pages(const struct erofs_inode *inode, u64 offset, u64 *image_offset)
-{
+u64 erofs_mappable_pages(const struct erofs_inode *inode, u64 offset, u64 *image_offset) {
     if (offset >= inode->tail_start || (inode->data_offset & PAGE_MASK)) {
         return 0;
     }
@@ -211,8 +200,7 @@ u64 erofs_mappable_pages(const struct erofs_inode *inode, u64 offset, u64 *image
 }
 
 u64 erofs_read(const struct erofs *fs, const struct erofs_inode *inode, u64 offset, void *buffer,
-               u64 size)
-{
+               u64 size) {
     u64 done = 0;
     u64 image_offset;
     u64 length;

@@ -11,15 +11,13 @@ struct directory_block {
     u32 count;
 };
 
-static status_t directory_damaged(struct erofs *fs, const char *problem)
-{
+static status_t directory_damaged(struct erofs *fs, const char *problem) {
     fs->problem = problem;
     return EROFS_DAMAGED;
 }
 
 static status_t directory_block_read(struct erofs *fs, const struct erofs_inode *directory,
-                                     u64 offset, struct directory_block *block)
-{
+                                     u64 offset, struct directory_block *block) {
     u64 image_offset;
     u64 length;
     status_t status = erofs_extent(directory, offset, &image_offset, &length);
@@ -43,8 +41,7 @@ static status_t directory_block_read(struct erofs *fs, const struct erofs_inode 
 
 // An entry whose name lies within the block, which is all that comparing needs.
 static status_t directory_block_peek(struct erofs *fs, const struct directory_block *block,
-                                     u32 index, struct erofs_entry *entry)
-{
+                                     u32 index, struct erofs_entry *entry) {
     const u8 *disk = block->bytes + index * sizeof(struct erofs_dirent);
     const u8 *following = disk + sizeof(struct erofs_dirent);
     bool is_last = index + 1 == block->count;
@@ -65,8 +62,7 @@ static status_t directory_block_peek(struct erofs *fs, const struct directory_bl
 
 // The whole entry, with a name that can be one.
 static status_t directory_block_entry(struct erofs *fs, const struct directory_block *block,
-                                      u32 index, struct erofs_entry *entry)
-{
+                                      u32 index, struct erofs_entry *entry) {
     struct erofs_dirent disk;
     status_t status = directory_block_peek(fs, block, index, entry);
     if (status != EROFS_OK) {
@@ -83,8 +79,7 @@ static status_t directory_block_entry(struct erofs *fs, const struct directory_b
     return EROFS_OK;
 }
 
-static int name_compare(const char *name, u32 name_size, const struct erofs_entry *entry)
-{
+static int name_compare(const char *name, u32 name_size, const struct erofs_entry *entry) {
     u32 common = min(name_size, entry->name_size);
     for (u32 i = 0; i < common; i++) {
         if (name[i] != entry->name[i]) {
@@ -96,8 +91,8 @@ static int name_compare(const char *name, u32 name_size, const struct erofs_entr
 
 // Finds the last block whose first name is not greater than `name`.
 static status_t directory_find_block(struct erofs *fs, const struct erofs_inode *directory,
-                                     const char *name, u32 name_size, struct directory_block *block)
-{
+                                     const char *name, u32 name_size,
+                                     struct directory_block *block) {
     u64 low = 0;
     u64 high = (directory->size_bytes + EROFS_BLOCK_SIZE - 1) >> EROFS_BLOCK_BITS;
     while (low < high) {
@@ -123,8 +118,7 @@ static status_t directory_find_block(struct erofs *fs, const struct erofs_inode 
 }
 
 status_t erofs_lookup(struct erofs *fs, const struct erofs_inode *directory, const char *name,
-                      u32 name_size, struct erofs_entry *entry)
-{
+                      u32 name_size, struct erofs_entry *entry) {
     struct directory_block block;
     if ((directory->mode & 0170000) != 0040000) {
         return EROFS_NOT_DIRECTORY;
@@ -155,8 +149,7 @@ status_t erofs_lookup(struct erofs *fs, const struct erofs_inode *directory, con
 }
 
 status_t erofs_directory_next(struct erofs *fs, const struct erofs_inode *directory, u64 cookie,
-                              struct erofs_entry *entry)
-{
+                              struct erofs_entry *entry) {
     if ((directory->mode & 0170000) != 0040000) {
         return EROFS_NOT_DIRECTORY;
     }

@@ -23,16 +23,14 @@ struct conversion {
     u32 length;    // bytes of an integer argument
 };
 
-static void output_char(struct output *out, char value)
-{
+static void output_char(struct output *out, char value) {
     if (out->length + 1 < out->size) {
         out->buffer[out->length] = value;
     }
     out->length++;
 }
 
-static void output_fill(struct output *out, char value, i64 count)
-{
+static void output_fill(struct output *out, char value, i64 count) {
     for (i64 i = 0; i < count; i++) {
         output_char(out, value);
     }
@@ -40,8 +38,7 @@ static void output_fill(struct output *out, char value, i64 count)
 
 // `sign` is 0 for none; `zeros` stand between the sign and the text.
 static void output_field(struct output *out, const struct conversion *conversion, char sign,
-                         i64 zeros, const char *text, usize length)
-{
+                         i64 zeros, const char *text, usize length) {
     i64 pad = conversion->width - (i64)length - zeros - (sign ? 1 : 0);
     if (!(conversion->flags & (FORMAT_LEFT | FORMAT_ZERO))) {
         output_fill(out, ' ', pad);
@@ -62,8 +59,7 @@ static void output_field(struct output *out, const struct conversion *conversion
 }
 
 static void output_number(struct output *out, struct conversion *conversion, u64 value, char sign,
-                          u32 base, const char *digits)
-{
+                          u32 base, const char *digits) {
     char text[24];
     usize start = sizeof(text);
     do {
@@ -79,8 +75,7 @@ static void output_number(struct output *out, struct conversion *conversion, u64
     output_field(out, conversion, sign, zeros, text + start, length);
 }
 
-static i64 signed_argument(u32 length, va_list *args)
-{
+static i64 signed_argument(u32 length, va_list *args) {
     if (length == 8) {
         return va_arg(*args, i64);
     }
@@ -88,8 +83,7 @@ static i64 signed_argument(u32 length, va_list *args)
     return length == 1 ? (i8)value : length == 2 ? (i16)value : value;
 }
 
-static u64 unsigned_argument(u32 length, va_list *args)
-{
+static u64 unsigned_argument(u32 length, va_list *args) {
     if (length == 8) {
         return va_arg(*args, u64);
     }
@@ -97,8 +91,7 @@ static u64 unsigned_argument(u32 length, va_list *args)
     return length == 1 ? (u8)value : length == 2 ? (u16)value : value;
 }
 
-static void output_signed(struct output *out, struct conversion *conversion, i64 value)
-{
+static void output_signed(struct output *out, struct conversion *conversion, i64 value) {
     char sign = value < 0                            ? '-'
                 : (conversion->flags & FORMAT_PLUS)  ? '+'
                 : (conversion->flags & FORMAT_SPACE) ? ' '
@@ -106,8 +99,7 @@ static void output_signed(struct output *out, struct conversion *conversion, i64
     output_number(out, conversion, value < 0 ? -(u64)value : (u64)value, sign, 10, "0123456789");
 }
 
-static void output_string(struct output *out, struct conversion *conversion, const char *text)
-{
+static void output_string(struct output *out, struct conversion *conversion, const char *text) {
     if (!text) {
         text = "(null)";
     }
@@ -117,8 +109,7 @@ static void output_string(struct output *out, struct conversion *conversion, con
     output_field(out, conversion, 0, 0, text, length);
 }
 
-static i32 parse_number(const char **format, va_list *args)
-{
+static i32 parse_number(const char **format, va_list *args) {
     if (**format == '*') {
         (*format)++;
         return va_arg(*args, i32);
@@ -130,8 +121,7 @@ static i32 parse_number(const char **format, va_list *args)
     return value;
 }
 
-static const char *parse_flags(const char *format, struct conversion *conversion)
-{
+static const char *parse_flags(const char *format, struct conversion *conversion) {
     for (;; format++) {
         switch (*format) {
         case '-': conversion->flags |= FORMAT_LEFT; break;
@@ -143,8 +133,7 @@ static const char *parse_flags(const char *format, struct conversion *conversion
     }
 }
 
-static const char *parse_length(const char *format, struct conversion *conversion)
-{
+static const char *parse_length(const char *format, struct conversion *conversion) {
     conversion->length = 4;
     if (*format == 'z') {
         conversion->length = 8;
@@ -160,8 +149,7 @@ static const char *parse_length(const char *format, struct conversion *conversio
 }
 
 static const char *parse_conversion(const char *format, struct conversion *conversion,
-                                    va_list *args)
-{
+                                    va_list *args) {
     *conversion = (struct conversion){.precision = -1};
     format = parse_flags(format, conversion);
     conversion->width = parse_number(&format, args);
@@ -178,8 +166,7 @@ static const char *parse_conversion(const char *format, struct conversion *conve
 
 // Returns false for a letter that is not known.
 static bool output_conversion(struct output *out, char letter, struct conversion *conversion,
-                              va_list *args)
-{
+                              va_list *args) {
     const char *lower = "0123456789abcdef";
     char text;
     switch (letter) {
@@ -214,8 +201,7 @@ static bool output_conversion(struct output *out, char letter, struct conversion
     return true;
 }
 
-usize format_text_args(char *buffer, usize size, const char *format, va_list args)
-{
+usize format_text_args(char *buffer, usize size, const char *format, va_list args) {
     struct output out = {.buffer = buffer, .size = size};
     va_list copy;
     va_copy(copy, args);
@@ -239,8 +225,7 @@ usize format_text_args(char *buffer, usize size, const char *format, va_list arg
     return out.length;
 }
 
-usize format_text(char *buffer, usize size, const char *format, ...)
-{
+usize format_text(char *buffer, usize size, const char *format, ...) {
     va_list args;
     va_start(args, format);
     usize length = format_text_args(buffer, size, format, args);

@@ -49,37 +49,31 @@ static struct {
     struct small *free[CLASSES] GUARDED_BY(&lock);
 } heap;
 
-static struct chunk *chunk_at(u32 index)
-{
+static struct chunk *chunk_at(u32 index) {
     return (struct chunk *)(index == 0 ? first_chunk
                                        : other_chunks + (usize)(index - 1) * CHUNK_BYTES);
 }
 
-static struct chunk *chunk_of(const void *memory)
-{
+static struct chunk *chunk_of(const void *memory) {
     return (struct chunk *)((u64)memory & ~(u64)(CHUNK_BYTES - 1));
 }
 
-static u32 page_of(const void *memory)
-{
+static u32 page_of(const void *memory) {
     return (u32)(((u64)memory & (CHUNK_BYTES - 1)) / PAGE_SIZE);
 }
 
-static bool page_is_free(const struct chunk *chunk, u32 page)
-{
+static bool page_is_free(const struct chunk *chunk, u32 page) {
     return chunk->free[page / 64] >> (page % 64) & 1;
 }
 
-static void pages_flip(struct chunk *chunk, u32 page, u32 count)
-{
+static void pages_flip(struct chunk *chunk, u32 page, u32 count) {
     for (u32 i = page; i < page + count; i++) {
         chunk->free[i / 64] ^= 1UL << (i % 64);
     }
 }
 
 // First fit; 0 (the header) for none.
-static u32 chunk_find(const struct chunk *chunk, u32 count)
-{
+static u32 chunk_find(const struct chunk *chunk, u32 count) {
     if (chunk->free_pages < count) {
         return 0;
     }
@@ -102,8 +96,7 @@ static u32 chunk_find(const struct chunk *chunk, u32 count)
     return 0;
 }
 
-static struct chunk *chunk_add_locked(void) REQUIRES(&heap.lock)
-{
+static struct chunk *chunk_add_locked(void) REQUIRES(&heap.lock) {
     if (heap.chunks == CHUNKS_MAX || heap_map(chunk_at(heap.chunks), CHUNK_BYTES) != 0) {
         return NULL;
     }
@@ -114,8 +107,7 @@ static struct chunk *chunk_add_locked(void) REQUIRES(&heap.lock)
     return chunk;
 }
 
-static void *pages_alloc_locked(u32 count) REQUIRES(&heap.lock)
-{
+static void *pages_alloc_locked(u32 count) REQUIRES(&heap.lock) {
     struct chunk *chunk = NULL;
     u32 page = 0;
     for (u32 i = 0; i < heap.chunks && page == 0; i++) {
@@ -138,8 +130,7 @@ static void *pages_alloc_locked(u32 count) REQUIRES(&heap.lock)
     return (u8 *)chunk + (usize)page * PAGE_SIZE;
 }
 
-static void pages_free_locked(void *memory) REQUIRES(&heap.lock)
-{
+static void pages_free_locked(void *memory) REQUIRES(&heap.lock) {
     struct chunk *chunk = chunk_of(memory);
     u32 page = page_of(memory);
     u32 count = chunk->run_pages[page];
@@ -153,8 +144,7 @@ static void pages_free_locked(void *memory) REQUIRES(&heap.lock)
 }
 
 // Sizes up to 256 in steps of 16; then 320, 384, 448, 512, 640 ... 2048.
-static u32 class_of(usize size)
-{
+static u32 class_of(usize size) {
     if (size <= CLASS_FINE_BYTES) {
         return size == 0 ? 0 : (u32)(size - 1) / CLASS_STEP;
     }
@@ -163,8 +153,7 @@ static u32 class_of(usize size)
     return CLASS_FINE_BYTES / CLASS_STEP + (power - 8) * 4 + quarter;
 }
 
-static usize class_bytes(u32 class)
-{
+static usize class_bytes(u32 class) {
     if (class < CLASS_FINE_BYTES / CLASS_STEP) {
         return (usize)(class + 1) * CLASS_STEP;
     }
@@ -173,8 +162,7 @@ static usize class_bytes(u32 class)
 }
 
 // What is left of the page that was being filled goes to the lists, in the largest pieces.
-static void fresh_retire_locked(void) REQUIRES(&heap.lock)
-{
+static void fresh_retire_locked(void) REQUIRES(&heap.lock) {
     u32 class = CLASSES;
     while (class > 0) {
         usize bytes = class_bytes(class - 1) + SMALL_HEADER_BYTES;
@@ -191,8 +179,7 @@ static void fresh_retire_locked(void) REQUIRES(&heap.lock)
     }
 }
 
-static struct small *small_cut_locked(u32 class) REQUIRES(&heap.lock)
-{
+static struct small *small_cut_locked(u32 class) REQUIRES(&heap.lock) {
     usize bytes = class_bytes(class) + SMALL_HEADER_BYTES;
     if (heap.fresh_bytes < bytes) {
         u8 *page = pages_alloc_locked(1);
@@ -210,8 +197,7 @@ static struct small *small_cut_locked(u32 class) REQUIRES(&heap.lock)
     return small;
 }
 
-static void *small_alloc_locked(usize size) REQUIRES(&heap.lock)
-{
+static void *small_alloc_locked(usize size) REQUIRES(&heap.lock) {
     u32 class = class_of(size);
     struct small *small = heap.free[class];
     if (small) {
@@ -222,8 +208,7 @@ static void *small_alloc_locked(usize size) REQUIRES(&heap.lock)
     return small ? (u8 *)small + SMALL_HEADER_BYTES : NULL;
 }
 
-void *heap_alloc(usize size)
-{
+void *heap_alloc(usize size) {
     if (size > HEAP_ALLOC_MAX) {
         return NULL;
     }
@@ -234,8 +219,7 @@ void *heap_alloc(usize size)
     return memory;
 }
 
-void *heap_alloc_zero(usize size)
-{
+void *heap_alloc_zero(usize size) {
     void *memory = heap_alloc(size);
     if (memory) {
         memset(memory, 0, size);
@@ -244,8 +228,7 @@ void *heap_alloc_zero(usize size)
 }
 
 // A run is aligned to a page, a small object never: its header comes before it.
-void heap_free(void *memory)
-{
+void heap_free(void *memory) {
     if (!memory) {
         return;
     }

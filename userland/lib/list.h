@@ -14,37 +14,29 @@ struct list {
 
 #define LIST_INIT(name) {&(name), &(name)}
 
-static inline void list_init(struct list *list)
-{
+static inline void list_init(struct list *list) {
     list->next = list;
     list->previous = list;
 }
 
-static inline bool list_is_empty(const struct list *list)
-{
-    return list->next == list;
-}
+static inline bool list_is_empty(const struct list *list) { return list->next == list; }
 
-static inline void list_insert_between(struct list *node, struct list *before, struct list *after)
-{
+static inline void list_insert_between(struct list *node, struct list *before, struct list *after) {
     node->previous = before;
     node->next = after;
     before->next = node;
     after->previous = node;
 }
 
-static inline void list_insert_head(struct list *list, struct list *node)
-{
+static inline void list_insert_head(struct list *list, struct list *node) {
     list_insert_between(node, list, list->next);
 }
 
-static inline void list_insert_tail(struct list *list, struct list *node)
-{
+static inline void list_insert_tail(struct list *list, struct list *node) {
     list_insert_between(node, list->previous, list);
 }
 
-static inline void list_remove(struct list *node)
-{
+static inline void list_remove(struct list *node) {
     node->previous->next = node->next;
     node->next->previous = node->previous;
     list_init(node);

@@ -17,8 +17,7 @@ struct loading {
     const char *problem;
 };
 
-static u32 map_flags(u32 elf_access)
-{
+static u32 map_flags(u32 elf_access) {
     return CL_MAP_EXACT | (elf_access & ELF_READ ? CL_MAP_READ : 0) |
            (elf_access & ELF_WRITE ? CL_MAP_WRITE : 0) |
            (elf_access & ELF_EXECUTE ? CL_MAP_EXECUTE : 0);
@@ -26,8 +25,7 @@ static u32 map_flags(u32 elf_access)
 
 // Data must end where its last page does, or in zeros: our own linker script and bundle see to it,
 // for a bundle's files are padded with zeros and data comes last.
-static status_t segment_check(struct loading *loading, const struct elf_segment *segment)
-{
+static status_t segment_check(struct loading *loading, const struct elf_segment *segment) {
     u64 end = segment->file_offset + segment->file_size;
     bool has_zeros = segment->memory_size > segment->file_size && end % PAGE_SIZE != 0;
     if (has_zeros && end != loading->file.size_bytes) {
@@ -37,8 +35,7 @@ static status_t segment_check(struct loading *loading, const struct elf_segment 
     return OK;
 }
 
-static status_t segment_map(struct loading *loading, const struct elf_segment *segment)
-{
+static status_t segment_map(struct loading *loading, const struct elf_segment *segment) {
     status_t status = segment_check(loading, segment);
     if (status != OK) {
         return status;
@@ -61,8 +58,7 @@ static status_t segment_map(struct loading *loading, const struct elf_segment *s
     return status;
 }
 
-static status_t program_map(struct loading *loading, u64 *entry)
-{
+static status_t program_map(struct loading *loading, u64 *entry) {
     static u8 header[ELF_HEADER_BYTES];
     struct elf_image image;
     u64 size = min(loading->file.size_bytes, (u64)sizeof(header));
@@ -87,8 +83,7 @@ static status_t program_map(struct loading *loading, u64 *entry)
 
 // Makes the bootstrap channel, with the message waiting on the process's end.
 static status_t bootstrap_make(handle_t ns, const struct records_writer *records, handle_t *ours,
-                               handle_t *theirs)
-{
+                               handle_t *theirs) {
     struct cl_channel_options options = {};
     status_t status = channel_create(0, ns, &options, ours, theirs);
     if (status != OK) {
@@ -104,8 +99,7 @@ static status_t bootstrap_make(handle_t ns, const struct records_writer *records
 }
 
 static status_t program_run(struct loading *loading, handle_t ns, handle_t process,
-                            const struct records_writer *records, handle_t *control)
-{
+                            const struct records_writer *records, handle_t *control) {
     u64 entry;
     handle_t theirs;
     status_t status = program_map(loading, &entry);
@@ -122,8 +116,7 @@ static status_t program_run(struct loading *loading, handle_t ns, handle_t proce
 
 status_t program_start(handle_t ns, handle_t bundle, const char *name,
                        const struct records_writer *records, handle_t *process, handle_t *control,
-                       const char **problem)
-{
+                       const char **problem) {
     struct loading loading = {.bundle = bundle, .problem = ""};
     *problem = "";
     status_t status = bundle_find(bundle, name, &loading.file);

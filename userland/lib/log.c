@@ -3,8 +3,7 @@
 #include "lib/format.h"
 #include "lib/log.h"
 
-void log_line(const char *format, ...)
-{
+void log_line(const char *format, ...) {
     char line[LOG_LINE_MAX];
     va_list args;
     va_start(args, format);

@@ -3,8 +3,7 @@
 #include "lib/string.h"
 
 bool records_open(struct records *records, const char *bytes, u32 size_bytes,
-                  const handle_t *handles, u32 handles_count)
-{
+                  const handle_t *handles, u32 handles_count) {
     if (handles_count > RECORDS_HANDLES_MAX || (size_bytes > 0 && bytes[size_bytes - 1] != 0)) {
         return false;
     }
@@ -27,8 +26,7 @@ bool records_open(struct records *records, const char *bytes, u32 size_bytes,
     return true;
 }
 
-const char *records_next(const struct records *records, char kind, const char *previous)
-{
+const char *records_next(const struct records *records, char kind, const char *previous) {
     const char *end = records->bytes + records->size_bytes;
     const char *at = previous ? previous + strlen(previous) + 1 : records->bytes;
     while (at < end) {
@@ -40,8 +38,7 @@ const char *records_next(const struct records *records, char kind, const char *p
     return NULL;
 }
 
-const char *records_value(const struct records *records, char kind, const char *key)
-{
+const char *records_value(const struct records *records, char kind, const char *key) {
     usize size = strlen(key);
     const char *text = NULL;
     while ((text = records_next(records, kind, text))) {
@@ -52,8 +49,7 @@ const char *records_value(const struct records *records, char kind, const char *
     return NULL;
 }
 
-static u32 handle_place(const struct records *records, const char *name)
-{
+static u32 handle_place(const struct records *records, const char *name) {
     const char *text = NULL;
     for (u32 place = 0; (text = records_next(records, 'h', text)); place++) {
         if (strcmp(text, name) == 0) {
@@ -63,14 +59,12 @@ static u32 handle_place(const struct records *records, const char *name)
     return RECORDS_HANDLES_MAX;
 }
 
-handle_t records_handle(const struct records *records, const char *name)
-{
+handle_t records_handle(const struct records *records, const char *name) {
     u32 place = handle_place(records, name);
     return place < RECORDS_HANDLES_MAX ? records->handles[place] : CL_HANDLE_INVALID;
 }
 
-handle_t records_take(struct records *records, const char *name)
-{
+handle_t records_take(struct records *records, const char *name) {
     u32 place = handle_place(records, name);
     if (place == RECORDS_HANDLES_MAX) {
         return CL_HANDLE_INVALID;
@@ -80,8 +74,7 @@ handle_t records_take(struct records *records, const char *name)
     return handle;
 }
 
-void records_begin(struct records_writer *writer, char *buffer, u32 room_bytes)
-{
+void records_begin(struct records_writer *writer, char *buffer, u32 room_bytes) {
     writer->bytes = buffer;
     writer->room_bytes = room_bytes;
     writer->size_bytes = 0;
@@ -91,8 +84,7 @@ void records_begin(struct records_writer *writer, char *buffer, u32 room_bytes)
 
 // Bytes of one record; `separator` 0 leaves it and `second` out.
 static void record_put(struct records_writer *writer, char kind, const char *first, char separator,
-                       const char *second)
-{
+                       const char *second) {
     usize first_size = strlen(first);
     usize second_size = separator ? 1 + strlen(second) : 0;
     if (writer->room_bytes - writer->size_bytes < first_size + second_size + 2) {
@@ -112,18 +104,16 @@ static void record_put(struct records_writer *writer, char kind, const char *fir
     writer->size_bytes = (u32)(to - writer->bytes);
 }
 
-void records_add(struct records_writer *writer, char kind, const char *text)
-{
+void records_add(struct records_writer *writer, char kind, const char *text) {
     record_put(writer, kind, text, 0, NULL);
 }
 
-void records_add_pair(struct records_writer *writer, char kind, const char *key, const char *value)
-{
+void records_add_pair(struct records_writer *writer, char kind, const char *key,
+                      const char *value) {
     record_put(writer, kind, key, '=', value);
 }
 
-void records_add_handle(struct records_writer *writer, const char *name, handle_t handle)
-{
+void records_add_handle(struct records_writer *writer, const char *name, handle_t handle) {
     if (handle == CL_HANDLE_INVALID) {
         return;
     }

@@ -5,8 +5,7 @@
 
 enum { SERIAL_WRITE_MAX = 65536 }; // bytes in one system call
 
-status_t serial_write_all(handle_t serial, const void *bytes, usize size_bytes)
-{
+status_t serial_write_all(handle_t serial, const void *bytes, usize size_bytes) {
     const u8 *at = bytes;
     while (size_bytes > 0) {
         u64 written = 0;
@@ -25,8 +24,7 @@ status_t serial_write_all(handle_t serial, const void *bytes, usize size_bytes)
     return OK;
 }
 
-status_t serial_print(handle_t serial, const char *format, ...)
-{
+status_t serial_print(handle_t serial, const char *format, ...) {
     char text[SERIAL_TEXT_MAX];
     va_list args;
     va_start(args, format);

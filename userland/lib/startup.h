@@ -23,19 +23,16 @@ int main(struct startup *startup);
 // bytes that are no records.
 status_t startup_receive(struct startup *startup, handle_t bootstrap);
 
-static inline handle_t startup_handle(const struct startup *startup, const char *name)
-{
+static inline handle_t startup_handle(const struct startup *startup, const char *name) {
     return records_handle(&startup->records, name);
 }
 
 // The next argument after `previous` (NULL: the first), or NULL.
-static inline const char *startup_argument(const struct startup *startup, const char *previous)
-{
+static inline const char *startup_argument(const struct startup *startup, const char *previous) {
     return records_next(&startup->records, 'a', previous);
 }
 
 // The value of an argument `KEY=VALUE`, or NULL.
-static inline const char *startup_option(const struct startup *startup, const char *key)
-{
+static inline const char *startup_option(const struct startup *startup, const char *key) {
     return records_value(&startup->records, 'a', key);
 }

@@ -2,8 +2,7 @@
 // instruction per word and touches no vector register; what is left goes by bytes.
 #include "lib/string.h"
 
-void *memcpy(void *restrict target, const void *restrict source, usize size)
-{
+void *memcpy(void *restrict target, const void *restrict source, usize size) {
     void *to = target;
     const void *from = source;
     usize words = size >> 3;
@@ -15,8 +14,7 @@ void *memcpy(void *restrict target, const void *restrict source, usize size)
     return target;
 }
 
-void *memmove(void *target, const void *source, usize size)
-{
+void *memmove(void *target, const void *source, usize size) {
     u8 *to = target;
     const u8 *from = source;
     if (to <= from || to >= from + size) {
@@ -35,8 +33,7 @@ void *memmove(void *target, const void *source, usize size)
     return target;
 }
 
-void *memset(void *target, int value, usize size)
-{
+void *memset(void *target, int value, usize size) {
     void *to = target;
     u64 pattern = (u8)value * 0x0101010101010101UL;
     usize words = size >> 3;
@@ -48,8 +45,7 @@ void *memset(void *target, int value, usize size)
     return target;
 }
 
-int memcmp(const void *left, const void *right, usize size)
-{
+int memcmp(const void *left, const void *right, usize size) {
     const u8 *a = left;
     const u8 *b = right;
     for (usize i = 0; i < size; i++) {
@@ -60,8 +56,7 @@ int memcmp(const void *left, const void *right, usize size)
     return 0;
 }
 
-void *memchr(const void *memory, int value, usize size)
-{
+void *memchr(const void *memory, int value, usize size) {
     const u8 *bytes = memory;
     for (usize i = 0; i < size; i++) {
         if (bytes[i] == (u8)value) {
@@ -74,8 +69,7 @@ void *memchr(const void *memory, int value, usize size)
 // A word at a time: an aligned word never crosses into another page. A byte of (word - ones) & ~word
 // has its top bit set where the word's byte is 0 (or a lower one was). What lies before the text in
 // its first word is made non-zero.
-usize strlen(const char *text)
-{
+usize strlen(const char *text) {
     const u64 ones = 0x0101010101010101;
     const u64 *at = (const u64 *)((u64)text & ~7UL);
     u64 word = *at | ((1UL << ((u64)text & 7) * 8) - 1);
@@ -86,8 +80,7 @@ usize strlen(const char *text)
     return (usize)((const char *)at - text) + (usize)__builtin_ctzl(zeros) / 8;
 }
 
-usize strnlen(const char *text, usize size)
-{
+usize strnlen(const char *text, usize size) {
     usize length = 0;
     while (length < size && text[length]) {
         length++;
@@ -95,8 +88,7 @@ usize strnlen(const char *text, usize size)
     return length;
 }
 
-int strcmp(const char *left, const char *right)
-{
+int strcmp(const char *left, const char *right) {
     while (*left && *left == *right) {
         left++;
         right++;
@@ -104,8 +96,7 @@ int strcmp(const char *left, const char *right)
     return (u8)*left - (u8)*right;
 }
 
-int strncmp(const char *left, const char *right, usize size)
-{
+int strncmp(const char *left, const char *right, usize size) {
     for (; size > 0; size--, left++, right++) {
         if (*left != *right || !*left) {
             return (u8)*left - (u8)*right;
@@ -114,8 +105,7 @@ int strncmp(const char *left, const char *right, usize size)
     return 0;
 }
 
-char *strchr(const char *text, int value)
-{
+char *strchr(const char *text, int value) {
     for (;; text++) {
         if (*text == (char)value) {
             return (char *)text;
@@ -126,8 +116,7 @@ char *strchr(const char *text, int value)
     }
 }
 
-char *strrchr(const char *text, int value)
-{
+char *strrchr(const char *text, int value) {
     const char *found = NULL;
     for (;; text++) {
         if (*text == (char)value) {

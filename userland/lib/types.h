@@ -42,13 +42,7 @@ typedef i64 status_t; // 0, or a negative code
 #define likely(condition) __builtin_expect(!!(condition), 1)
 #define unlikely(condition) __builtin_expect(!!(condition), 0)
 
-static inline u64 page_round_down(u64 value)
-{
-    return value & ~PAGE_MASK;
-}
+static inline u64 page_round_down(u64 value) { return value & ~PAGE_MASK; }
 
 // Wraps to 0 for values in the last page of 2^64: check against a limit first.
-static inline u64 page_round_up(u64 value)
-{
-    return (value + PAGE_MASK) & ~PAGE_MASK;
-}
+static inline u64 page_round_up(u64 value) { return (value + PAGE_MASK) & ~PAGE_MASK; }

@@ -8,8 +8,7 @@
 
 static struct thread *first_thread;
 
-int boot_prepare(struct boot *boot)
-{
+int boot_prepare(struct boot *boot) {
     processor_prepare();
     int result = system_prepare();
     if (result != 0) {
@@ -23,8 +22,7 @@ int boot_prepare(struct boot *boot)
     return 0;
 }
 
-void boot_run(handle_t bootstrap)
-{
+void boot_run(handle_t bootstrap) {
     container_start(first_thread, bootstrap);
     thread_loop(first_thread);
 }

@@ -28,21 +28,18 @@ static handle_t control;
 
 static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-void container_exit(i32 wait_status)
-{
+void container_exit(i32 wait_status) {
     i32 signal = wait_status & 0x7f;
     i32 status = signal ? CONTAINER_STATUS_SIGNAL + signal : wait_status >> 8 & 0xff;
     control_report(control, CONTAINER_EXITED, status);
 }
 
-[[noreturn]] static void container_fail(const char *what, int error)
-{
+[[noreturn]] static void container_fail(const char *what, int error) {
     report_line("the container can't start: %s (error %d)", what, -error);
     control_report(control, CONTAINER_FAILED, CONTAINER_STATUS_OURS);
 }
 
-static void container_mount(handle_t image)
-{
+static void container_mount(handle_t image) {
     u64 mapped;
     const char *problem = "no image was given";
     u64 size = image ? memobj_size(image) : 0;
@@ -61,8 +58,7 @@ static void container_mount(handle_t image)
     }
 }
 
-static int null_open(struct thread *thread, u32 flags, struct file **out)
-{
+static int null_open(struct thread *thread, u32 flags, struct file **out) {
     struct vnode *vnode;
     int result = system_device("null", &vnode);
     if (result == 0) {
@@ -72,8 +68,7 @@ static int null_open(struct thread *thread, u32 flags, struct file **out)
     return result;
 }
 
-static int streams_open(struct thread *thread, struct records *records)
-{
+static int streams_open(struct thread *thread, struct records *records) {
     static const char *const names[] = {"stdin", "stdout", "stderr"};
     for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
         struct file *file;
@@ -94,8 +89,7 @@ static int streams_open(struct thread *thread, struct records *records)
     return 0;
 }
 
-static int program_fill(struct program *program, const struct records *records)
-{
+static int program_fill(struct program *program, const struct records *records) {
     int result = 0;
     const char *text = NULL;
     while (result == 0 && (text = records_next(records, 'a', text))) {
@@ -111,8 +105,7 @@ static int program_fill(struct program *program, const struct records *records)
     return result == 0 && program->argc == 0 ? -EINVAL : result;
 }
 
-static struct program *program_of(const struct records *records)
-{
+static struct program *program_of(const struct records *records) {
     struct program *program = program_create();
     int result = program ? program_fill(program, records) : -ENOMEM;
     if (result != 0) {
@@ -122,8 +115,7 @@ static struct program *program_of(const struct records *records)
 }
 
 // The line that a shell would print, on the program's own stderr.
-[[noreturn]] static void program_fail(struct thread *thread, const char *name, int error)
-{
+[[noreturn]] static void program_fail(struct thread *thread, const char *name, int error) {
     char line[300];
     bool is_missing = error == -ENOENT || error == -ENOTDIR;
     const char *reason = is_missing          ? "not found"
@@ -140,15 +132,13 @@ static struct program *program_of(const struct records *records)
                    is_missing ? CONTAINER_STATUS_NOT_FOUND : CONTAINER_STATUS_NOT_EXECUTABLE);
 }
 
-static int path_try(struct thread *thread, const char *path, struct program *program)
-{
+static int path_try(struct thread *thread, const char *path, struct program *program) {
     return exec_program(thread, AT_FDCWD, path, program_get(program));
 }
 
 // Tries each directory of PATH. What is there but can't run is told only if nothing else is found.
 static int program_search(struct thread *thread, const char *search, const char *name,
-                          struct program *program)
-{
+                          struct program *program) {
     char path[512];
     int problem = -ENOENT;
     while (*search) {
@@ -167,8 +157,7 @@ static int program_search(struct thread *thread, const char *search, const char 
     return problem;
 }
 
-static void first_process_start(struct thread *thread, const struct records *records)
-{
+static void first_process_start(struct thread *thread, const struct records *records) {
     const char *name = records_next(records, 'a', NULL);
     const char *search = records_value(records, 'e', "PATH");
     struct program *program = program_of(records);
@@ -181,8 +170,7 @@ static void first_process_start(struct thread *thread, const struct records *rec
     program_put(program);
 }
 
-static void first_process_make(struct thread *thread)
-{
+static void first_process_make(struct thread *thread) {
     struct process *process = process_alloc(NULL);
     if (!process) {
         container_fail("no memory for the first process", -ENOMEM);
@@ -199,8 +187,7 @@ static void first_process_make(struct thread *thread)
     mutex_unlock(&tasks.lock);
 }
 
-void container_start(struct thread *thread, handle_t bootstrap)
-{
+void container_start(struct thread *thread, handle_t bootstrap) {
     struct records records;
     char *buffer;
     control = bootstrap;

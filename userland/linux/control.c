@@ -10,8 +10,7 @@
 enum { ROOM_FIRST = 2048 };
 
 static status_t receive(handle_t channel, char *buffer, u32 room, handle_t *handles,
-                        struct cl_received *received)
-{
+                        struct cl_received *received) {
     struct cl_message message = {
         .bytes = (u64)buffer,
         .bytes_size = room,
@@ -22,8 +21,7 @@ static status_t receive(handle_t channel, char *buffer, u32 room, handle_t *hand
 }
 
 // Most messages are short; a longer one stays, and says how long it is.
-int control_receive(handle_t channel, struct records *records, char **buffer)
-{
+int control_receive(handle_t channel, struct records *records, char **buffer) {
     handle_t handles[RECORDS_HANDLES_MAX];
     struct cl_received received;
     *buffer = heap_alloc(ROOM_FIRST);
@@ -43,8 +41,7 @@ int control_receive(handle_t channel, struct records *records, char **buffer)
                : -EINVAL;
 }
 
-void control_report(handle_t channel, u32 kind, i32 status)
-{
+void control_report(handle_t channel, u32 kind, i32 status) {
     struct container_report report = {
         .version = CONTAINER_PROTOCOL_VERSION, .kind = kind, .status = status};
     struct cl_message message = {.bytes = (u64)&report, .bytes_size = sizeof(report)};
@@ -53,8 +50,7 @@ void control_report(handle_t channel, u32 kind, i32 status)
     __builtin_unreachable();
 }
 
-u64 memobj_size(handle_t memobj)
-{
+u64 memobj_size(handle_t memobj) {
     struct cl_object_info info;
     return object_info(memobj, &info) == OK ? info.detail[0] : 0;
 }

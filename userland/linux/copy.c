@@ -6,13 +6,11 @@
 #include "linux/abi.h"
 #include "linux/kernel_if.h"
 
-static bool linux_range_is_valid(linux_ptr pointer, usize size)
-{
+static bool linux_range_is_valid(linux_ptr pointer, usize size) {
     return pointer.address < CL_LINUX_LIMIT && size <= CL_LINUX_LIMIT - pointer.address;
 }
 
-int copy_from_linux(void *target, linux_ptr source, usize size)
-{
+int copy_from_linux(void *target, linux_ptr source, usize size) {
     if (!linux_range_is_valid(source, size) ||
         user_copy(target, (const void *)source.address, size) != 0) {
         return -EFAULT;
@@ -20,8 +18,7 @@ int copy_from_linux(void *target, linux_ptr source, usize size)
     return 0;
 }
 
-int copy_to_linux(linux_ptr target, const void *source, usize size)
-{
+int copy_to_linux(linux_ptr target, const void *source, usize size) {
     if (!linux_range_is_valid(target, size) ||
         user_copy((void *)target.address, source, size) != 0) {
         return -EFAULT;
@@ -29,8 +26,7 @@ int copy_to_linux(linux_ptr target, const void *source, usize size)
     return 0;
 }
 
-int clear_linux(linux_ptr target, usize size)
-{
+int clear_linux(linux_ptr target, usize size) {
     if (!linux_range_is_valid(target, size) || user_clear((void *)target.address, size) != 0) {
         return -EFAULT;
     }
@@ -38,8 +34,7 @@ int clear_linux(linux_ptr target, usize size)
 }
 
 // In pieces that end at page ends, so that a string at the end of its mapping is no fault.
-i64 copy_string_from_linux(char *target, linux_ptr source, usize size)
-{
+i64 copy_string_from_linux(char *target, linux_ptr source, usize size) {
     usize done = 0;
     while (done < size) {
         usize piece = PAGE_SIZE - ((source.address + done) & PAGE_MASK);
@@ -56,8 +51,7 @@ i64 copy_string_from_linux(char *target, linux_ptr source, usize size)
     return -ENAMETOOLONG;
 }
 
-int load_linux_u32(linux_ptr source, u32 *value)
-{
+int load_linux_u32(linux_ptr source, u32 *value) {
     if (source.address & 3) {
         return -EINVAL;
     }

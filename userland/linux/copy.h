@@ -13,20 +13,13 @@ typedef struct {
     u64 address;
 } linux_ptr;
 
-static inline linux_ptr linux_pointer(u64 address)
-{
-    return (linux_ptr){address};
-}
+static inline linux_ptr linux_pointer(u64 address) { return (linux_ptr){address}; }
 
-static inline linux_ptr linux_offset(linux_ptr pointer, u64 offset)
-{
+static inline linux_ptr linux_offset(linux_ptr pointer, u64 offset) {
     return (linux_ptr){pointer.address + offset};
 }
 
-static inline bool linux_is_null(linux_ptr pointer)
-{
-    return pointer.address == 0;
-}
+static inline bool linux_is_null(linux_ptr pointer) { return pointer.address == 0; }
 
 // 0 or -EFAULT.
 [[nodiscard]] int copy_from_linux(void *target, linux_ptr source, usize size);

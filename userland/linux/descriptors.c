@@ -10,8 +10,7 @@
 enum { CAPACITY_FIRST = 16 };
 
 static struct descriptors *descriptors_alloc(u32 capacity)
-    THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct descriptors *descriptors = heap_alloc_zero(sizeof(*descriptors));
     if (!descriptors) {
         return NULL;
@@ -26,14 +25,10 @@ static struct descriptors *descriptors_alloc(u32 capacity)
     return descriptors;
 }
 
-struct descriptors *descriptors_create(void)
-{
-    return descriptors_alloc(CAPACITY_FIRST);
-}
+struct descriptors *descriptors_create(void) { return descriptors_alloc(CAPACITY_FIRST); }
 
 struct descriptors *descriptors_copy(struct descriptors *source)
-    THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     mutex_lock(&source->lock);
     struct descriptors *copy = descriptors_alloc(source->capacity);
     for (u32 i = 0; copy && i < source->capacity; i++) {
@@ -46,14 +41,12 @@ struct descriptors *descriptors_copy(struct descriptors *source)
     return copy;
 }
 
-struct descriptors *descriptors_get(struct descriptors *descriptors)
-{
+struct descriptors *descriptors_get(struct descriptors *descriptors) {
     __atomic_fetch_add(&descriptors->references, 1, __ATOMIC_RELAXED);
     return descriptors;
 }
 
-void descriptors_put(struct descriptors *descriptors) THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+void descriptors_put(struct descriptors *descriptors) THREAD_ANNOTATION(no_thread_safety_analysis) {
     if (!descriptors || __atomic_fetch_sub(&descriptors->references, 1, __ATOMIC_ACQ_REL) != 1) {
         return;
     }
@@ -66,8 +59,7 @@ void descriptors_put(struct descriptors *descriptors) THREAD_ANNOTATION(no_threa
 
 // Only the thread that execs uses the table by then.
 void descriptors_close_on_exec(struct descriptors *descriptors)
-    THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     for (u32 i = 0; i < descriptors->capacity; i++) {
         struct descriptor *entry = &descriptors->table[i];
         if (entry->file && (entry->flags & FD_CLOEXEC)) {
@@ -78,8 +70,7 @@ void descriptors_close_on_exec(struct descriptors *descriptors)
 }
 
 static struct descriptor *descriptor_at_locked(struct descriptors *descriptors, i32 number)
-    REQUIRES(&descriptors -> lock)
-{
+    REQUIRES(&descriptors -> lock) {
     if (number < 0 || (u32)number >= descriptors->capacity || !descriptors->table[number].file) {
         return NULL;
     }
@@ -87,8 +78,7 @@ static struct descriptor *descriptor_at_locked(struct descriptors *descriptors, 
 }
 
 static bool table_reach_locked(struct descriptors *descriptors, u32 number)
-    REQUIRES(&descriptors -> lock)
-{
+    REQUIRES(&descriptors -> lock) {
     u32 capacity = descriptors->capacity;
     if (number < capacity) {
         return true;
@@ -107,8 +97,7 @@ static bool table_reach_locked(struct descriptors *descriptors, u32 number)
     return true;
 }
 
-struct file *descriptor_get(struct thread *thread, i32 number)
-{
+struct file *descriptor_get(struct thread *thread, i32 number) {
     struct descriptors *descriptors = thread->process->descriptors;
     struct file *file = NULL;
     mutex_lock(&descriptors->lock);
@@ -120,8 +109,7 @@ struct file *descriptor_get(struct thread *thread, i32 number)
     return file;
 }
 
-i32 descriptor_install(struct thread *thread, struct file *file, u32 flags, i32 first)
-{
+i32 descriptor_install(struct thread *thread, struct file *file, u32 flags, i32 first) {
     struct descriptors *descriptors = thread->process->descriptors;
     u32 number = (u32)first;
     i32 result;
@@ -141,8 +129,7 @@ i32 descriptor_install(struct thread *thread, struct file *file, u32 flags, i32 
     return result;
 }
 
-int descriptor_replace(struct thread *thread, i32 number, struct file *file, u32 flags)
-{
+int descriptor_replace(struct thread *thread, i32 number, struct file *file, u32 flags) {
     struct descriptors *descriptors = thread->process->descriptors;
     struct file *old = NULL;
     int result = 0;
@@ -161,8 +148,7 @@ int descriptor_replace(struct thread *thread, i32 number, struct file *file, u32
     return result;
 }
 
-int descriptor_close(struct thread *thread, i32 number)
-{
+int descriptor_close(struct thread *thread, i32 number) {
     struct descriptors *descriptors = thread->process->descriptors;
     struct file *file = NULL;
     mutex_lock(&descriptors->lock);
@@ -179,8 +165,7 @@ int descriptor_close(struct thread *thread, i32 number)
     return 0;
 }
 
-int descriptor_flags(struct thread *thread, i32 number)
-{
+int descriptor_flags(struct thread *thread, i32 number) {
     struct descriptors *descriptors = thread->process->descriptors;
     mutex_lock(&descriptors->lock);
     struct descriptor *entry = descriptor_at_locked(descriptors, number);
@@ -189,8 +174,7 @@ int descriptor_flags(struct thread *thread, i32 number)
     return result;
 }
 
-int descriptor_set_flags(struct thread *thread, i32 number, u32 flags)
-{
+int descriptor_set_flags(struct thread *thread, i32 number, u32 flags) {
     struct descriptors *descriptors = thread->process->descriptors;
     mutex_lock(&descriptors->lock);
     struct descriptor *entry = descriptor_at_locked(descriptors, number);

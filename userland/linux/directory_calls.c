@@ -7,8 +7,7 @@
 #include "linux/thread.h"
 #include "linux/walk.h"
 
-i64 linux_getcwd(struct thread *thread, linux_ptr buffer, usize size)
-{
+i64 linux_getcwd(struct thread *thread, linux_ptr buffer, usize size) {
     struct fs_context *context = thread->process->fs;
     char *path = heap_alloc(LINUX_PATH_MAX);
     if (!path) {
@@ -29,8 +28,7 @@ i64 linux_getcwd(struct thread *thread, linux_ptr buffer, usize size)
     return length;
 }
 
-static i64 change_directory(struct thread *thread, struct vnode *directory)
-{
+static i64 change_directory(struct thread *thread, struct vnode *directory) {
     if (!vnode_is_directory(directory)) {
         return -ENOTDIR;
     }
@@ -38,8 +36,7 @@ static i64 change_directory(struct thread *thread, struct vnode *directory)
     return 0;
 }
 
-i64 linux_chdir(struct thread *thread, linux_ptr path)
-{
+i64 linux_chdir(struct thread *thread, linux_ptr path) {
     struct vnode *directory;
     i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &directory);
     if (result == 0) {
@@ -49,8 +46,7 @@ i64 linux_chdir(struct thread *thread, linux_ptr path)
     return result;
 }
 
-i64 linux_fchdir(struct thread *thread, i32 fd)
-{
+i64 linux_fchdir(struct thread *thread, i32 fd) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
@@ -69,8 +65,8 @@ struct dirent_sink {
     bool was_too_small;
 };
 
-static bool dirent_add(struct directory_sink *base, struct name name, u64 ino, u32 type, u64 cookie)
-{
+static bool dirent_add(struct directory_sink *base, struct name name, u64 ino, u32 type,
+                       u64 cookie) {
     struct dirent_sink *sink = container_of(base, struct dirent_sink, base);
     usize size = (__builtin_offsetof(struct linux_dirent64, name) + name.size + 1 + 7) & ~7UL;
     if (size > sink->size - sink->used) {
@@ -88,8 +84,7 @@ static bool dirent_add(struct directory_sink *base, struct name name, u64 ino, u
     return true;
 }
 
-static i64 list_to_linux(struct file *file, linux_ptr buffer, usize size)
-{
+static i64 list_to_linux(struct file *file, linux_ptr buffer, usize size) {
     struct dirent_sink sink = {.base.add = dirent_add, .size = min(size, (usize)PAGE_SIZE)};
     sink.buffer = heap_alloc(sink.size);
     if (!sink.buffer) {
@@ -109,8 +104,7 @@ static i64 list_to_linux(struct file *file, linux_ptr buffer, usize size)
     return result;
 }
 
-i64 linux_getdents64(struct thread *thread, i32 fd, linux_ptr buffer, usize size)
-{
+i64 linux_getdents64(struct thread *thread, i32 fd, linux_ptr buffer, usize size) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;

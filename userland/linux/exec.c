@@ -27,8 +27,7 @@ enum : u64 {
     RELOCATED_BELOW = 8 * GIGABYTE,
 };
 
-static void layout_choose(struct exec_layout *layout, const struct elf_image *image)
-{
+static void layout_choose(struct exec_layout *layout, const struct elf_image *image) {
     u64 random[4];
     random_take(random);
     u64 area = (AREA_FIRST + random[0] % AREA_GIGABYTES) * GIGABYTE;
@@ -42,8 +41,7 @@ static void layout_choose(struct exec_layout *layout, const struct elf_image *im
     layout->random[1] = random[3];
 }
 
-static u32 segment_access(const struct elf_segment *segment)
-{
+static u32 segment_access(const struct elf_segment *segment) {
     return (segment->access & ELF_READ ? CL_MAP_READ : 0) |
            (segment->access & ELF_WRITE ? CL_MAP_WRITE : 0) |
            (segment->access & ELF_EXECUTE ? CL_MAP_EXECUTE : 0);
@@ -60,8 +58,7 @@ struct segment_plan {
 };
 
 static int segment_plan(const struct elf_segment *segment, u64 base, struct vnode *file,
-                        struct segment_plan *plan)
-{
+                        struct segment_plan *plan) {
     u64 address = base + segment->address;
     plan->start = page_round_down(address);
     plan->file_end = address + segment->file_size;
@@ -77,8 +74,7 @@ static int segment_plan(const struct elf_segment *segment, u64 base, struct vnod
 }
 
 static int segment_map(struct memory *memory, const struct elf_segment *segment,
-                       const struct segment_plan *plan)
-{
+                       const struct segment_plan *plan) {
     u64 unused;
     u32 access = segment_access(segment);
     if (plan->mapped_end > plan->start) {
@@ -99,8 +95,7 @@ static int segment_map(struct memory *memory, const struct elf_segment *segment,
     return 0;
 }
 
-static int segment_fill(struct vnode *file, u64 offset, u64 address, u64 end)
-{
+static int segment_fill(struct vnode *file, u64 offset, u64 address, u64 end) {
     u8 *buffer = heap_alloc(PAGE_SIZE);
     int result = buffer ? 0 : -ENOMEM;
     while (result == 0 && address < end) {
@@ -119,8 +114,7 @@ static int segment_fill(struct vnode *file, u64 offset, u64 address, u64 end)
 
 // With the memory bound: fills what could not be mapped, clears what follows the file's part.
 static int segment_finish(struct memory *memory, const struct elf_segment *segment,
-                          const struct segment_plan *plan, struct vnode *file)
-{
+                          const struct segment_plan *plan, struct vnode *file) {
     int result = 0;
     if (plan->file_end > plan->mapped_end) {
         u64 done = plan->mapped_end - (plan->start + (segment->address & PAGE_MASK));
@@ -149,8 +143,7 @@ struct exec {
 };
 
 static int exec_map(struct exec *exec, struct program *program)
-    THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     u64 unused;
     int result = 0;
     u64 end = 0;
@@ -175,8 +168,7 @@ static int exec_map(struct exec *exec, struct program *program)
 }
 
 static int exec_prepare(struct exec *exec, struct program *program, const void *header,
-                        u64 header_size)
-{
+                        u64 header_size) {
     struct attributes attributes;
     const char *problem = NULL;
     int result = vnode_attributes(program->file, &attributes);
@@ -204,8 +196,7 @@ static int exec_prepare(struct exec *exec, struct program *program, const void *
 }
 
 // The process is the new program's from here on.
-static void exec_commit(struct thread *thread, struct exec *exec, struct program *program)
-{
+static void exec_commit(struct thread *thread, struct exec *exec, struct program *program) {
     struct process *process = thread->process;
     struct memory *old_memory = process->memory;
     mutex_lock(&tasks.lock);
@@ -232,8 +223,7 @@ static void exec_commit(struct thread *thread, struct exec *exec, struct program
     thread->call_number = ~0UL;
 }
 
-static void exec_registers(struct thread *thread, const struct exec *exec, u64 stack_pointer)
-{
+static void exec_registers(struct thread *thread, const struct exec *exec, u64 stack_pointer) {
     thread->state = (struct cl_restricted_state){
         .rip = exec->layout.base + exec->image.entry, .rsp = stack_pointer, .rflags = 0x202};
     register_set_fs_base(0);
@@ -242,8 +232,7 @@ static void exec_registers(struct thread *thread, const struct exec *exec, u64 s
 }
 
 static int exec_finish(struct exec *exec, struct program *program, const char *path,
-                       u64 *stack_pointer)
-{
+                       u64 *stack_pointer) {
     int result = 0;
     for (u32 i = 0; i < exec->image.segments_count && result == 0; i++) {
         result =
@@ -261,8 +250,7 @@ struct exec_buffers {
     u8 header[ELF_HEADER_BYTES];
 };
 
-int exec_program(struct thread *thread, i32 directory, const char *path, struct program *program)
-{
+int exec_program(struct thread *thread, i32 directory, const char *path, struct program *program) {
     u64 header_size;
     u64 stack_pointer = 0;
     struct exec_buffers *buffers = heap_alloc(sizeof(*buffers));

@@ -7,8 +7,7 @@
 enum { STRING_BYTES_MAX = 32 * PAGE_SIZE };
 
 // Appends one string of Linux memory, growing the room until it fits.
-static int program_add_linux(struct program *program, linux_ptr text)
-{
+static int program_add_linux(struct program *program, linux_ptr text) {
     usize room = 256;
     for (;;) {
         int result = program_reserve(program, room);
@@ -31,8 +30,7 @@ static int program_add_linux(struct program *program, linux_ptr text)
     }
 }
 
-static int program_add_vector(struct program *program, linux_ptr vector, u32 *count)
-{
+static int program_add_vector(struct program *program, linux_ptr vector, u32 *count) {
     if (linux_is_null(vector)) {
         return 0;
     }
@@ -50,8 +48,7 @@ static int program_add_vector(struct program *program, linux_ptr vector, u32 *co
     }
 }
 
-i64 linux_execve(struct thread *thread, linux_ptr path_ptr, linux_ptr argv, linux_ptr envp)
-{
+i64 linux_execve(struct thread *thread, linux_ptr path_ptr, linux_ptr argv, linux_ptr envp) {
     char *path = heap_alloc(LINUX_PATH_MAX);
     struct program *program = program_create();
     i64 result = path && program ? copy_string_from_linux(path, path_ptr, LINUX_PATH_MAX) : -ENOMEM;

@@ -9,8 +9,7 @@
 
 enum { SCRIPT_DEPTH_MAX = 5, SCRIPT_LINE_BYTES = 256 };
 
-static int program_file_check(struct vnode *file)
-{
+static int program_file_check(struct vnode *file) {
     struct attributes attributes;
     if (file->type != MODE_REGULAR) {
         return -EACCES;
@@ -22,8 +21,7 @@ static int program_file_check(struct vnode *file)
     return result;
 }
 
-static char *text_copy(const char *text, usize size)
-{
+static char *text_copy(const char *text, usize size) {
     char *copy = heap_alloc(size + 1);
     if (copy) {
         memcpy(copy, text, size);
@@ -36,8 +34,7 @@ enum { PATH_SMALL_BYTES = 512 };
 
 // The path of what the walk found: its directory's, and the last name. NULL when it is too long or
 // gone: it is for show only.
-static char *path_of_last(struct walk *walk)
-{
+static char *path_of_last(struct walk *walk) {
     char path[PATH_SMALL_BYTES];
     i64 length = directory_path(walk->root, walk->at, path, sizeof(path));
     if (length < 0 || (usize)length + walk->last.size + 1 > sizeof(path)) {
@@ -51,8 +48,7 @@ static char *path_of_last(struct walk *walk)
 }
 
 // A magic link's file (/proc/self/exe) is the caller's own, so its path is as well.
-static char *path_of_magic(struct thread *thread, struct vnode *file)
-{
+static char *path_of_magic(struct thread *thread, struct vnode *file) {
     struct program *program = thread->process->program;
     if (!program || program->file != file || !program->path) {
         return NULL;
@@ -61,8 +57,7 @@ static char *path_of_magic(struct thread *thread, struct vnode *file)
 }
 
 static int program_file_find(struct thread *thread, i32 directory, const char *path,
-                             struct program *program)
-{
+                             struct program *program) {
     struct walk walk;
     struct vnode *file;
     int result = walk_start_text(&walk, thread, directory, path, WALK_FOLLOW);
@@ -83,8 +78,7 @@ static int program_file_find(struct thread *thread, i32 directory, const char *p
     return result;
 }
 
-static char *skip_blanks(char *text)
-{
+static char *skip_blanks(char *text) {
     while (*text == ' ' || *text == '\t') {
         text++;
     }
@@ -92,8 +86,7 @@ static char *skip_blanks(char *text)
 }
 
 // Splits "#! INTERPRETER [ARGUMENT]" in place. -ENOEXEC for a line without an interpreter.
-static int script_line_parse(char *line, char **interpreter, char **argument)
-{
+static int script_line_parse(char *line, char **interpreter, char **argument) {
     char *end = strchr(line, '\n');
     if (end) {
         *end = 0;
@@ -119,8 +112,7 @@ static int script_line_parse(char *line, char **interpreter, char **argument)
 
 // New strings: the interpreter, its argument, the script's path, then the old ones but the first.
 static int script_strings(struct program *program, const char *interpreter, const char *argument,
-                          const char *path)
-{
+                          const char *path) {
     struct program old = *program;
     usize first = old.argc > 0 ? strlen(old.text) + 1 : 0;
     program->text = NULL;
@@ -147,8 +139,7 @@ static int script_strings(struct program *program, const char *interpreter, cons
 }
 
 int exec_file_open(struct thread *thread, i32 directory, const char *path, struct program *program,
-                   void *header, u64 *header_size)
-{
+                   void *header, u64 *header_size) {
     char line[SCRIPT_LINE_BYTES];
     char previous[SCRIPT_LINE_BYTES];
     for (u32 depth = 0; depth < SCRIPT_DEPTH_MAX; depth++) {

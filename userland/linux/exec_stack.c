@@ -17,20 +17,15 @@ struct stack_builder {
     u64 *words; // next to write
 };
 
-static void push_word(struct stack_builder *builder, u64 value)
-{
-    *builder->words++ = value;
-}
+static void push_word(struct stack_builder *builder, u64 value) { *builder->words++ = value; }
 
-static void push_auxiliary(struct stack_builder *builder, u64 type, u64 value)
-{
+static void push_auxiliary(struct stack_builder *builder, u64 type, u64 value) {
     push_word(builder, type);
     push_word(builder, value);
 }
 
 // Pushes the addresses of `count` strings; returns where the next one starts.
-static u64 push_strings(struct stack_builder *builder, u64 address, u32 count)
-{
+static u64 push_strings(struct stack_builder *builder, u64 address, u32 count) {
     for (u32 i = 0; i < count; i++) {
         push_word(builder, address);
         address += strlen((const char *)builder->buffer + (address - builder->start)) + 1;
@@ -40,8 +35,7 @@ static u64 push_strings(struct stack_builder *builder, u64 address, u32 count)
 }
 
 static void push_vector(struct stack_builder *builder, const struct elf_image *image,
-                        const struct exec_layout *layout, u64 path, u64 platform, u64 random)
-{
+                        const struct exec_layout *layout, u64 path, u64 platform, u64 random) {
     push_auxiliary(builder, AT_HWCAP, processor_features());
     push_auxiliary(builder, AT_HWCAP2, PROCESSOR_HAS_FSGSBASE);
     push_auxiliary(builder, AT_PAGESZ, PAGE_SIZE);
@@ -66,8 +60,7 @@ static void push_vector(struct stack_builder *builder, const struct elf_image *i
 }
 
 int exec_stack_write(const struct program *program, const struct elf_image *image,
-                     const struct exec_layout *layout, const char *path, u64 *stack_pointer)
-{
+                     const struct exec_layout *layout, const char *path, u64 *stack_pointer) {
     static const char platform_name[] = "x86_64";
     u64 path_size = strlen(path) + 1;
     u64 texts = path_size + program->size + sizeof(platform_name) + sizeof(layout->random);

@@ -10,13 +10,11 @@
 #include "linux/signal.h"
 #include "linux/thread.h"
 
-static void children_give_away_locked(struct process *process) REQUIRES(&tasks.lock)
-{
+static void children_give_away_locked(struct process *process) REQUIRES(&tasks.lock) {
     struct process *first = process_find_locked(1);
     struct process *child;
     struct process *following;
-    list_for_each_safe(child, following, &process->children, sibling)
-    {
+    list_for_each_safe(child, following, &process->children, sibling) {
         list_remove(&child->sibling);
         child->parent = first;
         list_insert_tail(&first->children, &child->sibling);
@@ -29,15 +27,13 @@ static void children_give_away_locked(struct process *process) REQUIRES(&tasks.l
     }
 }
 
-static bool parent_wants_no_zombie_locked(const struct process *parent) REQUIRES(&tasks.lock)
-{
+static bool parent_wants_no_zombie_locked(const struct process *parent) REQUIRES(&tasks.lock) {
     const struct linux_sigaction *action =
         parent->actions ? &parent->actions->actions[SIGCHLD - 1] : NULL;
     return action && (action->handler == SIG_IGN || (action->flags & SA_NOCLDWAIT));
 }
 
-static void parent_tell_locked(struct process *process) REQUIRES(&tasks.lock)
-{
+static void parent_tell_locked(struct process *process) REQUIRES(&tasks.lock) {
     struct process *parent = process->parent;
     i32 status = process->wait_status;
     struct queued_signal told = {
@@ -50,8 +46,7 @@ static void parent_tell_locked(struct process *process) REQUIRES(&tasks.lock)
     waitqueue_wake(&parent->children_changed);
 }
 
-void process_end(struct thread *thread, i32 wait_status)
-{
+void process_end(struct thread *thread, i32 wait_status) {
     struct process *process = thread->process;
     if (thread->clears_tid && !linux_is_null(thread->clear_tid)) {
         u32 zero = 0;
@@ -81,13 +76,9 @@ void process_end(struct thread *thread, i32 wait_status)
     thread_end(thread);
 }
 
-i64 linux_exit(struct thread *thread, i32 status)
-{
-    process_end(thread, (status & 0xff) << 8);
-}
+i64 linux_exit(struct thread *thread, i32 status) { process_end(thread, (status & 0xff) << 8); }
 
-i64 linux_exit_group(struct thread *thread, i32 status)
-{
+i64 linux_exit_group(struct thread *thread, i32 status) {
     process_end(thread, (status & 0xff) << 8);
 }
 
@@ -99,8 +90,7 @@ struct wait_result {
 };
 
 static bool wait_matches_locked(const struct process *self, const struct process *child, u32 type,
-                                i32 id) REQUIRES(&tasks.lock)
-{
+                                i32 id) REQUIRES(&tasks.lock) {
     switch (type) {
     case P_PID: return child->pid == id;
     case P_PGID: return child->group == (id ? id : self->group);
@@ -109,8 +99,7 @@ static bool wait_matches_locked(const struct process *self, const struct process
 }
 
 static bool wait_take_locked(struct process *self, struct process *child, u32 options,
-                             struct wait_result *out) REQUIRES(&tasks.lock)
-{
+                             struct wait_result *out) REQUIRES(&tasks.lock) {
     *out = (struct wait_result){.pid = child->pid, .status = child->wait_status};
     out->cpu_ns = child->cpu_ns + child->children_cpu_ns;
     if (child->state == PROCESS_ZOMBIE && (options & WEXITED)) {
@@ -131,14 +120,12 @@ static bool wait_take_locked(struct process *self, struct process *child, u32 op
 }
 
 // 1: found; 0: there are children, but none has changed; -ECHILD.
-static i64 wait_look(struct process *self, u32 type, i32 id, u32 options, struct wait_result *out)
-{
+static i64 wait_look(struct process *self, u32 type, i32 id, u32 options, struct wait_result *out) {
     struct process *child;
     struct process *following;
     i64 result = -ECHILD;
     mutex_lock(&tasks.lock);
-    list_for_each_safe(child, following, &self->children, sibling)
-    {
+    list_for_each_safe(child, following, &self->children, sibling) {
         if (!wait_matches_locked(self, child, type, id)) {
             continue;
         }
@@ -154,8 +141,7 @@ static i64 wait_look(struct process *self, u32 type, i32 id, u32 options, struct
 
 // 1: *out is set; 0: WNOHANG and nothing yet.
 static i64 process_wait(struct thread *thread, u32 type, i32 id, u32 options,
-                        struct wait_result *out)
-{
+                        struct wait_result *out) {
     struct process *self = thread->process;
     struct waiter waiter;
     i64 result = wait_look(self, type, id, options, out);
@@ -178,15 +164,13 @@ static i64 process_wait(struct thread *thread, u32 type, i32 id, u32 options,
     return result;
 }
 
-static int usage_write(linux_ptr out, u64 cpu_ns)
-{
+static int usage_write(linux_ptr out, u64 cpu_ns) {
     struct linux_rusage usage = {
         .user = {(i64)(cpu_ns / 1000000000), (i64)(cpu_ns / 1000 % 1000000)}};
     return linux_is_null(out) ? 0 : copy_to_linux(out, &usage, sizeof(usage));
 }
 
-i64 linux_wait4(struct thread *thread, i32 pid, linux_ptr status, u32 options, linux_ptr usage)
-{
+i64 linux_wait4(struct thread *thread, i32 pid, linux_ptr status, u32 options, linux_ptr usage) {
     struct wait_result found;
     if (options & ~(u32)(WNOHANG | WUNTRACED | WCONTINUED | 0xe0000000)) {
         return -EINVAL;
@@ -204,8 +188,7 @@ i64 linux_wait4(struct thread *thread, i32 pid, linux_ptr status, u32 options, l
 }
 
 i64 linux_waitid(struct thread *thread, u32 type, i32 id, linux_ptr info_ptr, u32 options,
-                 linux_ptr usage)
-{
+                 linux_ptr usage) {
     struct wait_result found = {};
     struct linux_siginfo info = {};
     if (type > P_PGID || !(options & (WEXITED | WSTOPPED | WCONTINUED))) {

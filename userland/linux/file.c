@@ -4,8 +4,7 @@
 #include "linux/vfs.h"
 
 static i64 vnode_file_read(struct thread *, struct file *file, void *buffer, usize size,
-                           u64 *offset, u32)
-{
+                           u64 *offset, u32) {
     struct vnode *vnode = file->vnode;
     if (vnode_is_directory(vnode)) {
         return -EISDIR;
@@ -21,8 +20,7 @@ static i64 vnode_file_read(struct thread *, struct file *file, void *buffer, usi
 }
 
 static i64 vnode_file_write(struct thread *, struct file *file, const void *buffer, usize size,
-                            u64 *offset, u32)
-{
+                            u64 *offset, u32) {
     struct vnode *vnode = file->vnode;
     if (!vnode->ops->write) {
         return -EINVAL;
@@ -45,8 +43,7 @@ static const struct file_ops vnode_file_ops = {
 };
 
 int file_create(struct vnode *vnode, u32 flags, struct file **out)
-    THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct file *file = heap_alloc_zero(sizeof(*file));
     if (!file) {
         return -ENOMEM;
@@ -60,8 +57,7 @@ int file_create(struct vnode *vnode, u32 flags, struct file **out)
     return 0;
 }
 
-int file_open_vnode(struct thread *thread, struct vnode *vnode, u32 flags, struct file **out)
-{
+int file_open_vnode(struct thread *thread, struct vnode *vnode, u32 flags, struct file **out) {
     int result = file_create(vnode, flags, out);
     if (result == 0 && vnode->ops->open && !(flags & O_PATH)) {
         result = vnode->ops->open(thread, vnode, *out);
@@ -73,14 +69,12 @@ int file_open_vnode(struct thread *thread, struct vnode *vnode, u32 flags, struc
     return result;
 }
 
-struct file *file_get(struct file *file)
-{
+struct file *file_get(struct file *file) {
     __atomic_fetch_add(&file->references, 1, __ATOMIC_RELAXED);
     return file;
 }
 
-void file_put(struct file *file)
-{
+void file_put(struct file *file) {
     if (!file || __atomic_fetch_sub(&file->references, 1, __ATOMIC_ACQ_REL) != 1) {
         return;
     }
@@ -91,13 +85,9 @@ void file_put(struct file *file)
     heap_free(file);
 }
 
-u32 file_flags(const struct file *file)
-{
-    return __atomic_load_n(&file->flags, __ATOMIC_RELAXED);
-}
+u32 file_flags(const struct file *file) { return __atomic_load_n(&file->flags, __ATOMIC_RELAXED); }
 
-i64 file_read(struct thread *thread, struct file *file, void *buffer, usize size, u32 flags)
-{
+i64 file_read(struct thread *thread, struct file *file, void *buffer, usize size, u32 flags) {
     u64 unused = 0;
     if (!file->ops->read) {
         return -EINVAL;
@@ -111,8 +101,8 @@ i64 file_read(struct thread *thread, struct file *file, void *buffer, usize size
     return count;
 }
 
-i64 file_write(struct thread *thread, struct file *file, const void *buffer, usize size, u32 flags)
-{
+i64 file_write(struct thread *thread, struct file *file, const void *buffer, usize size,
+               u32 flags) {
     u64 unused = 0;
     if (!file->ops->write) {
         return -EINVAL;
@@ -126,8 +116,7 @@ i64 file_write(struct thread *thread, struct file *file, const void *buffer, usi
     return count;
 }
 
-i64 file_read_at(struct thread *thread, struct file *file, void *buffer, usize size, u64 offset)
-{
+i64 file_read_at(struct thread *thread, struct file *file, void *buffer, usize size, u64 offset) {
     if (!(file->traits & FILE_SEEKABLE)) {
         return -ESPIPE;
     }
@@ -135,15 +124,13 @@ i64 file_read_at(struct thread *thread, struct file *file, void *buffer, usize s
 }
 
 i64 file_write_at(struct thread *thread, struct file *file, const void *buffer, usize size,
-                  u64 offset)
-{
+                  u64 offset) {
     if (!(file->traits & FILE_SEEKABLE)) {
         return -ESPIPE;
     }
     return file->ops->write ? file->ops->write(thread, file, buffer, size, &offset, 0) : -EINVAL;
 }
 
-u32 file_poll(struct file *file)
-{
+u32 file_poll(struct file *file) {
     return file->ops->poll ? file->ops->poll(file) : POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 }

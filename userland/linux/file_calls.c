@@ -6,8 +6,7 @@
 #include "linux/thread.h"
 #include "linux/walk.h"
 
-static u32 creation_mode(struct thread *thread, u32 mode)
-{
+static u32 creation_mode(struct thread *thread, u32 mode) {
     struct fs_context *context = thread->process->fs;
     mutex_lock(&context->lock);
     u32 masked = mode & MODE_PERMISSIONS & ~context->umask;
@@ -17,8 +16,7 @@ static u32 creation_mode(struct thread *thread, u32 mode)
 
 // Looks the last component up, or makes the file, in one go with respect to others who make it.
 static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u32 mode,
-                          struct vnode **out, bool *is_new)
-{
+                          struct vnode **out, bool *is_new) {
     *is_new = false;
     if (!walk_last_is_name(walk) || walk->must_be_directory) {
         return -EISDIR;
@@ -42,8 +40,7 @@ static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u
 }
 
 static int open_creating(struct thread *thread, struct walk *walk, u32 flags, u32 mode,
-                         struct vnode **out, bool *is_new)
-{
+                         struct vnode **out, bool *is_new) {
     for (;;) {
         int result = walk_to_last(walk);
         if (result == 0) {
@@ -66,8 +63,7 @@ static int open_creating(struct thread *thread, struct walk *walk, u32 flags, u3
 }
 
 // Whether the file may be opened so; truncates it where that is asked for.
-static int open_check(struct vnode *vnode, u32 flags, bool is_new)
-{
+static int open_check(struct vnode *vnode, u32 flags, bool is_new) {
     bool writes = (flags & O_ACCMODE) != O_RDONLY;
     if (flags & O_PATH) {
         return (flags & O_DIRECTORY) && !vnode_is_directory(vnode) ? -ENOTDIR : 0;
@@ -93,8 +89,7 @@ static int open_check(struct vnode *vnode, u32 flags, bool is_new)
     return 0;
 }
 
-static i64 open_at(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32 mode)
-{
+static i64 open_at(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32 mode) {
     struct walk walk;
     struct vnode *vnode;
     struct file *file;
@@ -125,23 +120,17 @@ static i64 open_at(struct thread *thread, i32 directory, linux_ptr path, u32 fla
     return fd;
 }
 
-i64 linux_open(struct thread *thread, linux_ptr path, u32 flags, u32 mode)
-{
+i64 linux_open(struct thread *thread, linux_ptr path, u32 flags, u32 mode) {
     return open_at(thread, AT_FDCWD, path, flags, mode);
 }
 
-i64 linux_openat(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32 mode)
-{
+i64 linux_openat(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32 mode) {
     return open_at(thread, directory, path, flags, mode);
 }
 
-i64 linux_close(struct thread *thread, i32 fd)
-{
-    return descriptor_close(thread, fd);
-}
+i64 linux_close(struct thread *thread, i32 fd) { return descriptor_close(thread, fd); }
 
-static i64 duplicate(struct thread *thread, i32 fd, i32 first, u32 flags)
-{
+static i64 duplicate(struct thread *thread, i32 fd, i32 first, u32 flags) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
@@ -157,8 +146,7 @@ static i64 duplicate(struct thread *thread, i32 fd, i32 first, u32 flags)
     return copy;
 }
 
-static i64 duplicate_to(struct thread *thread, i32 fd, i32 target, u32 flags)
-{
+static i64 duplicate_to(struct thread *thread, i32 fd, i32 target, u32 flags) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
@@ -171,29 +159,23 @@ static i64 duplicate_to(struct thread *thread, i32 fd, i32 target, u32 flags)
     return target;
 }
 
-i64 linux_dup(struct thread *thread, i32 fd)
-{
-    return duplicate(thread, fd, 0, 0);
-}
+i64 linux_dup(struct thread *thread, i32 fd) { return duplicate(thread, fd, 0, 0); }
 
-i64 linux_dup2(struct thread *thread, i32 fd, i32 target)
-{
+i64 linux_dup2(struct thread *thread, i32 fd, i32 target) {
     if (fd == target) {
         return descriptor_flags(thread, fd) < 0 ? -EBADF : target;
     }
     return duplicate_to(thread, fd, target, 0);
 }
 
-i64 linux_dup3(struct thread *thread, i32 fd, i32 target, u32 flags)
-{
+i64 linux_dup3(struct thread *thread, i32 fd, i32 target, u32 flags) {
     if (fd == target || (flags & ~(u32)O_CLOEXEC)) {
         return -EINVAL;
     }
     return duplicate_to(thread, fd, target, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
 }
 
-static i64 file_set_flags(struct thread *thread, i32 fd, u32 flags)
-{
+static i64 file_set_flags(struct thread *thread, i32 fd, u32 flags) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
@@ -205,8 +187,7 @@ static i64 file_set_flags(struct thread *thread, i32 fd, u32 flags)
     return 0;
 }
 
-static i64 file_get_flags(struct thread *thread, i32 fd)
-{
+static i64 file_get_flags(struct thread *thread, i32 fd) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
@@ -216,8 +197,7 @@ static i64 file_get_flags(struct thread *thread, i32 fd)
     return flags;
 }
 
-i64 linux_fcntl(struct thread *thread, i32 fd, u32 command, u64 argument)
-{
+i64 linux_fcntl(struct thread *thread, i32 fd, u32 command, u64 argument) {
     switch (command) {
     case F_DUPFD: return duplicate(thread, fd, (i32)argument, 0);
     case F_DUPFD_CLOEXEC: return duplicate(thread, fd, (i32)argument, FD_CLOEXEC);
@@ -232,8 +212,7 @@ i64 linux_fcntl(struct thread *thread, i32 fd, u32 command, u64 argument)
     }
 }
 
-static i64 seek_locked(struct file *file, i64 offset, u32 whence) REQUIRES(&file -> lock)
-{
+static i64 seek_locked(struct file *file, i64 offset, u32 whence) REQUIRES(&file -> lock) {
     struct attributes attributes;
     i64 base;
     switch (whence) {
@@ -257,8 +236,7 @@ static i64 seek_locked(struct file *file, i64 offset, u32 whence) REQUIRES(&file
     return target;
 }
 
-i64 linux_lseek(struct thread *thread, i32 fd, i64 offset, u32 whence)
-{
+i64 linux_lseek(struct thread *thread, i32 fd, i64 offset, u32 whence) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
@@ -275,8 +253,7 @@ i64 linux_lseek(struct thread *thread, i32 fd, i64 offset, u32 whence)
     return result;
 }
 
-i64 linux_ioctl(struct thread *thread, i32 fd, u32 request, linux_ptr argument)
-{
+i64 linux_ioctl(struct thread *thread, i32 fd, u32 request, linux_ptr argument) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
@@ -296,8 +273,7 @@ i64 linux_ioctl(struct thread *thread, i32 fd, u32 request, linux_ptr argument)
     return result;
 }
 
-i64 linux_pipe2(struct thread *thread, linux_ptr fds, u32 flags)
-{
+i64 linux_pipe2(struct thread *thread, linux_ptr fds, u32 flags) {
     struct file *reader;
     struct file *writer;
     if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK)) {
@@ -329,13 +305,9 @@ i64 linux_pipe2(struct thread *thread, linux_ptr fds, u32 flags)
     return 0;
 }
 
-i64 linux_pipe(struct thread *thread, linux_ptr fds)
-{
-    return linux_pipe2(thread, fds, 0);
-}
+i64 linux_pipe(struct thread *thread, linux_ptr fds) { return linux_pipe2(thread, fds, 0); }
 
-i64 linux_umask(struct thread *thread, u32 mask)
-{
+i64 linux_umask(struct thread *thread, u32 mask) {
     struct fs_context *context = thread->process->fs;
     mutex_lock(&context->lock);
     u32 old = context->umask;
@@ -344,12 +316,8 @@ i64 linux_umask(struct thread *thread, u32 mask)
     return old;
 }
 
-i64 linux_fadvise64(struct thread *thread, i32 fd, i64, u64, i32)
-{
+i64 linux_fadvise64(struct thread *thread, i32 fd, i64, u64, i32) {
     return descriptor_flags(thread, fd) < 0 ? -EBADF : 0;
 }
 
-i64 linux_sync(struct thread *)
-{
-    return 0;
-}
+i64 linux_sync(struct thread *) { return 0; }

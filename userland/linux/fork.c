@@ -16,8 +16,7 @@ enum : u64 {
         CLONE_SETTLS | CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID | CLONE_CHILD_SETTID,
 };
 
-static int process_copy_parts(struct process *child, struct process *parent, u64 flags)
-{
+static int process_copy_parts(struct process *child, struct process *parent, u64 flags) {
     child->memory = flags & CLONE_VM ? memory_get(parent->memory) : memory_fork(parent->memory);
     if (!child->memory) {
         return -ENOMEM;
@@ -40,8 +39,7 @@ static int process_copy_parts(struct process *child, struct process *parent, u64
 }
 
 // The child starts as the caller is: registers, bases, vector state, mask.
-static int thread_copy(struct thread *child, struct thread *parent, u64 flags, u64 stack, u64 tls)
-{
+static int thread_copy(struct thread *child, struct thread *parent, u64 flags, u64 stack, u64 tls) {
     child->state = parent->state;
     child->state.rax = 0;
     if (stack != 0) {
@@ -62,8 +60,7 @@ static int thread_copy(struct thread *child, struct thread *parent, u64 flags, u
     return 0;
 }
 
-static void child_abandon(struct process *child, struct thread *thread)
-{
+static void child_abandon(struct process *child, struct thread *thread) {
     process_release(child);
     mutex_lock(&tasks.lock);
     process_free_locked(child);
@@ -73,8 +70,7 @@ static void child_abandon(struct process *child, struct thread *thread)
     }
 }
 
-static void wait_for_vfork(struct thread *thread, struct vfork *vfork)
-{
+static void wait_for_vfork(struct thread *thread, struct vfork *vfork) {
     struct waiter waiter;
     waitqueue_add(&vfork->done, &waiter, thread);
     for (;;) {
@@ -88,8 +84,7 @@ static void wait_for_vfork(struct thread *thread, struct vfork *vfork)
 }
 
 static i64 child_start(struct thread *thread, struct process *child, struct thread *child_thread,
-                       u64 flags)
-{
+                       u64 flags) {
     i32 pid = child->pid;
     struct vfork *vfork = NULL;
     if (flags & CLONE_VFORK) {
@@ -123,8 +118,7 @@ static i64 child_start(struct thread *thread, struct process *child, struct thre
 }
 
 static i64 process_fork(struct thread *thread, u64 flags, u64 stack, linux_ptr parent_tid,
-                        linux_ptr child_tid, u64 tls)
-{
+                        linux_ptr child_tid, u64 tls) {
     struct process *child = process_alloc(thread->process);
     if (!child) {
         return -ENOMEM;
@@ -151,20 +145,17 @@ static i64 process_fork(struct thread *thread, u64 flags, u64 stack, linux_ptr p
     return child_start(thread, child, child_thread, flags);
 }
 
-i64 linux_fork(struct thread *thread)
-{
+i64 linux_fork(struct thread *thread) {
     return process_fork(thread, SIGCHLD, 0, linux_pointer(0), linux_pointer(0), 0);
 }
 
-i64 linux_vfork(struct thread *thread)
-{
+i64 linux_vfork(struct thread *thread) {
     return process_fork(thread, SIGCHLD | CLONE_VM | CLONE_VFORK, 0, linux_pointer(0),
                         linux_pointer(0), 0);
 }
 
 i64 linux_clone(struct thread *thread, u64 flags, u64 stack, linux_ptr parent_tid,
-                linux_ptr child_tid, u64 tls)
-{
+                linux_ptr child_tid, u64 tls) {
     if (flags & ~CLONE_KNOWN) {
         return -EINVAL;
     }

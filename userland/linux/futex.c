@@ -27,8 +27,7 @@ static struct {
     struct list queues[FUTEX_QUEUES] GUARDED_BY(&lock); // zeros until first used
 } futexes;
 
-static struct list *queue_locked(u64 address) REQUIRES(&futexes.lock)
-{
+static struct list *queue_locked(u64 address) REQUIRES(&futexes.lock) {
     struct list *queue = &futexes.queues[(address >> 2) % FUTEX_QUEUES];
     if (!queue->next) {
         list_init(queue);
@@ -37,8 +36,7 @@ static struct list *queue_locked(u64 address) REQUIRES(&futexes.lock)
 }
 
 // Whether the waiter was woken; it is in no queue afterwards.
-static bool futex_leave(struct futex_waiter *waiter)
-{
+static bool futex_leave(struct futex_waiter *waiter) {
     mutex_lock(&futexes.lock);
     bool was_woken = waiter->was_woken;
     list_remove(&waiter->node);
@@ -46,8 +44,7 @@ static bool futex_leave(struct futex_waiter *waiter)
     return was_woken;
 }
 
-static i64 futex_wait(struct thread *thread, linux_ptr word, u32 value, u64 deadline_ns, u32 bits)
-{
+static i64 futex_wait(struct thread *thread, linux_ptr word, u32 value, u64 deadline_ns, u32 bits) {
     struct futex_waiter waiter = {
         .thread = thread, .memory = thread->process->memory, .address = word.address, .bits = bits};
     u32 ticket = thread_ticket(thread);
@@ -69,8 +66,7 @@ static i64 futex_wait(struct thread *thread, linux_ptr word, u32 value, u64 dead
     return futex_leave(&waiter) ? 0 : result;
 }
 
-static i64 futex_wake(struct thread *thread, linux_ptr word, u32 count, u32 bits)
-{
+static i64 futex_wake(struct thread *thread, linux_ptr word, u32 count, u32 bits) {
     struct futex_waiter *waiter;
     struct futex_waiter *following;
     i64 woken = 0;
@@ -78,8 +74,7 @@ static i64 futex_wake(struct thread *thread, linux_ptr word, u32 count, u32 bits
         return -EINVAL;
     }
     mutex_lock(&futexes.lock);
-    list_for_each_safe(waiter, following, queue_locked(word.address), node)
-    {
+    list_for_each_safe(waiter, following, queue_locked(word.address), node) {
         if (woken == count) {
             break;
         }
@@ -96,8 +91,7 @@ static i64 futex_wake(struct thread *thread, linux_ptr word, u32 count, u32 bits
 }
 
 i64 linux_futex(struct thread *thread, linux_ptr word, u32 operation, u32 value, linux_ptr timeout,
-                linux_ptr, u32 value3)
-{
+                linux_ptr, u32 value3) {
     u32 command = operation & FUTEX_COMMAND & ~(u32)FUTEX_REALTIME;
     u64 deadline_ns = DEADLINE_NEVER;
     switch (command) {

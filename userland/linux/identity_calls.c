@@ -3,46 +3,26 @@
 #include "linux/process.h"
 #include "linux/thread.h"
 
-i64 linux_getpid(struct thread *thread)
-{
-    return thread->process->pid;
-}
+i64 linux_getpid(struct thread *thread) { return thread->process->pid; }
 
-i64 linux_gettid(struct thread *thread)
-{
-    return thread->tid;
-}
+i64 linux_gettid(struct thread *thread) { return thread->tid; }
 
 // Without the lock: one load of a pointer that leads to a live process, as a parent is freed only
 // after its children were given away, and a first process never.
-i64 linux_getppid(struct thread *thread)
-{
+i64 linux_getppid(struct thread *thread) {
     struct process *parent = __atomic_load_n(&thread->process->parent, __ATOMIC_ACQUIRE);
     return parent ? parent->pid : 0;
 }
 
-i64 linux_getuid(struct thread *)
-{
-    return 0;
-}
+i64 linux_getuid(struct thread *) { return 0; }
 
-i64 linux_getgid(struct thread *)
-{
-    return 0;
-}
+i64 linux_getgid(struct thread *) { return 0; }
 
-i64 linux_geteuid(struct thread *)
-{
-    return 0;
-}
+i64 linux_geteuid(struct thread *) { return 0; }
 
-i64 linux_getegid(struct thread *)
-{
-    return 0;
-}
+i64 linux_getegid(struct thread *) { return 0; }
 
-static i64 ids_write(linux_ptr real, linux_ptr effective, linux_ptr saved)
-{
+static i64 ids_write(linux_ptr real, linux_ptr effective, linux_ptr saved) {
     u32 id = 0;
     if (copy_to_linux(real, &id, sizeof(id)) != 0 ||
         copy_to_linux(effective, &id, sizeof(id)) != 0 ||
@@ -52,49 +32,30 @@ static i64 ids_write(linux_ptr real, linux_ptr effective, linux_ptr saved)
     return 0;
 }
 
-i64 linux_getresuid(struct thread *, linux_ptr real, linux_ptr effective, linux_ptr saved)
-{
+i64 linux_getresuid(struct thread *, linux_ptr real, linux_ptr effective, linux_ptr saved) {
     return ids_write(real, effective, saved);
 }
 
-i64 linux_getresgid(struct thread *, linux_ptr real, linux_ptr effective, linux_ptr saved)
-{
+i64 linux_getresgid(struct thread *, linux_ptr real, linux_ptr effective, linux_ptr saved) {
     return ids_write(real, effective, saved);
 }
 
-i64 linux_setuid(struct thread *, u32 uid)
-{
-    return uid == 0 ? 0 : -EPERM;
-}
+i64 linux_setuid(struct thread *, u32 uid) { return uid == 0 ? 0 : -EPERM; }
 
-i64 linux_setgid(struct thread *, u32 gid)
-{
-    return gid == 0 ? 0 : -EPERM;
-}
+i64 linux_setgid(struct thread *, u32 gid) { return gid == 0 ? 0 : -EPERM; }
 
-i64 linux_getgroups(struct thread *, i32, linux_ptr)
-{
-    return 0;
-}
+i64 linux_getgroups(struct thread *, i32, linux_ptr) { return 0; }
 
-i64 linux_setgroups(struct thread *, i32 size, linux_ptr)
-{
-    return size == 0 ? 0 : -EPERM;
-}
+i64 linux_setgroups(struct thread *, i32 size, linux_ptr) { return size == 0 ? 0 : -EPERM; }
 
-i64 linux_getpgrp(struct thread *thread)
-{
-    return thread->process->group;
-}
+i64 linux_getpgrp(struct thread *thread) { return thread->process->group; }
 
 // The process with this pid, 0 meaning the caller.
-static struct process *process_named_locked(struct thread *thread, i32 pid) REQUIRES(&tasks.lock)
-{
+static struct process *process_named_locked(struct thread *thread, i32 pid) REQUIRES(&tasks.lock) {
     return pid == 0 ? thread->process : process_find_locked(pid);
 }
 
-i64 linux_getpgid(struct thread *thread, i32 pid)
-{
+i64 linux_getpgid(struct thread *thread, i32 pid) {
     mutex_lock(&tasks.lock);
     struct process *process = process_named_locked(thread, pid);
     i64 result = process ? process->group : -ESRCH;
@@ -102,8 +63,7 @@ i64 linux_getpgid(struct thread *thread, i32 pid)
     return result;
 }
 
-i64 linux_getsid(struct thread *thread, i32 pid)
-{
+i64 linux_getsid(struct thread *thread, i32 pid) {
     mutex_lock(&tasks.lock);
     struct process *process = process_named_locked(thread, pid);
     i64 result = process ? process->session : -ESRCH;
@@ -111,11 +71,9 @@ i64 linux_getsid(struct thread *thread, i32 pid)
     return result;
 }
 
-static bool group_exists_locked(i32 group, i32 session) REQUIRES(&tasks.lock)
-{
+static bool group_exists_locked(i32 group, i32 session) REQUIRES(&tasks.lock) {
     struct process *process;
-    list_for_each(process, &tasks.processes, all)
-    {
+    list_for_each(process, &tasks.processes, all) {
         if (process->group == group && process->session == session) {
             return true;
         }
@@ -124,8 +82,7 @@ static bool group_exists_locked(i32 group, i32 session) REQUIRES(&tasks.lock)
 }
 
 static i64 group_change_locked(struct thread *thread, struct process *process, i32 group)
-    REQUIRES(&tasks.lock)
-{
+    REQUIRES(&tasks.lock) {
     struct process *self = thread->process;
     if (!process || (process != self && process->parent != self)) {
         return -ESRCH;
@@ -143,8 +100,7 @@ static i64 group_change_locked(struct thread *thread, struct process *process, i
     return 0;
 }
 
-i64 linux_setpgid(struct thread *thread, i32 pid, i32 group)
-{
+i64 linux_setpgid(struct thread *thread, i32 pid, i32 group) {
     if (pid < 0 || group < 0) {
         return -EINVAL;
     }
@@ -155,8 +111,7 @@ i64 linux_setpgid(struct thread *thread, i32 pid, i32 group)
     return result;
 }
 
-i64 linux_setsid(struct thread *thread)
-{
+i64 linux_setsid(struct thread *thread) {
     struct process *self = thread->process;
     i64 result = self->pid;
     mutex_lock(&tasks.lock);

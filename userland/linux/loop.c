@@ -22,8 +22,7 @@ enum {
     FAULT_IS_PROTECTION = 1,
 };
 
-static void unknown_call(struct thread *thread, u64 number)
-{
+static void unknown_call(struct thread *thread, u64 number) {
     const char *name =
         number < LINUX_CALLS && linux_calls[number].name ? linux_calls[number].name : NULL;
     if (name) {
@@ -35,8 +34,7 @@ static void unknown_call(struct thread *thread, u64 number)
     }
 }
 
-static void thread_call(struct thread *thread)
-{
+static void thread_call(struct thread *thread) {
     u64 number = thread->state.rax;
     thread->call_number = number;
     if (likely(number < LINUX_CALLS && linux_calls[number].run)) {
@@ -47,8 +45,7 @@ static void thread_call(struct thread *thread)
     thread->state.rax = (u64)-ENOSYS;
 }
 
-static i32 exception_signal(u32 vector)
-{
+static i32 exception_signal(u32 vector) {
     switch (vector) {
     case VECTOR_DIVIDE:
     case VECTOR_X87:
@@ -62,8 +59,7 @@ static i32 exception_signal(u32 vector)
     }
 }
 
-static void thread_fault(struct thread *thread, u32 reason)
-{
+static void thread_fault(struct thread *thread, u32 reason) {
     struct queued_signal signal = {.signal = SIGSEGV, .address = thread->state.fault_address};
     switch (reason) {
     case CL_RESTRICTED_REASON_EXCEPTION:
@@ -84,8 +80,7 @@ static void thread_fault(struct thread *thread, u32 reason)
     signal_force(thread, &signal);
 }
 
-void thread_loop(struct thread *thread)
-{
+void thread_loop(struct thread *thread) {
     for (;;) {
         u32 reason;
         if (unlikely(__atomic_load_n(&thread->attention, __ATOMIC_ACQUIRE))) {
@@ -107,8 +102,7 @@ void thread_loop(struct thread *thread)
     }
 }
 
-void thread_main(void *argument)
-{
+void thread_main(void *argument) {
     struct thread *thread = argument;
     register_set_fs_base(thread->fs_base);
     register_set_gs_base(thread->gs_base);

@@ -9,8 +9,7 @@
 #include "linux/boot.h"
 #include "linux/random.h"
 
-[[gnu::used, noreturn]] static void template_enter(handle_t bootstrap)
-{
+[[gnu::used, noreturn]] static void template_enter(handle_t bootstrap) {
     handle_close(bootstrap);
     struct boot boot;
     status_t status =
@@ -23,8 +22,7 @@
     __builtin_unreachable();
 }
 
-[[gnu::used, noreturn]] static void clone_enter(handle_t bootstrap, u64 a, u64 b, u64 c, u64 d)
-{
+[[gnu::used, noreturn]] static void clone_enter(handle_t bootstrap, u64 a, u64 b, u64 c, u64 d) {
     const u64 random[RANDOM_WORDS] = {a, b, c, d};
     random_give(random);
     boot_run(bootstrap);
@@ -32,8 +30,7 @@
 
 // A native program's entry: bootstrap handle in rdi.
 [[gnu::naked, gnu::visibility("default")]] void _start(void);
-void _start(void)
-{
+void _start(void) {
     __asm__("xor %%ebp, %%ebp\n"
             "and $-16, %%rsp\n"
             "call %c0\n"
@@ -41,8 +38,7 @@ void _start(void)
 }
 
 // A clone's entry: bootstrap handle in rdi, new randomness in rsi, rdx, rcx, r8.
-[[gnu::naked]] void clone_start(void)
-{
+[[gnu::naked]] void clone_start(void) {
     __asm__("xor %%ebp, %%ebp\n"
             "and $-16, %%rsp\n"
             "call %c0\n"

@@ -8,8 +8,7 @@
 #include "linux/process.h"
 #include "linux/thread.h"
 
-struct memory *memory_create(void)
-{
+struct memory *memory_create(void) {
     struct memory *memory = heap_alloc_zero(sizeof(*memory));
     if (!memory) {
         return NULL;
@@ -22,8 +21,7 @@ struct memory *memory_create(void)
     return memory;
 }
 
-struct memory *memory_fork(struct memory *source) THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+struct memory *memory_fork(struct memory *source) THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct memory *memory = heap_alloc_zero(sizeof(*memory));
     if (!memory) {
         return NULL;
@@ -45,29 +43,25 @@ struct memory *memory_fork(struct memory *source) THREAD_ANNOTATION(no_thread_sa
     return memory;
 }
 
-struct memory *memory_get(struct memory *memory)
-{
+struct memory *memory_get(struct memory *memory) {
     __atomic_fetch_add(&memory->references, 1, __ATOMIC_RELAXED);
     return memory;
 }
 
-void memory_put(struct memory *memory)
-{
+void memory_put(struct memory *memory) {
     if (memory && __atomic_fetch_sub(&memory->references, 1, __ATOMIC_ACQ_REL) == 1) {
         kernel_close(memory->aspace);
         heap_free(memory);
     }
 }
 
-static u32 access_of(u32 protection)
-{
+static u32 access_of(u32 protection) {
     return (protection & PROT_READ ? CL_MAP_READ : 0) |
            (protection & PROT_WRITE ? CL_MAP_READ | CL_MAP_WRITE : 0) |
            (protection & PROT_EXEC ? CL_MAP_READ | CL_MAP_EXECUTE : 0);
 }
 
-static int break_move_locked(struct memory *memory, u64 target) REQUIRES(&memory -> lock)
-{
+static int break_move_locked(struct memory *memory, u64 target) REQUIRES(&memory -> lock) {
     u64 unused;
     u64 old_end = page_round_up(memory->break_end);
     u64 new_end = page_round_up(target);
@@ -78,8 +72,7 @@ static int break_move_locked(struct memory *memory, u64 target) REQUIRES(&memory
     return new_end < old_end ? kernel_unmap(memory->aspace, new_end, old_end - new_end) : 0;
 }
 
-i64 linux_brk(struct thread *thread, u64 address)
-{
+i64 linux_brk(struct thread *thread, u64 address) {
     struct memory *memory = thread->process->memory;
     mutex_lock(&memory->lock);
     if (address >= memory->break_start && address < CL_LINUX_LIMIT &&
@@ -102,8 +95,7 @@ struct map_request {
 };
 
 static int request_check(struct map_request *request, u64 address, u64 size, u32 protection,
-                         u32 flags, u64 offset)
-{
+                         u32 flags, u64 offset) {
     u32 type = flags & MAP_TYPE;
     bool is_fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
     if (size == 0 || (offset & PAGE_MASK) ||
@@ -134,8 +126,7 @@ static int request_check(struct map_request *request, u64 address, u64 size, u32
 
 // Without a fixed place: at the hint if there is room, else from the memory's own hint on.
 static i64 request_map(struct memory *memory, const struct map_request *request, handle_t memobj,
-                       u64 offset, u32 flags)
-{
+                       u64 offset, u32 flags) {
     u64 mapped;
     u64 hint = request->placement ? request->address : memory->map_hint;
     int result;
@@ -151,8 +142,7 @@ static i64 request_map(struct memory *memory, const struct map_request *request,
     return result != 0 ? result : (i64)mapped;
 }
 
-static i64 map_anonymous(struct memory *memory, const struct map_request *request)
-{
+static i64 map_anonymous(struct memory *memory, const struct map_request *request) {
     handle_t memobj;
     if (!request->is_shared) {
         return request_map(memory, request, 0, 0, 0);
@@ -168,8 +158,7 @@ static i64 map_anonymous(struct memory *memory, const struct map_request *reques
 
 // Copies a file's bytes into anonymous memory that was mapped for them.
 static i64 map_fill(struct memory *memory, struct vnode *vnode, u64 address, u64 size, u64 offset,
-                    u32 access)
-{
+                    u32 access) {
     i64 result = 0;
     u8 *buffer = heap_alloc(PAGE_SIZE);
     if (!buffer) {
@@ -194,8 +183,7 @@ static i64 map_fill(struct memory *memory, struct vnode *vnode, u64 address, u64
 
 // Whole pages of the image are mapped as they are. What can't be (an image file's inline tail, a
 // file in memory) is copied: right for private mappings, and for shared ones of a read-only file.
-static i64 map_file(struct memory *memory, const struct map_request *request, struct vnode *vnode)
-{
+static i64 map_file(struct memory *memory, const struct map_request *request, struct vnode *vnode) {
     struct page_source source = {};
     int result = vnode->ops->map ? vnode->ops->map(vnode, request->offset, &source) : 0;
     if (result != 0 || !vnode->ops->read) {
@@ -220,8 +208,7 @@ static i64 map_file(struct memory *memory, const struct map_request *request, st
 }
 
 i64 linux_mmap(struct thread *thread, u64 address, u64 size, u32 protection, u32 flags, i32 fd,
-               u64 offset)
-{
+               u64 offset) {
     struct memory *memory = thread->process->memory;
     struct map_request request;
     int result = request_check(&request, address, size, protection, flags, offset);
@@ -249,8 +236,7 @@ i64 linux_mmap(struct thread *thread, u64 address, u64 size, u32 protection, u32
     return mapped;
 }
 
-static int range_check(u64 address, u64 *size)
-{
+static int range_check(u64 address, u64 *size) {
     if (address & PAGE_MASK) {
         return -EINVAL;
     }
@@ -261,8 +247,7 @@ static int range_check(u64 address, u64 *size)
     return 0;
 }
 
-i64 linux_munmap(struct thread *thread, u64 address, u64 size)
-{
+i64 linux_munmap(struct thread *thread, u64 address, u64 size) {
     int result = range_check(address, &size);
     if (result != 0 || size == 0) {
         return -EINVAL;
@@ -270,8 +255,7 @@ i64 linux_munmap(struct thread *thread, u64 address, u64 size)
     return kernel_unmap(thread->process->memory->aspace, address, size);
 }
 
-i64 linux_mprotect(struct thread *thread, u64 address, u64 size, u32 protection)
-{
+i64 linux_mprotect(struct thread *thread, u64 address, u64 size, u32 protection) {
     int result = range_check(address, &size);
     if (result != 0 || size == 0) {
         return result;
@@ -279,8 +263,7 @@ i64 linux_mprotect(struct thread *thread, u64 address, u64 size, u32 protection)
     return kernel_protect(thread->process->memory->aspace, address, size, access_of(protection));
 }
 
-i64 linux_madvise(struct thread *thread, u64 address, u64 size, i32 advice)
-{
+i64 linux_madvise(struct thread *thread, u64 address, u64 size, i32 advice) {
     int result = range_check(address, &size);
     if (result != 0 || size == 0) {
         return result;
@@ -292,8 +275,7 @@ i64 linux_madvise(struct thread *thread, u64 address, u64 size, i32 advice)
 }
 
 i64 linux_mremap(struct thread *thread, u64 address, u64 size, u64 new_size, u32 flags,
-                 u64 new_address)
-{
+                 u64 new_address) {
     struct memory *memory = thread->process->memory;
     u64 moved;
     int result = range_check(address, &size);

@@ -6,8 +6,7 @@
 #include "linux/thread.h"
 #include "linux/walk.h"
 
-static u32 creation_mode(struct thread *thread, u32 mode)
-{
+static u32 creation_mode(struct thread *thread, u32 mode) {
     struct fs_context *context = thread->process->fs;
     mutex_lock(&context->lock);
     u32 masked = mode & MODE_PERMISSIONS & ~context->umask;
@@ -17,8 +16,7 @@ static u32 creation_mode(struct thread *thread, u32 mode)
 
 // Walks to a name that is to be made; -EEXIST for one that is there already, whatever the file
 // system can do.
-static int walk_to_new(struct walk *walk, struct thread *thread, i32 directory, linux_ptr path)
-{
+static int walk_to_new(struct walk *walk, struct thread *thread, i32 directory, linux_ptr path) {
     struct vnode *existing;
     int result = walk_start(walk, thread, directory, path, WALK_NOFOLLOW);
     if (result == 0) {
@@ -38,8 +36,7 @@ static int walk_to_new(struct walk *walk, struct thread *thread, i32 directory, 
     return result == -ENOENT ? 0 : result;
 }
 
-static i64 node_create(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u64 device)
-{
+static i64 node_create(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u64 device) {
     struct walk walk;
     struct vnode *made;
     int result = walk_to_new(&walk, thread, directory, path);
@@ -59,18 +56,15 @@ static i64 node_create(struct thread *thread, i32 directory, linux_ptr path, u32
     return result;
 }
 
-i64 linux_mkdirat(struct thread *thread, i32 directory, linux_ptr path, u32 mode)
-{
+i64 linux_mkdirat(struct thread *thread, i32 directory, linux_ptr path, u32 mode) {
     return node_create(thread, directory, path, MODE_DIRECTORY | (mode & MODE_PERMISSIONS), 0);
 }
 
-i64 linux_mkdir(struct thread *thread, linux_ptr path, u32 mode)
-{
+i64 linux_mkdir(struct thread *thread, linux_ptr path, u32 mode) {
     return linux_mkdirat(thread, AT_FDCWD, path, mode);
 }
 
-i64 linux_mknodat(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u64 device)
-{
+i64 linux_mknodat(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u64 device) {
     u32 type = mode & MODE_TYPE ? mode & MODE_TYPE : MODE_REGULAR;
     if (type == MODE_DIRECTORY) {
         return -EPERM;
@@ -82,13 +76,11 @@ i64 linux_mknodat(struct thread *thread, i32 directory, linux_ptr path, u32 mode
     return node_create(thread, directory, path, type | (mode & MODE_PERMISSIONS), device);
 }
 
-i64 linux_mknod(struct thread *thread, linux_ptr path, u32 mode, u64 device)
-{
+i64 linux_mknod(struct thread *thread, linux_ptr path, u32 mode, u64 device) {
     return linux_mknodat(thread, AT_FDCWD, path, mode, device);
 }
 
-i64 linux_symlinkat(struct thread *thread, linux_ptr target_ptr, i32 directory, linux_ptr path)
-{
+i64 linux_symlinkat(struct thread *thread, linux_ptr target_ptr, i32 directory, linux_ptr path) {
     struct walk walk;
     char *target = heap_alloc(LINUX_PATH_MAX);
     i64 size = target ? copy_string_from_linux(target, target_ptr, LINUX_PATH_MAX) : -ENOMEM;
@@ -107,14 +99,12 @@ i64 linux_symlinkat(struct thread *thread, linux_ptr target_ptr, i32 directory, 
     return result;
 }
 
-i64 linux_symlink(struct thread *thread, linux_ptr target, linux_ptr path)
-{
+i64 linux_symlink(struct thread *thread, linux_ptr target, linux_ptr path) {
     return linux_symlinkat(thread, target, AT_FDCWD, path);
 }
 
 i64 linux_linkat(struct thread *thread, i32 old_directory, linux_ptr old_path, i32 new_directory,
-                 linux_ptr new_path, u32 flags)
-{
+                 linux_ptr new_path, u32 flags) {
     struct walk walk;
     struct vnode *target;
     u32 walk_flags = (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : WALK_NOFOLLOW) |
@@ -138,13 +128,11 @@ i64 linux_linkat(struct thread *thread, i32 old_directory, linux_ptr old_path, i
     return result;
 }
 
-i64 linux_link(struct thread *thread, linux_ptr old_path, linux_ptr new_path)
-{
+i64 linux_link(struct thread *thread, linux_ptr old_path, linux_ptr new_path) {
     return linux_linkat(thread, AT_FDCWD, old_path, AT_FDCWD, new_path, 0);
 }
 
-i64 linux_unlinkat(struct thread *thread, i32 directory, linux_ptr path, u32 flags)
-{
+i64 linux_unlinkat(struct thread *thread, i32 directory, linux_ptr path, u32 flags) {
     struct walk walk;
     bool removes_directory = flags & AT_REMOVEDIR;
     if (flags & ~(u32)AT_REMOVEDIR) {
@@ -179,19 +167,16 @@ i64 linux_unlinkat(struct thread *thread, i32 directory, linux_ptr path, u32 fla
     return result;
 }
 
-i64 linux_unlink(struct thread *thread, linux_ptr path)
-{
+i64 linux_unlink(struct thread *thread, linux_ptr path) {
     return linux_unlinkat(thread, AT_FDCWD, path, 0);
 }
 
-i64 linux_rmdir(struct thread *thread, linux_ptr path)
-{
+i64 linux_rmdir(struct thread *thread, linux_ptr path) {
     return linux_unlinkat(thread, AT_FDCWD, path, AT_REMOVEDIR);
 }
 
 static int walk_to_last_name(struct walk *walk, struct thread *thread, i32 directory,
-                             linux_ptr path)
-{
+                             linux_ptr path) {
     int result = walk_start(walk, thread, directory, path, WALK_NOFOLLOW);
     if (result == 0) {
         result = walk_to_last(walk);
@@ -200,8 +185,7 @@ static int walk_to_last_name(struct walk *walk, struct thread *thread, i32 direc
 }
 
 // A trailing slash on either side means that a directory is to be renamed.
-static int rename_slash_check(struct walk *from, const struct walk *to)
-{
+static int rename_slash_check(struct walk *from, const struct walk *to) {
     struct vnode *moved;
     if (!from->must_be_directory && !to->must_be_directory) {
         return 0;
@@ -215,8 +199,7 @@ static int rename_slash_check(struct walk *from, const struct walk *to)
 }
 
 i64 linux_renameat2(struct thread *thread, i32 old_directory, linux_ptr old_path, i32 new_directory,
-                    linux_ptr new_path, u32 flags)
-{
+                    linux_ptr new_path, u32 flags) {
     struct walk *walks = heap_alloc_zero(2 * sizeof(struct walk));
     if (!walks) {
         return -ENOMEM;
@@ -243,19 +226,16 @@ i64 linux_renameat2(struct thread *thread, i32 old_directory, linux_ptr old_path
 }
 
 i64 linux_renameat(struct thread *thread, i32 old_directory, linux_ptr old_path, i32 new_directory,
-                   linux_ptr new_path)
-{
+                   linux_ptr new_path) {
     return linux_renameat2(thread, old_directory, old_path, new_directory, new_path, 0);
 }
 
-i64 linux_rename(struct thread *thread, linux_ptr old_path, linux_ptr new_path)
-{
+i64 linux_rename(struct thread *thread, linux_ptr old_path, linux_ptr new_path) {
     return linux_renameat2(thread, AT_FDCWD, old_path, AT_FDCWD, new_path, 0);
 }
 
 i64 linux_readlinkat(struct thread *thread, i32 directory, linux_ptr path, linux_ptr buffer,
-                     usize size)
-{
+                     usize size) {
     struct vnode *link;
     if ((i64)size <= 0) {
         return -EINVAL;
@@ -276,7 +256,6 @@ i64 linux_readlinkat(struct thread *thread, i32 directory, linux_ptr path, linux
     return result;
 }
 
-i64 linux_readlink(struct thread *thread, linux_ptr path, linux_ptr buffer, usize size)
-{
+i64 linux_readlink(struct thread *thread, linux_ptr path, linux_ptr buffer, usize size) {
     return linux_readlinkat(thread, AT_FDCWD, path, buffer, size);
 }

@@ -14,8 +14,7 @@ struct name_sink {
     bool was_full;
 };
 
-static bool name_sink_add(struct directory_sink *sink, struct name name, u64 ino, u32, u64)
-{
+static bool name_sink_add(struct directory_sink *sink, struct name name, u64 ino, u32, u64) {
     struct name_sink *self = container_of(sink, struct name_sink, base);
     bool is_dots =
         name.text[0] == '.' && (name.size == 1 || (name.size == 2 && name.text[1] == '.'));
@@ -34,16 +33,14 @@ static bool name_sink_add(struct directory_sink *sink, struct name name, u64 ino
 }
 
 // A mounted root is found in its parent as the directory that it covers.
-static u64 name_ino(struct vnode *directory)
-{
+static u64 name_ino(struct vnode *directory) {
     while (directory == directory->system->root && directory->system->covered) {
         directory = directory->system->covered;
     }
     return directory->ino;
 }
 
-static int path_prepend(struct name_sink *sink, struct vnode *directory, struct vnode **parent)
-{
+static int path_prepend(struct name_sink *sink, struct vnode *directory, struct vnode **parent) {
     int result = vnode_lookup(directory, (struct name){"..", 2}, parent);
     if (result != 0) {
         return result;
@@ -63,8 +60,7 @@ static int path_prepend(struct name_sink *sink, struct vnode *directory, struct 
     return result;
 }
 
-i64 directory_path(struct vnode *root, struct vnode *directory, char *buffer, usize size)
-{
+i64 directory_path(struct vnode *root, struct vnode *directory, char *buffer, usize size) {
     struct name_sink sink = {.base.add = name_sink_add, .start = buffer, .path = buffer + size - 1};
     if (size < 2) {
         return -ERANGE;

@@ -28,8 +28,7 @@ struct poll {
     bool has_stream;
 };
 
-static void poll_begin(struct poll *poll, struct thread *thread)
-{
+static void poll_begin(struct poll *poll, struct thread *thread) {
     for (u32 i = 0; i < poll->count; i++) {
         struct poll_entry *entry = &poll->entries[i];
         entry->file = entry->fd.fd >= 0 ? descriptor_get(thread, entry->fd.fd) : NULL;
@@ -45,8 +44,7 @@ static void poll_begin(struct poll *poll, struct thread *thread)
     }
 }
 
-static void poll_end(struct poll *poll)
-{
+static void poll_end(struct poll *poll) {
     for (u32 i = 0; i < poll->count; i++) {
         struct poll_entry *entry = &poll->entries[i];
         if (entry->queue) {
@@ -57,8 +55,7 @@ static void poll_end(struct poll *poll)
 }
 
 // Sets what is ready in each entry; returns how many are.
-static i64 poll_look(struct poll *poll)
-{
+static i64 poll_look(struct poll *poll) {
     i64 ready = 0;
     for (u32 i = 0; i < poll->count; i++) {
         struct poll_entry *entry = &poll->entries[i];
@@ -72,8 +69,7 @@ static i64 poll_look(struct poll *poll)
     return ready;
 }
 
-static i64 poll_wait(struct poll *poll, struct thread *thread, u64 deadline_ns)
-{
+static i64 poll_wait(struct poll *poll, struct thread *thread, u64 deadline_ns) {
     i64 result;
     poll_begin(poll, thread);
     for (;;) {
@@ -94,8 +90,7 @@ static i64 poll_wait(struct poll *poll, struct thread *thread, u64 deadline_ns)
     return result;
 }
 
-static i64 poll_linux(struct thread *thread, linux_ptr fds, u32 count, u64 deadline_ns)
-{
+static i64 poll_linux(struct thread *thread, linux_ptr fds, u32 count, u64 deadline_ns) {
     if (count > POLL_MAX) {
         return -EINVAL;
     }
@@ -120,8 +115,7 @@ static i64 poll_linux(struct thread *thread, linux_ptr fds, u32 count, u64 deadl
     return result;
 }
 
-i64 linux_poll(struct thread *thread, linux_ptr fds, u32 count, i32 timeout_ms)
-{
+i64 linux_poll(struct thread *thread, linux_ptr fds, u32 count, i32 timeout_ms) {
     u64 deadline_ns = timeout_ms < 0    ? DEADLINE_NEVER
                       : timeout_ms == 0 ? 0
                                         : kernel_monotonic_ns() + (u64)timeout_ms * 1000000;
@@ -129,8 +123,7 @@ i64 linux_poll(struct thread *thread, linux_ptr fds, u32 count, i32 timeout_ms)
 }
 
 // The deadline of an optional timespec.
-static i64 timeout_read(linux_ptr timeout, u64 *deadline_ns)
-{
+static i64 timeout_read(linux_ptr timeout, u64 *deadline_ns) {
     u64 duration_ns;
     *deadline_ns = DEADLINE_NEVER;
     if (linux_is_null(timeout)) {
@@ -141,8 +134,7 @@ static i64 timeout_read(linux_ptr timeout, u64 *deadline_ns)
     return result;
 }
 
-static i64 mask_set(struct thread *thread, linux_ptr mask_ptr)
-{
+static i64 mask_set(struct thread *thread, linux_ptr mask_ptr) {
     u64 mask;
     if (linux_is_null(mask_ptr)) {
         return 0;
@@ -157,8 +149,7 @@ static i64 mask_set(struct thread *thread, linux_ptr mask_ptr)
 }
 
 i64 linux_ppoll(struct thread *thread, linux_ptr fds, u32 count, linux_ptr timeout, linux_ptr mask,
-                usize)
-{
+                usize) {
     u64 deadline_ns;
     i64 result = timeout_read(timeout, &deadline_ns);
     if (result == 0) {
@@ -176,8 +167,7 @@ static const u32 select_events[3] = {POLLIN, POLLOUT, POLLPRI};
 static const u32 select_ready[3] = {POLLIN | POLLRDNORM | POLLHUP | POLLERR,
                                     POLLOUT | POLLWRNORM | POLLERR, POLLPRI};
 
-static u32 select_collect(const struct select *select, i32 count, struct poll_entry *entries)
-{
+static u32 select_collect(const struct select *select, i32 count, struct poll_entry *entries) {
     u32 used = 0;
     for (i32 fd = 0; fd < count; fd++) {
         u32 events = 0;
@@ -191,8 +181,7 @@ static u32 select_collect(const struct select *select, i32 count, struct poll_en
     return used;
 }
 
-static i64 select_results(struct select *select, const struct poll *poll)
-{
+static i64 select_results(struct select *select, const struct poll *poll) {
     i64 ready = 0;
     struct select out = {};
     for (u32 i = 0; i < poll->count; i++) {
@@ -213,8 +202,7 @@ static i64 select_results(struct select *select, const struct poll *poll)
 }
 
 static i64 select_sets_copy(struct select *select, const linux_ptr pointers[3], usize size,
-                            bool is_reading)
-{
+                            bool is_reading) {
     for (u32 set = 0; set < 3; set++) {
         if (linux_is_null(pointers[set]) || size == 0) {
             continue;
@@ -229,8 +217,7 @@ static i64 select_sets_copy(struct select *select, const linux_ptr pointers[3], 
 }
 
 static i64 select_linux(struct thread *thread, i32 count, const linux_ptr pointers[3],
-                        u64 deadline_ns)
-{
+                        u64 deadline_ns) {
     struct select select = {};
     struct poll poll = {};
     if (count < 0) {
@@ -259,8 +246,7 @@ static i64 select_linux(struct thread *thread, i32 count, const linux_ptr pointe
 }
 
 i64 linux_select(struct thread *thread, i32 count, linux_ptr reads, linux_ptr writes,
-                 linux_ptr exceptions, linux_ptr timeout)
-{
+                 linux_ptr exceptions, linux_ptr timeout) {
     struct linux_timeval time;
     u64 deadline_ns = DEADLINE_NEVER;
     if (!linux_is_null(timeout)) {
@@ -277,8 +263,7 @@ i64 linux_select(struct thread *thread, i32 count, linux_ptr reads, linux_ptr wr
 }
 
 i64 linux_pselect6(struct thread *thread, i32 count, linux_ptr reads, linux_ptr writes,
-                   linux_ptr exceptions, linux_ptr timeout, linux_ptr mask)
-{
+                   linux_ptr exceptions, linux_ptr timeout, linux_ptr mask) {
     u64 deadline_ns;
     u64 mask_address = 0;
     i64 result = timeout_read(timeout, &deadline_ns);

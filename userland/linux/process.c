@@ -15,8 +15,7 @@ struct tasks tasks = {
     .next_pid = 1,
 };
 
-static i32 pid_take_locked(void) REQUIRES(&tasks.lock)
-{
+static i32 pid_take_locked(void) REQUIRES(&tasks.lock) {
     do {
         if (tasks.next_pid >= PID_MAX) {
             tasks.next_pid = 2;
@@ -26,8 +25,7 @@ static i32 pid_take_locked(void) REQUIRES(&tasks.lock)
     return tasks.next_pid - 1;
 }
 
-static void default_limits(struct process *process)
-{
+static void default_limits(struct process *process) {
     for (usize i = 0; i < ARRAY_SIZE(process->limits_current); i++) {
         process->limits_current[i] = ~0UL;
     }
@@ -36,8 +34,7 @@ static void default_limits(struct process *process)
     process->limits_current[7] = DESCRIPTORS_MAX; // files
 }
 
-struct process *process_alloc(struct process *parent)
-{
+struct process *process_alloc(struct process *parent) {
     struct process *process = heap_alloc_zero(sizeof(*process));
     if (!process) {
         return NULL;
@@ -67,11 +64,9 @@ struct process *process_alloc(struct process *parent)
     return process;
 }
 
-struct process *process_find_locked(i32 pid)
-{
+struct process *process_find_locked(i32 pid) {
     struct process *process;
-    list_for_each(process, &tasks.processes, all)
-    {
+    list_for_each(process, &tasks.processes, all) {
         if (process->pid == pid) {
             return process;
         }
@@ -79,14 +74,10 @@ struct process *process_find_locked(i32 pid)
     return NULL;
 }
 
-void process_free_locked(struct process *process)
-{
+void process_free_locked(struct process *process) {
     struct queued_signal *signal;
     struct queued_signal *following;
-    list_for_each_safe(signal, following, &process->queued, node)
-    {
-        heap_free(signal);
-    }
+    list_for_each_safe(signal, following, &process->queued, node) { heap_free(signal); }
     list_remove(&process->sibling);
     list_remove(&process->all);
     tasks.count--;
@@ -94,8 +85,7 @@ void process_free_locked(struct process *process)
 }
 
 // What others can look at through /proc is taken away under the lock, given up without it.
-void process_release(struct process *process)
-{
+void process_release(struct process *process) {
     mutex_lock(&tasks.lock);
     struct descriptors *descriptors = process->descriptors;
     struct fs_context *fs = process->fs;
@@ -116,15 +106,13 @@ void process_release(struct process *process)
     process->memory = NULL;
 }
 
-void vfork_put(struct vfork *vfork)
-{
+void vfork_put(struct vfork *vfork) {
     if (vfork && __atomic_fetch_sub(&vfork->references, 1, __ATOMIC_ACQ_REL) == 1) {
         heap_free(vfork);
     }
 }
 
-void process_vfork_done(struct process *process)
-{
+void process_vfork_done(struct process *process) {
     struct vfork *vfork = process->vfork;
     process->vfork = NULL;
     if (vfork) {
@@ -135,8 +123,7 @@ void process_vfork_done(struct process *process)
 }
 
 struct fs_context *fs_context_create(struct vnode *root)
-    THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct fs_context *context = heap_alloc_zero(sizeof(*context));
     if (context) {
         context->references = 1;
@@ -148,8 +135,7 @@ struct fs_context *fs_context_create(struct vnode *root)
 }
 
 struct fs_context *fs_context_copy(struct fs_context *source)
-    THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct fs_context *context = heap_alloc_zero(sizeof(*context));
     if (context) {
         mutex_lock(&source->lock);
@@ -162,14 +148,12 @@ struct fs_context *fs_context_copy(struct fs_context *source)
     return context;
 }
 
-struct fs_context *fs_context_get(struct fs_context *context)
-{
+struct fs_context *fs_context_get(struct fs_context *context) {
     __atomic_fetch_add(&context->references, 1, __ATOMIC_RELAXED);
     return context;
 }
 
-void fs_context_put(struct fs_context *context) THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+void fs_context_put(struct fs_context *context) THREAD_ANNOTATION(no_thread_safety_analysis) {
     if (context && __atomic_fetch_sub(&context->references, 1, __ATOMIC_ACQ_REL) == 1) {
         vnode_put(context->root);
         vnode_put(context->cwd);
@@ -177,24 +161,21 @@ void fs_context_put(struct fs_context *context) THREAD_ANNOTATION(no_thread_safe
     }
 }
 
-struct vnode *fs_context_root(struct fs_context *context)
-{
+struct vnode *fs_context_root(struct fs_context *context) {
     mutex_lock(&context->lock);
     struct vnode *root = vnode_get(context->root);
     mutex_unlock(&context->lock);
     return root;
 }
 
-struct vnode *fs_context_cwd(struct fs_context *context)
-{
+struct vnode *fs_context_cwd(struct fs_context *context) {
     mutex_lock(&context->lock);
     struct vnode *cwd = vnode_get(context->cwd);
     mutex_unlock(&context->lock);
     return cwd;
 }
 
-void fs_context_set_cwd(struct fs_context *context, struct vnode *cwd)
-{
+void fs_context_set_cwd(struct fs_context *context, struct vnode *cwd) {
     mutex_lock(&context->lock);
     struct vnode *old = context->cwd;
     context->cwd = vnode_get(cwd);

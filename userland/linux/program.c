@@ -6,8 +6,7 @@
 
 enum { TEXT_BYTES_FIRST = 1344 };
 
-struct program *program_create(void)
-{
+struct program *program_create(void) {
     struct program *program = heap_alloc_zero(sizeof(*program));
     if (program) {
         program->references = 1;
@@ -15,14 +14,12 @@ struct program *program_create(void)
     return program;
 }
 
-struct program *program_get(struct program *program)
-{
+struct program *program_get(struct program *program) {
     __atomic_fetch_add(&program->references, 1, __ATOMIC_RELAXED);
     return program;
 }
 
-void program_put(struct program *program)
-{
+void program_put(struct program *program) {
     if (program && __atomic_fetch_sub(&program->references, 1, __ATOMIC_ACQ_REL) == 1) {
         vnode_put(program->file);
         heap_free(program->text);
@@ -32,8 +29,7 @@ void program_put(struct program *program)
 }
 
 // Makes room for `size` more bytes.
-int program_reserve(struct program *program, usize size)
-{
+int program_reserve(struct program *program, usize size) {
     usize capacity = max((usize)program->capacity, (usize)TEXT_BYTES_FIRST);
     while (capacity < program->size + size) {
         capacity *= 2;
@@ -58,8 +54,7 @@ int program_reserve(struct program *program, usize size)
     return 0;
 }
 
-int program_add(struct program *program, const char *text, usize size)
-{
+int program_add(struct program *program, const char *text, usize size) {
     int result = program_reserve(program, size + 1);
     if (result == 0) {
         memcpy(program->text + program->size, text, size);

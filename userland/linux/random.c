@@ -11,16 +11,14 @@ static struct {
     u64 words[RANDOM_WORDS] GUARDED_BY(&lock);
 } given;
 
-void random_give(const u64 words[RANDOM_WORDS])
-{
+void random_give(const u64 words[RANDOM_WORDS]) {
     mutex_lock(&given.lock);
     memcpy(given.words, words, sizeof(given.words));
     given.is_given = true;
     mutex_unlock(&given.lock);
 }
 
-void random_take(u64 words[RANDOM_WORDS])
-{
+void random_take(u64 words[RANDOM_WORDS]) {
     mutex_lock(&given.lock);
     bool is_given = given.is_given;
     if (is_given) {

@@ -9,8 +9,7 @@
 
 enum : u64 { IO_BYTES_MAX = 0x7ffff000 };
 
-int io_buffer_init(struct io_buffer *buffer, usize wanted)
-{
+int io_buffer_init(struct io_buffer *buffer, usize wanted) {
     buffer->heap = NULL;
     buffer->bytes = buffer->small;
     buffer->size = sizeof(buffer->small);
@@ -26,10 +25,7 @@ int io_buffer_init(struct io_buffer *buffer, usize wanted)
     return 0;
 }
 
-void io_buffer_end(struct io_buffer *buffer)
-{
-    heap_free(buffer->heap);
-}
+void io_buffer_end(struct io_buffer *buffer) { heap_free(buffer->heap); }
 
 // Where in the file: the file's own position, or a given one (pread).
 struct io_place {
@@ -38,8 +34,7 @@ struct io_place {
 };
 
 static i64 piece_read(struct thread *thread, struct file *file, struct io_buffer *buffer,
-                      usize size, const struct io_place *place, usize done)
-{
+                      usize size, const struct io_place *place, usize done) {
     if (place->is_given) {
         return file_read_at(thread, file, buffer->bytes, size, place->offset + done);
     }
@@ -47,8 +42,7 @@ static i64 piece_read(struct thread *thread, struct file *file, struct io_buffer
 }
 
 static i64 read_to_linux(struct thread *thread, struct file *file, linux_ptr target, usize size,
-                         const struct io_place *place)
-{
+                         const struct io_place *place) {
     struct io_buffer buffer;
     usize done = 0;
     i64 count = io_buffer_init(&buffer, size);
@@ -72,8 +66,7 @@ static i64 read_to_linux(struct thread *thread, struct file *file, linux_ptr tar
 }
 
 static i64 piece_write(struct thread *thread, struct file *file, struct io_buffer *buffer,
-                       usize size, const struct io_place *place, usize done)
-{
+                       usize size, const struct io_place *place, usize done) {
     if (place->is_given) {
         return file_write_at(thread, file, buffer->bytes, size, place->offset + done);
     }
@@ -81,8 +74,7 @@ static i64 piece_write(struct thread *thread, struct file *file, struct io_buffe
 }
 
 static i64 write_from_linux(struct thread *thread, struct file *file, linux_ptr source, usize size,
-                            const struct io_place *place)
-{
+                            const struct io_place *place) {
     struct io_buffer buffer;
     usize done = 0;
     i64 count = io_buffer_init(&buffer, size);
@@ -110,8 +102,7 @@ static i64 write_from_linux(struct thread *thread, struct file *file, linux_ptr 
 }
 
 // A counted file that is open for reading or writing; NULL and the error if not.
-static struct file *file_for(struct thread *thread, i32 fd, u32 refused_mode)
-{
+static struct file *file_for(struct thread *thread, i32 fd, u32 refused_mode) {
     struct file *file = descriptor_get(thread, fd);
     if (file && ((file_flags(file) & O_ACCMODE) == refused_mode || (file_flags(file) & O_PATH))) {
         file_put(file);
@@ -121,8 +112,7 @@ static struct file *file_for(struct thread *thread, i32 fd, u32 refused_mode)
 }
 
 static i64 read_call(struct thread *thread, i32 fd, linux_ptr buffer, usize size,
-                     const struct io_place *place)
-{
+                     const struct io_place *place) {
     struct file *file = file_for(thread, fd, O_WRONLY);
     if (!file) {
         return -EBADF;
@@ -135,8 +125,7 @@ static i64 read_call(struct thread *thread, i32 fd, linux_ptr buffer, usize size
 }
 
 static i64 write_call(struct thread *thread, i32 fd, linux_ptr buffer, usize size,
-                      const struct io_place *place)
-{
+                      const struct io_place *place) {
     struct file *file = file_for(thread, fd, O_RDONLY);
     if (!file) {
         return -EBADF;
@@ -146,26 +135,22 @@ static i64 write_call(struct thread *thread, i32 fd, linux_ptr buffer, usize siz
     return count;
 }
 
-i64 linux_read(struct thread *thread, i32 fd, linux_ptr buffer, usize size)
-{
+i64 linux_read(struct thread *thread, i32 fd, linux_ptr buffer, usize size) {
     return read_call(thread, fd, buffer, size, &(struct io_place){});
 }
 
-i64 linux_write(struct thread *thread, i32 fd, linux_ptr buffer, usize size)
-{
+i64 linux_write(struct thread *thread, i32 fd, linux_ptr buffer, usize size) {
     return write_call(thread, fd, buffer, size, &(struct io_place){});
 }
 
-i64 linux_pread64(struct thread *thread, i32 fd, linux_ptr buffer, usize size, i64 offset)
-{
+i64 linux_pread64(struct thread *thread, i32 fd, linux_ptr buffer, usize size, i64 offset) {
     if (offset < 0) {
         return -EINVAL;
     }
     return read_call(thread, fd, buffer, size, &(struct io_place){true, (u64)offset});
 }
 
-i64 linux_pwrite64(struct thread *thread, i32 fd, linux_ptr buffer, usize size, i64 offset)
-{
+i64 linux_pwrite64(struct thread *thread, i32 fd, linux_ptr buffer, usize size, i64 offset) {
     if (offset < 0) {
         return -EINVAL;
     }
@@ -175,8 +160,7 @@ i64 linux_pwrite64(struct thread *thread, i32 fd, linux_ptr buffer, usize size, 
 typedef i64 (*vector_step)(struct thread *thread, i32 fd, linux_ptr buffer, usize size);
 
 static i64 vector_call(struct thread *thread, i32 fd, linux_ptr vectors, u32 count,
-                       vector_step step)
-{
+                       vector_step step) {
     i64 total = 0;
     if (count > LINUX_IOV_MAX) {
         return -EINVAL;
@@ -203,8 +187,8 @@ static i64 vector_call(struct thread *thread, i32 fd, linux_ptr vectors, u32 cou
 }
 
 // A short write in one piece: programs write lines to pipes so, and each must arrive whole.
-static i64 writev_small(struct thread *thread, i32 fd, linux_ptr vectors, u32 count, bool *is_done)
-{
+static i64 writev_small(struct thread *thread, i32 fd, linux_ptr vectors, u32 count,
+                        bool *is_done) {
     u8 bytes[IO_SMALL_BYTES];
     usize size = 0;
     *is_done = false;
@@ -235,14 +219,12 @@ static i64 writev_small(struct thread *thread, i32 fd, linux_ptr vectors, u32 co
     return written;
 }
 
-i64 linux_readv(struct thread *thread, i32 fd, linux_ptr vectors, u32 count)
-{
+i64 linux_readv(struct thread *thread, i32 fd, linux_ptr vectors, u32 count) {
     // As one read: what comes short ends it, so a pipe is not waited for twice.
     return vector_call(thread, fd, vectors, count, linux_read);
 }
 
-i64 linux_writev(struct thread *thread, i32 fd, linux_ptr vectors, u32 count)
-{
+i64 linux_writev(struct thread *thread, i32 fd, linux_ptr vectors, u32 count) {
     bool is_done;
     i64 result = count <= 16 ? writev_small(thread, fd, vectors, count, &is_done) : 0;
     if (count <= 16 && is_done) {
@@ -252,8 +234,7 @@ i64 linux_writev(struct thread *thread, i32 fd, linux_ptr vectors, u32 count)
 }
 
 static i64 file_copy(struct thread *thread, struct file *to, struct file *from, usize size,
-                     struct io_place *place)
-{
+                     struct io_place *place) {
     struct io_buffer buffer;
     usize done = 0;
     i64 count = io_buffer_init(&buffer, size);
@@ -278,8 +259,7 @@ static i64 file_copy(struct thread *thread, struct file *to, struct file *from, 
     return done > 0 ? (i64)done : count;
 }
 
-i64 linux_sendfile(struct thread *thread, i32 out_fd, i32 in_fd, linux_ptr offset_ptr, usize size)
-{
+i64 linux_sendfile(struct thread *thread, i32 out_fd, i32 in_fd, linux_ptr offset_ptr, usize size) {
     struct io_place place = {.is_given = !linux_is_null(offset_ptr)};
     if (place.is_given && copy_from_linux(&place.offset, offset_ptr, sizeof(place.offset)) != 0) {
         return -EFAULT;

@@ -15,8 +15,7 @@ static struct {
 } log;
 
 // Whether a line may be written now; how many were dropped before it.
-static bool log_admit(u32 *dropped)
-{
+static bool log_admit(u32 *dropped) {
     u64 second = kernel_monotonic_ns() / 1000000000;
     mutex_lock(&log.lock);
     if (log.second != second) {
@@ -31,8 +30,7 @@ static bool log_admit(u32 *dropped)
     return is_admitted;
 }
 
-void report_line(const char *format, ...)
-{
+void report_line(const char *format, ...) {
     char line[LOG_LINE_BYTES];
     u32 dropped;
     if (!log_admit(&dropped)) {

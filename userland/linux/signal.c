@@ -14,8 +14,7 @@ enum signal_default { DEFAULT_END, DEFAULT_IGNORE, DEFAULT_STOP, DEFAULT_CONTINU
 
 static const u64 unblockable = 1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1);
 
-static enum signal_default signal_default(i32 signal)
-{
+static enum signal_default signal_default(i32 signal) {
     switch (signal) {
     case SIGCHLD:
     case SIGURG:
@@ -30,14 +29,12 @@ static enum signal_default signal_default(i32 signal)
 }
 
 static struct linux_sigaction action_of_locked(const struct process *process, i32 signal)
-    REQUIRES(&tasks.lock)
-{
+    REQUIRES(&tasks.lock) {
     return process->actions ? process->actions->actions[signal - 1] : (struct linux_sigaction){};
 }
 
 // The first process is like Linux's: what it has no handler for does not touch it.
-static bool is_ignored_locked(const struct process *process, i32 signal) REQUIRES(&tasks.lock)
-{
+static bool is_ignored_locked(const struct process *process, i32 signal) REQUIRES(&tasks.lock) {
     u64 handler = action_of_locked(process, signal).handler;
     if (handler == SIG_DFL) {
         return signal_default(signal) == DEFAULT_IGNORE || process->pid == 1;
@@ -45,17 +42,14 @@ static bool is_ignored_locked(const struct process *process, i32 signal) REQUIRE
     return handler == SIG_IGN;
 }
 
-static void thread_attend(struct thread *thread)
-{
+static void thread_attend(struct thread *thread) {
     __atomic_store_n(&thread->attention, 1, __ATOMIC_RELEASE);
     kernel_thread_kick(thread->handle);
 }
 
-static void process_attend_locked(struct process *process, i32 signal) REQUIRES(&tasks.lock)
-{
+static void process_attend_locked(struct process *process, i32 signal) REQUIRES(&tasks.lock) {
     struct thread *thread;
-    list_for_each(thread, &process->threads, in_process)
-    {
+    list_for_each(thread, &process->threads, in_process) {
         if (!(thread->blocked & signal_bit(signal))) {
             thread_attend(thread);
             return;
@@ -63,13 +57,11 @@ static void process_attend_locked(struct process *process, i32 signal) REQUIRES(
     }
 }
 
-static void signal_discard_locked(struct process *process, u64 mask) REQUIRES(&tasks.lock)
-{
+static void signal_discard_locked(struct process *process, u64 mask) REQUIRES(&tasks.lock) {
     struct queued_signal *queued;
     struct queued_signal *following;
     process->pending &= ~mask;
-    list_for_each_safe(queued, following, &process->queued, node)
-    {
+    list_for_each_safe(queued, following, &process->queued, node) {
         if (mask & signal_bit(queued->signal)) {
             list_remove(&queued->node);
             heap_free(queued);
@@ -77,8 +69,7 @@ static void signal_discard_locked(struct process *process, u64 mask) REQUIRES(&t
     }
 }
 
-void signal_send_locked(struct process *process, const struct queued_signal *signal)
-{
+void signal_send_locked(struct process *process, const struct queued_signal *signal) {
     u64 bit = signal_bit(signal->signal);
     if (process->state == PROCESS_ZOMBIE) {
         return;
@@ -90,10 +81,7 @@ void signal_send_locked(struct process *process, const struct queued_signal *sig
             process->state = PROCESS_RUNNING;
             process->wait_events = WCONTINUED;
             struct thread *thread;
-            list_for_each(thread, &process->threads, in_process)
-            {
-                thread_wake(thread);
-            }
+            list_for_each(thread, &process->threads, in_process) { thread_wake(thread); }
         }
     }
     struct thread *thread = list_first(&process->threads, struct thread, in_process);
@@ -112,21 +100,18 @@ void signal_send_locked(struct process *process, const struct queued_signal *sig
     process_attend_locked(process, signal->signal);
 }
 
-void signal_send(struct process *process, const struct queued_signal *signal)
-{
+void signal_send(struct process *process, const struct queued_signal *signal) {
     mutex_lock(&tasks.lock);
     signal_send_locked(process, signal);
     mutex_unlock(&tasks.lock);
 }
 
 // Details of a signal to one thread are kept with the process's: one thread a process, so far.
-void signal_send_thread(struct thread *thread, const struct queued_signal *signal)
-{
+void signal_send_thread(struct thread *thread, const struct queued_signal *signal) {
     signal_send(thread->process, signal);
 }
 
-void signal_force(struct thread *thread, const struct queued_signal *signal)
-{
+void signal_force(struct thread *thread, const struct queued_signal *signal) {
     struct process *process = thread->process;
     mutex_lock(&tasks.lock);
     bool is_held = (thread->blocked & signal_bit(signal->signal)) ||
@@ -142,8 +127,7 @@ void signal_force(struct thread *thread, const struct queued_signal *signal)
     __atomic_store_n(&thread->attention, 1, __ATOMIC_RELEASE);
 }
 
-bool signal_is_pending(struct thread *thread)
-{
+bool signal_is_pending(struct thread *thread) {
     if (!__atomic_load_n(&thread->attention, __ATOMIC_ACQUIRE)) {
         return false;
     }
@@ -154,8 +138,7 @@ bool signal_is_pending(struct thread *thread)
     return is_pending;
 }
 
-bool signal_is_killed(struct thread *thread)
-{
+bool signal_is_killed(struct thread *thread) {
     mutex_lock(&tasks.lock);
     bool is_killed = thread->process->pending & signal_bit(SIGKILL);
     mutex_unlock(&tasks.lock);
@@ -164,8 +147,7 @@ bool signal_is_killed(struct thread *thread)
 
 // Takes the lowest unblocked pending signal; false when there is none.
 static bool signal_take_locked(struct thread *thread, struct queued_signal *out)
-    REQUIRES(&tasks.lock)
-{
+    REQUIRES(&tasks.lock) {
     struct process *process = thread->process;
     u64 ready = process->pending & ~(thread->blocked & ~unblockable);
     if (ready == 0) {
@@ -175,8 +157,7 @@ static bool signal_take_locked(struct thread *thread, struct queued_signal *out)
     *out = (struct queued_signal){.signal = signal};
     process->pending &= ~signal_bit(signal);
     struct queued_signal *queued;
-    list_for_each(queued, &process->queued, node)
-    {
+    list_for_each(queued, &process->queued, node) {
         if (queued->signal == signal) {
             *out = *queued;
             list_remove(&queued->node);
@@ -188,8 +169,7 @@ static bool signal_take_locked(struct thread *thread, struct queued_signal *out)
 }
 
 // Stays here until continued or killed. The parent is told, and finds it by wait.
-static void thread_stop(struct thread *thread, i32 signal)
-{
+static void thread_stop(struct thread *thread, i32 signal) {
     struct process *process = thread->process;
     mutex_lock(&tasks.lock);
     process->state = PROCESS_STOPPED;
@@ -214,8 +194,7 @@ static void thread_stop(struct thread *thread, i32 signal)
 
 // A call that a signal interrupted runs again, as if the program had not made it yet; or ends with
 // EINTR, when a handler runs that does not want that.
-static void call_restart(struct thread *thread, const struct linux_sigaction *action)
-{
+static void call_restart(struct thread *thread, const struct linux_sigaction *action) {
     i64 result = (i64)thread->state.rax;
     if (thread->call_number == ~0UL || (result != -ERESTARTSYS && result != -ERESTARTNOHAND)) {
         return;
@@ -231,8 +210,7 @@ static void call_restart(struct thread *thread, const struct linux_sigaction *ac
 }
 
 static void handler_enter(struct thread *thread, const struct queued_signal *signal,
-                          const struct linux_sigaction *action)
-{
+                          const struct linux_sigaction *action) {
     call_restart(thread, action);
     u64 mask = thread->restores_blocked ? thread->saved_blocked : thread->blocked;
     thread->restores_blocked = false;
@@ -254,8 +232,7 @@ static void handler_enter(struct thread *thread, const struct queued_signal *sig
 }
 
 // Acts on one signal; returns false when there is none left.
-static bool signal_deliver_one(struct thread *thread)
-{
+static bool signal_deliver_one(struct thread *thread) {
     struct queued_signal signal;
     struct process *process = thread->process;
     mutex_lock(&tasks.lock);
@@ -287,8 +264,7 @@ static bool signal_deliver_one(struct thread *thread)
     return true;
 }
 
-void signal_deliver(struct thread *thread)
-{
+void signal_deliver(struct thread *thread) {
     if (thread->ends_with) {
         process_end(thread, thread->ends_with);
     }
@@ -304,8 +280,7 @@ void signal_deliver(struct thread *thread)
     }
 }
 
-void signal_actions_reset(struct process *process)
-{
+void signal_actions_reset(struct process *process) {
     mutex_lock(&tasks.lock);
     for (i32 i = 0; process->actions && i < SIGNALS_MAX; i++) {
         struct linux_sigaction *action = &process->actions->actions[i];
@@ -315,8 +290,7 @@ void signal_actions_reset(struct process *process)
     mutex_unlock(&tasks.lock);
 }
 
-struct signal_actions *signal_actions_copy_locked(struct process *process)
-{
+struct signal_actions *signal_actions_copy_locked(struct process *process) {
     struct signal_actions *copy = heap_alloc_zero(sizeof(*copy));
     if (copy) {
         if (process->actions) {

@@ -8,10 +8,7 @@
 
 struct thread;
 
-static inline u64 signal_bit(i32 signal)
-{
-    return 1UL << (signal - 1);
-}
+static inline u64 signal_bit(i32 signal) { return 1UL << (signal - 1); }
 
 // What a receiver is told. An entry of process->queued.
 struct queued_signal {

@@ -8,8 +8,7 @@
 static const u64 unblockable = 1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1);
 
 static int action_swap(struct process *process, i32 signal, const struct linux_sigaction *action,
-                       struct linux_sigaction *old)
-{
+                       struct linux_sigaction *old) {
     int result = 0;
     mutex_lock(&tasks.lock);
     *old = process->actions ? process->actions->actions[signal - 1] : (struct linux_sigaction){};
@@ -25,8 +24,7 @@ static int action_swap(struct process *process, i32 signal, const struct linux_s
 }
 
 i64 linux_rt_sigaction(struct thread *thread, i32 signal, linux_ptr action_ptr, linux_ptr old_ptr,
-                       usize mask_size)
-{
+                       usize mask_size) {
     struct linux_sigaction action;
     struct linux_sigaction old;
     bool sets = !linux_is_null(action_ptr);
@@ -44,8 +42,7 @@ i64 linux_rt_sigaction(struct thread *thread, i32 signal, linux_ptr action_ptr, 
     return result;
 }
 
-void thread_set_blocked(struct thread *thread, u64 mask)
-{
+void thread_set_blocked(struct thread *thread, u64 mask) {
     mutex_lock(&tasks.lock);
     thread->blocked = mask & ~unblockable;
     mutex_unlock(&tasks.lock);
@@ -53,8 +50,7 @@ void thread_set_blocked(struct thread *thread, u64 mask)
 }
 
 i64 linux_rt_sigprocmask(struct thread *thread, i32 how, linux_ptr set_ptr, linux_ptr old_ptr,
-                         usize mask_size)
-{
+                         usize mask_size) {
     u64 old = thread->blocked;
     u64 set;
     if (mask_size != sizeof(u64)) {
@@ -75,8 +71,7 @@ i64 linux_rt_sigprocmask(struct thread *thread, i32 how, linux_ptr set_ptr, linu
     return linux_is_null(old_ptr) ? 0 : copy_to_linux(old_ptr, &old, sizeof(old));
 }
 
-i64 linux_rt_sigpending(struct thread *thread, linux_ptr set, usize mask_size)
-{
+i64 linux_rt_sigpending(struct thread *thread, linux_ptr set, usize mask_size) {
     if (mask_size != sizeof(u64)) {
         return -EINVAL;
     }
@@ -86,8 +81,7 @@ i64 linux_rt_sigpending(struct thread *thread, linux_ptr set, usize mask_size)
     return copy_to_linux(set, &pending, sizeof(pending));
 }
 
-static i64 thread_pause(struct thread *thread)
-{
+static i64 thread_pause(struct thread *thread) {
     for (;;) {
         if (thread_wait(thread, thread_ticket(thread), DEADLINE_NEVER) == -ERESTARTSYS) {
             return -ERESTARTNOHAND;
@@ -95,8 +89,7 @@ static i64 thread_pause(struct thread *thread)
     }
 }
 
-i64 linux_rt_sigsuspend(struct thread *thread, linux_ptr set, usize mask_size)
-{
+i64 linux_rt_sigsuspend(struct thread *thread, linux_ptr set, usize mask_size) {
     u64 mask;
     if (mask_size != sizeof(u64)) {
         return -EINVAL;
@@ -110,13 +103,9 @@ i64 linux_rt_sigsuspend(struct thread *thread, linux_ptr set, usize mask_size)
     return thread_pause(thread);
 }
 
-i64 linux_pause(struct thread *thread)
-{
-    return thread_pause(thread);
-}
+i64 linux_pause(struct thread *thread) { return thread_pause(thread); }
 
-i64 linux_sigaltstack(struct thread *thread, linux_ptr stack_ptr, linux_ptr old_ptr)
-{
+i64 linux_sigaltstack(struct thread *thread, linux_ptr stack_ptr, linux_ptr old_ptr) {
     struct linux_stack old = thread->signal_stack;
     struct linux_stack stack;
     bool is_on_it = thread->state.rsp - old.pointer < old.size;
@@ -142,8 +131,7 @@ i64 linux_sigaltstack(struct thread *thread, linux_ptr stack_ptr, linux_ptr old_
 
 // Sends to each process that the kill(2) rules select; the calling one last, so that it has done
 // its work when it is hit.
-i64 linux_kill(struct thread *thread, i32 pid, i32 signal)
-{
+i64 linux_kill(struct thread *thread, i32 pid, i32 signal) {
     struct process *self = thread->process;
     struct queued_signal sent = {.signal = signal, .code = SI_USER, .pid = self->pid};
     struct process *process;
@@ -152,8 +140,7 @@ i64 linux_kill(struct thread *thread, i32 pid, i32 signal)
         return -EINVAL;
     }
     mutex_lock(&tasks.lock);
-    list_for_each(process, &tasks.processes, all)
-    {
+    list_for_each(process, &tasks.processes, all) {
         bool is_selected = pid > 0     ? process->pid == pid
                            : pid == 0  ? process->group == self->group
                            : pid == -1 ? process->pid != 1 && process != self
@@ -169,8 +156,7 @@ i64 linux_kill(struct thread *thread, i32 pid, i32 signal)
     return is_found ? 0 : -ESRCH;
 }
 
-i64 linux_tgkill(struct thread *thread, i32 pid, i32 tid, i32 signal)
-{
+i64 linux_tgkill(struct thread *thread, i32 pid, i32 tid, i32 signal) {
     struct queued_signal sent = {.signal = signal, .code = SI_TKILL, .pid = thread->process->pid};
     if (pid <= 0 || tid <= 0 || signal < 0 || signal > SIGNALS_MAX) {
         return -EINVAL;
@@ -184,7 +170,6 @@ i64 linux_tgkill(struct thread *thread, i32 pid, i32 tid, i32 signal)
     return process ? 0 : -ESRCH;
 }
 
-i64 linux_tkill(struct thread *thread, i32 tid, i32 signal)
-{
+i64 linux_tkill(struct thread *thread, i32 tid, i32 signal) {
     return linux_tgkill(thread, tid, tid, signal);
 }

@@ -34,13 +34,11 @@ struct vector_software {
     u32 padding[7];
 };
 
-static bool stack_holds(const struct linux_stack *stack, u64 address)
-{
+static bool stack_holds(const struct linux_stack *stack, u64 address) {
     return address - stack->pointer < stack->size;
 }
 
-static u64 frame_stack_top(struct thread *thread, const struct linux_sigaction *action)
-{
+static u64 frame_stack_top(struct thread *thread, const struct linux_sigaction *action) {
     const struct linux_stack *stack = &thread->signal_stack;
     if ((action->flags & SA_ONSTACK) && !(stack->flags & SS_DISABLE) &&
         !stack_holds(stack, thread->state.rsp)) {
@@ -51,8 +49,7 @@ static u64 frame_stack_top(struct thread *thread, const struct linux_sigaction *
 
 // Saves the live vector state and copies it to the Linux stack, with the marks that tell programs
 // its size.
-static int frame_push_vector(u64 address, usize size)
-{
+static int frame_push_vector(u64 address, usize size) {
     _Alignas(VECTOR_ALIGN) u8 area[VECTOR_MAX_BYTES];
     u32 magic2 = VECTOR_MAGIC2;
     struct vector_software software = {
@@ -70,8 +67,7 @@ static int frame_push_vector(u64 address, usize size)
     return copy_to_linux(linux_pointer(address + size), &magic2, sizeof(magic2));
 }
 
-static void registers_save(const struct thread *thread, struct linux_sigcontext *out)
-{
+static void registers_save(const struct thread *thread, struct linux_sigcontext *out) {
     const struct cl_restricted_state *state = &thread->state;
     *out = (struct linux_sigcontext){
         .r8 = state->r8,
@@ -100,8 +96,7 @@ static void registers_save(const struct thread *thread, struct linux_sigcontext 
     };
 }
 
-static void registers_load(struct thread *thread, const struct linux_sigcontext *in)
-{
+static void registers_load(struct thread *thread, const struct linux_sigcontext *in) {
     struct cl_restricted_state *state = &thread->state;
     state->r8 = in->r8, state->r9 = in->r9, state->r10 = in->r10, state->r11 = in->r11;
     state->r12 = in->r12, state->r13 = in->r13, state->r14 = in->r14, state->r15 = in->r15;
@@ -111,8 +106,7 @@ static void registers_load(struct thread *thread, const struct linux_sigcontext 
     state->rflags = (state->rflags & ~(u64)FLAGS_RESTORED) | (in->rflags & FLAGS_RESTORED);
 }
 
-static void siginfo_fill(struct linux_siginfo *info, const struct queued_signal *signal)
-{
+static void siginfo_fill(struct linux_siginfo *info, const struct queued_signal *signal) {
     *info = (struct linux_siginfo){.signo = signal->signal, .code = signal->code};
     if (signal->address || signal->signal == SIGSEGV || signal->signal == SIGBUS) {
         info->address = signal->address;
@@ -124,8 +118,7 @@ static void siginfo_fill(struct linux_siginfo *info, const struct queued_signal 
 }
 
 int signal_frame_push(struct thread *thread, const struct linux_sigaction *action,
-                      const struct queued_signal *signal, u64 mask)
-{
+                      const struct queued_signal *signal, u64 mask) {
     usize vector_size = vector_state_size();
     u64 vector = (frame_stack_top(thread, action) - vector_size - 4) & ~(u64)(VECTOR_ALIGN - 1);
     // At the handler's entry the stack is as after a call: 8 below a multiple of 16.
@@ -159,8 +152,7 @@ int signal_frame_push(struct thread *thread, const struct linux_sigaction *actio
 }
 
 // What a program may have written into the area must not make XRSTOR fault.
-static bool vector_area_is_valid(const u8 *area)
-{
+static bool vector_area_is_valid(const u8 *area) {
     u64 header[VECTOR_HEADER_BYTES / 8];
     u32 mxcsr;
     memcpy(header, area + VECTOR_LEGACY_BYTES, sizeof(header));
@@ -172,8 +164,7 @@ static bool vector_area_is_valid(const u8 *area)
     return reserved == 0 && (header[0] & ~vector_features()) == 0 && !(mxcsr & ~(u32)MXCSR_KNOWN);
 }
 
-static int frame_pop_vector(u64 address)
-{
+static int frame_pop_vector(u64 address) {
     _Alignas(VECTOR_ALIGN) u8 area[VECTOR_MAX_BYTES];
     usize size = vector_state_size();
     if (address == 0) {
@@ -188,8 +179,7 @@ static int frame_pop_vector(u64 address)
     return 0;
 }
 
-i64 linux_rt_sigreturn(struct thread *thread)
-{
+i64 linux_rt_sigreturn(struct thread *thread) {
     // The handler's return popped the first word.
     u64 address = thread->state.rsp - 8;
     struct linux_ucontext context;

@@ -8,13 +8,11 @@
 enum { BLOCK_BYTES = 4096, STATX_BASIC = 0x7ff, UTIME_NOW = 0x3fffffff, UTIME_OMIT = 0x3ffffffe };
 enum : u64 { SECOND_NS = 1000000000 };
 
-static struct linux_timespec timespec_of(u64 time_ns)
-{
+static struct linux_timespec timespec_of(u64 time_ns) {
     return (struct linux_timespec){(i64)(time_ns / SECOND_NS), (i64)(time_ns % SECOND_NS)};
 }
 
-static i64 stat_write(struct vnode *vnode, linux_ptr out)
-{
+static i64 stat_write(struct vnode *vnode, linux_ptr out) {
     struct attributes attributes;
     int result = vnode_attributes(vnode, &attributes);
     if (result != 0) {
@@ -38,14 +36,13 @@ static i64 stat_write(struct vnode *vnode, linux_ptr out)
     return copy_to_linux(out, &stat, sizeof(stat));
 }
 
-static u32 walk_flags(u32 flags)
-{
+static u32 walk_flags(u32 flags) {
     return (flags & AT_SYMLINK_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW) |
            (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0);
 }
 
-i64 linux_newfstatat(struct thread *thread, i32 directory, linux_ptr path, linux_ptr out, u32 flags)
-{
+i64 linux_newfstatat(struct thread *thread, i32 directory, linux_ptr path, linux_ptr out,
+                     u32 flags) {
     struct vnode *vnode;
     i64 result = path_resolve(thread, directory, path, walk_flags(flags), &vnode);
     if (result == 0) {
@@ -55,18 +52,15 @@ i64 linux_newfstatat(struct thread *thread, i32 directory, linux_ptr path, linux
     return result;
 }
 
-i64 linux_stat(struct thread *thread, linux_ptr path, linux_ptr out)
-{
+i64 linux_stat(struct thread *thread, linux_ptr path, linux_ptr out) {
     return linux_newfstatat(thread, AT_FDCWD, path, out, 0);
 }
 
-i64 linux_lstat(struct thread *thread, linux_ptr path, linux_ptr out)
-{
+i64 linux_lstat(struct thread *thread, linux_ptr path, linux_ptr out) {
     return linux_newfstatat(thread, AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW);
 }
 
-i64 linux_fstat(struct thread *thread, i32 fd, linux_ptr out)
-{
+i64 linux_fstat(struct thread *thread, i32 fd, linux_ptr out) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
@@ -76,13 +70,12 @@ i64 linux_fstat(struct thread *thread, i32 fd, linux_ptr out)
     return result;
 }
 
-static struct linux_statx_time statx_time(u64 time_ns)
-{
+static struct linux_statx_time statx_time(u64 time_ns) {
     return (struct linux_statx_time){(i64)(time_ns / SECOND_NS), (u32)(time_ns % SECOND_NS), 0};
 }
 
-i64 linux_statx(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32, linux_ptr out)
-{
+i64 linux_statx(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32,
+                linux_ptr out) {
     struct vnode *vnode;
     struct attributes attributes;
     i64 result = path_resolve(thread, directory, path, walk_flags(flags), &vnode);
@@ -112,8 +105,7 @@ i64 linux_statx(struct thread *thread, i32 directory, linux_ptr path, u32 flags,
     return result != 0 ? result : copy_to_linux(out, &statx, sizeof(statx));
 }
 
-static i64 access_check(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u32 flags)
-{
+static i64 access_check(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u32 flags) {
     struct vnode *vnode;
     struct attributes attributes;
     if (mode & ~7U) {
@@ -138,24 +130,20 @@ static i64 access_check(struct thread *thread, i32 directory, linux_ptr path, u3
     return result;
 }
 
-i64 linux_access(struct thread *thread, linux_ptr path, u32 mode)
-{
+i64 linux_access(struct thread *thread, linux_ptr path, u32 mode) {
     return access_check(thread, AT_FDCWD, path, mode, 0);
 }
 
-i64 linux_faccessat(struct thread *thread, i32 directory, linux_ptr path, u32 mode)
-{
+i64 linux_faccessat(struct thread *thread, i32 directory, linux_ptr path, u32 mode) {
     return access_check(thread, directory, path, mode, 0);
 }
 
-i64 linux_faccessat2(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u32 flags)
-{
+i64 linux_faccessat2(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u32 flags) {
     return access_check(thread, directory, path, mode, flags);
 }
 
 static i64 change_path(struct thread *thread, i32 directory, linux_ptr path, u32 flags,
-                       const struct attributes *values, u32 which)
-{
+                       const struct attributes *values, u32 which) {
     struct vnode *vnode;
     i64 result = path_resolve(thread, directory, path, walk_flags(flags), &vnode);
     if (result == 0) {
@@ -165,8 +153,7 @@ static i64 change_path(struct thread *thread, i32 directory, linux_ptr path, u32
     return result;
 }
 
-static i64 change_file(struct thread *thread, i32 fd, const struct attributes *values, u32 which)
-{
+static i64 change_file(struct thread *thread, i32 fd, const struct attributes *values, u32 which) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
@@ -176,53 +163,44 @@ static i64 change_file(struct thread *thread, i32 fd, const struct attributes *v
     return result;
 }
 
-i64 linux_chmod(struct thread *thread, linux_ptr path, u32 mode)
-{
+i64 linux_chmod(struct thread *thread, linux_ptr path, u32 mode) {
     return change_path(thread, AT_FDCWD, path, 0, &(struct attributes){.mode = mode},
                        ATTRIBUTE_MODE);
 }
 
-i64 linux_fchmod(struct thread *thread, i32 fd, u32 mode)
-{
+i64 linux_fchmod(struct thread *thread, i32 fd, u32 mode) {
     return change_file(thread, fd, &(struct attributes){.mode = mode}, ATTRIBUTE_MODE);
 }
 
-i64 linux_fchmodat(struct thread *thread, i32 directory, linux_ptr path, u32 mode)
-{
+i64 linux_fchmodat(struct thread *thread, i32 directory, linux_ptr path, u32 mode) {
     return change_path(thread, directory, path, 0, &(struct attributes){.mode = mode},
                        ATTRIBUTE_MODE);
 }
 
-static u32 owner_mask(u32 uid, u32 gid)
-{
+static u32 owner_mask(u32 uid, u32 gid) {
     return (uid != ~0U ? ATTRIBUTE_OWNER : 0) | (gid != ~0U ? ATTRIBUTE_GROUP : 0);
 }
 
 i64 linux_fchownat(struct thread *thread, i32 directory, linux_ptr path, u32 uid, u32 gid,
-                   u32 flags)
-{
+                   u32 flags) {
     return change_path(thread, directory, path, flags, &(struct attributes){.uid = uid, .gid = gid},
                        owner_mask(uid, gid));
 }
 
-i64 linux_chown(struct thread *thread, linux_ptr path, u32 uid, u32 gid)
-{
+i64 linux_chown(struct thread *thread, linux_ptr path, u32 uid, u32 gid) {
     return linux_fchownat(thread, AT_FDCWD, path, uid, gid, 0);
 }
 
-i64 linux_lchown(struct thread *thread, linux_ptr path, u32 uid, u32 gid)
-{
+i64 linux_lchown(struct thread *thread, linux_ptr path, u32 uid, u32 gid) {
     return linux_fchownat(thread, AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
 }
 
-i64 linux_fchown(struct thread *thread, i32 fd, u32 uid, u32 gid)
-{
+i64 linux_fchown(struct thread *thread, i32 fd, u32 uid, u32 gid) {
     return change_file(thread, fd, &(struct attributes){.uid = uid, .gid = gid},
                        owner_mask(uid, gid));
 }
 
-i64 linux_truncate(struct thread *thread, linux_ptr path, i64 size)
-{
+i64 linux_truncate(struct thread *thread, linux_ptr path, i64 size) {
     struct vnode *vnode;
     if (size < 0) {
         return -EINVAL;
@@ -238,8 +216,7 @@ i64 linux_truncate(struct thread *thread, linux_ptr path, i64 size)
     return result;
 }
 
-i64 linux_ftruncate(struct thread *thread, i32 fd, i64 size)
-{
+i64 linux_ftruncate(struct thread *thread, i32 fd, i64 size) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
@@ -254,8 +231,7 @@ i64 linux_ftruncate(struct thread *thread, i32 fd, i64 size)
     return result;
 }
 
-static u32 time_value(const struct linux_timespec *time, u32 attribute, u64 *out)
-{
+static u32 time_value(const struct linux_timespec *time, u32 attribute, u64 *out) {
     if (time->nanoseconds == UTIME_OMIT) {
         return 0;
     }
@@ -265,8 +241,7 @@ static u32 time_value(const struct linux_timespec *time, u32 attribute, u64 *out
 }
 
 i64 linux_utimensat(struct thread *thread, i32 directory, linux_ptr path, linux_ptr times_ptr,
-                    u32 flags)
-{
+                    u32 flags) {
     struct linux_timespec times[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
     struct attributes values = {};
     if (!linux_is_null(times_ptr) && copy_from_linux(times, times_ptr, sizeof(times)) != 0) {
@@ -280,8 +255,7 @@ i64 linux_utimensat(struct thread *thread, i32 directory, linux_ptr path, linux_
     return change_path(thread, directory, path, flags, &values, which);
 }
 
-i64 linux_utimes(struct thread *thread, linux_ptr path, linux_ptr times_ptr)
-{
+i64 linux_utimes(struct thread *thread, linux_ptr path, linux_ptr times_ptr) {
     struct linux_timeval times[2];
     struct attributes values = {.atime_ns = time_now_ns()};
     values.mtime_ns = values.atime_ns;
@@ -295,8 +269,7 @@ i64 linux_utimes(struct thread *thread, linux_ptr path, linux_ptr times_ptr)
     return change_path(thread, AT_FDCWD, path, 0, &values, ATTRIBUTE_ATIME | ATTRIBUTE_MTIME);
 }
 
-static i64 statfs_write(struct vnode *vnode, linux_ptr out)
-{
+static i64 statfs_write(struct vnode *vnode, linux_ptr out) {
     struct linux_statfs statfs = {
         .block_size = BLOCK_BYTES, .fragment_size = BLOCK_BYTES, .name_max = LINUX_NAME_MAX};
     if (vnode->ops->statfs) {
@@ -306,8 +279,7 @@ static i64 statfs_write(struct vnode *vnode, linux_ptr out)
     return copy_to_linux(out, &statfs, sizeof(statfs));
 }
 
-i64 linux_statfs(struct thread *thread, linux_ptr path, linux_ptr out)
-{
+i64 linux_statfs(struct thread *thread, linux_ptr path, linux_ptr out) {
     struct vnode *vnode;
     i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &vnode);
     if (result == 0) {
@@ -317,8 +289,7 @@ i64 linux_statfs(struct thread *thread, linux_ptr path, linux_ptr out)
     return result;
 }
 
-i64 linux_fstatfs(struct thread *thread, i32 fd, linux_ptr out)
-{
+i64 linux_fstatfs(struct thread *thread, i32 fd, linux_ptr out) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;

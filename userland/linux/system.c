@@ -28,8 +28,7 @@ static struct mounted {
 
 enum { MOUNT_PROC, MOUNT_DEV, MOUNT_TMP };
 
-int system_prepare(void)
-{
+int system_prepare(void) {
     int result = proc_mount(&mounts[MOUNT_PROC].system);
     if (result == 0) {
         result = tmpfs_mount(&mounts[MOUNT_DEV].system, 0755);
@@ -44,8 +43,7 @@ int system_prepare(void)
 }
 
 // An image without the directory goes without the mount.
-static int mount_attach(struct mounted *mount)
-{
+static int mount_attach(struct mounted *mount) {
     struct vnode *covered;
     int result = vnode_lookup(image_system.root, mount->directory, &covered);
     if (result == -ENOENT) {
@@ -62,8 +60,7 @@ static int mount_attach(struct mounted *mount)
     return result;
 }
 
-int system_mount(const void *image, u64 image_size, u32 image_memobj, const char **problem)
-{
+int system_mount(const void *image, u64 image_size, u32 image_memobj, const char **problem) {
     int result = image_mount(&image_system, image, image_size, image_memobj, problem);
     for (usize i = 0; i < ARRAY_SIZE(mounts) && result == 0; i++) {
         result = mount_attach(&mounts[i]);
@@ -71,19 +68,14 @@ int system_mount(const void *image, u64 image_size, u32 image_memobj, const char
     return result;
 }
 
-struct vnode *system_root(void)
-{
-    return image_system.root;
-}
+struct vnode *system_root(void) { return image_system.root; }
 
-int system_device(const char *name, struct vnode **out)
-{
+int system_device(const char *name, struct vnode **out) {
     struct name device = {name, (u32)strlen(name)};
     return vnode_lookup(mounts[MOUNT_DEV].system.root, device, out);
 }
 
-usize system_mounts(char *buffer, usize size)
-{
+usize system_mounts(char *buffer, usize size) {
     usize length = format_text(buffer, size, "image / erofs ro 0 0\n");
     for (usize i = 0; i < ARRAY_SIZE(mounts) && length < size; i++) {
         if (mounts[i].system.covered) {
@@ -95,7 +87,6 @@ usize system_mounts(char *buffer, usize size)
     return min(length, size);
 }
 
-void system_memory(struct system_memory *memory)
-{
+void system_memory(struct system_memory *memory) {
     *memory = (struct system_memory){.total_bytes = 64UL << 20, .free_bytes = 32UL << 20};
 }

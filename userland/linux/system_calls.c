@@ -11,8 +11,7 @@
 enum { PR_SET_NAME = 15, PR_GET_NAME = 16, PR_SET_PDEATHSIG = 1, PR_GET_DUMPABLE = 3 };
 enum { RLIMIT_NOFILE = 7, RLIMITS = 16 };
 
-i64 linux_uname(struct thread *, linux_ptr out)
-{
+i64 linux_uname(struct thread *, linux_ptr out) {
     struct linux_utsname name = {.system = "Linux", .machine = "x86_64", .domain = "(none)"};
     format_text(name.node, sizeof(name.node), "%s", system_hostname);
     format_text(name.release, sizeof(name.release), "%s", system_release);
@@ -20,8 +19,7 @@ i64 linux_uname(struct thread *, linux_ptr out)
     return copy_to_linux(out, &name, sizeof(name));
 }
 
-i64 linux_sysinfo(struct thread *, linux_ptr out)
-{
+i64 linux_sysinfo(struct thread *, linux_ptr out) {
     struct system_memory memory;
     system_memory(&memory);
     struct linux_sysinfo info = {
@@ -34,8 +32,7 @@ i64 linux_sysinfo(struct thread *, linux_ptr out)
     return copy_to_linux(out, &info, sizeof(info));
 }
 
-i64 linux_arch_prctl(struct thread *, u32 code, u64 address)
-{
+i64 linux_arch_prctl(struct thread *, u32 code, u64 address) {
     u64 value;
     switch (code) {
     case ARCH_SET_FS:
@@ -57,8 +54,7 @@ i64 linux_arch_prctl(struct thread *, u32 code, u64 address)
     }
 }
 
-static i64 set_name(struct process *process, linux_ptr text)
-{
+static i64 set_name(struct process *process, linux_ptr text) {
     char name[sizeof(process->name)] = {};
     i64 size = copy_string_from_linux(name, text, sizeof(name));
     if (size < 0 && size != -ENAMETOOLONG) {
@@ -71,8 +67,7 @@ static i64 set_name(struct process *process, linux_ptr text)
     return 0;
 }
 
-i64 linux_prctl(struct thread *thread, u32 option, u64 a, u64)
-{
+i64 linux_prctl(struct thread *thread, u32 option, u64 a, u64) {
     switch (option) {
     case PR_SET_NAME: return set_name(thread->process, linux_pointer(a));
     case PR_GET_NAME:
@@ -84,15 +79,13 @@ i64 linux_prctl(struct thread *thread, u32 option, u64 a, u64)
     }
 }
 
-static struct linux_rlimit limit_of(struct process *process, u32 resource)
-{
+static struct linux_rlimit limit_of(struct process *process, u32 resource) {
     u64 current = process->limits_current[resource];
     return (struct linux_rlimit){current, resource == RLIMIT_NOFILE ? current : ~0UL};
 }
 
 i64 linux_prlimit64(struct thread *thread, i32 pid, u32 resource, linux_ptr limit_ptr,
-                    linux_ptr old_ptr)
-{
+                    linux_ptr old_ptr) {
     struct linux_rlimit limit;
     if (resource >= RLIMITS) {
         return -EINVAL;
@@ -113,18 +106,15 @@ i64 linux_prlimit64(struct thread *thread, i32 pid, u32 resource, linux_ptr limi
     return linux_is_null(old_ptr) ? 0 : copy_to_linux(old_ptr, &old, sizeof(old));
 }
 
-i64 linux_getrlimit(struct thread *thread, u32 resource, linux_ptr out)
-{
+i64 linux_getrlimit(struct thread *thread, u32 resource, linux_ptr out) {
     return linux_prlimit64(thread, 0, resource, linux_pointer(0), out);
 }
 
-i64 linux_setrlimit(struct thread *thread, u32 resource, linux_ptr limit)
-{
+i64 linux_setrlimit(struct thread *thread, u32 resource, linux_ptr limit) {
     return linux_prlimit64(thread, 0, resource, limit, linux_pointer(0));
 }
 
-i64 linux_getrusage(struct thread *thread, i32 who, linux_ptr out)
-{
+i64 linux_getrusage(struct thread *thread, i32 who, linux_ptr out) {
     u64 cpu_ns = kernel_thread_time_ns();
     if (who < -1 || who > 1) {
         return -EINVAL;
@@ -139,15 +129,13 @@ i64 linux_getrusage(struct thread *thread, i32 who, linux_ptr out)
     return copy_to_linux(out, &usage, sizeof(usage));
 }
 
-i64 linux_set_tid_address(struct thread *thread, linux_ptr tid)
-{
+i64 linux_set_tid_address(struct thread *thread, linux_ptr tid) {
     thread->clear_tid = tid;
     thread->clears_tid = true;
     return thread->tid;
 }
 
-i64 linux_set_robust_list(struct thread *thread, linux_ptr head, usize size)
-{
+i64 linux_set_robust_list(struct thread *thread, linux_ptr head, usize size) {
     if (size != 24) {
         return -EINVAL;
     }
@@ -156,13 +144,9 @@ i64 linux_set_robust_list(struct thread *thread, linux_ptr head, usize size)
 }
 
 // Restartable sequences are optional for programs: they go without.
-i64 linux_rseq(struct thread *, linux_ptr, u32, i32, u32)
-{
-    return -ENOSYS;
-}
+i64 linux_rseq(struct thread *, linux_ptr, u32, i32, u32) { return -ENOSYS; }
 
-i64 linux_sched_getaffinity(struct thread *, i32, usize size, linux_ptr mask)
-{
+i64 linux_sched_getaffinity(struct thread *, i32, usize size, linux_ptr mask) {
     u64 one = 1;
     if (size < sizeof(one)) {
         return -EINVAL;
@@ -170,8 +154,7 @@ i64 linux_sched_getaffinity(struct thread *, i32, usize size, linux_ptr mask)
     return copy_to_linux(mask, &one, sizeof(one)) != 0 ? -EFAULT : (i64)sizeof(one);
 }
 
-i64 linux_getrandom(struct thread *, linux_ptr buffer, usize size, u32 flags)
-{
+i64 linux_getrandom(struct thread *, linux_ptr buffer, usize size, u32 flags) {
     u8 bytes[256];
     if (flags & ~7U) {
         return -EINVAL;

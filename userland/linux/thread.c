@@ -20,46 +20,37 @@ static struct {
     u64 used[SLOTS_MAX / 64] GUARDED_BY(&lock);
 } slots;
 
-static u64 slot_end(u32 slot)
-{
+static u64 slot_end(u32 slot) {
     u8 *start = slot < SLOTS_NEAR ? near_slots + (usize)slot * THREAD_STRIDE_BYTES
                                   : other_slots + (usize)slot * THREAD_STRIDE_BYTES;
     return (u64)start + THREAD_STRIDE_BYTES;
 }
 
-static struct thread *thread_at_end(u64 end)
-{
+static struct thread *thread_at_end(u64 end) {
     return (struct thread *)((end - sizeof(struct thread)) & ~63UL);
 }
 
-static struct thread *slot_thread(u32 slot)
-{
-    return thread_at_end(slot_end(slot));
-}
+static struct thread *slot_thread(u32 slot) { return thread_at_end(slot_end(slot)); }
 
-static u32 thread_slot(const struct thread *thread)
-{
+static u32 thread_slot(const struct thread *thread) {
     u64 address = (u64)thread;
     u64 base = address < (u64)other_slots ? (u64)near_slots : (u64)other_slots;
     return (u32)((address - base) / THREAD_STRIDE_BYTES);
 }
 
-struct thread *thread_current(void)
-{
+struct thread *thread_current(void) {
     u64 stack = (u64)__builtin_frame_address(0);
     return thread_at_end((stack | (THREAD_STRIDE_BYTES - 1)) + 1);
 }
 
 // A slot may be free in the table while its last thread is still on its way out: stack_in_use says.
-static bool slot_is_free_locked(u32 slot) REQUIRES(&slots.lock)
-{
+static bool slot_is_free_locked(u32 slot) REQUIRES(&slots.lock) {
     return !(slots.used[slot / 64] >> (slot % 64) & 1) &&
            (slot >= slots.mapped ||
             __atomic_load_n(&slot_thread(slot)->stack_in_use, __ATOMIC_ACQUIRE) == 0);
 }
 
-static struct thread *slot_take_locked(u32 slot) REQUIRES(&slots.lock)
-{
+static struct thread *slot_take_locked(u32 slot) REQUIRES(&slots.lock) {
     u64 unused;
     if (slot >= slots.mapped) {
         u64 stack = slot_end(slot) - THREAD_STACK_BYTES;
@@ -73,8 +64,7 @@ static struct thread *slot_take_locked(u32 slot) REQUIRES(&slots.lock)
     return slot_thread(slot);
 }
 
-struct thread *thread_alloc(void)
-{
+struct thread *thread_alloc(void) {
     struct thread *thread = NULL;
     u32 slot = 0;
     mutex_lock(&slots.lock);
@@ -94,26 +84,20 @@ struct thread *thread_alloc(void)
     return thread;
 }
 
-static void slot_release(u32 slot)
-{
+static void slot_release(u32 slot) {
     mutex_lock(&slots.lock);
     slots.used[slot / 64] &= ~(1UL << (slot % 64));
     mutex_unlock(&slots.lock);
 }
 
-void thread_free(struct thread *thread)
-{
+void thread_free(struct thread *thread) {
     thread->stack_in_use = 0;
     slot_release(thread_slot(thread));
 }
 
-void *thread_stack_top(struct thread *thread)
-{
-    return thread;
-}
+void *thread_stack_top(struct thread *thread) { return thread; }
 
-void thread_end(struct thread *thread)
-{
+void thread_end(struct thread *thread) {
     kernel_aspace_bind(0);
     if (thread->handle) {
         kernel_close(thread->handle);

@@ -8,8 +8,7 @@
 
 enum : u64 { SECOND_NS = 1000000000 };
 
-static i64 clock_now(u32 clock, u64 *now_ns)
-{
+static i64 clock_now(u32 clock, u64 *now_ns) {
     switch (clock) {
     case CLOCK_REALTIME:
     case CLOCK_REALTIME_COARSE: *now_ns = kernel_realtime_ns(); return 0;
@@ -23,28 +22,24 @@ static i64 clock_now(u32 clock, u64 *now_ns)
     }
 }
 
-static i64 timespec_write(linux_ptr out, u64 time_ns)
-{
+static i64 timespec_write(linux_ptr out, u64 time_ns) {
     struct linux_timespec time = {(i64)(time_ns / SECOND_NS), (i64)(time_ns % SECOND_NS)};
     return copy_to_linux(out, &time, sizeof(time));
 }
 
-i64 linux_clock_gettime(struct thread *, u32 clock, linux_ptr out)
-{
+i64 linux_clock_gettime(struct thread *, u32 clock, linux_ptr out) {
     u64 now_ns;
     i64 result = clock_now(clock, &now_ns);
     return result != 0 ? result : timespec_write(out, now_ns);
 }
 
-i64 linux_clock_getres(struct thread *, u32 clock, linux_ptr out)
-{
+i64 linux_clock_getres(struct thread *, u32 clock, linux_ptr out) {
     u64 unused;
     i64 result = clock_now(clock, &unused);
     return result != 0 || linux_is_null(out) ? result : timespec_write(out, 1);
 }
 
-i64 linux_gettimeofday(struct thread *, linux_ptr out, linux_ptr zone)
-{
+i64 linux_gettimeofday(struct thread *, linux_ptr out, linux_ptr zone) {
     u64 now_ns = kernel_realtime_ns();
     struct linux_timeval time = {(i64)(now_ns / SECOND_NS), (i64)(now_ns % SECOND_NS / 1000)};
     u64 no_zone = 0;
@@ -54,8 +49,7 @@ i64 linux_gettimeofday(struct thread *, linux_ptr out, linux_ptr zone)
     return linux_is_null(zone) ? 0 : copy_to_linux(zone, &no_zone, sizeof(no_zone));
 }
 
-i64 linux_time(struct thread *, linux_ptr out)
-{
+i64 linux_time(struct thread *, linux_ptr out) {
     i64 seconds = (i64)(kernel_realtime_ns() / SECOND_NS);
     if (!linux_is_null(out) && copy_to_linux(out, &seconds, sizeof(seconds)) != 0) {
         return -EFAULT;
@@ -63,8 +57,7 @@ i64 linux_time(struct thread *, linux_ptr out)
     return seconds;
 }
 
-i64 linux_times(struct thread *thread, linux_ptr out)
-{
+i64 linux_times(struct thread *thread, linux_ptr out) {
     u64 tick_ns = SECOND_NS / 100;
     mutex_lock(&tasks.lock);
     u64 children_ns = thread->process->children_cpu_ns;
@@ -76,8 +69,7 @@ i64 linux_times(struct thread *thread, linux_ptr out)
     return (i64)(kernel_monotonic_ns() / tick_ns);
 }
 
-i64 timespec_read(linux_ptr in, u64 *time_ns)
-{
+i64 timespec_read(linux_ptr in, u64 *time_ns) {
     struct linux_timespec time;
     if (copy_from_linux(&time, in, sizeof(time)) != 0) {
         return -EFAULT;
@@ -92,8 +84,7 @@ i64 timespec_read(linux_ptr in, u64 *time_ns)
 }
 
 // A sleep that a handler interrupts ends; one that is stopped and continued goes on.
-static i64 sleep_until(struct thread *thread, u64 deadline_ns, linux_ptr remaining)
-{
+static i64 sleep_until(struct thread *thread, u64 deadline_ns, linux_ptr remaining) {
     i64 result;
     do {
         result = thread_wait(thread, thread_ticket(thread), deadline_ns);
@@ -109,8 +100,7 @@ static i64 sleep_until(struct thread *thread, u64 deadline_ns, linux_ptr remaini
     return -EINTR;
 }
 
-i64 linux_nanosleep(struct thread *thread, linux_ptr duration, linux_ptr remaining)
-{
+i64 linux_nanosleep(struct thread *thread, linux_ptr duration, linux_ptr remaining) {
     u64 duration_ns;
     i64 result = timespec_read(duration, &duration_ns);
     return result != 0 ? result
@@ -118,8 +108,7 @@ i64 linux_nanosleep(struct thread *thread, linux_ptr duration, linux_ptr remaini
 }
 
 i64 linux_clock_nanosleep(struct thread *thread, u32 clock, u32 flags, linux_ptr duration,
-                          linux_ptr remaining)
-{
+                          linux_ptr remaining) {
     u64 duration_ns;
     u64 now_ns;
     i64 result = timespec_read(duration, &duration_ns);
@@ -136,8 +125,7 @@ i64 linux_clock_nanosleep(struct thread *thread, u32 clock, u32 flags, linux_ptr
     return sleep_until(thread, kernel_monotonic_ns() + duration_ns, remaining);
 }
 
-i64 linux_sched_yield(struct thread *)
-{
+i64 linux_sched_yield(struct thread *) {
     kernel_yield();
     return 0;
 }

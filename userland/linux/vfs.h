@@ -115,10 +115,7 @@ void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_sy
 struct vnode *vnode_get(struct vnode *vnode);
 void vnode_put(struct vnode *vnode);
 
-static inline bool vnode_is_directory(const struct vnode *vnode)
-{
-    return vnode->type == 0040000;
-}
+static inline bool vnode_is_directory(const struct vnode *vnode) { return vnode->type == 0040000; }
 
 int vnode_attributes(struct vnode *vnode, struct attributes *out);
 int vnode_set_attributes(struct vnode *vnode, const struct attributes *values, u32 which);

@@ -4,49 +4,42 @@
 #include "linux/vfs.h"
 
 void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_system *system,
-                u32 type, u64 ino)
-{
+                u32 type, u64 ino) {
     *vnode = (struct vnode){
         .ops = ops, .system = system, .references = 1, .type = type & MODE_TYPE, .ino = ino};
 }
 
-struct vnode *vnode_get(struct vnode *vnode)
-{
+struct vnode *vnode_get(struct vnode *vnode) {
     if (vnode) {
         __atomic_fetch_add(&vnode->references, 1, __ATOMIC_RELAXED);
     }
     return vnode;
 }
 
-void vnode_put(struct vnode *vnode)
-{
+void vnode_put(struct vnode *vnode) {
     if (vnode && __atomic_fetch_sub(&vnode->references, 1, __ATOMIC_ACQ_REL) == 1) {
         vnode->ops->release(vnode);
     }
 }
 
-int vnode_attributes(struct vnode *vnode, struct attributes *out)
-{
+int vnode_attributes(struct vnode *vnode, struct attributes *out) {
     *out = (struct attributes){};
     return vnode->ops->attributes(vnode, out);
 }
 
-int vnode_set_attributes(struct vnode *vnode, const struct attributes *values, u32 which)
-{
+int vnode_set_attributes(struct vnode *vnode, const struct attributes *values, u32 which) {
     return vnode->ops->set_attributes ? vnode->ops->set_attributes(vnode, values, which) : -EROFS;
 }
 
 // The directory to look in: for the `..` of a mounted root, where it is mounted. Borrowed.
-static struct vnode *parent_side(struct vnode *directory)
-{
+static struct vnode *parent_side(struct vnode *directory) {
     while (directory == directory->system->root && directory->system->covered) {
         directory = directory->system->covered;
     }
     return directory;
 }
 
-int vnode_lookup(struct vnode *directory, struct name name, struct vnode **out)
-{
+int vnode_lookup(struct vnode *directory, struct name name, struct vnode **out) {
     if (!vnode_is_directory(directory)) {
         return -ENOTDIR;
     }
@@ -66,12 +59,8 @@ int vnode_lookup(struct vnode *directory, struct name name, struct vnode **out)
 }
 
 // As the kernel's new_encode_dev, which is what stat shows for small numbers.
-u64 device_number(u32 major, u32 minor)
-{
+u64 device_number(u32 major, u32 minor) {
     return (minor & 0xff) | ((u64)(major & 0xfff) << 8) | ((u64)(minor & ~0xffU) << 12);
 }
 
-u64 time_now_ns(void)
-{
-    return kernel_realtime_ns();
-}
+u64 time_now_ns(void) { return kernel_realtime_ns(); }

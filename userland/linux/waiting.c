@@ -6,51 +6,41 @@
 #include "linux/signal.h"
 #include "linux/thread.h"
 
-void waitqueue_init(struct waitqueue *queue) THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+void waitqueue_init(struct waitqueue *queue) THREAD_ANNOTATION(no_thread_safety_analysis) {
     *queue = (struct waitqueue){};
     list_init(&queue->waiters);
 }
 
-void waitqueue_add(struct waitqueue *queue, struct waiter *waiter, struct thread *thread)
-{
+void waitqueue_add(struct waitqueue *queue, struct waiter *waiter, struct thread *thread) {
     waiter->thread = thread;
     mutex_lock(&queue->lock);
     list_insert_tail(&queue->waiters, &waiter->node);
     mutex_unlock(&queue->lock);
 }
 
-void waitqueue_remove(struct waitqueue *queue, struct waiter *waiter)
-{
+void waitqueue_remove(struct waitqueue *queue, struct waiter *waiter) {
     mutex_lock(&queue->lock);
     list_remove(&waiter->node);
     mutex_unlock(&queue->lock);
 }
 
-void waitqueue_wake(struct waitqueue *queue)
-{
+void waitqueue_wake(struct waitqueue *queue) {
     struct waiter *waiter;
     mutex_lock(&queue->lock);
-    list_for_each(waiter, &queue->waiters, node)
-    {
-        thread_wake(waiter->thread);
-    }
+    list_for_each(waiter, &queue->waiters, node) { thread_wake(waiter->thread); }
     mutex_unlock(&queue->lock);
 }
 
-void thread_wake(struct thread *thread)
-{
+void thread_wake(struct thread *thread) {
     __atomic_fetch_add(&thread->wake_word, 1, __ATOMIC_SEQ_CST);
     kernel_futex_wake(&thread->wake_word, 1);
 }
 
-u32 thread_ticket(const struct thread *thread)
-{
+u32 thread_ticket(const struct thread *thread) {
     return __atomic_load_n(&thread->wake_word, __ATOMIC_SEQ_CST);
 }
 
-int thread_wait(struct thread *thread, u32 ticket, u64 deadline_ns)
-{
+int thread_wait(struct thread *thread, u32 ticket, u64 deadline_ns) {
     for (;;) {
         if (signal_is_pending(thread)) {
             return -ERESTARTSYS;
@@ -65,8 +55,7 @@ int thread_wait(struct thread *thread, u32 ticket, u64 deadline_ns)
     }
 }
 
-int thread_wait_killable(struct thread *thread, u32 ticket)
-{
+int thread_wait_killable(struct thread *thread, u32 ticket) {
     for (;;) {
         if (signal_is_killed(thread)) {
             return -ERESTARTSYS;

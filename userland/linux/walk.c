@@ -9,8 +9,7 @@
 #include "linux/thread.h"
 
 // The directory that a relative path starts from, counted.
-static int walk_base(struct thread *thread, i32 directory, struct vnode **out)
-{
+static int walk_base(struct thread *thread, i32 directory, struct vnode **out) {
     if (directory == AT_FDCWD) {
         *out = fs_context_cwd(thread->process->fs);
         return 0;
@@ -24,8 +23,7 @@ static int walk_base(struct thread *thread, i32 directory, struct vnode **out)
     return *out ? 0 : -ENOTDIR;
 }
 
-static int walk_begin(struct walk *walk, struct thread *thread, i32 directory)
-{
+static int walk_begin(struct walk *walk, struct thread *thread, i32 directory) {
     walk->root = fs_context_root(thread->process->fs);
     if (*walk->rest == '/') {
         walk->at = vnode_get(walk->root);
@@ -37,8 +35,7 @@ static int walk_begin(struct walk *walk, struct thread *thread, i32 directory)
     return walk_base(thread, directory, &walk->at);
 }
 
-static void walk_clear(struct walk *walk, u32 flags)
-{
+static void walk_clear(struct walk *walk, u32 flags) {
     walk->root = NULL;
     walk->at = NULL;
     walk->heap = NULL;
@@ -49,8 +46,7 @@ static void walk_clear(struct walk *walk, u32 flags)
     walk->links = 0;
 }
 
-int walk_start(struct walk *walk, struct thread *thread, i32 directory, linux_ptr path, u32 flags)
-{
+int walk_start(struct walk *walk, struct thread *thread, i32 directory, linux_ptr path, u32 flags) {
     walk_clear(walk, flags);
     i64 size = copy_string_from_linux(walk->small, path, sizeof(walk->small));
     if (size == -ENAMETOOLONG) {
@@ -61,8 +57,7 @@ int walk_start(struct walk *walk, struct thread *thread, i32 directory, linux_pt
 }
 
 int walk_start_text(struct walk *walk, struct thread *thread, i32 directory, const char *path,
-                    u32 flags)
-{
+                    u32 flags) {
     walk_clear(walk, flags);
     usize size = strlen(path) + 1;
     if (size > LINUX_PATH_MAX) {
@@ -78,23 +73,20 @@ int walk_start_text(struct walk *walk, struct thread *thread, i32 directory, con
     return walk_begin(walk, thread, directory);
 }
 
-void walk_end(struct walk *walk)
-{
+void walk_end(struct walk *walk) {
     vnode_put(walk->root);
     vnode_put(walk->at);
     heap_free(walk->heap);
 }
 
 // Consumes the reference to `vnode`.
-static void walk_move(struct walk *walk, struct vnode *vnode)
-{
+static void walk_move(struct walk *walk, struct vnode *vnode) {
     vnode_put(walk->at);
     walk->at = vnode;
 }
 
 // Looks a component up in walk->at. "." and, at the root, ".." are the directory itself.
-static int walk_lookup(struct walk *walk, struct name name, struct vnode **out)
-{
+static int walk_lookup(struct walk *walk, struct name name, struct vnode **out) {
     bool is_dot = name.size == 1 && name.text[0] == '.';
     bool is_parent = name.size == 2 && name.text[0] == '.' && name.text[1] == '.';
     if (!vnode_is_directory(walk->at)) {
@@ -107,16 +99,14 @@ static int walk_lookup(struct walk *walk, struct name name, struct vnode **out)
     return vnode_lookup(walk->at, name, out);
 }
 
-static char *skip_slashes(char *text)
-{
+static char *skip_slashes(char *text) {
     while (*text == '/') {
         text++;
     }
     return text;
 }
 
-int walk_to_last(struct walk *walk)
-{
+int walk_to_last(struct walk *walk) {
     for (;;) {
         char *start = skip_slashes(walk->rest);
         char *end = start;
@@ -151,8 +141,7 @@ int walk_to_last(struct walk *walk)
 }
 
 // Puts the link's target before what is left of the path, in a buffer of its own.
-static int walk_splice(struct walk *walk, struct vnode *link)
-{
+static int walk_splice(struct walk *walk, struct vnode *link) {
     char *buffer = heap_alloc(LINUX_PATH_MAX);
     if (!buffer) {
         return -ENOMEM;
@@ -181,8 +170,7 @@ static int walk_splice(struct walk *walk, struct vnode *link)
     return 0;
 }
 
-int walk_follow(struct walk *walk, struct vnode *link)
-{
+int walk_follow(struct walk *walk, struct vnode *link) {
     if (++walk->links > LINUX_SYMLINKS_MAX) {
         return -ELOOP;
     }
@@ -197,8 +185,7 @@ int walk_follow(struct walk *walk, struct vnode *link)
     return result;
 }
 
-int walk_resolve(struct walk *walk, struct vnode **out)
-{
+int walk_resolve(struct walk *walk, struct vnode **out) {
     for (;;) {
         int result = walk_to_last(walk);
         if (result != 0) {
@@ -230,8 +217,7 @@ int walk_resolve(struct walk *walk, struct vnode **out)
 }
 
 int path_resolve(struct thread *thread, i32 directory, linux_ptr path, u32 flags,
-                 struct vnode **out)
-{
+                 struct vnode **out) {
     struct walk walk;
     int result = walk_start(&walk, thread, directory, path, flags);
     if (result == 0) {
@@ -241,8 +227,7 @@ int path_resolve(struct thread *thread, i32 directory, linux_ptr path, u32 flags
     return result;
 }
 
-int path_resolve_text(struct thread *thread, const char *path, struct vnode **out)
-{
+int path_resolve_text(struct thread *thread, const char *path, struct vnode **out) {
     struct walk walk;
     int result = walk_start_text(&walk, thread, AT_FDCWD, path, WALK_FOLLOW);
     if (result == 0) {

@@ -41,8 +41,7 @@ int walk_follow(struct walk *walk, struct vnode *link);
 int walk_resolve(struct walk *walk, struct vnode **out);
 
 // Whether the last component is a name that can be made or removed; the error if not.
-static inline bool walk_last_is_name(const struct walk *walk)
-{
+static inline bool walk_last_is_name(const struct walk *walk) {
     return walk->last.size > 0 &&
            !(walk->last.text[0] == '.' &&
              (walk->last.size == 1 || (walk->last.size == 2 && walk->last.text[1] == '.')));

@@ -19,15 +19,13 @@ static struct list containers = LIST_INIT(containers);
 static struct list unused = LIST_INIT(unused);
 static u64 last_id;
 
-static u64 now_ns(void)
-{
+static u64 now_ns(void) {
     u64 now = 0;
     clock_get(CL_CLOCK_MONOTONIC, &now);
     return now;
 }
 
-static struct container *container_alloc(void)
-{
+static struct container *container_alloc(void) {
     u64 chunk;
     if (list_is_empty(&unused)) {
         if (aspace_map(0, 0, 0, 0, CHUNK_BYTES, CL_MAP_READ | CL_MAP_WRITE, &chunk) != OK) {
@@ -44,11 +42,9 @@ static struct container *container_alloc(void)
     return container;
 }
 
-struct container *container_find(const char *name)
-{
+struct container *container_find(const char *name) {
     struct container *container;
-    list_for_each(container, &containers, link)
-    {
+    list_for_each(container, &containers, link) {
         if (strcmp(container->facts.name, name) == 0) {
             return container;
         }
@@ -56,11 +52,9 @@ struct container *container_find(const char *name)
     return NULL;
 }
 
-struct container *container_after(u64 id)
-{
+struct container *container_after(u64 id) {
     struct container *container;
-    list_for_each(container, &containers, link)
-    {
+    list_for_each(container, &containers, link) {
         if (container->facts.id > id) {
             return container;
         }
@@ -69,8 +63,7 @@ struct container *container_after(u64 id)
 }
 
 // Fills in the name that was asked for, or makes one of the image's and the id.
-static bool name_choose(struct container *container, const char *wanted, struct problem *problem)
-{
+static bool name_choose(struct container *container, const char *wanted, struct problem *problem) {
     struct manager_container *facts = &container->facts;
     if (!wanted) {
         do {
@@ -95,8 +88,7 @@ static bool name_choose(struct container *container, const char *wanted, struct 
 }
 
 // The words of the command, as far as there is room, for `ps`.
-static void command_describe(struct container *container, const struct records *records)
-{
+static void command_describe(struct container *container, const struct records *records) {
     char *text = container->facts.command;
     usize size = 0;
     const char *word = NULL;
@@ -108,8 +100,7 @@ static void command_describe(struct container *container, const struct records *
 
 // Gives the record to the container that `start` has made.
 static bool container_watch(struct container *container, const struct start *start,
-                            struct problem *problem)
-{
+                            struct problem *problem) {
     container->ns = start->ns;
     container->control = start->control;
     container->process = start->process;
@@ -126,8 +117,7 @@ static bool container_watch(struct container *container, const struct start *sta
 }
 
 static bool container_start(struct container *container, struct records *records,
-                            struct problem *problem)
-{
+                            struct problem *problem) {
     const char *image = records_next(records, 'i', NULL);
     struct start start = {.records = records, .name = container->facts.name};
     if (!image) {
@@ -142,8 +132,7 @@ static bool container_start(struct container *container, struct records *records
            start_run(&start, problem) && container_watch(container, &start, problem);
 }
 
-struct container *container_run(struct records *records, u32 flags, struct problem *problem)
-{
+struct container *container_run(struct records *records, u32 flags, struct problem *problem) {
     struct container *container = container_alloc();
     if (!container) {
         problem_set(problem, CONTAINER_STATUS_OURS,
@@ -163,8 +152,7 @@ struct container *container_run(struct records *records, u32 flags, struct probl
     return container;
 }
 
-void container_kill(struct container *container, i32 status, const char *problem)
-{
+void container_kill(struct container *container, i32 status, const char *problem) {
     container->facts.state = MANAGER_STATE_ENDING;
     container->facts.status = status;
     container->problem = problem;
@@ -178,8 +166,7 @@ void container_kill(struct container *container, i32 status, const char *problem
 }
 
 // The personality has ended without a word.
-static void control_closed(struct container *container)
-{
+static void control_closed(struct container *container) {
     struct cl_object_info info = {};
     bool has_crashed =
         object_info(container->process, &info) == OK && info.detail[0] == CL_PROCESS_STATE_CRASHED;
@@ -191,8 +178,7 @@ static void control_closed(struct container *container)
                    has_crashed ? "its personality crashed" : "its personality was killed");
 }
 
-static void control_event(struct container *container)
-{
+static void control_event(struct container *container) {
     struct container_report report;
     struct cl_received received;
     handle_t handles[RECORDS_HANDLES_MAX];
@@ -217,8 +203,7 @@ static void control_event(struct container *container)
     }
 }
 
-static void end_tell(struct container *container)
-{
+static void end_tell(struct container *container) {
     struct manager_end end = {
         .version = MANAGER_PROTOCOL_VERSION,
         .status = container->facts.status,
@@ -238,8 +223,7 @@ static void end_tell(struct container *container)
     }
 }
 
-static void namespace_gone(struct container *container)
-{
+static void namespace_gone(struct container *container) {
     MARK(MARKER_CONTAINER_GONE);
     handle_close(container->ns);
     handle_close(container->process);
@@ -252,8 +236,7 @@ static void namespace_gone(struct container *container)
     }
 }
 
-void container_event(struct container *container, u64 what)
-{
+void container_event(struct container *container, u64 what) {
     if (what == KEY_NAMESPACE) {
         namespace_gone(container);
     } else {
@@ -261,14 +244,12 @@ void container_event(struct container *container, u64 what)
     }
 }
 
-void container_forget(struct container *container)
-{
+void container_forget(struct container *container) {
     list_remove(&container->link);
     list_insert_head(&unused, &container->link);
 }
 
-void containers_clear(void)
-{
+void containers_clear(void) {
     struct cl_ns_entry entry;
     u64 position = 0;
     while (ns_list(manager.containers, position, &entry, &position) == OK) {

@@ -17,14 +17,12 @@ enum : u32 {
 
 static char start_bytes[CL_MESSAGE_BYTES_MAX];
 
-static bool refused(struct problem *problem, const char *what, status_t status)
-{
+static bool refused(struct problem *problem, const char *what, status_t status) {
     return problem_set(problem, CONTAINER_STATUS_OURS, "%s: %s", what, cl_error_name(status));
 }
 
 // A line of the image's text as a record.
-static void add_line(struct records_writer *writer, char kind, const char *line, u32 size)
-{
+static void add_line(struct records_writer *writer, char kind, const char *line, u32 size) {
     char text[PAGE_SIZE];
     memcpy(text, line, size);
     text[size] = 0;
@@ -32,8 +30,7 @@ static void add_line(struct records_writer *writer, char kind, const char *line,
 }
 
 static bool add_command(struct records_writer *writer, const struct start *start,
-                        struct problem *problem)
-{
+                        struct problem *problem) {
     const char *word = NULL;
     u32 words_count = 0;
     for (; (word = records_next(start->records, 'a', word)); words_count++) {
@@ -55,8 +52,7 @@ static bool add_command(struct records_writer *writer, const struct start *start
 }
 
 // Whether the request sets the variable that this `KEY=VALUE` of the image sets.
-static bool is_overridden(const struct records *records, const char *line, u32 size)
-{
+static bool is_overridden(const struct records *records, const char *line, u32 size) {
     const char *equals = memchr(line, '=', size);
     usize key_size = equals ? (usize)(equals - line) + 1 : size;
     const char *pair = NULL;
@@ -68,8 +64,7 @@ static bool is_overridden(const struct records *records, const char *line, u32 s
     return false;
 }
 
-static void add_environment(struct records_writer *writer, const struct start *start)
-{
+static void add_environment(struct records_writer *writer, const struct start *start) {
     const char *pair = NULL;
     while ((pair = records_next(start->records, 'e', pair))) {
         records_add(writer, 'e', pair);
@@ -85,8 +80,7 @@ static void add_environment(struct records_writer *writer, const struct start *s
 
 // Copies for the container of handles that the manager keeps, then those that the client gave.
 static bool add_handles(struct records_writer *writer, const struct start *start,
-                        struct problem *problem)
-{
+                        struct problem *problem) {
     static const char *const streams[] = {"stdin", "stdout", "stderr"};
     handle_t ns, image;
     status_t status = handle_duplicate(start->ns, NAMESPACE_RIGHTS, &ns);
@@ -106,8 +100,7 @@ static bool add_handles(struct records_writer *writer, const struct start *start
 }
 
 static bool message_write(struct records_writer *writer, const struct start *start,
-                          struct problem *problem)
-{
+                          struct problem *problem) {
     records_begin(writer, start_bytes, sizeof(start_bytes));
     if (!add_command(writer, start, problem)) {
         return false;
@@ -126,8 +119,7 @@ static bool message_write(struct records_writer *writer, const struct start *sta
 
 // The control channel, with the start message waiting in it.
 static bool control_make(struct start *start, const struct records_writer *writer, handle_t *theirs,
-                         struct problem *problem)
-{
+                         struct problem *problem) {
     struct cl_channel_options options = {.send_bytes_max = CL_MESSAGE_BYTES_MAX};
     status_t status = channel_create(0, start->ns, &options, &start->control, theirs);
     if (status != OK) {
@@ -142,8 +134,7 @@ static bool control_make(struct start *start, const struct records_writer *write
     return true;
 }
 
-static bool personality_clone(struct start *start, handle_t theirs, struct problem *problem)
-{
+static bool personality_clone(struct start *start, handle_t theirs, struct problem *problem) {
     struct cl_clone_options options;
     status_t status = random_get(options.random, sizeof(options.random));
     if (status == OK) {
@@ -156,8 +147,7 @@ static bool personality_clone(struct start *start, handle_t theirs, struct probl
     return true;
 }
 
-static bool namespace_make(struct start *start, struct problem *problem)
-{
+static bool namespace_make(struct start *start, struct problem *problem) {
     struct cl_ns_limits limits;
     memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME: the defaults
     status_t status =
@@ -165,15 +155,13 @@ static bool namespace_make(struct start *start, struct problem *problem)
     return status == OK || refused(problem, "the container's namespace can't be made", status);
 }
 
-static void writer_close(const struct records_writer *writer)
-{
+static void writer_close(const struct records_writer *writer) {
     for (u32 i = 0; i < writer->handles_count; i++) {
         handle_close(writer->handles[i]);
     }
 }
 
-static void start_undo(struct start *start)
-{
+static void start_undo(struct start *start) {
     if (start->control) {
         handle_close(start->control);
     }
@@ -181,8 +169,7 @@ static void start_undo(struct start *start)
     handle_close(start->ns);
 }
 
-bool start_run(struct start *start, struct problem *problem)
-{
+bool start_run(struct start *start, struct problem *problem) {
     struct records_writer writer = {};
     handle_t theirs;
     if (!manager.template) {

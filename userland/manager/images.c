@@ -16,8 +16,7 @@ static const char id_folder[] = "ids/";
 static u32 images_count;
 static struct image images[IMAGES_MAX];
 
-bool name_is_valid(const char *name)
-{
+bool name_is_valid(const char *name) {
     usize size = strlen(name);
     for (usize i = 0; i < size; i++) {
         bool is_letter = (name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z');
@@ -30,8 +29,7 @@ bool name_is_valid(const char *name)
 }
 
 // Reads the image's last page. The last byte is made a zero.
-static status_t text_load(struct image *image)
-{
+static status_t text_load(struct image *image) {
     struct cl_object_info info;
     u64 page;
     status_t status = object_info(image->memobj, &info);
@@ -52,8 +50,7 @@ static status_t text_load(struct image *image)
     return OK;
 }
 
-static bool image_load(struct image *image, struct problem *problem)
-{
+static bool image_load(struct image *image, struct problem *problem) {
     status_t status = text_load(image);
     if (status != OK) {
         return problem_set(problem, CONTAINER_STATUS_OURS, "image %s can't be read: %s",
@@ -68,8 +65,7 @@ static bool image_load(struct image *image, struct problem *problem)
     return true;
 }
 
-static const struct image *image_open(const char *name, struct problem *problem)
-{
+static const struct image *image_open(const char *name, struct problem *problem) {
     char path[CL_NAME_MAX + 1];
     struct image *image = &images[images_count];
     usize size = format_text(path, sizeof(path), "%s%s", image_folder, name);
@@ -96,8 +92,7 @@ static const struct image *image_open(const char *name, struct problem *problem)
     return image;
 }
 
-const struct image *image_find(const char *name, struct problem *problem)
-{
+const struct image *image_find(const char *name, struct problem *problem) {
     for (u32 i = 0; i < images_count; i++) {
         if (strcmp(images[i].name, name) == 0) {
             return &images[i];
@@ -112,8 +107,8 @@ const struct image *image_find(const char *name, struct problem *problem)
     return image_open(name, problem);
 }
 
-const char *image_line(const struct image *image, const char *key, const char *previous, u32 *size)
-{
+const char *image_line(const struct image *image, const char *key, const char *previous,
+                       u32 *size) {
     usize key_size = strlen(key);
     const char *at = previous ? previous : image->text;
     while ((at = strchr(at, '\n'))) {
@@ -129,8 +124,7 @@ const char *image_line(const struct image *image, const char *key, const char *p
 }
 
 // The id under which the store has the object of this koid.
-static void id_find(u64 koid, struct manager_image *image)
-{
+static void id_find(u64 koid, struct manager_image *image) {
     struct cl_ns_entry entry;
     u64 position = 0;
     while (ns_list(manager.names, position, &entry, &position) == OK) {
@@ -144,8 +138,7 @@ static void id_find(u64 koid, struct manager_image *image)
     }
 }
 
-static void image_describe(const struct cl_ns_entry *entry, struct manager_image *image)
-{
+static void image_describe(const struct cl_ns_entry *entry, struct manager_image *image) {
     usize folder = sizeof(image_folder) - 1;
     struct cl_object_info info;
     handle_t memobj;
@@ -164,8 +157,7 @@ static void image_describe(const struct cl_ns_entry *entry, struct manager_image
     id_find(entry->koid, image);
 }
 
-bool image_next(u64 *position, struct manager_image *image)
-{
+bool image_next(u64 *position, struct manager_image *image) {
     struct cl_ns_entry entry;
     while (ns_list(manager.names, *position, &entry, position) == OK) {
         usize folder = sizeof(image_folder) - 1;

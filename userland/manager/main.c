@@ -11,8 +11,7 @@
 
 struct manager manager;
 
-static bool manager_open(const struct startup *startup)
-{
+static bool manager_open(const struct startup *startup) {
     manager.server = startup_handle(startup, "server");
     manager.containers = startup_handle(startup, "owner:containers");
     manager.names = startup_handle(startup, "names:storage");
@@ -31,8 +30,7 @@ static bool manager_open(const struct startup *startup)
     return status == OK;
 }
 
-int main(struct startup *startup)
-{
+int main(struct startup *startup) {
     if (!manager_open(startup)) {
         return 1;
     }

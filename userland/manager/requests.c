@@ -30,8 +30,7 @@ static union {
     char bytes[REPLY_BYTES_MAX];
 } reply;
 
-bool problem_set(struct problem *problem, i32 status, const char *format, ...)
-{
+bool problem_set(struct problem *problem, i32 status, const char *format, ...) {
     va_list args;
     va_start(args, format);
     format_text_args(problem->text, sizeof(problem->text), format, args);
@@ -40,8 +39,7 @@ bool problem_set(struct problem *problem, i32 status, const char *format, ...)
     return false;
 }
 
-static void reply_send(const struct request *request, usize size_bytes)
-{
+static void reply_send(const struct request *request, usize size_bytes) {
     status_t status =
         message_reply(manager.server, request->token, &reply, sizeof(reply.head) + size_bytes);
     if (status == ERR_TOO_BIG) {
@@ -50,8 +48,7 @@ static void reply_send(const struct request *request, usize size_bytes)
     }
 }
 
-static void reply_problem(const struct request *request)
-{
+static void reply_problem(const struct request *request) {
     usize size = strlen(request->problem.text);
     reply.head = (struct manager_reply){.status = request->problem.status};
     memcpy(reply.bytes + sizeof(reply.head), request->problem.text, size);
@@ -60,14 +57,12 @@ static void reply_problem(const struct request *request)
 
 // Answers with `count` structures that lie behind the head.
 static void reply_structures(const struct request *request, u32 count, usize size_each,
-                             u64 next_position)
-{
+                             u64 next_position) {
     reply.head = (struct manager_reply){.count = count, .next_position = next_position};
     reply_send(request, count * size_each);
 }
 
-static bool run_serve(struct request *request)
-{
+static bool run_serve(struct request *request) {
     MARK(MARKER_CONTAINER_TOLD);
     struct container *container = container_run(
         &request->records, request->head->flags & MANAGER_FLAG_REMOVE, &request->problem);
@@ -79,8 +74,7 @@ static bool run_serve(struct request *request)
     return true;
 }
 
-static bool list_serve(struct request *request)
-{
+static bool list_serve(struct request *request) {
     struct manager_container *facts = (void *)(reply.bytes + sizeof(reply.head));
     u32 room = (REPLY_BYTES_MAX - sizeof(reply.head)) / sizeof(*facts);
     u32 count = 0;
@@ -94,8 +88,7 @@ static bool list_serve(struct request *request)
     return true;
 }
 
-static bool images_serve(struct request *request)
-{
+static bool images_serve(struct request *request) {
     struct manager_image *image = (void *)(reply.bytes + sizeof(reply.head));
     u32 room = (REPLY_BYTES_MAX - sizeof(reply.head)) / sizeof(*image);
     u32 count = 0;
@@ -107,8 +100,7 @@ static bool images_serve(struct request *request)
     return true;
 }
 
-static struct container *container_named(struct request *request)
-{
+static struct container *container_named(struct request *request) {
     const char *name = records_next(&request->records, 'n', NULL);
     struct container *container = name ? container_find(name) : NULL;
     if (!container) {
@@ -120,8 +112,7 @@ static struct container *container_named(struct request *request)
 }
 
 // The answer comes when the container has ended; one caller at a time can wait for that.
-static bool end_await(struct request *request, struct container *container)
-{
+static bool end_await(struct request *request, struct container *container) {
     if (container->waiting_token) {
         return problem_set(&request->problem, STATUS_PLAIN, "container %s is being ended already",
                            container->facts.name);
@@ -130,8 +121,7 @@ static bool end_await(struct request *request, struct container *container)
     return true;
 }
 
-static bool kill_serve(struct request *request)
-{
+static bool kill_serve(struct request *request) {
     struct container *container = container_named(request);
     if (!container) {
         return false;
@@ -147,8 +137,7 @@ static bool kill_serve(struct request *request)
     return true;
 }
 
-static bool remove_serve(struct request *request)
-{
+static bool remove_serve(struct request *request) {
     struct container *container = container_named(request);
     if (!container) {
         return false;
@@ -173,8 +162,7 @@ static bool remove_serve(struct request *request)
     return true;
 }
 
-static bool inspect_serve(struct request *request)
-{
+static bool inspect_serve(struct request *request) {
     struct manager_details *details = (void *)(reply.bytes + sizeof(reply.head));
     struct container *container = container_named(request);
     if (!container) {
@@ -188,8 +176,7 @@ static bool inspect_serve(struct request *request)
     return true;
 }
 
-static bool request_do(struct request *request)
-{
+static bool request_do(struct request *request) {
     switch (request->head->operation) {
     case MANAGER_RUN: return run_serve(request);
     case MANAGER_LIST: return list_serve(request);
@@ -204,8 +191,7 @@ static bool request_do(struct request *request)
 }
 
 static bool request_open(struct request *request, const struct cl_received *received,
-                         const handle_t *handles)
-{
+                         const handle_t *handles) {
     request->head = (const struct manager_request *)request_bytes;
     u32 head_size = sizeof(*request->head);
     if (received->bytes_size < head_size || request->head->version != MANAGER_PROTOCOL_VERSION ||
@@ -221,8 +207,7 @@ static bool request_open(struct request *request, const struct cl_received *rece
     return true;
 }
 
-void request_serve(void)
-{
+void request_serve(void) {
     static struct request request;
     struct cl_received received;
     handle_t handles[RECORDS_HANDLES_MAX];

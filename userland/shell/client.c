@@ -18,8 +18,7 @@ static struct records_writer writer;
 static handle_t channel;
 
 // The manager may have been started again since: then its name leads to another channel.
-static void channel_check(void)
-{
+static void channel_check(void) {
     u32 observed;
     status_t status = object_wait(channel, SIGNAL_PEER_CLOSED, 0, CL_DEADLINE_POLL, &observed);
     if (channel && status != ERR_TIMED_OUT) {
@@ -28,8 +27,7 @@ static void channel_check(void)
     }
 }
 
-struct records_writer *request_begin(enum manager_operation operation, u32 flags, u64 position)
-{
+struct records_writer *request_begin(enum manager_operation operation, u32 flags, u64 position) {
     channel_check();
     request.head = (struct manager_request){
         .version = MANAGER_PROTOCOL_VERSION,
@@ -42,15 +40,13 @@ struct records_writer *request_begin(enum manager_operation operation, u32 flags
     return &writer;
 }
 
-static status_t channel_open(void)
-{
+static status_t channel_open(void) {
     static const char name[] = "channel";
     handle_t names = startup_handle(shell.startup, "names:manager");
     return ns_open(names, name, sizeof(name) - 1, RIGHT_CALL | RIGHT_WAIT, &channel);
 }
 
-static status_t request_call(u32 *reply_bytes)
-{
+static status_t request_call(u32 *reply_bytes) {
     u32 handles_count;
     struct cl_message message = message_of(request.bytes, sizeof(request.head) + writer.size_bytes,
                                            writer.handles, writer.handles_count);
@@ -58,15 +54,13 @@ static status_t request_call(u32 *reply_bytes)
     return channel_call(channel, &message, &room, CL_DEADLINE_NEVER, reply_bytes, &handles_count);
 }
 
-static void handles_close(void)
-{
+static void handles_close(void) {
     for (u32 i = 0; i < writer.handles_count; i++) {
         handle_close(writer.handles[i]);
     }
 }
 
-bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *status)
-{
+bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *status) {
     u32 reply_bytes = 0;
     status_t result = ERR_TOO_BIG;
     *status = status_ours;

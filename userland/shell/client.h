@@ -14,7 +14,4 @@ struct records_writer *request_begin(enum manager_operation operation, u32 flags
 bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *status);
 
 // The structures behind a reply of a call for one or more of them.
-static inline const void *reply_data(const struct manager_reply *reply)
-{
-    return reply + 1;
-}
+static inline const void *reply_data(const struct manager_reply *reply) { return reply + 1; }

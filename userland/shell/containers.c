@@ -10,8 +10,7 @@ enum : u64 { NS_PER_S = 1'000'000'000 };
 
 // A list by pages: asks again from where the last reply ended. False: an error was said.
 static bool page_next(enum manager_operation operation, u64 *position,
-                      const struct manager_reply **reply, i32 *status)
-{
+                      const struct manager_reply **reply, i32 *status) {
     request_begin(operation, 0, *position);
     if (!request_send(reply, STATUS_FAILED, status)) {
         return false;
@@ -21,8 +20,7 @@ static bool page_next(enum manager_operation operation, u64 *position,
 }
 
 // `5 seconds`, `3 minutes`, `2 hours`, `4 days`.
-static const char *age_format(char *text, usize size, u64 ns)
-{
+static const char *age_format(char *text, usize size, u64 ns) {
     static const struct {
         u64 seconds;
         const char *name;
@@ -37,8 +35,8 @@ static const char *age_format(char *text, usize size, u64 ns)
     return text;
 }
 
-static void state_format(char *text, usize size, const struct manager_container *facts, u64 now_ns)
-{
+static void state_format(char *text, usize size, const struct manager_container *facts,
+                         u64 now_ns) {
     char age[32];
     if (facts->state == MANAGER_STATE_RUNNING) {
         format_text(text, size, "Up %s", age_format(age, sizeof(age), now_ns - facts->created_ns));
@@ -50,8 +48,7 @@ static void state_format(char *text, usize size, const struct manager_container 
     }
 }
 
-static void container_print(const struct manager_container *facts, u64 now_ns)
-{
+static void container_print(const struct manager_container *facts, u64 now_ns) {
     char created[32];
     char state[64];
     age_format(created, sizeof(created), now_ns - facts->created_ns);
@@ -60,8 +57,7 @@ static void container_print(const struct manager_container *facts, u64 now_ns)
                  created, state);
 }
 
-i32 ps_verb(const struct words *words)
-{
+i32 ps_verb(const struct words *words) {
     const char *word = words_next(words, words_next(words, NULL));
     bool is_all = word && (strcmp(word, "-a") == 0 || strcmp(word, "--all") == 0);
     if (word && (!is_all || words_next(words, word))) {
@@ -87,8 +83,7 @@ i32 ps_verb(const struct words *words)
     return STATUS_OK;
 }
 
-i32 images_verb(const struct words *words)
-{
+i32 images_verb(const struct words *words) {
     const char *word = words_next(words, words_next(words, NULL));
     if (word) {
         return usage_error("images", "`%.64s` is not known", word);
@@ -112,8 +107,7 @@ i32 images_verb(const struct words *words)
 
 // Does something to each container that is named; the status of the first that failed.
 static i32 each_named(const char *verb, const struct words *words, const char *word,
-                      enum manager_operation operation, u32 flags)
-{
+                      enum manager_operation operation, u32 flags) {
     i32 first_status = STATUS_OK;
     if (!word) {
         return usage_error(verb, "which container?");
@@ -131,8 +125,7 @@ static i32 each_named(const char *verb, const struct words *words, const char *w
     return first_status;
 }
 
-i32 rm_verb(const struct words *words)
-{
+i32 rm_verb(const struct words *words) {
     const char *word = words_next(words, words_next(words, NULL));
     bool is_forced = word && (strcmp(word, "-f") == 0 || strcmp(word, "--force") == 0);
     if (is_forced) {
@@ -143,8 +136,7 @@ i32 rm_verb(const struct words *words)
     return each_named("rm", words, word, MANAGER_REMOVE, is_forced ? MANAGER_FLAG_FORCE : 0);
 }
 
-i32 kill_verb(const struct words *words)
-{
+i32 kill_verb(const struct words *words) {
     const char *word = words_next(words, words_next(words, NULL));
     if (word && word[0] == '-') {
         return usage_error("kill", "option `%.64s` is not known", word);

@@ -14,13 +14,9 @@ enum : char {
 typedef void echo_function(const char *bytes, usize size_bytes);
 
 // Bytes after the first of a character in UTF-8.
-static bool is_continuation(char byte)
-{
-    return ((u8)byte & 0xc0) == 0x80;
-}
+static bool is_continuation(char byte) { return ((u8)byte & 0xc0) == 0x80; }
 
-static void character_remove(struct editor *editor, echo_function *echo)
-{
+static void character_remove(struct editor *editor, echo_function *echo) {
     while (editor->size_bytes > 0 && is_continuation(editor->line[editor->size_bytes - 1])) {
         editor->size_bytes--;
     }
@@ -30,8 +26,7 @@ static void character_remove(struct editor *editor, echo_function *echo)
     }
 }
 
-static void word_remove(struct editor *editor, echo_function *echo)
-{
+static void word_remove(struct editor *editor, echo_function *echo) {
     while (editor->size_bytes > 0 && editor->line[editor->size_bytes - 1] == ' ') {
         character_remove(editor, echo);
     }
@@ -41,8 +36,7 @@ static void word_remove(struct editor *editor, echo_function *echo)
 }
 
 // True: the byte belongs to an escape sequence and is dropped.
-static bool escape_take(struct editor *editor, char byte)
-{
+static bool escape_take(struct editor *editor, char byte) {
     if (byte == KEY_ESCAPE) {
         editor->escape = ESCAPE_BEGUN;
         return true;
@@ -60,8 +54,7 @@ static bool escape_take(struct editor *editor, char byte)
     return false;
 }
 
-static void character_add(struct editor *editor, char byte, echo_function *echo)
-{
+static void character_add(struct editor *editor, char byte, echo_function *echo) {
     static const char bell[] = {KEY_BELL};
     if ((u8)byte < ' ') {
         return;
@@ -74,8 +67,7 @@ static void character_add(struct editor *editor, char byte, echo_function *echo)
     echo(&byte, 1);
 }
 
-enum editor_result editor_take(struct editor *editor, char byte, echo_function *echo)
-{
+enum editor_result editor_take(struct editor *editor, char byte, echo_function *echo) {
     if (escape_take(editor, byte)) {
         return EDITOR_MORE;
     }

@@ -10,8 +10,7 @@
 
 static const char ledger_prefix[] = "ledger:";
 
-static void row_print(const char *name, u64 pages, const u64 *counts)
-{
+static void row_print(const char *name, u64 pages, const u64 *counts) {
     output_print("%-32s %10lu %14lu", name, pages, pages * CL_PAGE_SIZE);
     for (u32 i = 0; counts && i < 3; i++) {
         output_print(" %9lu", counts[i]);
@@ -19,14 +18,12 @@ static void row_print(const char *name, u64 pages, const u64 *counts)
     output_print("\n");
 }
 
-static void ledger_print(const char *name, const struct cl_ns_info *info)
-{
+static void ledger_print(const char *name, const struct cl_ns_info *info) {
     const u64 counts[] = {info->objects, info->handles, info->threads};
     row_print(name, info->memory_used_pages, counts);
 }
 
-static void machine_print(const struct cl_system_info *info)
-{
+static void machine_print(const struct cl_system_info *info) {
     const u64 counts[] = {info->objects, info->handles, info->threads};
     output_print("%-32s %10s %14s %9s %9s %9s\n", "", "PAGES", "BYTES", "OBJECTS", "HANDLES",
                  "THREADS");
@@ -37,8 +34,7 @@ static void machine_print(const struct cl_system_info *info)
 }
 
 // The namespaces of the boot manifest, whose ledgers init has given to us.
-static void services_print(void)
-{
+static void services_print(void) {
     const struct records *records = &shell.startup->records;
     const char *name = NULL;
     while ((name = records_next(records, 'h', name))) {
@@ -51,8 +47,7 @@ static void services_print(void)
     }
 }
 
-static void container_print(const char *name)
-{
+static void container_print(const char *name) {
     char path[MANAGER_NAME_MAX + 16];
     i32 status;
     const struct manager_reply *reply;
@@ -66,8 +61,7 @@ static void container_print(const char *name)
     }
 }
 
-static i32 containers_print(void)
-{
+static i32 containers_print(void) {
     i32 status;
     u64 position = 0;
     const struct manager_reply *reply;
@@ -86,8 +80,7 @@ static i32 containers_print(void)
     }
 }
 
-i32 free_verb(const struct words *words)
-{
+i32 free_verb(const struct words *words) {
     const char *word = words_next(words, words_next(words, NULL));
     if (word) {
         return usage_error("free", "`%.64s` is not known", word);

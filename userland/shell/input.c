@@ -9,8 +9,7 @@ static char typed[INPUT_BYTES_MAX];
 static u32 typed_begin;
 static u32 typed_count;
 
-void input_poll(void)
-{
+void input_poll(void) {
     char bytes[256];
     u64 count;
     while (serial_read(shell.console, bytes, sizeof(bytes), &count) == OK && count > 0) {
@@ -20,8 +19,7 @@ void input_poll(void)
     }
 }
 
-bool input_interrupted(void)
-{
+bool input_interrupted(void) {
     for (u32 i = typed_count; i > 0; i--) {
         if (typed[(typed_begin + i - 1) % INPUT_BYTES_MAX] == KEY_CTRL_C) {
             typed_begin = (typed_begin + i) % INPUT_BYTES_MAX;
@@ -32,8 +30,7 @@ bool input_interrupted(void)
     return false;
 }
 
-i32 input_take(void)
-{
+i32 input_take(void) {
     if (typed_count == 0) {
         return -1;
     }
@@ -43,8 +40,7 @@ i32 input_take(void)
     return byte;
 }
 
-char input_wait(void)
-{
+char input_wait(void) {
     i32 byte;
     u32 observed;
     while ((byte = input_take()) < 0) {

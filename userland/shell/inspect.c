@@ -34,8 +34,7 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(ledger_fields) * sizeof(u64) == sizeof(struct cl_ns_info));
 
-static void json_text(const char *name, const char *text)
-{
+static void json_text(const char *name, const char *text) {
     output_print("        \"%s\": \"", name);
     for (; *text; text++) {
         if (*text == '"' || *text == '\\') {
@@ -49,13 +48,11 @@ static void json_text(const char *name, const char *text)
     output_print("\",\n");
 }
 
-static void json_number(const char *name, i64 number)
-{
+static void json_number(const char *name, i64 number) {
     output_print("        \"%s\": %ld,\n", name, number);
 }
 
-static void ledger_print(const struct manager_details *details)
-{
+static void ledger_print(const struct manager_details *details) {
     if (!details->has_ledger) {
         output_print("        \"Ledger\": null\n");
         return;
@@ -70,8 +67,7 @@ static void ledger_print(const struct manager_details *details)
     output_print("        }\n");
 }
 
-static void details_print(const struct manager_details *details)
-{
+static void details_print(const struct manager_details *details) {
     static const char *const states[] = {"unknown", "running", "ending", "exited"};
     const struct manager_container *facts = &details->container;
     output_print("[\n    {\n");
@@ -87,8 +83,7 @@ static void details_print(const struct manager_details *details)
     output_print("    }\n]\n");
 }
 
-i32 inspect_verb(const struct words *words)
-{
+i32 inspect_verb(const struct words *words) {
     const char *name = words_next(words, words_next(words, NULL));
     if (!name || words_next(words, name)) {
         return usage_error("inspect", "name one container");

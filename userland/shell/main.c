@@ -10,8 +10,7 @@
 
 struct shell shell;
 
-int main(struct startup *startup)
-{
+int main(struct startup *startup) {
     const char *channel = startup_option(startup, "channel");
     shell.startup = startup;
     shell.console = startup_handle(startup, "console");

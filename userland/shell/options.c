@@ -36,8 +36,7 @@ static const struct {
 };
 
 // The value behind `=` in the word, or the next word.
-static enum option value_read(struct reading *reading, u32 index)
-{
+static enum option value_read(struct reading *reading, u32 index) {
     usize size = strlen(known[index].text);
     if (!known[index].has_value) {
         return known[index].option;
@@ -55,8 +54,7 @@ static enum option value_read(struct reading *reading, u32 index)
     return known[index].option;
 }
 
-static bool option_matches(u32 index, const char *word)
-{
+static bool option_matches(u32 index, const char *word) {
     usize size = strlen(known[index].text);
     bool is_whole = strcmp(word, known[index].text) == 0;
     bool has_equals = known[index].has_value && word[1] == '-' &&
@@ -65,8 +63,7 @@ static bool option_matches(u32 index, const char *word)
 }
 
 // The option at reading->word; moves on to its value.
-static enum option option_read(struct reading *reading)
-{
+static enum option option_read(struct reading *reading) {
     const char *word = reading->word;
     if (word[0] != '-' || word[1] == 0) {
         return OPTION_NONE;
@@ -83,8 +80,7 @@ static enum option option_read(struct reading *reading)
     return OPTION_BAD;
 }
 
-static bool flag_set(struct run_options *options, enum option option)
-{
+static bool flag_set(struct run_options *options, enum option option) {
     switch (option) {
     case OPTION_REMOVE: options->flags |= MANAGER_FLAG_REMOVE; return true;
     case OPTION_DETACH: options->is_detached = true; return true;
@@ -94,8 +90,7 @@ static bool flag_set(struct run_options *options, enum option option)
 }
 
 // `-di`: each letter an option without a value.
-static bool letters_set(struct run_options *options, const char *word)
-{
+static bool letters_set(struct run_options *options, const char *word) {
     for (const char *letter = word + 1; *letter; letter++) {
         bool is_fine = (*letter == 'd' && flag_set(options, OPTION_DETACH)) ||
                        (*letter == 'i' && flag_set(options, OPTION_INTERACTIVE));
@@ -106,8 +101,7 @@ static bool letters_set(struct run_options *options, const char *word)
     return true;
 }
 
-static bool option_apply(struct run_options *options, struct reading *reading, enum option option)
-{
+static bool option_apply(struct run_options *options, struct reading *reading, enum option option) {
     const char *equals;
     switch (option) {
     case OPTION_NAME: options->name = reading->value; return true;
@@ -126,8 +120,7 @@ static bool option_apply(struct run_options *options, struct reading *reading, e
     }
 }
 
-bool run_options_read(const struct words *words, struct run_options *options)
-{
+bool run_options_read(const struct words *words, struct run_options *options) {
     *options = (struct run_options){};
     struct reading reading = {.words = words, .word = words_next(words, NULL)};
     const char *shown = reading.word;
@@ -155,8 +148,7 @@ bool run_options_read(const struct words *words, struct run_options *options)
     return true;
 }
 
-void run_options_environment(const struct words *words, struct records_writer *writer)
-{
+void run_options_environment(const struct words *words, struct records_writer *writer) {
     struct reading reading = {.words = words, .word = words_next(words, NULL)};
     while ((reading.word = words_next(words, reading.word))) {
         enum option option = option_read(&reading);

@@ -14,8 +14,7 @@ static struct {
     char bytes[GATHERED_MAX];
 } gathered;
 
-static void console_write(const char *bytes, usize size_bytes)
-{
+static void console_write(const char *bytes, usize size_bytes) {
     const char *newline;
     while ((newline = memchr(bytes, '\n', size_bytes))) {
         usize size = (usize)(newline - bytes);
@@ -27,8 +26,7 @@ static void console_write(const char *bytes, usize size_bytes)
     serial_write_all(shell.console, bytes, size_bytes);
 }
 
-static void stream_write(enum output_stream stream, const char *bytes, usize size_bytes)
-{
+static void stream_write(enum output_stream stream, const char *bytes, usize size_bytes) {
     if (!shell.command) {
         console_write(bytes, size_bytes);
         return;
@@ -37,16 +35,14 @@ static void stream_write(enum output_stream stream, const char *bytes, usize siz
     serial_write_all(shell.command, bytes, size_bytes);
 }
 
-void output_flush(void)
-{
+void output_flush(void) {
     if (gathered.size_bytes > 0) {
         stream_write(gathered.stream, gathered.bytes, gathered.size_bytes);
         gathered.size_bytes = 0;
     }
 }
 
-void output_write(enum output_stream stream, const char *bytes, usize size_bytes)
-{
+void output_write(enum output_stream stream, const char *bytes, usize size_bytes) {
     if (gathered.stream != stream || size_bytes > GATHERED_MAX - gathered.size_bytes) {
         output_flush();
     }
@@ -59,23 +55,20 @@ void output_write(enum output_stream stream, const char *bytes, usize size_bytes
     gathered.size_bytes += size_bytes;
 }
 
-static void text_write(enum output_stream stream, const char *format, va_list args)
-{
+static void text_write(enum output_stream stream, const char *format, va_list args) {
     char text[OUTPUT_TEXT_MAX];
     usize size = format_text_args(text, sizeof(text), format, args);
     output_write(stream, text, min(size, sizeof(text) - 1));
 }
 
-void output_print(const char *format, ...)
-{
+void output_print(const char *format, ...) {
     va_list args;
     va_start(args, format);
     text_write(STREAM_OUTPUT, format, args);
     va_end(args);
 }
 
-void error_print(const char *format, ...)
-{
+void error_print(const char *format, ...) {
     va_list args;
     output_write(STREAM_ERROR, "cloister: ", 10);
     va_start(args, format);

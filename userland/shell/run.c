@@ -27,14 +27,12 @@ struct run {
 
 static char stream_bytes[STREAM_BYTES_MAX];
 
-static bool is_wanted(const struct run *run, enum end end)
-{
+static bool is_wanted(const struct run *run, enum end end) {
     return !run->options.is_detached && (end != END_STDIN || run->options.is_interactive);
 }
 
 // A channel with one end for us and one for the request.
-static bool end_make(struct run *run, enum end end, struct records_writer *writer)
-{
+static bool end_make(struct run *run, enum end end, struct records_writer *writer) {
     struct cl_channel_options options = {.send_bytes_max = STREAM_BYTES_MAX};
     handle_t theirs;
     status_t status = channel_create(0, 0, &options, &run->ours[end], &theirs);
@@ -50,8 +48,7 @@ static bool end_make(struct run *run, enum end end, struct records_writer *write
     return true;
 }
 
-static void end_close(struct run *run, enum end end)
-{
+static void end_close(struct run *run, enum end end) {
     if (run->ours[end]) {
         if (end != END_STDIN) {
             port_unregister(shell.port, end);
@@ -61,8 +58,7 @@ static void end_close(struct run *run, enum end end)
     }
 }
 
-static bool request_write(struct run *run, const struct words *words)
-{
+static bool request_write(struct run *run, const struct words *words) {
     struct records_writer *writer = request_begin(MANAGER_RUN, run->options.flags, 0);
     records_add(writer, 'i', run->options.image);
     if (run->options.name) {
@@ -81,8 +77,7 @@ static bool request_write(struct run *run, const struct words *words)
 }
 
 // Takes one message of a stream; false: nothing is there now.
-static bool stream_take(struct run *run, enum end end)
-{
+static bool stream_take(struct run *run, enum end end) {
     struct cl_received received;
     status_t status = message_receive(run->ours[end], stream_bytes, sizeof(stream_bytes), NULL, 0,
                                       CL_DEADLINE_POLL, &received);
@@ -97,8 +92,7 @@ static bool stream_take(struct run *run, enum end end)
     return false;
 }
 
-static void notify_take(struct run *run)
-{
+static void notify_take(struct run *run) {
     struct cl_received received;
     status_t status = message_receive(run->ours[END_NOTIFY], &run->end, sizeof(run->end), NULL, 0,
                                       CL_DEADLINE_POLL, &received);
@@ -112,8 +106,7 @@ static void notify_take(struct run *run)
     run->end.problem[MANAGER_PROBLEM_MAX] = 0;
 }
 
-static void container_kill(const struct run *run)
-{
+static void container_kill(const struct run *run) {
     i32 status;
     const struct manager_reply *reply;
     records_add(request_begin(MANAGER_KILL, 0, 0), 'n', run->name);
@@ -122,8 +115,7 @@ static void container_kill(const struct run *run)
 
 // What is typed while the container runs: Ctrl-C kills it; with -i the rest is its input, without
 // it waits for the shell.
-static void console_take(struct run *run)
-{
+static void console_take(struct run *run) {
     i32 typed;
     input_poll();
     if (input_interrupted()) {
@@ -141,8 +133,7 @@ static void console_take(struct run *run)
     }
 }
 
-static void event_serve(struct run *run, u64 key)
-{
+static void event_serve(struct run *run, u64 key) {
     switch (key) {
     case END_STDOUT:
     case END_STDERR: stream_take(run, (enum end)key); break;
@@ -152,8 +143,7 @@ static void event_serve(struct run *run, u64 key)
 }
 
 // Carries the streams until the end is told; then what is left of them.
-static void streams_carry(struct run *run)
-{
+static void streams_carry(struct run *run) {
     bool has_console = !shell.command && port_register(shell.port, shell.console, SIGNAL_READABLE,
                                                        END_CONSOLE, 0) == OK;
     while (!run->has_ended) {
@@ -178,8 +168,7 @@ static void streams_carry(struct run *run)
     }
 }
 
-static i32 container_start(struct run *run, const struct words *words)
-{
+static i32 container_start(struct run *run, const struct words *words) {
     i32 status;
     const struct manager_reply *reply;
     if (!request_write(run, words) || !request_send(&reply, STATUS_OURS, &status)) {
@@ -199,8 +188,7 @@ static i32 container_start(struct run *run, const struct words *words)
     return run->end.status;
 }
 
-i32 run_verb(const struct words *words)
-{
+i32 run_verb(const struct words *words) {
     static struct run run;
     memset(&run, 0, sizeof(run));
     if (!run_options_read(words, &run.options)) {

@@ -12,14 +12,12 @@
 static const char prompt[] = "cloister# ";
 enum { HEAD_BYTES_MAX = 32 };
 
-static void console_echo(const char *bytes, usize size_bytes)
-{
+static void console_echo(const char *bytes, usize size_bytes) {
     output_write(STREAM_OUTPUT, bytes, size_bytes);
     output_flush();
 }
 
-void session_console(void)
-{
+void session_console(void) {
     static struct editor editor;
     MARK(MARKER_BOOT_PROMPT);
     while (!shell.is_over) {
@@ -37,8 +35,7 @@ void session_console(void)
 }
 
 // Reads exactly so many bytes.
-static bool channel_read(char *bytes, usize size_bytes)
-{
+static bool channel_read(char *bytes, usize size_bytes) {
     while (size_bytes > 0) {
         u64 count = 0;
         u32 observed;
@@ -56,8 +53,7 @@ static bool channel_read(char *bytes, usize size_bytes)
 }
 
 // Reads `RUN <n>\n`; false for anything else, and for more than a line can have.
-static bool head_read(usize *size_bytes)
-{
+static bool head_read(usize *size_bytes) {
     char head[HEAD_BYTES_MAX] = {};
     usize used = 0;
     do {
@@ -78,8 +74,7 @@ static bool head_read(usize *size_bytes)
     return *size_bytes <= LINE_BYTES_MAX;
 }
 
-void session_command(void)
-{
+void session_command(void) {
     static char line[LINE_BYTES_MAX];
     usize size_bytes;
     i32 status = STATUS_OURS;

@@ -33,8 +33,7 @@ const struct verb verbs[] = {
 };
 const u32 verbs_count = ARRAY_SIZE(verbs);
 
-static const struct verb *verb_find(const char *name)
-{
+static const struct verb *verb_find(const char *name) {
     for (u32 i = 0; i < verbs_count; i++) {
         if (strcmp(verbs[i].name, name) == 0) {
             return &verbs[i];
@@ -43,8 +42,7 @@ static const struct verb *verb_find(const char *name)
     return NULL;
 }
 
-i32 usage_error(const char *name, const char *format, ...)
-{
+i32 usage_error(const char *name, const char *format, ...) {
     char text[256];
     va_list args;
     va_start(args, format);
@@ -56,8 +54,7 @@ i32 usage_error(const char *name, const char *format, ...)
     return STATUS_OURS;
 }
 
-static i32 command_run(const struct words *words)
-{
+static i32 command_run(const struct words *words) {
     const char *name = words_next(words, NULL);
     const struct verb *verb = verb_find(name);
     if (!verb) {
@@ -67,8 +64,7 @@ static i32 command_run(const struct words *words)
     return verb->run(words);
 }
 
-i32 line_run(const char *line, usize size_bytes)
-{
+i32 line_run(const char *line, usize size_bytes) {
     static char cut[LINE_CUT_MAX];
     u32 used, place = 0;
     i32 status = STATUS_OK;
@@ -84,8 +80,7 @@ i32 line_run(const char *line, usize size_bytes)
     return status;
 }
 
-i32 version_verb(const struct words *words)
-{
+i32 version_verb(const struct words *words) {
     (void)words;
     struct cl_system_info info;
     status_t status = system_info(shell.system, &info);
@@ -98,8 +93,7 @@ i32 version_verb(const struct words *words)
     return STATUS_OK;
 }
 
-i32 help_verb(const struct words *words)
-{
+i32 help_verb(const struct words *words) {
     const char *name = words_next(words, words_next(words, NULL));
     if (!name) {
         for (u32 i = 0; i < verbs_count; i++) {
@@ -117,8 +111,7 @@ i32 help_verb(const struct words *words)
     return STATUS_OK;
 }
 
-i32 poweroff_verb(const struct words *words)
-{
+i32 poweroff_verb(const struct words *words) {
     (void)words;
     shell.is_over = true;
     return STATUS_OK;

@@ -13,18 +13,11 @@ struct cutting {
     bool in_command;
 };
 
-static bool is_blank(char c)
-{
-    return c == ' ' || c == '\t';
-}
+static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 
-static void byte_put(struct cutting *cutting, char byte)
-{
-    *cutting->to++ = byte;
-}
+static void byte_put(struct cutting *cutting, char byte) { *cutting->to++ = byte; }
 
-static void word_begin(struct cutting *cutting)
-{
+static void word_begin(struct cutting *cutting) {
     if (!cutting->in_word) {
         byte_put(cutting, WORD_BEGIN);
         cutting->in_word = true;
@@ -32,16 +25,14 @@ static void word_begin(struct cutting *cutting)
     }
 }
 
-static void word_end(struct cutting *cutting)
-{
+static void word_end(struct cutting *cutting) {
     if (cutting->in_word) {
         byte_put(cutting, 0);
         cutting->in_word = false;
     }
 }
 
-static void command_end(struct cutting *cutting)
-{
+static void command_end(struct cutting *cutting) {
     word_end(cutting);
     if (cutting->in_command) {
         byte_put(cutting, COMMAND_END);
@@ -49,8 +40,7 @@ static void command_end(struct cutting *cutting)
     }
 }
 
-static const char *single_quoted(struct cutting *cutting)
-{
+static const char *single_quoted(struct cutting *cutting) {
     while (cutting->at < cutting->end && *cutting->at != '\'') {
         byte_put(cutting, *cutting->at++);
     }
@@ -61,8 +51,7 @@ static const char *single_quoted(struct cutting *cutting)
     return NULL;
 }
 
-static const char *double_quoted(struct cutting *cutting)
-{
+static const char *double_quoted(struct cutting *cutting) {
     while (cutting->at < cutting->end && *cutting->at != '"') {
         char c = *cutting->at++;
         if (c == '\\' && cutting->at < cutting->end && strchr("\"\\$`\n", *cutting->at)) {
@@ -80,8 +69,7 @@ static const char *double_quoted(struct cutting *cutting)
     return NULL;
 }
 
-static const char *backslashed(struct cutting *cutting)
-{
+static const char *backslashed(struct cutting *cutting) {
     if (cutting->at == cutting->end) {
         return "a backslash at the end quotes nothing";
     }
@@ -93,8 +81,7 @@ static const char *backslashed(struct cutting *cutting)
     return NULL;
 }
 
-static const char *character_cut(struct cutting *cutting)
-{
+static const char *character_cut(struct cutting *cutting) {
     char c = *cutting->at++;
     if (is_blank(c)) {
         word_end(cutting);
@@ -118,8 +105,7 @@ static const char *character_cut(struct cutting *cutting)
     return NULL;
 }
 
-const char *line_cut(const char *line, usize size_bytes, char *to, u32 *used)
-{
+const char *line_cut(const char *line, usize size_bytes, char *to, u32 *used) {
     struct cutting cutting = {.at = line, .end = line + size_bytes, .to = to};
     const char *problem = memchr(line, 0, size_bytes) ? "there is a zero byte in it" : NULL;
     while (!problem && cutting.at < cutting.end) {
@@ -130,8 +116,7 @@ const char *line_cut(const char *line, usize size_bytes, char *to, u32 *used)
     return problem;
 }
 
-bool line_command(const char *cut, u32 used, u32 *place, struct words *words)
-{
+bool line_command(const char *cut, u32 used, u32 *place, struct words *words) {
     u32 at = *place;
     words->bytes = cut + at;
     while (at < used && cut[at] == WORD_BEGIN) {
@@ -142,8 +127,7 @@ bool line_command(const char *cut, u32 used, u32 *place, struct words *words)
     return words->size_bytes > 0;
 }
 
-const char *words_next(const struct words *words, const char *previous)
-{
+const char *words_next(const struct words *words, const char *previous) {
     const char *at = previous ? previous + strlen(previous) + 1 : words->bytes;
     return at < words->bytes + words->size_bytes ? at + 1 : NULL;
 }

@@ -11,8 +11,7 @@ static struct {
     u8 *window;
 } disk_here;
 
-static const u8 *disk_read(void *context, u64 first_sector, u64 count)
-{
+static const u8 *disk_read(void *context, u64 first_sector, u64 count) {
     (void)context;
     u64 start = page_round_down(first_sector * GPT_SECTOR_BYTES);
     u64 end = page_round_up((first_sector + count) * GPT_SECTOR_BYTES);
@@ -24,8 +23,7 @@ static const u8 *disk_read(void *context, u64 first_sector, u64 count)
     return disk_here.window + (first_sector * GPT_SECTOR_BYTES - start);
 }
 
-status_t disk_open(struct gpt_disk *disk, handle_t block)
-{
+status_t disk_open(struct gpt_disk *disk, handle_t block) {
     struct cl_object_info info;
     u64 window;
     status_t status = object_info(block, &info);

@@ -32,14 +32,12 @@ static_assert(sizeof(struct gpt_entry_on_disk) == 128);
 // Reads at a time; divides the sizes that entries can have.
 enum { CHUNK_SECTORS = 8, CHUNK_BYTES = CHUNK_SECTORS * GPT_SECTOR_BYTES };
 
-static u64 table_sectors(const struct gpt *gpt)
-{
+static u64 table_sectors(const struct gpt *gpt) {
     u64 bytes = (u64)gpt->entries_count * gpt->entry_bytes;
     return (bytes + GPT_SECTOR_BYTES - 1) / GPT_SECTOR_BYTES;
 }
 
-static const char *table_check(const struct gpt *gpt, const struct gpt_disk *disk, u32 expected)
-{
+static const char *table_check(const struct gpt *gpt, const struct gpt_disk *disk, u32 expected) {
     u64 left = (u64)gpt->entries_count * gpt->entry_bytes;
     u32 crc = 0;
     for (u64 sector = gpt->table_sector; left > 0; sector += CHUNK_SECTORS) {
@@ -55,8 +53,7 @@ static const char *table_check(const struct gpt *gpt, const struct gpt_disk *dis
     return crc == expected ? NULL : "the checksum of its entries is wrong";
 }
 
-static const char *bounds_check(const struct gpt *gpt, const struct gpt_disk *disk)
-{
+static const char *bounds_check(const struct gpt *gpt, const struct gpt_disk *disk) {
     if (gpt->entry_bytes < sizeof(struct gpt_entry_on_disk) ||
         gpt->entry_bytes > GPT_ENTRY_BYTES_MAX ||
         (gpt->entry_bytes & (gpt->entry_bytes - 1)) != 0) {
@@ -76,8 +73,7 @@ static const char *bounds_check(const struct gpt *gpt, const struct gpt_disk *di
     return NULL;
 }
 
-static const char *header_checksum(const u8 *sector)
-{
+static const char *header_checksum(const u8 *sector) {
     struct gpt_header header;
     u8 copy[GPT_SECTOR_BYTES];
     memcpy(&header, sector, sizeof(header));
@@ -92,8 +88,7 @@ static const char *header_checksum(const u8 *sector)
 }
 
 // NULL when the copy at this sector is good.
-static const char *copy_open(struct gpt *gpt, const struct gpt_disk *disk, u64 sector)
-{
+static const char *copy_open(struct gpt *gpt, const struct gpt_disk *disk, u64 sector) {
     struct gpt_header header;
     const u8 *bytes = disk->read(disk->context, sector, 1);
     if (!bytes) {
@@ -122,8 +117,7 @@ static const char *copy_open(struct gpt *gpt, const struct gpt_disk *disk, u64 s
     return problem ? problem : table_check(gpt, disk, header.table_crc);
 }
 
-bool gpt_open(struct gpt *gpt, const struct gpt_disk *disk, const char **problem)
-{
+bool gpt_open(struct gpt *gpt, const struct gpt_disk *disk, const char **problem) {
     *problem = "the disk is too small";
     gpt->primary_problem = *problem;
     if (disk->sectors < 3) {
@@ -138,8 +132,7 @@ bool gpt_open(struct gpt *gpt, const struct gpt_disk *disk, const char **problem
 }
 
 // One unit of UTF-16 as UTF-8; surrogates become `?`, for names here need none.
-static u32 name_unit(char *to, u16 unit)
-{
+static u32 name_unit(char *to, u16 unit) {
     if (unit < 0x80) {
         to[0] = (char)(unit < 0x20 || unit == 0x7f ? '?' : unit);
         return 1;
@@ -159,8 +152,7 @@ static u32 name_unit(char *to, u16 unit)
     return 3;
 }
 
-static void name_decode(char *name, const u16 units[36])
-{
+static void name_decode(char *name, const u16 units[36]) {
     u32 size = 0;
     for (u32 i = 0; i < 36 && units[i] != 0; i++) {
         size += name_unit(name + size, units[i]);
@@ -169,8 +161,7 @@ static void name_decode(char *name, const u16 units[36])
 }
 
 enum gpt_verdict gpt_entry_read(const struct gpt *gpt, const struct gpt_disk *disk, u32 index,
-                                struct gpt_entry *entry, const char **problem)
-{
+                                struct gpt_entry *entry, const char **problem) {
     static const u8 unused[16] = {};
     struct gpt_entry_on_disk raw;
     u64 place = (u64)index * gpt->entry_bytes;
@@ -198,8 +189,7 @@ enum gpt_verdict gpt_entry_read(const struct gpt *gpt, const struct gpt_disk *di
     return GPT_ENTRY_GOOD;
 }
 
-u32 crc32(u32 crc, const void *bytes, usize size)
-{
+u32 crc32(u32 crc, const void *bytes, usize size) {
     // Four bits at a time.
     static const u32 table[16] = {
         0x00000000, 0x1db71064, 0x3b6e20c8, 0x26d930ac, 0x76dc4190, 0x6b6b51f4,
@@ -216,8 +206,7 @@ u32 crc32(u32 crc, const void *bytes, usize size)
     return ~crc;
 }
 
-void guid_format(char text[GUID_TEXT_BYTES], const u8 guid[16])
-{
+void guid_format(char text[GUID_TEXT_BYTES], const u8 guid[16]) {
     static const u8 order[16] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
     static const char digits[] = "0123456789abcdef";
     for (u32 i = 0; i < 16; i++) {

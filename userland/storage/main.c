@@ -24,8 +24,7 @@ static const char image_prefix[] = "image:";
 static const u8 image_type[16] = {0x34, 0x57, 0x01, 0xc1, 0xd3, 0x1a, 0x5f, 0x4e,
                                   0x9b, 0x1c, 0x6d, 0x61, 0x67, 0x65, 0x20, 0xff};
 
-static bool image_name_is_valid(const char *name)
-{
+static bool image_name_is_valid(const char *name) {
     if (*name == 0 || *name == '.' || *name == '-') {
         return false;
     }
@@ -38,8 +37,7 @@ static bool image_name_is_valid(const char *name)
     return true;
 }
 
-static const char *image_check(const struct gpt_entry *entry)
-{
+static const char *image_check(const struct gpt_entry *entry) {
     if (strncmp(entry->name, image_prefix, sizeof(image_prefix) - 1) != 0 ||
         !image_name_is_valid(entry->name + sizeof(image_prefix) - 1)) {
         return "its name is not image:NAME with NAME of letters, digits, `.`, `_` and `-`";
@@ -51,8 +49,7 @@ static const char *image_check(const struct gpt_entry *entry)
     return entry->sectors * GPT_SECTOR_BYTES < 2 * PAGE_SIZE ? "it is too small" : NULL;
 }
 
-static status_t image_bind(handle_t ns, handle_t memobj, const char *folder, const char *name)
-{
+static status_t image_bind(handle_t ns, handle_t memobj, const char *folder, const char *name) {
     char path[CL_NAME_MAX + 1];
     static const struct cl_acl access = {.everyone = IMAGE_RIGHTS};
     usize size = format_text(path, sizeof(path), "%s/%s", folder, name);
@@ -60,8 +57,7 @@ static status_t image_bind(handle_t ns, handle_t memobj, const char *folder, con
 }
 
 // A read-only memory object of the partition. Its handles stay open for the life of this process.
-static status_t image_open(handle_t block, const struct gpt_entry *entry, handle_t *image)
-{
+static status_t image_open(handle_t block, const struct gpt_entry *entry, handle_t *image) {
     handle_t part, memobj;
     u64 size = entry->sectors * GPT_SECTOR_BYTES;
     status_t status = block_range(block, 0, entry->first_sector * GPT_SECTOR_BYTES, size, &part);
@@ -75,8 +71,7 @@ static status_t image_open(handle_t block, const struct gpt_entry *entry, handle
     return status;
 }
 
-static void image_serve(handle_t ns, handle_t block, const struct gpt_entry *entry)
-{
+static void image_serve(handle_t ns, handle_t block, const struct gpt_entry *entry) {
     const char *problem = image_check(entry);
     if (problem) {
         log_line("storage: partition `%s` is left out: %s", entry->name, problem);
@@ -98,8 +93,7 @@ static void image_serve(handle_t ns, handle_t block, const struct gpt_entry *ent
 }
 
 static void images_serve(handle_t ns, handle_t block, const struct gpt *gpt,
-                         const struct gpt_disk *disk)
-{
+                         const struct gpt_disk *disk) {
     for (u32 index = 0; index < gpt->entries_count; index++) {
         struct gpt_entry entry;
         const char *problem = "";
@@ -112,8 +106,7 @@ static void images_serve(handle_t ns, handle_t block, const struct gpt *gpt,
     }
 }
 
-static void disk_serve(handle_t ns, handle_t block)
-{
+static void disk_serve(handle_t ns, handle_t block) {
     struct gpt_disk disk;
     struct gpt gpt;
     const char *problem;
@@ -132,8 +125,7 @@ static void disk_serve(handle_t ns, handle_t block)
     }
 }
 
-int main(struct startup *startup)
-{
+int main(struct startup *startup) {
     handle_t block = startup_handle(startup, "block0");
     if (block) {
         disk_serve(startup_handle(startup, "ns"), block);

@@ -16,23 +16,15 @@ static struct host_cpu_state {
 } cpus[MAX_CPUS];
 static u32 cpu_count;
 
-static struct host_cpu_state *state_of(struct cpu *cpu)
-{
+static struct host_cpu_state *state_of(struct cpu *cpu) {
     return container_of(cpu, struct host_cpu_state, cpu);
 }
 
-u32 arch_cpu_count(void)
-{
-    return cpu_count;
-}
+u32 arch_cpu_count(void) { return cpu_count; }
 
-struct cpu *arch_cpu(u32 id)
-{
-    return &cpus[id].cpu;
-}
+struct cpu *arch_cpu(u32 id) { return &cpus[id].cpu; }
 
-void host_cpus_init(u32 count)
-{
+void host_cpus_init(u32 count) {
     cpu_count = count;
     for (u32 i = 0; i < count; i++) {
         cpus[i].cpu.self = &cpus[i].cpu;
@@ -43,20 +35,17 @@ void host_cpus_init(u32 count)
     host_cpu = &cpus[0].cpu;
 }
 
-static void cpu_main(void *argument)
-{
+static void cpu_main(void *argument) {
     host_cpu = argument;
     cpu_start();
 }
 
-void arch_smp_start(void)
-{
+void arch_smp_start(void) {
     for (u32 i = 1; i < cpu_count; i++)
         host_os_thread_start(cpu_main, &cpus[i].cpu);
 }
 
-void arch_interrupts_open(void)
-{
+void arch_interrupts_open(void) {
     struct host_cpu_state *state = state_of(host_cpu);
     if (__atomic_exchange_n(&state->interrupted, 0, __ATOMIC_ACQUIRE))
         state->cpu.work |= CPU_WORK_RESCHED;
@@ -66,46 +55,28 @@ void arch_interrupts_open(void)
     }
 }
 
-void arch_idle(void)
-{
+void arch_idle(void) {
     struct host_cpu_state *state = state_of(host_cpu);
     host_gate_wait(state->gate, state->deadline_ns);
     arch_interrupts_open();
 }
 
-void arch_ipi_resched(u32 cpu_id)
-{
+void arch_ipi_resched(u32 cpu_id) {
     __atomic_store_n(&cpus[cpu_id].interrupted, 1, __ATOMIC_RELEASE);
     host_gate_post(cpus[cpu_id].gate);
 }
 
-void arch_timer_set_ns(u64 deadline_ns)
-{
-    state_of(host_cpu)->deadline_ns = deadline_ns;
-}
+void arch_timer_set_ns(u64 deadline_ns) { state_of(host_cpu)->deadline_ns = deadline_ns; }
 
-void arch_spin_poll(void)
-{
-    host_os_relax();
-}
+void arch_spin_poll(void) { host_os_relax(); }
 
-u64 arch_time_ns(void)
-{
-    return host_os_time_ns();
-}
+u64 arch_time_ns(void) { return host_os_time_ns(); }
 
-u64 arch_boot_wall_s(void)
-{
-    return 0;
-}
+u64 arch_boot_wall_s(void) { return 0; }
 
-u64 arch_entropy(void)
-{
-    return host_os_random();
-}
+u64 arch_entropy(void) { return host_os_random(); }
 
-void host_user_return(void)
-{
+void host_user_return(void) {
     arch_interrupts_open();
     while (host_cpu->work & CPU_WORK_RESCHED)
         sched_return_work();
@@ -113,8 +84,7 @@ void host_user_return(void)
 
 // ---- locks ----
 
-void lock_wait(struct lock *lock)
-{
+void lock_wait(struct lock *lock) {
     do {
         while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED))
             arch_spin_poll();
@@ -122,8 +92,7 @@ void lock_wait(struct lock *lock)
     host_cpu->lock_wait_count++;
 }
 
-void lock_debug_acquire(const struct lock *lock, enum lock_order order)
-{
+void lock_debug_acquire(const struct lock *lock, enum lock_order order) {
     struct cpu *cpu = host_cpu;
     for (u32 i = 0; i < cpu->held_count; i++) {
         u32 held = cpu->held[i]->rank;
@@ -135,12 +104,10 @@ void lock_debug_acquire(const struct lock *lock, enum lock_order order)
     cpu->held[cpu->held_count++] = lock;
 }
 
-void lock_debug_release(const struct lock *lock)
-{
+void lock_debug_release(const struct lock *lock) {
     struct cpu *cpu = host_cpu;
     for (u32 i = cpu->held_count; i-- > 0;) {
-        if (cpu->held[i] != lock)
-            continue;
+        if (cpu->held[i] != lock) continue;
         cpu->held[i] = cpu->held[--cpu->held_count];
         return;
     }

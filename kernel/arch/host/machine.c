@@ -15,28 +15,19 @@ void host_cpus_init(u32 count);
 
 alignas(PAGE_SIZE) u8 host_ram[HOST_RAM_SIZE];
 
-void arch_boot_memory(void (*add)(u64 paddr, u64 size))
-{
+void arch_boot_memory(void (*add)(u64 paddr, u64 size)) {
     add(PAGE_SIZE, HOST_RAM_SIZE - PAGE_SIZE); // frame 0 means none
 }
 
-u64 arch_memory_end(void)
-{
-    return HOST_RAM_SIZE;
-}
+u64 arch_memory_end(void) { return HOST_RAM_SIZE; }
 
-void page_zero(void *page)
-{
-    __builtin_memset(page, 0, PAGE_SIZE);
-}
+void page_zero(void *page) { __builtin_memset(page, 0, PAGE_SIZE); }
 
-void page_copy(void *restrict to, const void *restrict from)
-{
+void page_copy(void *restrict to, const void *restrict from) {
     __builtin_memcpy(to, from, PAGE_SIZE);
 }
 
-usize strlcpy(char *restrict to, const char *restrict from, usize size)
-{
+usize strlcpy(char *restrict to, const char *restrict from, usize size) {
     usize length = strlen(from);
     usize kept = min(length, size - 1);
     __builtin_memcpy(to, from, kept);
@@ -51,14 +42,12 @@ struct run {
     void *argument;
 };
 
-static void run_test(void *argument)
-{
+static void run_test(void *argument) {
     const struct run *run = argument;
     host_os_exit(run->test(run->argument));
 }
 
-void host_run(u32 cpus, int (*test)(void *argument), void *argument)
-{
+void host_run(u32 cpus, int (*test)(void *argument), void *argument) {
     static struct run run;
     run = (struct run){test, argument};
     log_set_output(host_os_print);
@@ -73,19 +62,14 @@ void host_run(u32 cpus, int (*test)(void *argument), void *argument)
     sched_idle();
 }
 
-void cpu_start(void)
-{
+void cpu_start(void) {
     sched_init_cpu();
     sched_idle();
 }
 
-bool panic_running(void)
-{
-    return false;
-}
+bool panic_running(void) { return false; }
 
-void panic(const char *format, ...)
-{
+void panic(const char *format, ...) {
     char text[512];
     va_list arguments;
     va_start(arguments, format);
@@ -98,56 +82,43 @@ void panic(const char *format, ...)
     host_os_abort();
 }
 
-void arch_poweroff(enum arch_poweroff_kind kind)
-{
-    host_os_exit(kind == ARCH_REBOOT);
-}
+void arch_poweroff(enum arch_poweroff_kind kind) { host_os_exit(kind == ARCH_REBOOT); }
 
-void arch_build_id(char *text, usize size)
-{
-    strlcpy(text, "host", size);
-}
+void arch_build_id(char *text, usize size) { strlcpy(text, "host", size); }
 
 // ---- what there is not ----
 
-status_t arch_restricted_arm(u64 state_address)
-{
+status_t arch_restricted_arm(u64 state_address) {
     (void)state_address;
     return ERR_NOT_SUPPORTED;
 }
 
-u64 arch_trap_ip(const struct arch_trap *trap)
-{
+u64 arch_trap_ip(const struct arch_trap *trap) {
     (void)trap;
     return 0;
 }
 
-u64 arch_trap_sp(const struct arch_trap *trap)
-{
+u64 arch_trap_sp(const struct arch_trap *trap) {
     (void)trap;
     return 0;
 }
 
-void arch_trap_set_ip(struct arch_trap *trap, u64 ip)
-{
+void arch_trap_set_ip(struct arch_trap *trap, u64 ip) {
     (void)trap;
     (void)ip;
 }
 
-bool arch_serial_present(u32 port)
-{
+bool arch_serial_present(u32 port) {
     (void)port;
     return false;
 }
 
-void arch_serial_set_handlers(u32 port, const struct arch_serial_handlers *handlers)
-{
+void arch_serial_set_handlers(u32 port, const struct arch_serial_handlers *handlers) {
     (void)port;
     (void)handlers;
 }
 
-usize arch_serial_write(u32 port, const u8 *bytes, usize count)
-{
+usize arch_serial_write(u32 port, const u8 *bytes, usize count) {
     (void)port;
     (void)bytes;
     return count;

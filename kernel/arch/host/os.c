@@ -18,29 +18,21 @@ struct host_mutex {
     pthread_mutex_t mutex;
 };
 
-void *host_os_alloc(unsigned long size)
-{
+void *host_os_alloc(unsigned long size) {
     void *memory = calloc(1, size);
-    if (!memory)
-        abort();
+    if (!memory) abort();
     return memory;
 }
 
-void *host_os_resize(void *memory, unsigned long size)
-{
+void *host_os_resize(void *memory, unsigned long size) {
     void *resized = realloc(memory, size);
-    if (!resized)
-        abort();
+    if (!resized) abort();
     return resized;
 }
 
-void host_os_free(void *memory)
-{
-    free(memory);
-}
+void host_os_free(void *memory) { free(memory); }
 
-struct host_gate *host_gate_create(void)
-{
+struct host_gate *host_gate_create(void) {
     struct host_gate *gate = host_os_alloc(sizeof(*gate));
     pthread_condattr_t attributes;
     pthread_condattr_init(&attributes);
@@ -50,23 +42,20 @@ struct host_gate *host_gate_create(void)
     return gate;
 }
 
-void host_gate_destroy(struct host_gate *gate)
-{
+void host_gate_destroy(struct host_gate *gate) {
     pthread_cond_destroy(&gate->condition);
     pthread_mutex_destroy(&gate->mutex);
     free(gate);
 }
 
-void host_gate_post(struct host_gate *gate)
-{
+void host_gate_post(struct host_gate *gate) {
     pthread_mutex_lock(&gate->mutex);
     gate->count++;
     pthread_cond_signal(&gate->condition);
     pthread_mutex_unlock(&gate->mutex);
 }
 
-void host_gate_wait(struct host_gate *gate, unsigned long deadline_ns)
-{
+void host_gate_wait(struct host_gate *gate, unsigned long deadline_ns) {
     struct timespec until = {(time_t)(deadline_ns / 1000000000), (long)(deadline_ns % 1000000000)};
     int status = 0;
     pthread_mutex_lock(&gate->mutex);
@@ -76,99 +65,75 @@ void host_gate_wait(struct host_gate *gate, unsigned long deadline_ns)
         else
             status = pthread_cond_timedwait(&gate->condition, &gate->mutex, &until);
     }
-    if (gate->count)
-        gate->count--;
+    if (gate->count) gate->count--;
     pthread_mutex_unlock(&gate->mutex);
 }
 
-struct host_mutex *host_mutex_create(void)
-{
+struct host_mutex *host_mutex_create(void) {
     struct host_mutex *mutex = host_os_alloc(sizeof(*mutex));
     pthread_mutex_init(&mutex->mutex, NULL);
     return mutex;
 }
 
-void host_mutex_destroy(struct host_mutex *mutex)
-{
+void host_mutex_destroy(struct host_mutex *mutex) {
     pthread_mutex_destroy(&mutex->mutex);
     free(mutex);
 }
 
-void host_mutex_lock(struct host_mutex *mutex)
-{
-    pthread_mutex_lock(&mutex->mutex);
-}
+void host_mutex_lock(struct host_mutex *mutex) { pthread_mutex_lock(&mutex->mutex); }
 
-void host_mutex_unlock(struct host_mutex *mutex)
-{
-    pthread_mutex_unlock(&mutex->mutex);
-}
+void host_mutex_unlock(struct host_mutex *mutex) { pthread_mutex_unlock(&mutex->mutex); }
 
 struct start {
     void (*entry)(void *argument);
     void *argument;
 };
 
-static void *thread_main(void *argument)
-{
+static void *thread_main(void *argument) {
     struct start start = *(struct start *)argument;
     free(argument);
     start.entry(start.argument);
     return NULL;
 }
 
-void host_os_thread_start(void (*entry)(void *argument), void *argument)
-{
+void host_os_thread_start(void (*entry)(void *argument), void *argument) {
     struct start *start = host_os_alloc(sizeof(*start));
     *start = (struct start){entry, argument};
     pthread_t thread;
-    if (pthread_create(&thread, NULL, thread_main, start) != 0)
-        abort();
+    if (pthread_create(&thread, NULL, thread_main, start) != 0) abort();
     pthread_detach(thread);
 }
 
-void host_os_thread_exit(void)
-{
-    pthread_exit(NULL);
-}
+void host_os_thread_exit(void) { pthread_exit(NULL); }
 
-unsigned long host_os_time_ns(void)
-{
+unsigned long host_os_time_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (unsigned long)now.tv_sec * 1000000000 + (unsigned long)now.tv_nsec;
 }
 
-unsigned long host_os_random(void)
-{
+unsigned long host_os_random(void) {
     static _Thread_local unsigned long state;
-    if (state == 0)
-        state = host_os_time_ns() | 1;
+    if (state == 0) state = host_os_time_ns() | 1;
     state ^= state << 13;
     state ^= state >> 7;
     state ^= state << 17;
     return state;
 }
 
-void host_os_relax(void)
-{
+void host_os_relax(void) {
     struct timespec moment = {0, 1000};
     nanosleep(&moment, NULL);
 }
 
-void host_os_print(const char *text, unsigned long size)
-{
+void host_os_print(const char *text, unsigned long size) {
     fwrite(text, 1, size, stdout);
     fflush(stdout);
 }
 
-void host_os_abort(void)
-{
-    abort();
-}
+void host_os_abort(void) { abort(); }
 
-void host_os_exit(int status)
-{
+void host_os_exit(int status) {
     fflush(NULL);
     _exit(status);
 }

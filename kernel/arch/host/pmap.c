@@ -9,8 +9,7 @@
 
 // ---- sorted arrays ----
 
-static u64 map_lower(const struct host_map *map, u64 va)
-{
+static u64 map_lower(const struct host_map *map, u64 va) {
     u64 low = 0, high = map->count;
     while (low < high) {
         u64 middle = (low + high) / 2;
@@ -22,14 +21,12 @@ static u64 map_lower(const struct host_map *map, u64 va)
     return low;
 }
 
-static struct host_map_entry *map_find(const struct host_map *map, u64 va)
-{
+static struct host_map_entry *map_find(const struct host_map *map, u64 va) {
     u64 at = map_lower(map, va);
     return at < map->count && map->entries[at].va == va ? &map->entries[at] : nullptr;
 }
 
-static void map_add(struct host_map *map, u64 va, u64 paddr, u32 flags)
-{
+static void map_add(struct host_map *map, u64 va, u64 paddr, u32 flags) {
     u64 at = map_lower(map, va);
     if (map->count == map->capacity) {
         map->capacity = max(2 * map->capacity, 16ul);
@@ -41,10 +38,8 @@ static void map_add(struct host_map *map, u64 va, u64 paddr, u32 flags)
     map->count++;
 }
 
-static void map_remove(struct host_map *map, u64 at, u64 count)
-{
-    if (count == 0)
-        return;
+static void map_remove(struct host_map *map, u64 at, u64 count) {
+    if (count == 0) return;
     __builtin_memmove(&map->entries[at], &map->entries[at + count],
                       (map->count - at - count) * sizeof(map->entries[0]));
     map->count -= count;
@@ -52,27 +47,23 @@ static void map_remove(struct host_map *map, u64 at, u64 count)
 
 // ---- pmaps ----
 
-status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *source)
-{
+status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *source) {
     *pmap = (struct arch_pmap){.source = source};
     u64 top = source->alloc(source);
-    if (top == 0)
-        return ERR_NO_RESOURCES;
+    if (top == 0) return ERR_NO_RESOURCES;
     pmap->mutex = host_mutex_create();
     map_add(&pmap->tables, ~0ul, top, 0);
     return OK;
 }
 
 status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *process,
-                                   struct page_source *source)
-{
+                                   struct page_source *source) {
     status_t status = arch_pmap_init_process(pmap, source);
     pmap->process = process;
     return status;
 }
 
-void arch_pmap_destroy(struct arch_pmap *pmap)
-{
+void arch_pmap_destroy(struct arch_pmap *pmap) {
     ASSERT(pmap->pages.count == 0);
     tlb_leave(pmap);
     for (u64 i = 0; i < pmap->tables.count; i++)
@@ -82,22 +73,17 @@ void arch_pmap_destroy(struct arch_pmap *pmap)
     host_mutex_destroy(pmap->mutex);
 }
 
-static bool table_make(struct arch_pmap *pmap, u64 va)
-{
+static bool table_make(struct arch_pmap *pmap, u64 va) {
     DASSERT(va < ARCH_USER_END && (va >= ARCH_USER_SPLIT) == (pmap->process == nullptr));
     u64 table = align_down(va, MIB(2));
-    if (map_find(&pmap->tables, table))
-        return true;
+    if (map_find(&pmap->tables, table)) return true;
     u64 paddr = pmap->source->alloc(pmap->source);
-    if (paddr)
-        map_add(&pmap->tables, table, paddr, 0);
+    if (paddr) map_add(&pmap->tables, table, paddr, 0);
     return paddr != 0;
 }
 
-static status_t map_locked(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags)
-{
-    if (!table_make(pmap, va))
-        return ERR_NO_RESOURCES;
+static status_t map_locked(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags) {
+    if (!table_make(pmap, va)) return ERR_NO_RESOURCES;
     struct host_map_entry *entry = map_find(&pmap->pages, va);
     ASSERT(!entry || entry->paddr == paddr);
     if (entry)
@@ -107,18 +93,15 @@ static status_t map_locked(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_fl
     return OK;
 }
 
-status_t arch_pmap_map(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags)
-{
+status_t arch_pmap_map(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags) {
     host_mutex_lock(pmap->mutex);
     status_t status = map_locked(pmap, va, paddr, map_flags);
     host_mutex_unlock(pmap->mutex);
-    if (status == OK)
-        tlb_flush_own(pmap, va);
+    if (status == OK) tlb_flush_own(pmap, va);
     return status;
 }
 
-status_t arch_pmap_reserve(struct arch_pmap *pmap, u64 va, u64 count)
-{
+status_t arch_pmap_reserve(struct arch_pmap *pmap, u64 va, u64 count) {
     bool is_paid = true;
     host_mutex_lock(pmap->mutex);
     for (u64 end = va + count * PAGE_SIZE; va < end && is_paid;
@@ -128,8 +111,7 @@ status_t arch_pmap_reserve(struct arch_pmap *pmap, u64 va, u64 count)
     return is_paid ? OK : ERR_NO_RESOURCES;
 }
 
-bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags)
-{
+bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags) {
     host_mutex_lock(pmap->mutex);
     const struct host_map_entry *entry = map_find(&pmap->pages, va);
     if (entry) {
@@ -141,16 +123,13 @@ bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags)
 }
 
 status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u64 *paddr,
-                              u32 map_flags, u64 *entered)
-{
+                              u32 map_flags, u64 *entered) {
     status_t status = OK;
     *entered = 0;
     host_mutex_lock(pmap->mutex);
-    if (!table_make(pmap, va))
-        status = ERR_NO_RESOURCES;
+    if (!table_make(pmap, va)) status = ERR_NO_RESOURCES;
     for (u32 i = 0; i < count && status == OK; i++) {
-        if (paddr[i] == ARCH_NO_PAGE || map_find(&pmap->pages, va + i * PAGE_SIZE))
-            continue;
+        if (paddr[i] == ARCH_NO_PAGE || map_find(&pmap->pages, va + i * PAGE_SIZE)) continue;
         map_add(&pmap->pages, va + i * PAGE_SIZE, paddr[i], map_flags);
         *entered |= 1ul << i;
     }
@@ -158,22 +137,18 @@ status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u
     return status;
 }
 
-static void gather_span(struct arch_gather *gather, u64 va)
-{
+static void gather_span(struct arch_gather *gather, u64 va) {
     gather->start = min(gather->start, va);
     gather->end = max(gather->end, va + PAGE_SIZE);
 }
 
-static status_t copy_locked(struct arch_pmap_copy *copy, u64 *va, u64 end)
-{
+static status_t copy_locked(struct arch_pmap_copy *copy, u64 *va, u64 end) {
     struct host_map *from = &copy->from->pages;
     for (u64 i = map_lower(from, *va); i < from->count && from->entries[i].va < end; i++) {
         struct host_map_entry *entry = &from->entries[i];
         *va = entry->va;
-        if (copy->count == copy->limit)
-            return OK;
-        if (!table_make(copy->to, *va))
-            return ERR_NO_RESOURCES;
+        if (copy->count == copy->limit) return OK;
+        if (!table_make(copy->to, *va)) return ERR_NO_RESOURCES;
         ASSERT(!map_find(&copy->to->pages, *va));
         page_get(page_from_paddr(entry->paddr));
         map_add(&copy->to->pages, *va, entry->paddr, entry->flags & ~ARCH_MAP_WRITE);
@@ -187,8 +162,7 @@ static status_t copy_locked(struct arch_pmap_copy *copy, u64 *va, u64 end)
     return OK;
 }
 
-status_t arch_pmap_copy(struct arch_pmap_copy *copy, u64 *va, u64 end)
-{
+status_t arch_pmap_copy(struct arch_pmap_copy *copy, u64 *va, u64 end) {
     copy->count = 0;
     host_mutex_lock(copy->from->mutex);
     host_mutex_lock(copy->to->mutex);
@@ -198,8 +172,7 @@ status_t arch_pmap_copy(struct arch_pmap_copy *copy, u64 *va, u64 end)
     return status;
 }
 
-u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather)
-{
+u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather) {
     host_mutex_lock(pmap->mutex);
     struct host_map *pages = &pmap->pages;
     u64 first = map_lower(pages, va);
@@ -220,21 +193,16 @@ u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather 
 }
 
 void arch_pmap_protect(struct arch_pmap *pmap, u64 va, u64 end, u32 map_flags,
-                       struct arch_gather *gather)
-{
+                       struct arch_gather *gather) {
     host_mutex_lock(pmap->mutex);
     struct host_map *pages = &pmap->pages;
     for (u64 i = map_lower(pages, va); i < pages->count && pages->entries[i].va < end; i++) {
         struct host_map_entry *entry = &pages->entries[i];
-        if ((entry->flags & map_flags) == entry->flags)
-            continue;
+        if ((entry->flags & map_flags) == entry->flags) continue;
         entry->flags &= map_flags;
         gather_span(gather, entry->va);
     }
     host_mutex_unlock(pmap->mutex);
 }
 
-u64 host_pmap_pages(const struct arch_pmap *pmap)
-{
-    return pmap->pages.count;
-}
+u64 host_pmap_pages(const struct arch_pmap *pmap) { return pmap->pages.count; }

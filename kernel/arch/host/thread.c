@@ -13,8 +13,7 @@ struct host_thread {
     bool is_started;
 };
 
-static struct host_thread *host_thread_create(void (*entry)(void *), void *argument)
-{
+static struct host_thread *host_thread_create(void (*entry)(void *), void *argument) {
     struct host_thread *host = host_os_alloc(sizeof(*host));
     host->gate = host_gate_create();
     host->entry = entry;
@@ -23,31 +22,27 @@ static struct host_thread *host_thread_create(void (*entry)(void *), void *argum
 }
 
 void arch_thread_init(struct thread *thread, u64 stack_top, void *vector,
-                      void (*entry)(void *argument), void *argument)
-{
+                      void (*entry)(void *argument), void *argument) {
     (void)vector;
     thread->arch.stack_top = stack_top;
     thread->arch.host = host_thread_create(entry, argument);
 }
 
-void arch_thread_init_idle(struct thread *idle)
-{
+void arch_thread_init_idle(struct thread *idle) {
     idle->arch.host = host_thread_create(nullptr, nullptr);
     idle->arch.host->is_started = true;
     __atomic_store_n(&idle->arch.on_cpu, 1, __ATOMIC_RELAXED);
     host_cpu->current = idle;
 }
 
-static void thread_main(void *argument)
-{
+static void thread_main(void *argument) {
     struct host_thread *host = argument;
     host_cpu = host->cpu;
     host->entry(host->argument);
     panic("a thread's entry returned");
 }
 
-void arch_context_switch(struct thread *prev, struct thread *next)
-{
+void arch_context_switch(struct thread *prev, struct thread *next) {
     struct host_thread *leaving = prev->arch.host;
     struct host_thread *coming = next->arch.host;
     bool has_ended = prev->state == THREAD_ENDED;
@@ -71,19 +66,16 @@ void arch_context_switch(struct thread *prev, struct thread *next)
     host_cpu = leaving->cpu;
 }
 
-bool arch_thread_on_cpu(const struct thread *thread)
-{
+bool arch_thread_on_cpu(const struct thread *thread) {
     return __atomic_load_n(&thread->arch.on_cpu, __ATOMIC_ACQUIRE) != 0;
 }
 
-void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap)
-{
+void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap) {
     thread->arch.pmap = pmap;
 }
 
 // "User mode" is a function of the process, never returning, in the entry's place.
-void arch_user_enter(const struct arch_user_start *start)
-{
+void arch_user_enter(const struct arch_user_start *start) {
     host_user_entry entry = (host_user_entry)start->ip;
     host_user_return();
     entry(start->arg[0], start->arg[1]);
@@ -91,44 +83,30 @@ void arch_user_enter(const struct arch_user_start *start)
 }
 
 // The pages are counted, and not used: a pthread has a stack of its own.
-u64 arch_kstack_alloc(struct page_source *source, struct page_source *tables)
-{
+u64 arch_kstack_alloc(struct page_source *source, struct page_source *tables) {
     (void)tables;
     u64 paddr = source->alloc(source);
     return paddr ? (u64)arch_direct(paddr) + PAGE_SIZE : 0;
 }
 
-void arch_kstack_free(u64 stack_top, struct page_source *source)
-{
+void arch_kstack_free(u64 stack_top, struct page_source *source) {
     source->free(source, arch_paddr((void *)(stack_top - PAGE_SIZE)));
 }
 
-usize arch_vector_size(void)
-{
-    return 64;
-}
+usize arch_vector_size(void) { return 64; }
 
-void arch_vector_init(void *area)
-{
-    (void)area;
-}
+void arch_vector_init(void *area) { (void)area; }
 
-void arch_thread_kick_set(struct thread *thread)
-{
+void arch_thread_kick_set(struct thread *thread) {
     __atomic_store_n(&thread->arch.kick, 1, __ATOMIC_SEQ_CST);
 }
 
-bool arch_thread_kick_pending(const struct thread *thread)
-{
+bool arch_thread_kick_pending(const struct thread *thread) {
     return __atomic_load_n(&thread->arch.kick, __ATOMIC_SEQ_CST) != 0;
 }
 
-bool arch_thread_kick_take(struct thread *thread)
-{
+bool arch_thread_kick_take(struct thread *thread) {
     return __atomic_exchange_n(&thread->arch.kick, 0, __ATOMIC_SEQ_CST) != 0;
 }
 
-bool arch_in_restricted(void)
-{
-    return false;
-}
+bool arch_in_restricted(void) { return false; }

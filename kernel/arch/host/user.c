@@ -18,38 +18,31 @@ static struct tlb {
     } entries[TLB_ENTRIES];
 } tlbs[MAX_CPUS];
 
-void tlb_init(void)
-{
+void tlb_init(void) {
     for (u32 i = 0; i < MAX_CPUS; i++)
         tlbs[i].mutex = host_mutex_create();
 }
 
-static void tlb_forget(struct tlb *tlb, const struct arch_pmap *pmap, u64 start, u64 end)
-{
+static void tlb_forget(struct tlb *tlb, const struct arch_pmap *pmap, u64 start, u64 end) {
     host_mutex_lock(tlb->mutex);
     for (u32 i = 0; i < TLB_ENTRIES; i++) {
         struct tlb_entry *entry = &tlb->entries[i];
-        if (entry->pmap == pmap && entry->va >= start && entry->va < end)
-            entry->pmap = nullptr;
+        if (entry->pmap == pmap && entry->va >= start && entry->va < end) entry->pmap = nullptr;
     }
     host_mutex_unlock(tlb->mutex);
 }
 
-void tlb_flush_own(const struct arch_pmap *pmap, u64 va)
-{
+void tlb_flush_own(const struct arch_pmap *pmap, u64 va) {
     tlb_forget(&tlbs[arch_cpu_id()], pmap, va, va + PAGE_SIZE);
 }
 
-void tlb_leave(const struct arch_pmap *pmap)
-{
+void tlb_leave(const struct arch_pmap *pmap) {
     for (u32 i = 0; i < arch_cpu_count(); i++)
         tlb_forget(&tlbs[i], pmap, 0, ~0ul);
 }
 
-void arch_gather_flush(struct arch_gather *gather)
-{
-    if (gather->start >= gather->end)
-        return;
+void arch_gather_flush(struct arch_gather *gather) {
+    if (gather->start >= gather->end) return;
     for (u32 i = 0; i < arch_cpu_count(); i++)
         tlb_forget(&tlbs[i], gather->pmap, gather->start, gather->end);
     gather->start = ~0ul;
@@ -57,24 +50,19 @@ void arch_gather_flush(struct arch_gather *gather)
 }
 
 // The entry for `va` with these rights, loaded if needed; nullptr: a fault.
-static struct tlb_entry *tlb_entry(struct tlb *tlb, struct arch_pmap *pmap, u64 va, u32 need)
-{
+static struct tlb_entry *tlb_entry(struct tlb *tlb, struct arch_pmap *pmap, u64 va, u32 need) {
     u64 page = align_down(va, PAGE_SIZE);
     struct tlb_entry *entry = &tlb->entries[(va >> PAGE_SHIFT) % TLB_ENTRIES];
-    if (entry->pmap == pmap && entry->va == page && entry->flags & need)
-        return entry;
+    if (entry->pmap == pmap && entry->va == page && entry->flags & need) return entry;
     u64 paddr;
     u32 flags;
-    if (!arch_pmap_query(pmap, page, &paddr, &flags) || !(flags & need))
-        return nullptr;
+    if (!arch_pmap_query(pmap, page, &paddr, &flags) || !(flags & need)) return nullptr;
     *entry = (struct tlb_entry){pmap, page, paddr, flags};
     return entry;
 }
 
-bool host_user_access(struct arch_pmap *pmap, u64 va, u32 need, void *bytes, usize size)
-{
-    if (va >= ARCH_USER_SPLIT && pmap->process)
-        pmap = pmap->process;
+bool host_user_access(struct arch_pmap *pmap, u64 va, u32 need, void *bytes, usize size) {
+    if (va >= ARCH_USER_SPLIT && pmap->process) pmap = pmap->process;
     struct tlb *tlb = &tlbs[arch_cpu_id()];
     host_mutex_lock(tlb->mutex);
     const struct tlb_entry *entry = tlb_entry(tlb, pmap, va, need);
@@ -88,22 +76,18 @@ bool host_user_access(struct arch_pmap *pmap, u64 va, u32 need, void *bytes, usi
 }
 
 // By the current thread, with faults resolved as on the way of a system call.
-static status_t user_access(u64 va, u32 need, void *bytes, usize size)
-{
+static status_t user_access(u64 va, u32 need, void *bytes, usize size) {
     struct arch_pmap *pmap = arch_current_thread()->arch.pmap;
     u32 fault = ARCH_FAULT_USER | (need & ARCH_MAP_WRITE ? ARCH_FAULT_WRITE : 0);
     while (!pmap || !host_user_access(pmap, va, need, bytes, size)) {
-        if (!pmap || fault_handle(va, fault) != OK)
-            return ERR_BAD_POINTER;
+        if (!pmap || fault_handle(va, fault) != OK) return ERR_BAD_POINTER;
     }
     return OK;
 }
 
-static status_t copy(u64 user, u8 *bytes, usize size, u32 need)
-{
+static status_t copy(u64 user, u8 *bytes, usize size, u32 need) {
     status_t status = OK;
-    if (user > ARCH_USER_END || size > ARCH_USER_END - user)
-        return ERR_BAD_POINTER;
+    if (user > ARCH_USER_END || size > ARCH_USER_END - user) return ERR_BAD_POINTER;
     while (size > 0 && status == OK) {
         usize part = min(size, PAGE_SIZE - (user & PAGE_MASK));
         status = user_access(user, need, bytes, part);
@@ -114,25 +98,21 @@ static status_t copy(u64 user, u8 *bytes, usize size, u32 need)
     return status;
 }
 
-status_t arch_copy_from_user(void *to, u64 user, usize size)
-{
+status_t arch_copy_from_user(void *to, u64 user, usize size) {
     return copy(user, to, size, ARCH_MAP_READ);
 }
 
-status_t arch_copy_to_user(u64 user, const void *from, usize size)
-{
+status_t arch_copy_to_user(u64 user, const void *from, usize size) {
     return copy(user, (u8 *)from, size, ARCH_MAP_WRITE);
 }
 
-status_t arch_user_load_u32(u64 user, u32 *value)
-{
+status_t arch_user_load_u32(u64 user, u32 *value) {
     return user % sizeof(u32) ? ERR_BAD_POINTER
                               : copy(user, (u8 *)value, sizeof(*value), ARCH_MAP_READ);
 }
 
 // Not atomic towards other users: tests have one writer for each word.
-status_t arch_user_cas_u32(u64 user, u32 expected, u32 desired, u32 *found)
-{
+status_t arch_user_cas_u32(u64 user, u32 expected, u32 desired, u32 *found) {
     status_t status = arch_user_load_u32(user, found);
     if (status == OK)
         status = arch_copy_to_user(user, *found == expected ? &desired : found, sizeof(u32));

@@ -50,36 +50,30 @@ static volatile u32 *registers; // xAPIC
 static volatile u32 *ioapic;
 static u32 x2apic;
 
-static u32 apic_read(u32 reg)
-{
+static u32 apic_read(u32 reg) {
     return x2apic ? (u32)msr_read(MSR_X2APIC + reg / 16) : registers[reg / 4];
 }
 
-static void apic_write(u32 reg, u32 value)
-{
+static void apic_write(u32 reg, u32 value) {
     if (x2apic)
         msr_write(MSR_X2APIC + reg / 16, value);
     else
         registers[reg / 4] = value;
 }
 
-void apic_init(void)
-{
+void apic_init(void) {
     enum { CPUID_X2APIC = 1 << 21 };
     x2apic = cpuid(1, 0).ecx & CPUID_X2APIC ? 1 : 0;
-    if (!x2apic)
-        registers = arch_mmio_map(acpi.lapic_paddr, PAGE_SIZE);
+    if (!x2apic) registers = arch_mmio_map(acpi.lapic_paddr, PAGE_SIZE);
     arch_port_write8(PIC1_DATA, 0xff);
     arch_port_write8(PIC2_DATA, 0xff);
     apic_init_cpu();
 }
 
-void apic_init_cpu(void)
-{
+void apic_init_cpu(void) {
     u64 base = msr_read(MSR_APIC_BASE) | BASE_ENABLE;
     msr_write(MSR_APIC_BASE, base);
-    if (x2apic)
-        msr_write(MSR_APIC_BASE, base | BASE_X2APIC);
+    if (x2apic) msr_write(MSR_APIC_BASE, base | BASE_X2APIC);
     apic_write(APIC_TASK_PRIORITY, 0);
     apic_write(APIC_LVT_LINT0, APIC_MASKED);
     // An operator's NMI goes to the boot CPU, for a report (trap.c).
@@ -90,18 +84,11 @@ void apic_init_cpu(void)
     arch_cpu_self()->apic_id = apic_id();
 }
 
-u32 apic_id(void)
-{
-    return x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
-}
+u32 apic_id(void) { return x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24; }
 
-void apic_eoi(void)
-{
-    apic_write(APIC_EOI, 0);
-}
+void apic_eoi(void) { apic_write(APIC_EOI, 0); }
 
-void apic_send(u32 apic_id, u32 command)
-{
+void apic_send(u32 apic_id, u32 command) {
     if (x2apic) {
         // Not ordered with stores before it (SDM 11.12.3), as the receiver expects.
         asm volatile("mfence; lfence" ::: "memory");
@@ -114,14 +101,11 @@ void apic_send(u32 apic_id, u32 command)
     apic_write(APIC_COMMAND, command);
 }
 
-void apic_nmi_others(void)
-{
-    if (registers || x2apic)
-        apic_send(0, COMMAND_OTHERS | COMMAND_ASSERT | COMMAND_NMI);
+void apic_nmi_others(void) {
+    if (registers || x2apic) apic_send(0, COMMAND_OTHERS | COMMAND_ASSERT | COMMAND_NMI);
 }
 
-void apic_start_others(u64 trampoline_paddr, u32 again)
-{
+void apic_start_others(u64 trampoline_paddr, u32 again) {
     if (!again)
         apic_send(0, COMMAND_OTHERS | COMMAND_ASSERT | COMMAND_INIT);
     else
@@ -129,8 +113,7 @@ void apic_start_others(u64 trampoline_paddr, u32 again)
                          (u32)(trampoline_paddr >> PAGE_SHIFT));
 }
 
-void arch_ipi_resched(u32 cpu_id)
-{
+void arch_ipi_resched(u32 cpu_id) {
     if (cpu_id == arch_cpu_id())
         arch_this_cpu()->work |= CPU_WORK_RESCHED;
     else
@@ -139,38 +122,28 @@ void arch_ipi_resched(u32 cpu_id)
 
 // ---- The timer ----------------------------------------------------------------------------------
 
-void apic_timer_setup(enum apic_timer_mode mode)
-{
+void apic_timer_setup(enum apic_timer_mode mode) {
     apic_write(APIC_LVT_TIMER, mode | VECTOR_TIMER);
 }
 
-void apic_timer_start(u32 count)
-{
-    apic_write(APIC_TIMER_INITIAL, count);
-}
+void apic_timer_start(u32 count) { apic_write(APIC_TIMER_INITIAL, count); }
 
-u32 apic_timer_count(void)
-{
-    return apic_read(APIC_TIMER_CURRENT);
-}
+u32 apic_timer_count(void) { return apic_read(APIC_TIMER_CURRENT); }
 
 // ---- Devices ------------------------------------------------------------------------------------
 
 // A free vector for this handler; 0 when there is none.
-static u32 vector_alloc(arch_irq_handler handler, void *argument)
-{
+static u32 vector_alloc(arch_irq_handler handler, void *argument) {
     u32 vector = 0;
     lock_acquire(&irq_lock);
-    if (vector_next <= VECTOR_DEVICE_LAST)
-        vector = vector_next++;
+    if (vector_next <= VECTOR_DEVICE_LAST) vector = vector_next++;
     irqs[vector].handler = handler;
     irqs[vector].argument = argument;
     lock_release(&irq_lock);
     return vector;
 }
 
-void irq_dispatch(u32 vector)
-{
+void irq_dispatch(u32 vector) {
     if (irqs[vector].handler)
         irqs[vector].handler(irqs[vector].argument);
     else
@@ -178,31 +151,24 @@ void irq_dispatch(u32 vector)
 }
 
 // Address and data of message-signalled interrupts: SDM 11.11.
-status_t arch_irq_alloc_msi(arch_irq_handler handler, void *argument, u64 *address, u32 *data)
-{
+status_t arch_irq_alloc_msi(arch_irq_handler handler, void *argument, u64 *address, u32 *data) {
     u32 vector = vector_alloc(handler, argument);
-    if (vector == 0)
-        return ERR_NO_RESOURCES;
+    if (vector == 0) return ERR_NO_RESOURCES;
     *address = 0xfee00000 | cpu_boot.apic_id << 12;
     *data = vector;
     return 0;
 }
 
-static void ioapic_write(u32 reg, u32 value)
-{
+static void ioapic_write(u32 reg, u32 value) {
     ioapic[0] = reg;
     ioapic[IOAPIC_WINDOW] = value;
 }
 
-status_t arch_irq_alloc_isa(u32 irq, arch_irq_handler handler, void *argument)
-{
-    if (!ioapic && acpi.ioapic_paddr)
-        ioapic = arch_mmio_map(acpi.ioapic_paddr, PAGE_SIZE);
-    if (!ioapic)
-        return ERR_NOT_SUPPORTED;
+status_t arch_irq_alloc_isa(u32 irq, arch_irq_handler handler, void *argument) {
+    if (!ioapic && acpi.ioapic_paddr) ioapic = arch_mmio_map(acpi.ioapic_paddr, PAGE_SIZE);
+    if (!ioapic) return ERR_NOT_SUPPORTED;
     u32 vector = vector_alloc(handler, argument);
-    if (vector == 0)
-        return ERR_NO_RESOURCES;
+    if (vector == 0) return ERR_NO_RESOURCES;
     u32 pin = acpi.isa_gsi[irq] - acpi.ioapic_gsi_base;
     u32 polarity = (acpi.isa_flags[irq] & ISA_ACTIVE_LOW) == ISA_ACTIVE_LOW ? 1 << 13 : 0;
     u32 trigger = (acpi.isa_flags[irq] & ISA_LEVEL) == ISA_LEVEL ? 1 << 15 : 0;
@@ -211,8 +177,7 @@ status_t arch_irq_alloc_isa(u32 irq, arch_irq_handler handler, void *argument)
     return 0;
 }
 
-u64 arch_pci_ecam(u32 *last_bus)
-{
+u64 arch_pci_ecam(u32 *last_bus) {
     *last_bus = acpi.ecam_last_bus;
     return acpi.ecam_paddr;
 }

@@ -5,8 +5,7 @@
 #include "lib/print.h"
 
 // The other CPUs that the firmware announces.
-static void cpus_add(void)
-{
+static void cpus_add(void) {
     for (u32 i = 0; i < acpi.cpu_count; i++) {
         if (acpi.apic_ids[i] != cpu_boot.apic_id && !cpu_add(acpi.apic_ids[i]))
             klog(LOG_WARNING, "CPU with APIC id %u: one too many\n", acpi.apic_ids[i]);
@@ -14,8 +13,7 @@ static void cpus_add(void)
 }
 
 // Called by boot.S, on the boot stack and the boot page table.
-NORETURN void boot_main(u64 start_info_paddr)
-{
+NORETURN void boot_main(u64 start_info_paddr) {
     cpu_set_base(&cpu_boot);
     serial_init();
     boot_memory_init(start_info_paddr);
@@ -39,8 +37,7 @@ NORETURN void boot_main(u64 start_info_paddr)
     __builtin_unreachable();
 }
 
-void arch_poweroff(enum arch_poweroff_kind kind)
-{
+void arch_poweroff(enum arch_poweroff_kind kind) {
     arch_interrupts_disable();
     if (kind == ARCH_POWEROFF)
         acpi_poweroff();

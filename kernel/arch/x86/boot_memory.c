@@ -50,14 +50,12 @@ static struct arch_range bundle;
 static u64 boot_next; // the next page of the boot allocator
 static u64 boot_end;
 
-static u64 source_alloc(struct page_source *source)
-{
+static u64 source_alloc(struct page_source *source) {
     (void)source;
     return boot_next < boot_end ? boot_page_alloc() : 0;
 }
 
-static void source_free(struct page_source *source, u64 paddr)
-{
+static void source_free(struct page_source *source, u64 paddr) {
     (void)source;
     (void)paddr;
 }
@@ -65,8 +63,7 @@ static void source_free(struct page_source *source, u64 paddr)
 struct page_source boot_source = {source_alloc, source_free};
 
 // The boot allocator's room: from the image to the end of its range, or to the bundle.
-static void boot_allocator_init(void)
-{
+static void boot_allocator_init(void) {
     boot_next = align_up(arch_paddr(image_end), PAGE_SIZE);
     for (u32 i = 0; i < memory_map_count; i++) {
         struct memory_entry *e = &memory_map[i];
@@ -77,8 +74,7 @@ static void boot_allocator_init(void)
         boot_end = align_down(bundle.paddr, PAGE_SIZE);
 }
 
-static void memory_map_sort(void)
-{
+static void memory_map_sort(void) {
     for (u32 i = 1; i < memory_map_count; i++) {
         struct memory_entry entry = memory_map[i];
         u32 j = i;
@@ -88,8 +84,7 @@ static void memory_map_sort(void)
     }
 }
 
-void boot_memory_init(u64 start_info_paddr)
-{
+void boot_memory_init(u64 start_info_paddr) {
     const struct start_info *info = arch_direct(start_info_paddr);
     if (start_info_paddr >= GIB(1) || info->magic != START_INFO_MAGIC || info->version < 1)
         panic("the boot loader gave no PVH start info with a memory map");
@@ -107,55 +102,42 @@ void boot_memory_init(u64 start_info_paddr)
     boot_allocator_init();
 }
 
-u64 boot_page_alloc(void)
-{
-    if (boot_next >= boot_end)
-        panic("not enough memory to boot");
+u64 boot_page_alloc(void) {
+    if (boot_next >= boot_end) panic("not enough memory to boot");
     u64 paddr = boot_next;
     boot_next += PAGE_SIZE;
     page_zero(arch_direct(paddr));
     return paddr;
 }
 
-u64 boot_rsdp(void)
-{
-    return rsdp;
-}
+u64 boot_rsdp(void) { return rsdp; }
 
-void boot_memory_regions(void (*region)(u64 paddr, u64 size))
-{
+void boot_memory_regions(void (*region)(u64 paddr, u64 size)) {
     u64 done = 0;
     for (u32 i = 0; i < memory_map_count; i++) {
         struct memory_entry *e = &memory_map[i];
-        if (e->type != MEMORY_RAM && e->type != MEMORY_ACPI && e->type != MEMORY_NVS)
-            continue;
+        if (e->type != MEMORY_RAM && e->type != MEMORY_ACPI && e->type != MEMORY_NVS) continue;
         u64 begin = max(align_down(e->paddr, MIB(2)), done);
         u64 end = align_up(e->paddr + e->size, MIB(2));
-        if (begin < end)
-            region(begin, end - begin);
+        if (begin < end) region(begin, end - begin);
         done = max(done, end);
     }
 }
 
 // Calls back for the parts of [begin, end) outside of the sorted, disjoint `holes`.
 static void add_without(u64 begin, u64 end, const struct arch_range *holes, usize count,
-                        void (*add)(u64 paddr, u64 size))
-{
+                        void (*add)(u64 paddr, u64 size)) {
     for (usize i = 0; i < count && begin < end; i++) {
         u64 hole_begin = align_down(holes[i].paddr, PAGE_SIZE);
         u64 hole_end = align_up(holes[i].paddr + holes[i].size, PAGE_SIZE);
-        if (holes[i].size == 0 || hole_end <= begin || hole_begin >= end)
-            continue;
-        if (begin < hole_begin)
-            add(begin, hole_begin - begin);
+        if (holes[i].size == 0 || hole_end <= begin || hole_begin >= end) continue;
+        if (begin < hole_begin) add(begin, hole_begin - begin);
         begin = hole_end;
     }
-    if (begin < end)
-        add(begin, end - begin);
+    if (begin < end) add(begin, end - begin);
 }
 
-void arch_boot_memory(void (*add)(u64 paddr, u64 size))
-{
+void arch_boot_memory(void (*add)(u64 paddr, u64 size)) {
     u64 image = arch_paddr(image_begin);
     boot_end = min(boot_end, boot_next + RESERVE_PAGES * PAGE_SIZE);
     struct arch_range holes[] = {{0, MIB(1)}, {image, boot_end - image}, bundle};
@@ -171,8 +153,7 @@ void arch_boot_memory(void (*add)(u64 paddr, u64 size))
     }
 }
 
-u64 arch_memory_end(void)
-{
+u64 arch_memory_end(void) {
     u64 end = 0;
     for (u32 i = 0; i < memory_map_count; i++) {
         if (memory_map[i].type == MEMORY_RAM)
@@ -181,24 +162,18 @@ u64 arch_memory_end(void)
     return align_down(end, PAGE_SIZE);
 }
 
-const void *arch_boot_bundle(u64 *size)
-{
+const void *arch_boot_bundle(u64 *size) {
     *size = bundle.size;
     return bundle.size ? arch_direct(bundle.paddr) : nullptr;
 }
 
-const char *arch_command_line(void)
-{
-    return command_line;
-}
+const char *arch_command_line(void) { return command_line; }
 
-bool arch_command_line_get(const char *name, char *value, usize size)
-{
+bool arch_command_line_get(const char *name, char *value, usize size) {
     usize length = strlen(name);
     for (const char *word = command_line; *word; word++) {
         bool begins = word == command_line || word[-1] == ' ';
-        if (!begins || strncmp(word, name, length) != 0 || word[length] != '=')
-            continue;
+        if (!begins || strncmp(word, name, length) != 0 || word[length] != '=') continue;
         usize used = 0;
         for (word += length + 1; *word && *word != ' ' && used + 1 < size; word++)
             value[used++] = *word;

@@ -29,25 +29,13 @@ struct table_pointer {
     u64 base;
 } __attribute__((packed));
 
-u32 arch_cpu_count(void)
-{
-    return __atomic_load_n(&cpu_running, __ATOMIC_ACQUIRE);
-}
+u32 arch_cpu_count(void) { return __atomic_load_n(&cpu_running, __ATOMIC_ACQUIRE); }
 
-struct cpu *arch_cpu(u32 id)
-{
-    return &cpus[id]->cpu;
-}
+struct cpu *arch_cpu(u32 id) { return &cpus[id]->cpu; }
 
-struct arch_cpu *cpu_get(u32 id)
-{
-    return cpus[id];
-}
+struct arch_cpu *cpu_get(u32 id) { return cpus[id]; }
 
-u32 cpu_known_count(void)
-{
-    return cpu_known;
-}
+u32 cpu_known_count(void) { return cpu_known; }
 
 static const struct {
     u32 leaf;
@@ -61,31 +49,26 @@ static const struct {
     {0x80000001, 'd', 20, "NX"}, {0x80000001, 'd', 11, "SYSCALL"},
 };
 
-void cpu_check_features(void)
-{
+void cpu_check_features(void) {
     u32 missing = 0;
     for (usize i = 0; i < ARRAY_SIZE(features); i++) {
         struct cpuid id = cpuid(features[i].leaf, 0);
         u32 value = features[i].reg == 'b' ? id.ebx : features[i].reg == 'c' ? id.ecx : id.edx;
-        if (value & 1u << features[i].bit)
-            continue;
+        if (value & 1u << features[i].bit) continue;
         klog(LOG_ERROR, "this CPU has no %s, which the kernel needs\n", features[i].name);
         missing++;
     }
-    if (missing)
-        panic("the CPU lacks %u features (QEMU: use -cpu max)", missing);
+    if (missing) panic("the CPU lacks %u features (QEMU: use -cpu max)", missing);
 }
 
-void cpu_set_base(struct arch_cpu *cpu)
-{
+void cpu_set_base(struct arch_cpu *cpu) {
     cpu->cpu.self = &cpu->cpu;
     cpu->cpu.arch = cpu;
     cpu->bit = 1ul << cpu->cpu.id;
     msr_write(MSR_GS_BASE, (u64)&cpu->cpu);
 }
 
-static void cpu_setup_control(void)
-{
+static void cpu_setup_control(void) {
     u64 cr0, cr4;
     asm volatile("mov %%cr0, %0" : "=r"(cr0));
     asm volatile("mov %0, %%cr0" ::"r"((cr0 & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP));
@@ -96,15 +79,13 @@ static void cpu_setup_control(void)
     // x87, SSE, and AVX and AVX-512 where there.
     struct cpuid id = cpuid(0xd, 0);
     vector_features = id.eax & 0xe7;
-    if ((vector_features & 0xe0) != 0xe0)
-        vector_features &= 7;
+    if ((vector_features & 0xe0) != 0xe0) vector_features &= 7;
     asm volatile("xsetbv" ::"c"(0), "a"((u32)vector_features), "d"(0));
     vector_size = align_up(cpuid(0xd, 0).ebx, 64);
 }
 
 // Descriptors: Intel SDM volume 3, 3.4.5 and 8.2.3 (TSS).
-static void cpu_setup_gdt(struct arch_cpu *cpu)
-{
+static void cpu_setup_gdt(struct arch_cpu *cpu) {
     u64 tss = (u64)&cpu->tss;
     u64 limit = sizeof(cpu->tss) - 1;
     cpu->gdt[1] = 0x00af9b000000ffff;
@@ -136,8 +117,7 @@ static void cpu_setup_gdt(struct arch_cpu *cpu)
                  : "rax", "memory");
 }
 
-static void idt_set(u32 vector, const void *handler, u8 ist, u8 privilege)
-{
+static void idt_set(u32 vector, const void *handler, u8 ist, u8 privilege) {
     u64 offset = (u64)handler;
     idt[vector] = (struct idt_gate){
         .offset_low = (u16)offset,
@@ -149,8 +129,7 @@ static void idt_set(u32 vector, const void *handler, u8 ist, u8 privilege)
     };
 }
 
-static void cpu_setup_idt(void)
-{
+static void cpu_setup_idt(void) {
     if (idt[0].type == 0) {
         for (u32 i = 0; i < 256; i++)
             idt_set(i, entry_stubs + 16 * i, 0, 0);
@@ -164,8 +143,7 @@ static void cpu_setup_idt(void)
     asm volatile("lidt %0" ::"m"(pointer));
 }
 
-static void cpu_setup_syscall(void)
-{
+static void cpu_setup_syscall(void) {
     enum : u64 { TF = 1 << 8, IF = 1 << 9, DF = 1 << 10, NT = 1 << 14, RF = 1 << 16, AC = 1 << 18 };
     msr_write(MSR_STAR, (u64)SELECTOR_USER_BASE << 48 | (u64)SELECTOR_KERNEL_CODE << 32);
     msr_write(MSR_LSTAR, (u64)syscall_entry);
@@ -173,8 +151,7 @@ static void cpu_setup_syscall(void)
     msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE | EFER_NXE);
 }
 
-void cpu_setup(struct arch_cpu *cpu)
-{
+void cpu_setup(struct arch_cpu *cpu) {
     cpu_setup_control();
     cpu_setup_gdt(cpu); // loads selectors, which clears the GS base on some CPUs: set it again
     cpu_set_base(cpu);
@@ -183,19 +160,16 @@ void cpu_setup(struct arch_cpu *cpu)
     cpu->cr3 = cr3_read();
 }
 
-void cpu_add_stacks(struct arch_cpu *cpu)
-{
+void cpu_add_stacks(struct arch_cpu *cpu) {
     cpu->stack_top = arch_kstack_alloc(&boot_source, &boot_source);
     cpu->ist_top = arch_kstack_alloc(&boot_source, &boot_source);
     if (cpu->stack_top == 0 || cpu->ist_top == 0)
         panic("no memory for the stacks of CPU %u", cpu->cpu.id);
 }
 
-bool cpu_add(u32 apic_id)
-{
+bool cpu_add(u32 apic_id) {
     static_assert(sizeof(struct arch_cpu) <= PAGE_SIZE);
-    if (cpu_known == MAX_CPUS)
-        return false;
+    if (cpu_known == MAX_CPUS) return false;
     struct arch_cpu *cpu = arch_direct(boot_page_alloc());
     cpu->apic_id = apic_id;
     cpu->cpu.id = cpu_known;
@@ -206,14 +180,10 @@ bool cpu_add(u32 apic_id)
     return true;
 }
 
-usize arch_vector_size(void)
-{
-    return vector_size;
-}
+usize arch_vector_size(void) { return vector_size; }
 
 // The initial state: everything else than these two words comes from XSTATE_BV = 0.
-void arch_vector_init(void *area)
-{
+void arch_vector_init(void *area) {
     memset(area, 0, vector_size);
     *(u16 *)area = 0x37f;               // FCW
     *(u32 *)((u8 *)area + 24) = 0x1f80; // MXCSR

@@ -60,10 +60,7 @@ struct arch_trap {
     u64 rip, cs, rflags, rsp, ss;
 };
 
-static inline bool trap_from_user(const struct arch_trap *trap)
-{
-    return trap->cs & 3;
-}
+static inline bool trap_from_user(const struct arch_trap *trap) { return trap->cs & 3; }
 
 struct tss {
     u32 reserved0;
@@ -98,70 +95,53 @@ struct arch_cpu {
     struct arch_pmap *shoot_leave; // not nullptr: unload this one
 };
 
-static inline struct arch_cpu *arch_cpu_self(void)
-{
-    return arch_this_cpu()->arch;
-}
+static inline struct arch_cpu *arch_cpu_self(void) { return arch_this_cpu()->arch; }
 
-static inline struct arch_thread *arch_thread_of(struct thread *thread)
-{
+static inline struct arch_thread *arch_thread_of(struct thread *thread) {
     return (struct arch_thread *)thread;
 }
 
-static inline u64 msr_read(u32 msr)
-{
+static inline u64 msr_read(u32 msr) {
     u32 low, high;
     asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
     return (u64)high << 32 | low;
 }
 
-static inline void msr_write(u32 msr, u64 value)
-{
+static inline void msr_write(u32 msr, u64 value) {
     asm volatile("wrmsr" ::"c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
-static inline u64 cr3_read(void)
-{
+static inline u64 cr3_read(void) {
     u64 value;
     asm volatile("mov %%cr3, %0" : "=r"(value));
     return value;
 }
 
-static inline void cr3_write(u64 value)
-{
-    asm volatile("mov %0, %%cr3" ::"r"(value) : "memory");
-}
+static inline void cr3_write(u64 value) { asm volatile("mov %0, %%cr3" ::"r"(value) : "memory"); }
 
-static inline u64 cr2_read(void)
-{
+static inline u64 cr2_read(void) {
     u64 value;
     asm volatile("mov %%cr2, %0" : "=r"(value));
     return value;
 }
 
-static inline void tlb_flush_page(u64 address)
-{
+static inline void tlb_flush_page(u64 address) {
     asm volatile("invlpg (%0)" ::"r"(address) : "memory");
 }
 
-static inline u64 tsc_read(void)
-{
+static inline u64 tsc_read(void) {
     u32 low, high;
     asm volatile("rdtsc" : "=a"(low), "=d"(high));
     return (u64)high << 32 | low;
 }
 
-static inline void cpu_pause(void)
-{
-    asm volatile("pause");
-}
+static inline void cpu_pause(void) { asm volatile("pause"); }
 
 struct cpuid {
     u32 eax, ebx, ecx, edx;
 };
 
-static inline struct cpuid cpuid(u32 leaf, u32 subleaf)
-{
+static inline struct cpuid cpuid(u32 leaf, u32 subleaf) {
     struct cpuid r;
     asm volatile("cpuid"
                  : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)

@@ -3,8 +3,7 @@
 #include "lib/lock.h"
 #include "lib/print.h"
 
-void lock_wait(struct lock *lock)
-{
+void lock_wait(struct lock *lock) {
     u64 begin_ns = arch_time_ns();
     do {
         while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED))
@@ -15,8 +14,7 @@ void lock_wait(struct lock *lock)
     cpu->lock_wait_count++;
 }
 
-void lock_debug_acquire(const struct lock *lock, enum lock_order order)
-{
+void lock_debug_acquire(const struct lock *lock, enum lock_order order) {
     struct cpu *cpu = arch_this_cpu();
     for (u32 i = 0; i < cpu->held_count; i++) {
         u32 held = cpu->held[i]->rank;
@@ -29,12 +27,10 @@ void lock_debug_acquire(const struct lock *lock, enum lock_order order)
     cpu->held[cpu->held_count++] = lock;
 }
 
-void lock_debug_release(const struct lock *lock)
-{
+void lock_debug_release(const struct lock *lock) {
     struct cpu *cpu = arch_this_cpu();
     for (u32 i = cpu->held_count; i-- > 0;) {
-        if (cpu->held[i] != lock)
-            continue;
+        if (cpu->held[i] != lock) continue;
         cpu->held[i] = cpu->held[--cpu->held_count];
         return;
     }

@@ -22,15 +22,13 @@ static u32 kernel_slots[KERNEL_SLOTS_MAX];                       // used top-lev
 static u32 kernel_slot_count;
 
 // The entry for `va` at `level`, with the tables above made from `source`; nullptr: none left.
-static u64 *mmu_entry(u64 va, u32 level, struct page_source *source)
-{
+static u64 *mmu_entry(u64 va, u32 level, struct page_source *source) {
     u64 *table = arch_direct(mmu_kernel_top);
     for (u32 l = 3; l > level; l--) {
         u64 *entry = &table[table_index(va, l)];
         if (*entry == 0) {
             u64 page = source->alloc(source);
-            if (page == 0)
-                return nullptr;
+            if (page == 0) return nullptr;
             *entry = page | PTE_TABLE_KERNEL;
         }
         table = table_of(*entry);
@@ -38,15 +36,13 @@ static u64 *mmu_entry(u64 va, u32 level, struct page_source *source)
     return &table[table_index(va, level)];
 }
 
-static void map_image(u64 begin, u64 end, u64 flags)
-{
+static void map_image(u64 begin, u64 end, u64 flags) {
     for (u64 va = begin; va < end; va += PAGE_SIZE)
         *mmu_entry(va, 0, &boot_source) = arch_paddr((void *)va) | flags | PTE_LEAF_KERNEL;
 }
 
 // In large pages, but for those with code or constants of the image: they are read-only.
-static void map_direct(u64 paddr, u64 size)
-{
+static void map_direct(u64 paddr, u64 size) {
     u64 protect_begin = arch_paddr(image_begin);
     u64 protect_end = arch_paddr(image_data);
     for (u64 large = paddr; large < paddr + size; large += MIB(2)) {
@@ -64,8 +60,7 @@ static void map_direct(u64 paddr, u64 size)
     }
 }
 
-void mmu_init(void)
-{
+void mmu_init(void) {
     mmu_kernel_top = boot_page_alloc();
     map_image((u64)image_begin, (u64)image_rodata, 0);
     map_image((u64)image_rodata, (u64)image_data, PTE_NX);
@@ -76,37 +71,30 @@ void mmu_init(void)
 
     u64 *top = arch_direct(mmu_kernel_top);
     for (u32 slot = TABLE_ENTRIES / 2; slot < TABLE_ENTRIES; slot++) {
-        if (top[slot] == 0)
-            continue;
-        if (kernel_slot_count == KERNEL_SLOTS_MAX)
-            panic("more memory than the kernel can map");
+        if (top[slot] == 0) continue;
+        if (kernel_slot_count == KERNEL_SLOTS_MAX) panic("more memory than the kernel can map");
         kernel_slots[kernel_slot_count++] = slot;
     }
     cr3_write(mmu_kernel_top);
 }
 
-void mmu_copy_kernel_slots(u64 *top)
-{
+void mmu_copy_kernel_slots(u64 *top) {
     const u64 *kernel = arch_direct(mmu_kernel_top);
     for (u32 i = 0; i < kernel_slot_count; i++)
         top[kernel_slots[i]] = kernel[kernel_slots[i]];
 }
 
-bool arch_kernel_mapped(u64 va)
-{
+bool arch_kernel_mapped(u64 va) {
     u64 *table = arch_direct(mmu_kernel_top);
     for (u32 level = 3;; level--) {
         u64 entry = table[table_index(va, level)];
-        if (!(entry & PTE_PRESENT))
-            return false;
-        if (level == 0 || entry & PTE_LARGE)
-            return true;
+        if (!(entry & PTE_PRESENT)) return false;
+        if (level == 0 || entry & PTE_LARGE) return true;
         table = table_of(entry);
     }
 }
 
-void *arch_mmio_map(u64 paddr, u64 size)
-{
+void *arch_mmio_map(u64 paddr, u64 size) {
     u64 unit = size >= MIB(2) && paddr % MIB(2) == 0 ? MIB(2) : PAGE_SIZE;
     u64 begin = align_down(paddr, PAGE_SIZE);
     u64 end = align_up(paddr + size, unit);
@@ -133,12 +121,10 @@ void *arch_mmio_map(u64 paddr, u64 size)
 // ---- Kernel stacks ------------------------------------------------------------------------------
 
 // A free slot's number, marked used; KSTACK_SLOTS when there is none.
-static u32 kstack_slot_take(void) REQUIRES(&mmu_lock)
-{
+static u32 kstack_slot_take(void) REQUIRES(&mmu_lock) {
     for (u32 i = 0; i < ARRAY_SIZE(kstack_used); i++) {
         u32 word = (kstack_hint + i) % ARRAY_SIZE(kstack_used);
-        if (kstack_used[word] == ~0ul)
-            continue;
+        if (kstack_used[word] == ~0ul) continue;
         u32 bit = (u32)__builtin_ctzl(~kstack_used[word]);
         kstack_used[word] |= 1ul << bit;
         kstack_hint = word;
@@ -147,14 +133,12 @@ static u32 kstack_slot_take(void) REQUIRES(&mmu_lock)
     return KSTACK_SLOTS;
 }
 
-static void kstack_slot_give(u32 slot) REQUIRES(&mmu_lock)
-{
+static void kstack_slot_give(u32 slot) REQUIRES(&mmu_lock) {
     kstack_used[slot / 64] &= ~(1ul << slot % 64);
     kstack_hint = slot / 64;
 }
 
-static bool pages_take(struct page_source *source, u64 pages[ARCH_KSTACK_PAGES])
-{
+static bool pages_take(struct page_source *source, u64 pages[ARCH_KSTACK_PAGES]) {
     for (u32 i = 0; i < ARCH_KSTACK_PAGES; i++) {
         pages[i] = source->alloc(source);
         if (pages[i] == 0) {
@@ -166,11 +150,9 @@ static bool pages_take(struct page_source *source, u64 pages[ARCH_KSTACK_PAGES])
     return true;
 }
 
-u64 arch_kstack_alloc(struct page_source *source, struct page_source *tables)
-{
+u64 arch_kstack_alloc(struct page_source *source, struct page_source *tables) {
     u64 pages[ARCH_KSTACK_PAGES];
-    if (!pages_take(source, pages))
-        return 0;
+    if (!pages_take(source, pages)) return 0;
     u64 top = 0;
     lock_acquire(&mmu_lock);
     u32 slot = kstack_slot_take();
@@ -191,8 +173,7 @@ u64 arch_kstack_alloc(struct page_source *source, struct page_source *tables)
     return top;
 }
 
-void arch_kstack_free(u64 stack_top, struct page_source *source)
-{
+void arch_kstack_free(u64 stack_top, struct page_source *source) {
     u64 pages[ARCH_KSTACK_PAGES];
     u64 va = stack_top - ARCH_KSTACK_PAGES * PAGE_SIZE;
     lock_acquire(&mmu_lock);

@@ -28,15 +28,11 @@ enum : u64 {
 enum { TABLE_ENTRIES = 512 };
 
 // Index of `va` in a table of this level: 3 is the top, 0 holds pages of 4 KiB.
-static inline u32 table_index(u64 va, u32 level)
-{
+static inline u32 table_index(u64 va, u32 level) {
     return va >> (PAGE_SHIFT + 9 * level) & (TABLE_ENTRIES - 1);
 }
 
-static inline u64 *table_of(u64 entry)
-{
-    return arch_direct(entry & PTE_ADDRESS);
-}
+static inline u64 *table_of(u64 entry) { return arch_direct(entry & PTE_ADDRESS); }
 
 // The leaf entry for `va`, its tables made where they are missing; nullptr: none left to be had.
 u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va);
@@ -44,8 +40,7 @@ u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va);
 u64 *pmap_entry_find(struct arch_pmap *pmap, u64 *va);
 u64 pmap_entry_flags(u32 map_flags);
 
-static inline void pmap_gather_span(struct arch_gather *gather, u64 va)
-{
+static inline void pmap_gather_span(struct arch_gather *gather, u64 va) {
     gather->start = min(gather->start, va);
     gather->end = max(gather->end, va + PAGE_SIZE);
 }

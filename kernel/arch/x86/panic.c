@@ -24,19 +24,14 @@ extern const u8 image_begin[], image_rodata[];
 
 static int panic_cpu = PANIC_NOBODY;
 
-bool panic_running(void)
-{
-    return __atomic_load_n(&panic_cpu, __ATOMIC_RELAXED) != PANIC_NOBODY;
-}
+bool panic_running(void) { return __atomic_load_n(&panic_cpu, __ATOMIC_RELAXED) != PANIC_NOBODY; }
 
-void panic_stop_here(void)
-{
+void panic_stop_here(void) {
     for (;;)
         asm volatile("cli; hlt");
 }
 
-void arch_build_id(char *text, usize size)
-{
+void arch_build_id(char *text, usize size) {
     enum { NOTE_HEADER = 16 }; // sizes, type, "GNU"
     usize used = 0;
     text[0] = 0;
@@ -45,8 +40,7 @@ void arch_build_id(char *text, usize size)
         used += ksnprintf(text + used, size - used, "%02x", *byte);
 }
 
-static const struct symbol *symbol_find(u64 address)
-{
+static const struct symbol *symbol_find(u64 address) {
     const struct symbol_table *table = symbols_begin;
     if ((const u8 *)table == symbols_end || address < (u64)image_begin ||
         address >= (u64)image_rodata)
@@ -62,8 +56,7 @@ static const struct symbol *symbol_find(u64 address)
     return low ? &table->symbols[low - 1] : nullptr;
 }
 
-static void address_print(u64 address)
-{
+static void address_print(u64 address) {
     const struct symbol *symbol = symbol_find(address);
     if (symbol) {
         const char *names = (const char *)&symbols_begin->symbols[symbols_begin->count];
@@ -75,25 +68,19 @@ static void address_print(u64 address)
 }
 
 // A frame is {caller's frame, return address}; frames lie higher and higher on a kernel stack.
-void arch_backtrace(u64 fp)
-{
-    if (fp == 0)
-        fp = (u64)__builtin_frame_address(0);
+void arch_backtrace(u64 fp) {
+    if (fp == 0) fp = (u64)__builtin_frame_address(0);
     for (u32 i = 0; i < BACKTRACE_MAX && fp >= ARCH_DIRECT_BASE && fp % 8 == 0; i++) {
-        if (!arch_kernel_mapped(fp) || !arch_kernel_mapped(fp + 8))
-            break;
+        if (!arch_kernel_mapped(fp) || !arch_kernel_mapped(fp + 8)) break;
         const u64 *frame = (const u64 *)fp;
-        if (frame[1] == 0)
-            break;
+        if (frame[1] == 0) break;
         address_print(frame[1]);
-        if (frame[0] <= fp)
-            break;
+        if (frame[0] <= fp) break;
         fp = frame[0];
     }
 }
 
-static void registers_print(const struct arch_trap *t)
-{
+static void registers_print(const struct arch_trap *t) {
     u64 cr2 = cr2_read();
     kprintf("  vector %lu error %lx rip %lx cs %lx rflags %lx cr2 %lx cr3 %lx\n", t->vector,
             t->error_code, t->rip, t->cs, t->rflags, cr2, cr3_read());
@@ -106,8 +93,7 @@ static void registers_print(const struct arch_trap *t)
         kprintf("  kernel stack overflow: %lx is in the guard page of the stack above it\n", cr2);
 }
 
-static void context_print(const struct cpu *cpu)
-{
+static void context_print(const struct cpu *cpu) {
     const struct arch_thread *t = (const struct arch_thread *)cpu->current;
     if (t && arch_kernel_mapped((u64)t) && t->pmap) {
         const struct syscall_args *args =
@@ -121,8 +107,7 @@ static void context_print(const struct cpu *cpu)
 }
 
 // Claims the report for this CPU; returns on the first call only.
-static void panic_begin(void)
-{
+static void panic_begin(void) {
     arch_interrupts_disable();
     int nobody = PANIC_NOBODY;
     int self = (int)arch_cpu_id();
@@ -131,23 +116,19 @@ static void panic_begin(void)
         apic_nmi_others();
         return;
     }
-    if (nobody == self)
-        kprintf("PANIC while reporting a panic, at:\n"), arch_backtrace(0);
+    if (nobody == self) kprintf("PANIC while reporting a panic, at:\n"), arch_backtrace(0);
     panic_stop_here();
 }
 
-static NORETURN void panic_end(const struct arch_trap *trap, u64 fp)
-{
+static NORETURN void panic_end(const struct arch_trap *trap, u64 fp) {
     char build[48];
     char action[16];
     struct cpu *cpu = arch_this_cpu();
     arch_build_id(build, sizeof(build));
     kprintf("  CPU %u, %lu us after boot, build %s\n", cpu->id, arch_time_ns() / 1000, build);
-    if (trap)
-        registers_print(trap);
+    if (trap) registers_print(trap);
     kprintf("  calls:\n");
-    if (trap && !trap_from_user(trap))
-        address_print(trap->rip);
+    if (trap && !trap_from_user(trap)) address_print(trap->rip);
     arch_backtrace(fp);
     context_print(cpu);
     panic_describe();
@@ -158,8 +139,7 @@ static NORETURN void panic_end(const struct arch_trap *trap, u64 fp)
     panic_stop_here();
 }
 
-void panic(const char *format, ...)
-{
+void panic(const char *format, ...) {
     char text[256];
     va_list arguments;
     va_start(arguments, format);
@@ -195,8 +175,7 @@ static const char *const exception_names[] = {
     "control protection",
 };
 
-void panic_trap(struct arch_trap *trap)
-{
+void panic_trap(struct arch_trap *trap) {
     panic_begin();
     const char *name =
         trap->vector < ARRAY_SIZE(exception_names) ? exception_names[trap->vector] : "exception";

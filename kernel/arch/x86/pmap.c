@@ -11,35 +11,28 @@
 
 enum { PROCESS_SLOT = 255 };
 
-static u64 table_alloc(struct arch_pmap *pmap)
-{
+static u64 table_alloc(struct arch_pmap *pmap) {
     u64 page = pmap->source->alloc(pmap->source);
-    if (page)
-        pmap->table_count++;
+    if (page) pmap->table_count++;
     return page;
 }
 
-static void table_free(struct arch_pmap *pmap, u64 paddr)
-{
+static void table_free(struct arch_pmap *pmap, u64 paddr) {
     pmap->table_count--;
     pmap->source->free(pmap->source, paddr);
 }
 
-static u64 top_alloc(struct arch_pmap *pmap)
-{
+static u64 top_alloc(struct arch_pmap *pmap) {
     u64 page = table_alloc(pmap);
-    if (page)
-        mmu_copy_kernel_slots(arch_direct(page));
+    if (page) mmu_copy_kernel_slots(arch_direct(page));
     return page;
 }
 
 // The process's slot 255 gets its table at once: restricted pmaps copy the entry.
-status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *source)
-{
+status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *source) {
     *pmap = (struct arch_pmap){.source = source};
     pmap->top = top_alloc(pmap);
-    if (pmap->top == 0)
-        return ERR_NO_RESOURCES;
+    if (pmap->top == 0) return ERR_NO_RESOURCES;
     u64 page = table_alloc(pmap);
     if (page == 0) {
         table_free(pmap, pmap->top);
@@ -50,12 +43,10 @@ status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *sour
 }
 
 status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *process,
-                                   struct page_source *source)
-{
+                                   struct page_source *source) {
     *pmap = (struct arch_pmap){.source = source, .process = process};
     pmap->top = top_alloc(pmap);
-    if (pmap->top == 0)
-        return ERR_NO_RESOURCES;
+    if (pmap->top == 0) return ERR_NO_RESOURCES;
     pmap->top_restricted = top_alloc(pmap);
     if (pmap->top_restricted == 0) {
         table_free(pmap, pmap->top);
@@ -66,41 +57,34 @@ status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *pro
 }
 
 // Frees the tables below `entry`, which is one of a table of level `level`.
-static void tables_free(struct arch_pmap *pmap, u64 entry, u32 level)
-{
+static void tables_free(struct arch_pmap *pmap, u64 entry, u32 level) {
     u64 *table = table_of(entry);
     for (u32 i = 0; level > 1 && i < TABLE_ENTRIES; i++) {
-        if (table[i])
-            tables_free(pmap, table[i], level - 1);
+        if (table[i]) tables_free(pmap, table[i], level - 1);
     }
     table_free(pmap, entry & PTE_ADDRESS);
 }
 
-void arch_pmap_destroy(struct arch_pmap *pmap)
-{
+void arch_pmap_destroy(struct arch_pmap *pmap) {
     shootdown_leave(pmap);
     u64 *top = table_of(pmap->top);
     u32 first = pmap->process ? 0 : PROCESS_SLOT;
     u32 last = pmap->process ? PROCESS_SLOT - 1 : PROCESS_SLOT;
     for (u32 slot = first; slot <= last; slot++) {
-        if (top[slot])
-            tables_free(pmap, top[slot], 3);
+        if (top[slot]) tables_free(pmap, top[slot], 3);
     }
     table_free(pmap, pmap->top);
-    if (pmap->top_restricted)
-        table_free(pmap, pmap->top_restricted);
+    if (pmap->top_restricted) table_free(pmap, pmap->top_restricted);
 }
 
-u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va)
-{
+u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va) {
     DASSERT(va < ARCH_USER_END && (va >= ARCH_USER_SPLIT) == (pmap->process == nullptr));
     u64 *table = table_of(pmap->top);
     for (u32 level = 3; level > 0; level--) {
         u64 *entry = &table[table_index(va, level)];
         if (unlikely(*entry == 0)) {
             u64 page = table_alloc(pmap);
-            if (page == 0)
-                return nullptr;
+            if (page == 0) return nullptr;
             *entry = page | PTE_TABLE_USER;
             if (level == 3 && pmap->top_restricted)
                 table_of(pmap->top_restricted)[table_index(va, 3)] = *entry;
@@ -110,8 +94,7 @@ u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va)
     return &table[table_index(va, 0)];
 }
 
-u64 *pmap_entry_find(struct arch_pmap *pmap, u64 *va)
-{
+u64 *pmap_entry_find(struct arch_pmap *pmap, u64 *va) {
     u64 *table = table_of(pmap->top);
     for (u32 level = 3; level > 0; level--) {
         u64 entry = table[table_index(*va, level)];
@@ -125,48 +108,37 @@ u64 *pmap_entry_find(struct arch_pmap *pmap, u64 *va)
     return &table[table_index(*va, 0)];
 }
 
-u64 pmap_entry_flags(u32 map_flags)
-{
+u64 pmap_entry_flags(u32 map_flags) {
     u64 flags = map_flags ? PTE_LEAF | PTE_USER : PTE_HIDDEN | PTE_USER;
-    if (map_flags & ARCH_MAP_WRITE)
-        flags |= PTE_WRITE;
-    if (!(map_flags & ARCH_MAP_EXECUTE))
-        flags |= PTE_NX;
-    if (map_flags & ARCH_MAP_UNCACHED)
-        flags |= PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
+    if (map_flags & ARCH_MAP_WRITE) flags |= PTE_WRITE;
+    if (!(map_flags & ARCH_MAP_EXECUTE)) flags |= PTE_NX;
+    if (map_flags & ARCH_MAP_UNCACHED) flags |= PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
     return flags;
 }
 
-status_t arch_pmap_map(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags)
-{
+status_t arch_pmap_map(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags) {
     u64 *entry = pmap_entry_make(pmap, va);
-    if (entry == nullptr)
-        return ERR_NO_RESOURCES;
+    if (entry == nullptr) return ERR_NO_RESOURCES;
     DASSERT(*entry == 0 || (*entry & PTE_ADDRESS) == paddr);
     u64 old = *entry;
     __atomic_store_n(entry, paddr | pmap_entry_flags(map_flags), __ATOMIC_RELAXED);
     // More rights need no shoot-down (a CPU that faults on what it remembers asks again), but
     // this CPU would fault for nothing.
-    if (old & PTE_PRESENT)
-        tlb_flush_page(va);
+    if (old & PTE_PRESENT) tlb_flush_page(va);
     return 0;
 }
 
-status_t arch_pmap_reserve(struct arch_pmap *pmap, u64 va, u64 count)
-{
+status_t arch_pmap_reserve(struct arch_pmap *pmap, u64 va, u64 count) {
     u64 end = va + count * PAGE_SIZE;
     for (; va < end; va = align_down(va, MIB(2)) + MIB(2)) {
-        if (pmap_entry_make(pmap, va) == nullptr)
-            return ERR_NO_RESOURCES;
+        if (pmap_entry_make(pmap, va) == nullptr) return ERR_NO_RESOURCES;
     }
     return 0;
 }
 
-bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags)
-{
+bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags) {
     u64 *entry = pmap_entry_find(pmap, &va);
-    if (entry == nullptr || *entry == 0)
-        return false;
+    if (entry == nullptr || *entry == 0) return false;
     *paddr = *entry & PTE_ADDRESS;
     *map_flags = 0;
     if (*entry & PTE_PRESENT)
@@ -179,20 +151,16 @@ bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags)
 // Replaces each entry of [va, end) by what `keep` of it leaves, with `set` added; one that
 // becomes 0 goes to the gather. Returns where to go on when the gather is full, else `end`.
 static u64 entries_change(struct arch_pmap *pmap, u64 va, u64 end, u64 keep, u64 set,
-                          struct arch_gather *gather)
-{
+                          struct arch_gather *gather) {
     while (va < end) {
         u64 *entry = pmap_entry_find(pmap, &va);
-        if (entry == nullptr)
-            continue;
+        if (entry == nullptr) continue;
         u64 table_end = min(end, align_down(va, MIB(2)) + MIB(2));
         for (; va < table_end; va += PAGE_SIZE, entry++) {
             u64 old = *entry;
             u64 changed = (old & keep) | set;
-            if (old == 0 || changed == old)
-                continue;
-            if (keep == 0 && gather->count == ARCH_GATHER_PAGES)
-                return va;
+            if (old == 0 || changed == old) continue;
+            if (keep == 0 && gather->count == ARCH_GATHER_PAGES) return va;
             __atomic_store_n(entry, changed, __ATOMIC_RELAXED);
             pmap_gather_span(gather, va);
             if (keep == 0) {
@@ -204,23 +172,19 @@ static u64 entries_change(struct arch_pmap *pmap, u64 va, u64 end, u64 keep, u64
     return end;
 }
 
-u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather)
-{
+u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather) {
     return entries_change(pmap, va, end, 0, 0, gather);
 }
 
 void arch_pmap_protect(struct arch_pmap *pmap, u64 va, u64 end, u32 map_flags,
-                       struct arch_gather *gather)
-{
+                       struct arch_gather *gather) {
     u64 flags = pmap_entry_flags(map_flags);
     u64 keep = map_flags ? flags | ~PTE_WRITE : ~PTE_PRESENT;
     entries_change(pmap, va, end, keep, map_flags ? flags & PTE_NX : 0, gather);
 }
 
-void arch_gather_flush(struct arch_gather *gather)
-{
-    if (gather->start >= gather->end)
-        return;
+void arch_gather_flush(struct arch_gather *gather) {
+    if (gather->start >= gather->end) return;
     // The change of the entries must be seen before the list of CPUs is read (pmap_load does it
     // the other way round).
     __atomic_thread_fence(__ATOMIC_SEQ_CST);

@@ -5,16 +5,13 @@
 #include "paging.h"
 
 status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u64 *paddr,
-                              u32 map_flags, u64 *entered)
-{
+                              u32 map_flags, u64 *entered) {
     u64 *entry = pmap_entry_make(pmap, va);
     *entered = 0;
-    if (entry == nullptr)
-        return ERR_NO_RESOURCES;
+    if (entry == nullptr) return ERR_NO_RESOURCES;
     u64 flags = pmap_entry_flags(map_flags);
     for (u32 i = 0; i < count; i++) {
-        if (paddr[i] == ARCH_NO_PAGE || entry[i] != 0)
-            continue;
+        if (paddr[i] == ARCH_NO_PAGE || entry[i] != 0) continue;
         __atomic_store_n(&entry[i], paddr[i] | flags, __ATOMIC_RELAXED);
         *entered |= 1ul << i;
     }
@@ -22,8 +19,7 @@ status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u
 }
 
 // Copies one entry that is not empty.
-static void entry_copy(struct arch_pmap_copy *copy, u64 *from, u64 *to, u64 va)
-{
+static void entry_copy(struct arch_pmap_copy *copy, u64 *from, u64 *to, u64 va) {
     u64 entry = *from;
     page_get(page_from_paddr(entry & PTE_ADDRESS));
     DASSERT(*to == 0);
@@ -36,8 +32,7 @@ static void entry_copy(struct arch_pmap_copy *copy, u64 *from, u64 *to, u64 va)
 }
 
 // Entries of one table: `from` leads to that of *va.
-static status_t table_copy(struct arch_pmap_copy *copy, u64 *from, u64 *va, u64 end)
-{
+static status_t table_copy(struct arch_pmap_copy *copy, u64 *from, u64 *va, u64 end) {
     u64 *to = nullptr;
     for (; *va < end; *va += PAGE_SIZE, from++) {
         if (*from == 0)
@@ -52,14 +47,12 @@ static status_t table_copy(struct arch_pmap_copy *copy, u64 *from, u64 *va, u64 
     return OK;
 }
 
-status_t arch_pmap_copy(struct arch_pmap_copy *copy, u64 *va, u64 end)
-{
+status_t arch_pmap_copy(struct arch_pmap_copy *copy, u64 *va, u64 end) {
     status_t status = OK;
     copy->count = 0;
     while (status == OK && *va < end && copy->count < copy->limit) {
         u64 *from = pmap_entry_find(copy->from, va);
-        if (from)
-            status = table_copy(copy, from, va, min(end, align_down(*va, MIB(2)) + MIB(2)));
+        if (from) status = table_copy(copy, from, va, min(end, align_down(*va, MIB(2)) + MIB(2)));
     }
     *va = min(*va, end);
     return status;

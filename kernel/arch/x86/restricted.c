@@ -15,39 +15,30 @@ static_assert(offsetof(struct cl_restricted_state, r15) + sizeof(u64) ==
               offsetof(struct cl_restricted_state, rax) + GENERAL_SIZE);
 static_assert(offsetof(struct arch_trap, vector) == GENERAL_SIZE);
 
-status_t arch_restricted_arm(u64 state_address)
-{
+status_t arch_restricted_arm(u64 state_address) {
     struct arch_thread *t = arch_thread_of(arch_current_thread());
-    if (t->restricted_cr3 == 0)
-        return ERR_BAD_STATE;
+    if (t->restricted_cr3 == 0) return ERR_BAD_STATE;
     t->restricted_state = state_address;
     t->armed = 1;
     arch_this_cpu()->work |= CPU_WORK_RESTRICTED;
     return 0;
 }
 
-bool arch_in_restricted(void)
-{
-    return arch_this_cpu()->restricted;
-}
+bool arch_in_restricted(void) { return arch_this_cpu()->restricted; }
 
-void arch_thread_kick_set(struct thread *thread)
-{
+void arch_thread_kick_set(struct thread *thread) {
     __atomic_store_n(&arch_thread_of(thread)->kick, 1, __ATOMIC_SEQ_CST);
 }
 
-bool arch_thread_kick_pending(const struct thread *thread)
-{
+bool arch_thread_kick_pending(const struct thread *thread) {
     return __atomic_load_n(&((const struct arch_thread *)thread)->kick, __ATOMIC_SEQ_CST);
 }
 
-bool arch_thread_kick_take(struct thread *thread)
-{
+bool arch_thread_kick_take(struct thread *thread) {
     return __atomic_exchange_n(&arch_thread_of(thread)->kick, 0, __ATOMIC_SEQ_CST);
 }
 
-static void restricted_switch(struct arch_thread *t, u32 restricted)
-{
+static void restricted_switch(struct arch_thread *t, u32 restricted) {
     t->restricted = restricted;
     arch_this_cpu()->restricted = restricted;
     t->cr3 = restricted ? t->restricted_cr3 : t->normal_cr3;
@@ -56,8 +47,7 @@ static void restricted_switch(struct arch_thread *t, u32 restricted)
 
 // The system call restricted_enter returns by `trap`.
 static void trap_to_caller(struct arch_trap *trap, const struct arch_thread *t, status_t status,
-                           u64 reason)
-{
+                           u64 reason) {
     *trap = (struct arch_trap){
         .rax = (u64)status,
         .rdx = reason,
@@ -76,15 +66,12 @@ static void trap_to_caller(struct arch_trap *trap, const struct arch_thread *t, 
 }
 
 // Enters with all registers, also rcx and r11, by the trap that the caller then returns from.
-status_t restricted_enter_trap(struct arch_trap *trap)
-{
+status_t restricted_enter_trap(struct arch_trap *trap) {
     struct arch_thread *t = arch_thread_of(arch_current_thread());
     struct cl_restricted_state s;
     status_t status = arch_copy_from_user(&s, t->restricted_state, sizeof(s));
-    if (status)
-        return status;
-    if (s.rip >= ARCH_USER_SPLIT)
-        return ERR_OUT_OF_RANGE;
+    if (status) return status;
+    if (s.rip >= ARCH_USER_SPLIT) return ERR_OUT_OF_RANGE;
     // The copy may have blocked: a kill, kick or another's turn came without an interrupt.
     syscall_return_work();
     t->armed = 0;
@@ -105,8 +92,7 @@ status_t restricted_enter_trap(struct arch_trap *trap)
     return 0;
 }
 
-void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error_code)
-{
+void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error_code) {
     struct arch_thread *t = arch_thread_of(arch_current_thread());
     struct cl_restricted_state s = {
         .rip = trap->rip,

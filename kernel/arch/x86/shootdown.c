@@ -10,8 +10,7 @@
 
 enum { FLUSH_ALL_PAGES = 32 }; // more than this: reload CR3
 
-static void forget(u64 start, u64 end)
-{
+static void forget(u64 start, u64 end) {
     if ((end - start) / PAGE_SIZE > FLUSH_ALL_PAGES) {
         cr3_write(cr3_read());
         return;
@@ -20,14 +19,12 @@ static void forget(u64 start, u64 end)
         tlb_flush_page(va);
 }
 
-static void leave(struct arch_cpu *cpu, const struct arch_pmap *pmap)
-{
+static void leave(struct arch_cpu *cpu, const struct arch_pmap *pmap) {
     if (cpu->pmap && (cpu->pmap == pmap || cpu->pmap->process == pmap))
         pmap_load(cpu, nullptr, mmu_kernel_top);
 }
 
-void shootdown_serve(void)
-{
+void shootdown_serve(void) {
     struct arch_cpu *cpu = arch_cpu_self();
     u64 senders = __atomic_exchange_n(&cpu->shoot_senders, 0, __ATOMIC_ACQUIRE);
     while (senders) {
@@ -41,48 +38,40 @@ void shootdown_serve(void)
     }
 }
 
-void arch_spin_poll(void)
-{
+void arch_spin_poll(void) {
     if (unlikely(__atomic_load_n(&arch_cpu_self()->shoot_senders, __ATOMIC_RELAXED)))
         shootdown_serve();
     cpu_pause();
 }
 
 // The request is filled in; sends it to `cpus`, which this CPU is not among.
-static void send_and_wait(struct arch_cpu *cpu, u64 cpus)
-{
+static void send_and_wait(struct arch_cpu *cpu, u64 cpus) {
     __atomic_store_n(&cpu->shoot_pending, cpus, __ATOMIC_SEQ_CST);
     for (u64 rest = cpus; rest; rest &= rest - 1) {
         struct arch_cpu *target = cpu_get((u32)__builtin_ctzl(rest));
         u64 before = __atomic_fetch_or(&target->shoot_senders, cpu->bit, __ATOMIC_SEQ_CST);
-        if (before == 0)
-            apic_send(target->apic_id, VECTOR_SHOOTDOWN);
+        if (before == 0) apic_send(target->apic_id, VECTOR_SHOOTDOWN);
     }
     while (__atomic_load_n(&cpu->shoot_pending, __ATOMIC_ACQUIRE))
         arch_spin_poll();
 }
 
-void shootdown_range(u64 cpus, u64 start, u64 end)
-{
+void shootdown_range(u64 cpus, u64 start, u64 end) {
     struct arch_cpu *cpu = arch_cpu_self();
     u64 self = cpu->bit;
-    if (cpus & self)
-        forget(start, end);
-    if (likely((cpus & ~self) == 0))
-        return;
+    if (cpus & self) forget(start, end);
+    if (likely((cpus & ~self) == 0)) return;
     cpu->shoot_start = start;
     cpu->shoot_end = end;
     cpu->shoot_leave = nullptr;
     send_and_wait(cpu, cpus & ~self);
 }
 
-void shootdown_leave(struct arch_pmap *pmap)
-{
+void shootdown_leave(struct arch_pmap *pmap) {
     struct arch_cpu *cpu = arch_cpu_self();
     leave(cpu, pmap);
     u64 cpus = __atomic_load_n(&pmap->cpus, __ATOMIC_SEQ_CST) & ~cpu->bit;
-    if (cpus == 0)
-        return;
+    if (cpus == 0) return;
     cpu->shoot_leave = pmap;
     send_and_wait(cpu, cpus);
 }

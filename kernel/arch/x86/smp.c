@@ -17,22 +17,16 @@ u32 smp_ticket_limit;
 u64 smp_stacks[MAX_CPUS];
 static u32 smp_go;
 
-static u32 tickets(void)
-{
-    return __atomic_load_n(&smp_tickets, __ATOMIC_ACQUIRE);
-}
+static u32 tickets(void) { return __atomic_load_n(&smp_tickets, __ATOMIC_ACQUIRE); }
 
-static void wait_tickets(u64 until_ns)
-{
+static void wait_tickets(u64 until_ns) {
     while (tickets() < smp_ticket_limit && arch_time_ns() < until_ns)
         cpu_pause();
 }
 
-void arch_smp_start(void)
-{
+void arch_smp_start(void) {
     u32 known = cpu_known_count();
-    if (known == 1)
-        return;
+    if (known == 1) return;
     for (u32 i = 1; i < known; i++)
         smp_stacks[i] = cpu_get(i)->stack_top;
     smp_ticket_limit = known;
@@ -45,14 +39,12 @@ void arch_smp_start(void)
         cpu_pause();
     apic_start_others(TRAMPOLINE_PADDR, 1);
     wait_tickets(begin_ns + STARTUP_AGAIN_NS);
-    if (tickets() < known)
-        apic_start_others(TRAMPOLINE_PADDR, 1);
+    if (tickets() < known) apic_start_others(TRAMPOLINE_PADDR, 1);
     wait_tickets(begin_ns + STARTUP_LIMIT_NS);
 
     // Who is late gets a ticket above the limit, and halts.
     u32 came = min(__atomic_exchange_n(&smp_tickets, MAX_CPUS, __ATOMIC_ACQ_REL), known);
-    if (came < known)
-        klog(LOG_WARNING, "only %u of %u CPUs have started\n", came, known);
+    if (came < known) klog(LOG_WARNING, "only %u of %u CPUs have started\n", came, known);
     for (u32 i = 1; i < came; i++) {
         while (!__atomic_load_n(&cpu_get(i)->online, __ATOMIC_ACQUIRE))
             cpu_pause();
@@ -61,8 +53,7 @@ void arch_smp_start(void)
     __atomic_store_n(&smp_go, 1, __ATOMIC_RELEASE);
 }
 
-void smp_cpu_main(u32 cpu_id)
-{
+void smp_cpu_main(u32 cpu_id) {
     struct arch_cpu *cpu = cpu_get(cpu_id);
     cpu_set_base(cpu);
     cpu_setup(cpu);

@@ -19,27 +19,22 @@ static_assert(ERR_BAD_POINTER == ASM_BAD_POINTER);
 
 NORETURN void user_enter(struct arch_trap *trap);
 
-static void cpus_set(struct arch_pmap *pmap, u64 bit)
-{
+static void cpus_set(struct arch_pmap *pmap, u64 bit) {
     if (pmap && !(__atomic_load_n(&pmap->cpus, __ATOMIC_RELAXED) & bit))
         __atomic_fetch_or(&pmap->cpus, bit, __ATOMIC_SEQ_CST);
 }
 
-static void cpus_clear(struct arch_pmap *pmap, u64 bit)
-{
-    if (pmap)
-        __atomic_fetch_and(&pmap->cpus, ~bit, __ATOMIC_SEQ_CST);
+static void cpus_clear(struct arch_pmap *pmap, u64 bit) {
+    if (pmap) __atomic_fetch_and(&pmap->cpus, ~bit, __ATOMIC_SEQ_CST);
 }
 
 // The process pmap whose slot 255 comes with `pmap`.
-static struct arch_pmap *process_of(struct arch_pmap *pmap)
-{
+static struct arch_pmap *process_of(struct arch_pmap *pmap) {
     return pmap && pmap->process ? pmap->process : pmap;
 }
 
 // Loads page tables where this one or the one before is restricted, or there is none.
-static void load_any(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3)
-{
+static void load_any(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3) {
     struct arch_pmap *process = process_of(pmap);
     struct arch_pmap *old = cpu->pmap;
     struct arch_pmap *old_process = process_of(old);
@@ -47,14 +42,11 @@ static void load_any(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3)
     cpus_set(process, cpu->bit);
     cr3_write(cr3);
     // Each may be freed as soon as its bit is clear.
-    if (old != pmap && old != process)
-        cpus_clear(old, cpu->bit);
-    if (old_process != old && old_process != process)
-        cpus_clear(old_process, cpu->bit);
+    if (old != pmap && old != process) cpus_clear(old, cpu->bit);
+    if (old_process != old && old_process != process) cpus_clear(old_process, cpu->bit);
 }
 
-void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3)
-{
+void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3) {
     struct arch_pmap *old = cpu->pmap;
     if (likely(old && pmap && !old->process && !pmap->process && old != pmap)) {
         __atomic_fetch_or(&pmap->cpus, cpu->bit, __ATOMIC_SEQ_CST);
@@ -67,27 +59,23 @@ void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3)
     cpu->pmap = pmap;
 }
 
-void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap)
-{
+void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap) {
     struct arch_thread *t = arch_thread_of(thread);
     t->pmap = pmap;
     t->cr3 = t->normal_cr3 = pmap ? pmap->top : mmu_kernel_top;
     t->restricted_cr3 = pmap ? pmap->top_restricted : 0;
-    if (thread == arch_current_thread())
-        pmap_load(arch_cpu_self(), pmap, t->cr3);
+    if (thread == arch_current_thread()) pmap_load(arch_cpu_self(), pmap, t->cr3);
 }
 
 // What this CPU remembers of a former stack in the same slot goes.
-static void stack_clean(struct arch_thread *t)
-{
+static void stack_clean(struct arch_thread *t) {
     for (u32 i = 1; i <= ARCH_KSTACK_PAGES; i++)
         tlb_flush_page(t->stack_top - i * PAGE_SIZE);
     t->stack_clean_cpus |= arch_cpu_self()->bit;
 }
 
 void arch_thread_init(struct thread *thread, u64 stack_top, void *vector,
-                      void (*entry)(void *argument), void *argument)
-{
+                      void (*entry)(void *argument), void *argument) {
     struct arch_thread *t = arch_thread_of(thread);
     *t = (struct arch_thread){.stack_top = stack_top, .vector = vector, .cr3 = mmu_kernel_top};
     stack_clean(t);
@@ -99,8 +87,7 @@ void arch_thread_init(struct thread *thread, u64 stack_top, void *vector,
     t->rsp = (u64)sp;
 }
 
-void arch_thread_init_idle(struct thread *idle)
-{
+void arch_thread_init_idle(struct thread *idle) {
     struct arch_cpu *cpu = arch_cpu_self();
     *arch_thread_of(idle) = (struct arch_thread){
         .stack_top = cpu->stack_top,
@@ -111,8 +98,7 @@ void arch_thread_init_idle(struct thread *idle)
     cpu->cpu.current = idle;
 }
 
-static void vector_switch(struct arch_thread *prev, struct arch_thread *next)
-{
+static void vector_switch(struct arch_thread *prev, struct arch_thread *next) {
     if (prev->vector)
         asm volatile("xsave64 (%0)" ::"r"(prev->vector), "a"(~0u), "d"(~0u) : "memory");
     if (next->vector)
@@ -120,8 +106,7 @@ static void vector_switch(struct arch_thread *prev, struct arch_thread *next)
 }
 
 // FS and GS of user mode; the user's GS base is the inactive one in the kernel.
-static void bases_switch(struct arch_thread *prev, const struct arch_thread *next)
-{
+static void bases_switch(struct arch_thread *prev, const struct arch_thread *next) {
     asm volatile("rdfsbase %0\n\t"
                  "wrfsbase %2\n\t"
                  "swapgs\n\t"
@@ -134,8 +119,7 @@ static void bases_switch(struct arch_thread *prev, const struct arch_thread *nex
 
 // Goes on where `to` was switched away from, on its stack. Returns, one day, in `from`; whom this
 // CPU ran before that is the result.
-static inline struct arch_thread *stack_switch(struct arch_thread *from, struct arch_thread *to)
-{
+static inline struct arch_thread *stack_switch(struct arch_thread *from, struct arch_thread *to) {
     asm volatile("pushq %%rbp\n\t"
                  "pushq $1f\n\t"
                  "movq %%rsp, %c[rsp](%%rdi)\n\t"
@@ -151,45 +135,36 @@ static inline struct arch_thread *stack_switch(struct arch_thread *from, struct 
 }
 
 // Restricted runs that were armed or go on belong to their thread.
-static void restricted_work_switch(struct cpu *cpu, const struct arch_thread *to)
-{
+static void restricted_work_switch(struct cpu *cpu, const struct arch_thread *to) {
     cpu->work &= ~CPU_WORK_RESTRICTED;
-    if (to->armed)
-        cpu->work |= CPU_WORK_RESTRICTED;
+    if (to->armed) cpu->work |= CPU_WORK_RESTRICTED;
 }
 
-void arch_context_switch(struct thread *prev, struct thread *next)
-{
+void arch_context_switch(struct thread *prev, struct thread *next) {
     struct arch_thread *from = arch_thread_of(prev);
     struct arch_thread *to = arch_thread_of(next);
     struct arch_cpu *cpu = arch_cpu_self();
     DASSERT(!arch_interrupts_enabled() && prev == cpu->cpu.current && prev != next);
-    if (unlikely(!(to->stack_clean_cpus & cpu->bit)))
-        stack_clean(to);
+    if (unlikely(!(to->stack_clean_cpus & cpu->bit))) stack_clean(to);
     // Before looking for kicks and kills: who sets one looks here afterwards, for an interrupt.
     __atomic_store_n(&to->on_cpu, 1, __ATOMIC_SEQ_CST);
     vector_switch(from, to);
     bases_switch(from, to);
-    if (from->pmap)
-        cpu->cr3 = from->cr3; // restricted mode switches without telling
-    if (to->pmap && to->cr3 != cpu->cr3)
-        pmap_load(cpu, to->pmap, to->cr3);
+    if (from->pmap) cpu->cr3 = from->cr3; // restricted mode switches without telling
+    if (to->pmap && to->cr3 != cpu->cr3) pmap_load(cpu, to->pmap, to->cr3);
     cpu->cpu.current = next;
     cpu->cpu.syscall_stack = to->stack_top;
     cpu->tss.rsp[0] = to->stack_top;
     cpu->cpu.restricted = to->restricted;
-    if (unlikely(from->armed | to->armed))
-        restricted_work_switch(&cpu->cpu, to);
+    if (unlikely(from->armed | to->armed)) restricted_work_switch(&cpu->cpu, to);
     thread_switched((struct thread *)stack_switch(from, to));
 }
 
-bool arch_thread_on_cpu(const struct thread *thread)
-{
+bool arch_thread_on_cpu(const struct thread *thread) {
     return __atomic_load_n(&((const struct arch_thread *)thread)->on_cpu, __ATOMIC_ACQUIRE);
 }
 
-void arch_user_enter(const struct arch_user_start *start)
-{
+void arch_user_enter(const struct arch_user_start *start) {
     struct arch_trap trap = {
         .rip = start->ip,
         .cs = SELECTOR_USER_CODE,

@@ -20,13 +20,11 @@ static u64 wall_s;
 static u32 pm_start;
 static u64 tsc_start;
 
-static u64 scale(u64 value, u64 multiplier)
-{
+static u64 scale(u64 value, u64 multiplier) {
     return (u64)((unsigned __int128)value * multiplier >> 32);
 }
 
-static u64 ratio(u64 dividend, u64 divisor)
-{
+static u64 ratio(u64 dividend, u64 divisor) {
     // (dividend << 32) / divisor without 128-bit division.
     u64 whole = dividend / divisor;
     u64 rest = dividend % divisor;
@@ -34,34 +32,28 @@ static u64 ratio(u64 dividend, u64 divisor)
 }
 
 // The rate by CPUID: the hypervisor's leaf, then the crystal's. 0: not told.
-static u64 tsc_hz_told(void)
-{
+static u64 tsc_hz_told(void) {
     enum { HYPERVISOR = 1u << 31, LEAF_HYPERVISOR = 0x40000000, LEAF_CRYSTAL = 0x15 };
     if (cpuid(1, 0).ecx & HYPERVISOR && cpuid(LEAF_HYPERVISOR, 0).eax >= LEAF_HYPERVISOR + 0x10)
         return (u64)cpuid(LEAF_HYPERVISOR + 0x10, 0).eax * 1000;
-    if (cpuid(0, 0).eax < LEAF_CRYSTAL)
-        return 0;
+    if (cpuid(0, 0).eax < LEAF_CRYSTAL) return 0;
     struct cpuid crystal = cpuid(LEAF_CRYSTAL, 0);
     return crystal.eax && crystal.ebx ? (u64)crystal.ecx * crystal.ebx / crystal.eax : 0;
 }
 
-void time_init(void)
-{
+void time_init(void) {
     enum { CPUID_TSC_DEADLINE = 1 << 24 };
     tsc_base = tsc_read();
     deadline_mode = cpuid(1, 0).ecx & CPUID_TSC_DEADLINE ? 1 : 0;
     apic_timer_setup(APIC_TIMER_ONE_SHOT);
-    if (acpi.pm_timer_port == 0)
-        return;
+    if (acpi.pm_timer_port == 0) return;
     pm_start = arch_port_read32(acpi.pm_timer_port);
     tsc_start = tsc_read();
     apic_timer_start(~0u);
 }
 
-static u64 calibrate(void)
-{
-    if (acpi.pm_timer_port == 0)
-        panic("neither CPUID nor an ACPI timer tells the time");
+static u64 calibrate(void) {
+    if (acpi.pm_timer_port == 0) panic("neither CPUID nor an ACPI timer tells the time");
     u32 ticks;
     do {
         ticks = (arch_port_read32(acpi.pm_timer_port) - pm_start) & PM_TIMER_MASK;
@@ -73,8 +65,7 @@ static u64 calibrate(void)
     return tsc * PM_TIMER_HZ / ticks;
 }
 
-void time_finish(void)
-{
+void time_finish(void) {
     u64 hz = tsc_hz_told();
     if (hz == 0 || !deadline_mode) {
         u64 measured = calibrate();
@@ -86,30 +77,21 @@ void time_finish(void)
     time_init_cpu();
 }
 
-void time_init_cpu(void)
-{
+void time_init_cpu(void) {
     apic_timer_setup(deadline_mode ? APIC_TIMER_DEADLINE : APIC_TIMER_ONE_SHOT);
     arch_timer_set_ns(ARCH_TIMER_OFF);
 }
 
-u64 arch_time_ns(void)
-{
-    return scale(tsc_read() - tsc_base, ns_per_tsc);
-}
+u64 arch_time_ns(void) { return scale(tsc_read() - tsc_base, ns_per_tsc); }
 
-u64 arch_boot_wall_s(void)
-{
-    return wall_s;
-}
+u64 arch_boot_wall_s(void) { return wall_s; }
 
-static void deadline_set(u64 deadline_ns)
-{
+static void deadline_set(u64 deadline_ns) {
     u64 tsc = deadline_ns == ARCH_TIMER_OFF ? 0 : tsc_base + scale(deadline_ns, tsc_per_ns);
     msr_write(MSR_TSC_DEADLINE, tsc);
 }
 
-static void one_shot_set(u64 deadline_ns)
-{
+static void one_shot_set(u64 deadline_ns) {
     u64 count = 0;
     if (deadline_ns != ARCH_TIMER_OFF) {
         u64 now_ns = arch_time_ns();
@@ -119,8 +101,7 @@ static void one_shot_set(u64 deadline_ns)
     apic_timer_start((u32)count);
 }
 
-void arch_timer_set_ns(u64 deadline_ns)
-{
+void arch_timer_set_ns(u64 deadline_ns) {
     arch_cpu_self()->timer_deadline_ns = deadline_ns;
     if (deadline_mode)
         deadline_set(deadline_ns);
@@ -128,8 +109,7 @@ void arch_timer_set_ns(u64 deadline_ns)
         one_shot_set(deadline_ns);
 }
 
-void time_interrupt(void)
-{
+void time_interrupt(void) {
     u64 deadline_ns = arch_cpu_self()->timer_deadline_ns;
     if (arch_time_ns() >= deadline_ns)
         timer_interrupt();
@@ -137,15 +117,13 @@ void time_interrupt(void)
         arch_timer_set_ns(deadline_ns); // further away than the hardware can count
 }
 
-u64 arch_entropy(void)
-{
+u64 arch_entropy(void) {
     enum { CPUID_RDRAND = 1 << 30, TRIES = 10 };
     u64 value = 0;
     for (u32 i = 0; i < TRIES && cpuid(1, 0).ecx & CPUID_RDRAND; i++) {
         bool good;
         asm volatile("rdrand %0" : "=r"(value), "=@ccc"(good));
-        if (good)
-            return value;
+        if (good) return value;
     }
     return tsc_read() * 0x9e3779b97f4a7c15;
 }

@@ -19,89 +19,66 @@ static struct object objects[16];
 static u32 object_count;
 status_t handler_status;
 
-static bool in_memory(u64 address, u64 size, u64 room)
-{
+static bool in_memory(u64 address, u64 size, u64 room) {
     return address >= MEMORY_BASE && size <= room && address - MEMORY_BASE <= room - size;
 }
 
-status_t user_copy_in(void *to, u64 address, usize size)
-{
+status_t user_copy_in(void *to, u64 address, usize size) {
     printf(" in(%lx,%lu)", address, size);
-    if (!in_memory(address, size, sizeof(memory)))
-        return ERR_BAD_POINTER;
+    if (!in_memory(address, size, sizeof(memory))) return ERR_BAD_POINTER;
     memcpy(to, memory + (address - MEMORY_BASE), size);
     return OK;
 }
 
-status_t user_copy_out(u64 address, const void *from, usize size)
-{
+status_t user_copy_out(u64 address, const void *from, usize size) {
     printf(" out(%lx,%lu)", address, size);
-    if (!in_memory(address, size, 2 * MEMORY_PAGE))
-        return ERR_BAD_POINTER;
+    if (!in_memory(address, size, 2 * MEMORY_PAGE)) return ERR_BAD_POINTER;
     memcpy(memory + (address - MEMORY_BASE), from, size);
     return OK;
 }
 
-status_t user_probe_write(u64 address, usize size)
-{
+status_t user_probe_write(u64 address, usize size) {
     printf(" probe(%lx,%lu)", address, size);
     return in_memory(address, size, 2 * MEMORY_PAGE) ? OK : ERR_BAD_POINTER;
 }
 
-status_t name_path_copy_in(struct name_path *path, u64 address, usize size)
-{
+status_t name_path_copy_in(struct name_path *path, u64 address, usize size) {
     printf(" name(%lx,%lu)", address, size);
-    if (!in_memory(address, size, sizeof(memory)))
-        return ERR_BAD_POINTER;
+    if (!in_memory(address, size, sizeof(memory))) return ERR_BAD_POINTER;
     path->size = (u32)size;
     return OK;
 }
 
-status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **out)
-{
+status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **out) {
     u32 type = handle >> 20 & 31;
     printf(" get(%u)", type);
-    if (handle >> 30 == 1)
-        return ERR_DEAD;
-    if (handle >> 31 == 0)
-        return ERR_BAD_HANDLE;
-    if (!(type_mask & OBJ_MASK(type)))
-        return ERR_WRONG_TYPE;
-    if (rights & ~handle)
-        return ERR_ACCESS_DENIED;
+    if (handle >> 30 == 1) return ERR_DEAD;
+    if (handle >> 31 == 0) return ERR_BAD_HANDLE;
+    if (!(type_mask & OBJ_MASK(type))) return ERR_WRONG_TYPE;
+    if (rights & ~handle) return ERR_ACCESS_DENIED;
     *out = &objects[object_count++];
     **out = (struct object){.type = type, .refs = 1};
     return OK;
 }
 
-status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct handle_info *out)
-{
+status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct handle_info *out) {
     *out = (struct handle_info){.rights = handle & 0xfffff};
     return handle_get(handle, type_mask, rights, &out->object);
 }
 
-void handle_info_put(struct handle_info *info)
-{
-    object_put(info->object);
-}
+void handle_info_put(struct handle_info *info) { object_put(info->object); }
 
-void object_put(struct object *object)
-{
+void object_put(struct object *object) {
     printf(" put(%u)", object->type);
     object->refs--;
 }
 
-void syscall_unknown(struct syscall_args *args)
-{
-    args->status = ERR_BAD_SYSCALL;
-}
+void syscall_unknown(struct syscall_args *args) { args->status = ERR_BAD_SYSCALL; }
 
 // `poke OFFSET BYTE…` writes to user memory, `status N` sets what handlers return.
-static bool setting(char *line)
-{
+static bool setting(char *line) {
     char *word = strtok(line, " \n");
-    if (!word || (strcmp(word, "poke") != 0 && strcmp(word, "status") != 0))
-        return false;
+    if (!word || (strcmp(word, "poke") != 0 && strcmp(word, "status") != 0)) return false;
     u64 value = strtoul(strtok(nullptr, " \n"), nullptr, 0);
     if (strcmp(word, "status") == 0)
         handler_status = (status_t)value;
@@ -111,14 +88,12 @@ static bool setting(char *line)
     return true;
 }
 
-int main(void)
-{
+int main(void) {
     char line[512];
     while (fgets(line, sizeof(line), stdin)) {
         char copy[512];
         memcpy(copy, line, sizeof(line));
-        if (setting(copy))
-            continue;
+        if (setting(copy)) continue;
         struct syscall_args args = {};
         char *at = line;
         u64 number = strtoul(at, &at, 0);
@@ -131,8 +106,7 @@ int main(void)
         printf(" = %ld %ld %ld %ld\n", args.status, (i64)args.out[0], (i64)args.out[1],
                (i64)args.out[2]);
         for (u32 i = 0; i < object_count; i++)
-            if (objects[i].refs != 0)
-                printf("LEAK\n");
+            if (objects[i].refs != 0) printf("LEAK\n");
     }
     return 0;
 }

@@ -8,19 +8,16 @@
 
 extern status_t handler_status;
 
-static u32 type_of(const void *object)
-{
+static u32 type_of(const void *object) {
     return object ? ((const struct object *)object)->type : 0;
 }
 
-status_t sys_nothing(void)
-{
+status_t sys_nothing(void) {
     printf(" nothing()");
     return handler_status;
 }
 
-status_t sys_values(u32 a, i32 b, u64 c, u32 clock, u32 level, u64 when, u32 *x, u64 *y, i32 *z)
-{
+status_t sys_values(u32 a, i32 b, u64 c, u32 clock, u32 level, u64 when, u32 *x, u64 *y, i32 *z) {
     printf(" values(%u,%d,%lu,%u,%u,%lu)", a, b, c, clock, level, when);
     *x = 11;
     *y = 22;
@@ -28,16 +25,14 @@ status_t sys_values(u32 a, i32 b, u64 c, u32 clock, u32 level, u64 when, u32 *x,
     return handler_status;
 }
 
-status_t sys_bits(u32 flags, u32 some, u32 rights, u32 same)
-{
+status_t sys_bits(u32 flags, u32 some, u32 rights, u32 same) {
     printf(" bits(%x,%x,%x,%x)", flags, some, rights, same);
     return handler_status;
 }
 
 status_t sys_handles(struct event *event, struct thread_object *thread,
                      const struct handle_info *either, const struct handle_info *any, handle_t gift,
-                     u32 flags, handle_t *made)
-{
+                     u32 flags, handle_t *made) {
     printf(" handles(%u,%u,%u/%x,%u,%x,%x)", type_of(event), type_of(thread),
            type_of(either->object), either->rights, any ? type_of(any->object) : 0, gift, flags);
     *made = 44;
@@ -45,8 +40,7 @@ status_t sys_handles(struct event *event, struct thread_object *thread,
 }
 
 status_t sys_memory(struct event *event, const struct cl_request *request, struct cl_answer *answer,
-                    struct user_out bytes)
-{
+                    struct user_out bytes) {
     printf(" memory(%u,%u,%lu,%lx/%lu)", type_of(event), request->size, answer->value,
            bytes.address, bytes.size);
     answer->value = 55;
@@ -54,27 +48,23 @@ status_t sys_memory(struct event *event, const struct cl_request *request, struc
 }
 
 status_t sys_text(const struct name_path *name, const struct cl_request *request,
-                  struct cl_answer *answer, struct user_in bytes)
-{
+                  struct cl_answer *answer, struct user_in bytes) {
     printf(" text(%u,%s,%s,%lx/%lu)", name->size, request ? "request" : "none",
            answer ? "answer" : "none", bytes.address, bytes.size);
     return handler_status;
 }
 
-status_t sys_places(u64 process, u64 low, u64 user, u64 size)
-{
+status_t sys_places(u64 process, u64 low, u64 user, u64 size) {
     printf(" places(%lx,%lx,%lx,%lu)", process, low, user, size);
     return handler_status;
 }
 
-void sys_leave(struct thread_object *thread)
-{
+void sys_leave(struct thread_object *thread) {
     printf(" leave(%u) gone\n", type_of(thread));
     exit(0);
 }
 
-void sys_raw_entry(struct syscall_args *args)
-{
+void sys_raw_entry(struct syscall_args *args) {
     printf(" entry(%lx)", args->arg[0]);
     args->status = handler_status;
 }

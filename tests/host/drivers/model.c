@@ -21,26 +21,18 @@ static u32 device_select, driver_select, queue_select, config_vector = 0xffff;
 static u64 driver_features;
 static u32 random_state = 1;
 
-u32 model_random(void)
-{
+u32 model_random(void) {
     random_state = random_state * 1664525 + 1013904223;
     return random_state >> 8;
 }
 
-void model_random_seed(u32 seed)
-{
-    random_state = seed;
-}
+void model_random_seed(u32 seed) { random_state = seed; }
 
 // ---- Configuration space -------------------------------------------------------------------------
 
-static void put(u32 offset, u32 width, u32 value)
-{
-    memcpy(config + offset, &value, width);
-}
+static void put(u32 offset, u32 width, u32 value) { memcpy(config + offset, &value, width); }
 
-static void capability_put(u32 offset, u32 next, u32 kind, u32 block, u32 size)
-{
+static void capability_put(u32 offset, u32 next, u32 kind, u32 block, u32 size) {
     put(offset, 4, 0x09 | next << 8 | 20 << 16 | kind << 24);
     put(offset + 4, 4, 4); // BAR 4
     put(offset + 8, 4, block + model.caps_shift);
@@ -48,8 +40,7 @@ static void capability_put(u32 offset, u32 next, u32 kind, u32 block, u32 size)
     put(offset + 16, 4, model.notify_multiplier);
 }
 
-static void config_fill(void)
-{
+static void config_fill(void) {
     put(0x00, 4, 0x1af4 | (0x1040u + model.type) << 16);
     put(0x06, 2, 1 << 4);
     put(0x14, 4, BAR_MSIX);
@@ -62,23 +53,20 @@ static void config_fill(void)
     capability_put(0x78, model.capabilities_loop ? 0x50 : 0, 4, BLOCK_CONFIG, BLOCK_SIZE);
 }
 
-static u32 config_read(u64 offset, u32 width)
-{
+static u32 config_read(u64 offset, u32 width) {
     u32 bus = (u32)(offset >> 20), value = ~0u;
     u32 function = offset >> 12 & 0xff, place = offset & 0xfff;
     if (bus == 0 && function == 8 && model.behind_bridge) { // a bridge to bus 1
         u8 bridge[64] = {0x36, 0x1b, 0x0c, 0x00, [0x0e] = 1, [0x19] = 1};
         memcpy(&value, bridge + place, width);
     } else if (bus == model.behind_bridge && function == 16) {
-        if (config[0] == 0)
-            config_fill();
+        if (config[0] == 0) config_fill();
         memcpy(&value, config + place, width);
     }
     return value;
 }
 
-static void config_write(u64 offset, u32 width, u32 value)
-{
+static void config_write(u64 offset, u32 width, u32 value) {
     u32 place = offset & 0xfff;
     bool is_bar = place >= 0x10 && place < 0x28;
     CHECK(!is_bar || !(config[4] & 2)); // no sizing while it answers there
@@ -89,14 +77,12 @@ static void config_write(u64 offset, u32 width, u32 value)
 
 // ---- Registers -----------------------------------------------------------------------------------
 
-static struct model_queue *queue_selected(void)
-{
+static struct model_queue *queue_selected(void) {
     CHECK(queue_select < MODEL_QUEUES);
     return &model.queue[queue_select];
 }
 
-static u32 common_read(u32 offset)
-{
+static u32 common_read(u32 offset) {
     switch (offset) {
     case 4: return device_select < 2 ? (u32)(model.features >> 32 * device_select) : 0;
     case 16: return config_vector;
@@ -109,8 +95,7 @@ static u32 common_read(u32 offset)
     }
 }
 
-static void reset(void)
-{
+static void reset(void) {
     model.resets++;
     memset(model.queue, 0, sizeof(model.queue));
     for (u32 i = 0; i < MODEL_QUEUES; i++)
@@ -118,10 +103,8 @@ static void reset(void)
     driver_features = 0;
 }
 
-static void status_write(u32 value)
-{
-    if (value == 0)
-        reset();
+static void status_write(u32 value) {
+    if (value == 0) reset();
     if ((value & 8) && !(model.status & 8))
         if (model.features_refused || !(driver_features >> 32 & 1) ||
             (driver_features & ~model.features))
@@ -130,16 +113,14 @@ static void status_write(u32 value)
     model.status = model.reset_stuck ? 1 : (u8)value;
 }
 
-static void address_write(u32 offset, u32 value)
-{
+static void address_write(u32 offset, u32 value) {
     struct model_queue *queue = queue_selected();
     u64 *address[] = {&queue->descriptors, &queue->available, &queue->used};
     u32 shift = offset & 4 ? 32 : 0;
     *address[(offset - 32) / 8] |= (u64)value << shift;
 }
 
-static void common_write(u32 offset, u32 value)
-{
+static void common_write(u32 offset, u32 value) {
     switch (offset) {
     case 0: device_select = value; break;
     case 8: driver_select = value; break;
@@ -154,39 +135,33 @@ static void common_write(u32 offset, u32 value)
     }
 }
 
-static u32 device_config_read(u32 offset, u32 width)
-{
+static u32 device_config_read(u32 offset, u32 width) {
     u64 sectors = MODEL_DISK_SECTORS;
     u8 bytes[24] = {0x52, 0x54, 0x00, 0x12, 0x34, 0x56, [12] = 126};
     u32 value = 0;
-    if (model.type == VIRTIO_TYPE_BLOCK)
-        memcpy(bytes, &sectors, 8);
+    if (model.type == VIRTIO_TYPE_BLOCK) memcpy(bytes, &sectors, 8);
     memcpy(&value, bytes + offset, width);
     return value;
 }
 
-static void notify_write(u32 offset, u32 width, u32 value)
-{
+static void notify_write(u32 offset, u32 width, u32 value) {
     CHECK(width == 2 && value < MODEL_QUEUES && (model.status & 4));
     CHECK(offset == model.notify_offset[value] * model.notify_multiplier);
     model.notifies++;
 }
 
-u32 model_register_read(const void *address, u32 width)
-{
+u32 model_register_read(const void *address, u32 width) {
     u64 paddr = (u64)address - MODEL_MMIO_BASE;
     if (paddr >= MODEL_ECAM && paddr < MODEL_ECAM + MIB(256))
         return config_read(paddr - MODEL_ECAM, width);
     CHECK(config[4] & 2);
     u32 offset = (u32)(paddr - BAR_REGISTERS - model.caps_shift);
-    if (offset / BLOCK_SIZE == BLOCK_COMMON / BLOCK_SIZE)
-        return common_read(offset);
+    if (offset / BLOCK_SIZE == BLOCK_COMMON / BLOCK_SIZE) return common_read(offset);
     CHECK(offset / BLOCK_SIZE == BLOCK_CONFIG / BLOCK_SIZE);
     return device_config_read(offset - BLOCK_CONFIG, width);
 }
 
-void model_register_write(void *address, u32 width, u32 value)
-{
+void model_register_write(void *address, u32 width, u32 value) {
     u64 paddr = (u64)address - MODEL_MMIO_BASE;
     if (paddr >= MODEL_ECAM && paddr < MODEL_ECAM + MIB(256))
         return config_write(paddr - MODEL_ECAM, width, value);
@@ -196,8 +171,7 @@ void model_register_write(void *address, u32 width, u32 value)
         return;
     }
     u32 offset = (u32)(paddr - BAR_REGISTERS - model.caps_shift);
-    if (offset / BLOCK_SIZE == BLOCK_COMMON / BLOCK_SIZE)
-        return common_write(offset, value);
+    if (offset / BLOCK_SIZE == BLOCK_COMMON / BLOCK_SIZE) return common_write(offset, value);
     CHECK(offset / BLOCK_SIZE == BLOCK_NOTIFY / BLOCK_SIZE);
     notify_write(offset - BLOCK_NOTIFY, width, value);
 }
@@ -214,14 +188,12 @@ struct chain {
     u32 out_count;
 };
 
-static u8 *ram(u64 paddr, u64 size)
-{
+static u8 *ram(u64 paddr, u64 size) {
     CHECK(paddr >= PAGE_SIZE && size <= PAGE_SIZE && paddr + size <= sizeof(model_ram));
     return model_ram + paddr;
 }
 
-static void chain_read(const struct model_queue *queue, struct chain *chain)
-{
+static void chain_read(const struct model_queue *queue, struct chain *chain) {
     struct virtqueue_descriptor *table =
         (void *)ram(queue->descriptors, queue->size * sizeof(struct virtqueue_descriptor));
     u16 *available = (u16 *)ram(queue->available, 4 + 2ul * queue->size);
@@ -240,15 +212,13 @@ static void chain_read(const struct model_queue *queue, struct chain *chain)
             memcpy(chain->in + chain->in_size, ram(here.paddr, here.size), here.size);
             chain->in_size += here.size;
         }
-        if (!(here.flags & 1))
-            return;
+        if (!(here.flags & 1)) return;
         index = here.next;
     }
 }
 
 // Writes into the chain's writable part at an offset.
-static void chain_write(const struct chain *chain, u32 offset, const u8 *data, u32 size)
-{
+static void chain_write(const struct chain *chain, u32 offset, const u8 *data, u32 size) {
     for (u32 i = 0; i < chain->out_count && size > 0; i++) {
         const struct virtqueue_descriptor *out = &chain->out[i];
         if (offset >= out->size) {
@@ -264,8 +234,7 @@ static void chain_write(const struct chain *chain, u32 offset, const u8 *data, u
     CHECK(size == 0);
 }
 
-static u32 disk_do(const struct chain *chain)
-{
+static u32 disk_do(const struct chain *chain) {
     u32 type;
     u64 sector;
     memcpy(&type, chain->in, 4);
@@ -286,8 +255,7 @@ static u32 disk_do(const struct chain *chain)
     return chain->out_size;
 }
 
-static u32 net_do(u32 index, const struct chain *chain)
-{
+static u32 net_do(u32 index, const struct chain *chain) {
     if (index == 1) {
         CHECK(chain->in_size > 12 && chain->out_size == 0);
         model.sent_size = chain->in_size - 12;
@@ -303,8 +271,7 @@ static u32 net_do(u32 index, const struct chain *chain)
     return size;
 }
 
-static u32 rng_do(const struct chain *chain)
-{
+static u32 rng_do(const struct chain *chain) {
     u8 bytes[4096];
     for (u32 i = 0; i < chain->out_size; i++)
         bytes[i] = (u8)model_random();
@@ -312,8 +279,7 @@ static u32 rng_do(const struct chain *chain)
     return chain->out_size;
 }
 
-static u32 chain_do(u32 index, const struct chain *chain)
-{
+static u32 chain_do(u32 index, const struct chain *chain) {
     switch (model.type) {
     case VIRTIO_TYPE_BLOCK: return disk_do(chain);
     case VIRTIO_TYPE_NET: return net_do(index, chain);
@@ -321,24 +287,21 @@ static u32 chain_do(u32 index, const struct chain *chain)
     }
 }
 
-static void used_garbage(const struct model_queue *queue)
-{
+static void used_garbage(const struct model_queue *queue) {
     u8 *used = ram(queue->used, 4 + 8ul * queue->size);
     for (u32 i = 0; i < 4 + 8u * queue->size; i++)
         if (model_random() % 4 == 0)
             used[i] = (u8)(model_random() % 8 ? model_random() % 4 : model_random());
 }
 
-static void used_push(const struct model_queue *queue, u32 id, u32 size, u16 advance)
-{
+static void used_push(const struct model_queue *queue, u32 id, u32 size, u16 advance) {
     struct virtqueue_used *ring = (void *)ram(queue->used + 4, 8ul * queue->size);
     u16 *index = (u16 *)ram(queue->used, 4) + 1;
     ring[*index % queue->size] = (struct virtqueue_used){id, size};
     *index += advance;
 }
 
-static void chain_finish(struct model_queue *queue, const struct chain *chain, u32 size)
-{
+static void chain_finish(struct model_queue *queue, const struct chain *chain, u32 size) {
     u32 id = chain->head;
     u16 advance = 1;
     switch (model.evil) {
@@ -356,11 +319,9 @@ static void chain_finish(struct model_queue *queue, const struct chain *chain, u
     queue->interrupt = !(*(u16 *)ram(queue->available, 2) & 1);
 }
 
-static void interrupt_deliver(struct model_queue *queue)
-{
+static void interrupt_deliver(struct model_queue *queue) {
     u32 control, data;
-    if (!queue->interrupt || queue->vector == 0xffff)
-        return;
+    if (!queue->interrupt || queue->vector == 0xffff) return;
     queue->interrupt = 0;
     memcpy(&data, msix + queue->vector * 16 + 8, 4);
     memcpy(&control, msix + queue->vector * 16 + 12, 4);
@@ -368,16 +329,14 @@ static void interrupt_deliver(struct model_queue *queue)
     model_interrupt(data);
 }
 
-static u32 queue_run(u32 index)
-{
+static u32 queue_run(u32 index) {
     static struct chain chain;
     struct model_queue *queue = &model.queue[index];
     u32 count = 0;
     bool receives = model.type == VIRTIO_TYPE_NET && index == 0;
     while (queue->enabled && (model.status & 4) &&
            *((u16 *)ram(queue->available, 4) + 1) != queue->seen && !model.hold) {
-        if (receives && model.incoming_size == 0)
-            break;
+        if (receives && model.incoming_size == 0) break;
         chain_read(queue, &chain);
         queue->seen++;
         chain_finish(queue, &chain, chain_do(index, &chain));
@@ -386,8 +345,7 @@ static u32 queue_run(u32 index)
     return count;
 }
 
-u32 model_run(void)
-{
+u32 model_run(void) {
     u32 count = 0;
     for (u32 i = 0; i < MODEL_QUEUES; i++) {
         count += queue_run(i);
@@ -396,8 +354,7 @@ u32 model_run(void)
     return count;
 }
 
-void model_start(u16 type, u64 features)
-{
+void model_start(u16 type, u64 features) {
     model.type = type;
     model.features = features | VIRTIO_FEATURE_VERSION_1;
     model.queue_size_max = 256;

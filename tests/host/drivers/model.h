@@ -12,10 +12,9 @@
 #include "drivers/virtio.h"
 #include "lib/types.h"
 
-#define CHECK(condition)                                \
-    do {                                                \
-        if (!(condition))                               \
-            model_fail(__FILE__, __LINE__, #condition); \
+#define CHECK(condition)                                              \
+    do {                                                              \
+        if (!(condition)) model_fail(__FILE__, __LINE__, #condition); \
     } while (0)
 _Noreturn void model_fail(const char *file, int line, const char *condition);
 

@@ -22,41 +22,35 @@ static struct blockdev *disk;
 static struct netdev *card;
 static u32 ready_events, ready_count;
 
-static void request_done(struct block_request *request, status_t status)
-{
+static void request_done(struct block_request *request, status_t status) {
     CHECK(model_locks_held == 0);
     done_count[request - requests]++;
     done_status[request - requests] = status;
 }
 
-static status_t submit(u32 index, enum block_operation operation, u64 sector, u32 count)
-{
+static status_t submit(u32 index, enum block_operation operation, u64 sector, u32 count) {
     struct block_request *request = &requests[index];
     request->operation = operation;
     request->sector = sector;
     request->sector_count = count;
     request->done = request_done;
     for (u32 i = 0; i * 8 < count && i < BLOCK_REQUEST_PAGES_MAX; i++)
-        if (request->pages[i] == 0)
-            request->pages[i] = model_page();
+        if (request->pages[i] == 0) request->pages[i] = model_page();
     return blockdev_submit(disk, request);
 }
 
-static void disk_start(u64 features)
-{
+static void disk_start(u64 features) {
     model_start(VIRTIO_TYPE_BLOCK, features);
     drivers_init(nullptr);
     disk = blockdev_get(0);
     CHECK(disk && disk->sectors == MODEL_DISK_SECTORS);
 }
 
-static void done_check(u32 index, status_t status)
-{
+static void done_check(u32 index, status_t status) {
     CHECK(done_count[index] == 1 && done_status[index] == status);
 }
 
-static void case_disk_read(void)
-{
+static void case_disk_read(void) {
     disk_start(BLK_FLUSH | BLK_SEG_MAX);
     CHECK(submit(0, BLOCK_READ, 3, 20) == OK);
     CHECK(done_count[0] == 0 && model.notifies == 1);
@@ -67,8 +61,7 @@ static void case_disk_read(void)
               model.disk[3 * 512 + i]);
 }
 
-static void case_disk_write_flush(void)
-{
+static void case_disk_write_flush(void) {
     disk_start(BLK_FLUSH);
     requests[0].pages[0] = model_page();
     memset(arch_direct(requests[0].pages[0]), 0x5a, PAGE_SIZE);
@@ -80,16 +73,14 @@ static void case_disk_write_flush(void)
     CHECK(model.disk[504 * 512 - 1] != 0x5a && model.disk[512 * 512 - 1] == 0x5a);
 }
 
-static void case_disk_flush_unsupported(void)
-{
+static void case_disk_flush_unsupported(void) {
     disk_start(0);
     CHECK(submit(0, BLOCK_FLUSH, 0, 0) == OK);
     model_run();
     done_check(0, OK);
 }
 
-static void case_disk_refusals(void)
-{
+static void case_disk_refusals(void) {
     disk_start(BLK_READ_ONLY);
     CHECK(submit(0, BLOCK_READ, 512, 1) == ERR_OUT_OF_RANGE);
     CHECK(submit(0, BLOCK_READ, 511, 2) == ERR_OUT_OF_RANGE);
@@ -105,8 +96,7 @@ static void case_disk_refusals(void)
     CHECK(done_count[0] == 0 && done_count[1] == 0 && !blockdev_get(1));
 }
 
-static void case_disk_many(void)
-{
+static void case_disk_many(void) {
     disk_start(BLK_FLUSH);
     u64 page = model_page();
     for (u32 i = 0; i < REQUESTS; i++) {
@@ -122,8 +112,7 @@ static void case_disk_many(void)
         done_check(i, OK);
 }
 
-static void case_disk_error(void)
-{
+static void case_disk_error(void) {
     disk_start(BLK_FLUSH);
     model.evil = EVIL_STATUS;
     CHECK(submit(0, BLOCK_READ, 0, 8) == OK);
@@ -142,8 +131,7 @@ static void case_disk_error(void)
 static const enum model_evil breaking[] = {EVIL_ID_OUT_OF_RANGE, EVIL_ID_TWICE, EVIL_LENGTH,
                                            EVIL_INDEX_JUMP};
 
-static void disk_breaks(u32 how)
-{
+static void disk_breaks(u32 how) {
     disk_start(BLK_FLUSH);
     u64 page = model_page();
     for (u32 i = 0; i < REQUESTS; i++) {
@@ -159,8 +147,7 @@ static void disk_breaks(u32 how)
     CHECK(submit(0, BLOCK_READ, 0, 8) == ERR_IO_ERROR);
 }
 
-static void case_disk_id_not_in_flight(void)
-{
+static void case_disk_id_not_in_flight(void) {
     disk_start(BLK_FLUSH);
     model.evil = EVIL_ID_NOT_IN_FLIGHT;
     CHECK(submit(0, BLOCK_READ, 0, 8) == OK);
@@ -169,8 +156,7 @@ static void case_disk_id_not_in_flight(void)
     CHECK(model.resets == 2);
 }
 
-static void case_disk_index_back(void)
-{
+static void case_disk_index_back(void) {
     disk_start(BLK_FLUSH);
     model.evil = EVIL_INDEX_BACK;
     CHECK(submit(0, BLOCK_READ, 0, 8) == OK);
@@ -180,8 +166,7 @@ static void case_disk_index_back(void)
 }
 
 // Whatever the device writes, no request ends twice, and all end when the disk fails.
-static void garbage_round(u32 seed)
-{
+static void garbage_round(u32 seed) {
     model_random_seed(seed);
     disk_start(BLK_FLUSH);
     u64 page = model_page();
@@ -199,15 +184,13 @@ static void garbage_round(u32 seed)
         CHECK(done_count[i] == 1 || (done_count[i] == 0 && model.resets == 1));
 }
 
-static void card_ready(void *argument, u32 events)
-{
+static void card_ready(void *argument, u32 events) {
     CHECK(argument == &ready_events && model_locks_held == 0);
     ready_events |= events;
     ready_count++;
 }
 
-static void card_start(void)
-{
+static void card_start(void) {
     model_start(VIRTIO_TYPE_NET, NET_MAC);
     drivers_init(nullptr);
     card = netdev_get(0);
@@ -215,8 +198,7 @@ static void card_start(void)
     netdev_ready_set(card, card_ready, &ready_events);
 }
 
-static void case_net_send(void)
-{
+static void case_net_send(void) {
     card_start();
     u8 frame[NETDEV_FRAME_MAX + 1];
     for (u32 i = 0; i < sizeof(frame); i++)
@@ -233,8 +215,7 @@ static void case_net_send(void)
     CHECK(ready_count == 0); // nobody waits, so nobody is interrupted
 }
 
-static void case_net_send_full(void)
-{
+static void case_net_send_full(void) {
     card_start();
     u8 frame[64] = {1};
     model.hold = 1;
@@ -248,8 +229,7 @@ static void case_net_send_full(void)
     CHECK(netdev_send(card, frame, sizeof(frame)) == OK);
 }
 
-static void case_net_receive(void)
-{
+static void case_net_receive(void) {
     card_start();
     u8 buffer[NETDEV_FRAME_MAX];
     usize size;
@@ -265,8 +245,7 @@ static void case_net_receive(void)
     }
 }
 
-static void case_net_receive_dry(void)
-{
+static void case_net_receive_dry(void) {
     card_start();
     u8 buffer[NETDEV_FRAME_MAX];
     usize size;
@@ -279,8 +258,7 @@ static void case_net_receive_dry(void)
     CHECK(netdev_receive(card, buffer, &size) == ERR_SHOULD_WAIT);
 }
 
-static void case_net_receive_odd_sizes(void)
-{
+static void case_net_receive_odd_sizes(void) {
     card_start();
     u8 buffer[NETDEV_FRAME_MAX];
     usize size;
@@ -298,8 +276,7 @@ static void case_net_receive_odd_sizes(void)
     CHECK(netdev_receive(card, buffer, &size) == OK && size == 60);
 }
 
-static void case_net_hostile(void)
-{
+static void case_net_hostile(void) {
     card_start();
     u8 buffer[NETDEV_FRAME_MAX];
     usize size;
@@ -310,8 +287,7 @@ static void case_net_hostile(void)
     CHECK(netdev_send(card, buffer, 60) == ERR_IO_ERROR && model.resets == 2);
 }
 
-static void case_rng(void)
-{
+static void case_rng(void) {
     model_start(VIRTIO_TYPE_RNG, 0);
     drivers_init(nullptr);
     CHECK(!random_is_seeded());
@@ -326,8 +302,7 @@ static void case_rng(void)
     CHECK(model_run() == 1); // asked again
 }
 
-static void case_rng_hostile(void)
-{
+static void case_rng_hostile(void) {
     model_start(VIRTIO_TYPE_RNG, 0);
     model.evil = EVIL_LENGTH;
     drivers_init(nullptr);
@@ -335,8 +310,7 @@ static void case_rng_hostile(void)
     CHECK(!random_is_seeded());
 }
 
-static void case_chacha20(void)
-{
+static void case_chacha20(void) {
     u8 key[32], block[64];
     for (u32 i = 0; i < 32; i++)
         key[i] = (u8)i;
@@ -352,16 +326,14 @@ static void case_chacha20(void)
     CHECK(memcmp(block, expected, 64) == 0);
 }
 
-static void case_no_device(void)
-{
+static void case_no_device(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.type = 0x3f; // some other device
     drivers_init(nullptr);
     CHECK(!blockdev_get(0) && !netdev_get(0));
 }
 
-static void case_behind_bridge(void)
-{
+static void case_behind_bridge(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.behind_bridge = 1;
     drivers_init(nullptr);
@@ -369,80 +341,69 @@ static void case_behind_bridge(void)
 }
 
 // Each of these devices must be left alone, and nothing else may happen.
-static void refused(void)
-{
+static void refused(void) {
     drivers_init(nullptr);
     CHECK(!blockdev_get(0) && !(model.status & 4));
 }
 
-static void case_refuse_legacy(void)
-{
+static void case_refuse_legacy(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.features = 0;
     refused();
 }
 
-static void case_refuse_features(void)
-{
+static void case_refuse_features(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.features_refused = true;
     refused();
 }
 
-static void case_refuse_reset_stuck(void)
-{
+static void case_refuse_reset_stuck(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.reset_stuck = true;
     refused();
 }
 
-static void case_refuse_bar_unset(void)
-{
+static void case_refuse_bar_unset(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.bar_unset = true;
     refused();
 }
 
-static void case_refuse_blocks_outside_bar(void)
-{
+static void case_refuse_blocks_outside_bar(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.caps_shift = 0xffffe000;
     model.capabilities_loop = true;
     refused();
 }
 
-static void case_refuse_notify_outside(void)
-{
+static void case_refuse_notify_outside(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.notify_multiplier = 0xffffffff;
     model.notify_offset[0] = 0xffff;
     refused();
 }
 
-static void case_refuse_small_queue(void)
-{
+static void case_refuse_small_queue(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.queue_size_max = 17;
     refused();
 }
 
-static void case_refuse_no_queue(void)
-{
+static void case_refuse_no_queue(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.queue_size_max = 0;
     refused();
 }
 
-static void case_capability_loop(void)
-{
+static void case_capability_loop(void) {
     model_start(VIRTIO_TYPE_BLOCK, 0);
     model.capabilities_loop = true;
     drivers_init(nullptr);
     CHECK(blockdev_get(0));
 }
 
-static void case_few_vectors(void)
-{
+static void case_few_vectors(void) {
     model_start(VIRTIO_TYPE_NET, NET_MAC);
     model.msix_entries = 1;
     drivers_init(nullptr);
@@ -486,8 +447,7 @@ static const struct test {
     CASE(few_vectors, "a card with too few interrupt vectors is not started"),
 };
 
-int main(int count, char **arguments)
-{
+int main(int count, char **arguments) {
     u32 seed; // or which way to break
     for (u32 i = 0; i < ARRAY_SIZE(tests); i++) {
         if (count < 2)
@@ -495,8 +455,7 @@ int main(int count, char **arguments)
         else if (strcmp(arguments[1], tests[i].name) == 0)
             return tests[i].run(), 0;
     }
-    if (count == 2 && sscanf(arguments[1], "garbage%u", &seed) == 1)
-        return garbage_round(seed), 0;
+    if (count == 2 && sscanf(arguments[1], "garbage%u", &seed) == 1) return garbage_round(seed), 0;
     if (count == 2 && sscanf(arguments[1], "breaks%u", &seed) == 1 && seed < ARRAY_SIZE(breaking))
         return disk_breaks(seed), 0;
     return count < 2 ? 0 : 2;

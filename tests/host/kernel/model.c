@@ -2,26 +2,20 @@
 // it page by page, and must be something between nothing and all.
 #include "model.h"
 
-static u64 random_below(struct model *model, u64 limit)
-{
+static u64 random_below(struct model *model, u64 limit) {
     model->random ^= model->random << 13;
     model->random ^= model->random >> 7;
     model->random ^= model->random << 17;
     return model->random % limit;
 }
 
-static u64 page_va(u64 page)
-{
-    return WINDOW + page * PAGE_SIZE;
-}
+static u64 page_va(u64 page) { return WINDOW + page * PAGE_SIZE; }
 
-status_t space_access(struct aspace *aspace, u64 va, u32 need, u64 *value)
-{
+status_t space_access(struct aspace *aspace, u64 va, u32 need, u64 *value) {
     u32 fault = need == ARCH_MAP_WRITE ? ARCH_FAULT_WRITE : 0;
     while (!host_user_access(&aspace->pmap, va, need, value, sizeof(*value))) {
         status_t status = aspace_fault(aspace, va, fault);
-        if (status != OK)
-            return status;
+        if (status != OK) return status;
     }
     return OK;
 }
@@ -29,44 +23,35 @@ status_t space_access(struct aspace *aspace, u64 va, u32 need, u64 *value)
 // ---- what the model says ----
 
 // Where the page's value is; nullptr: nothing can be seen there.
-static u64 *shown(struct model *model, struct model_page *page)
-{
-    if (page->has_copy || page->object == 0)
-        return &page->value;
+static u64 *shown(struct model *model, struct model_page *page) {
+    if (page->has_copy || page->object == 0) return &page->value;
     struct model_object *object = &model->objects[page->object - 1];
     return page->index < object->size ? &object->values[page->index] : nullptr;
 }
 
-static bool refused(struct model *model, status_t status)
-{
-    if (status == ERR_NO_RESOURCES)
-        model->refused++;
+static bool refused(struct model *model, status_t status) {
+    if (status == ERR_NO_RESOURCES) model->refused++;
     return status == ERR_NO_RESOURCES;
 }
 
-static void page_check(struct model *model, struct model_space *space, u64 number)
-{
+static void page_check(struct model *model, struct model_space *space, u64 number) {
     struct model_page *page = &space->pages[number];
     const u64 *expected = page->is_mapped ? shown(model, page) : nullptr;
     u64 value = ~0ul;
     status_t status = space_access(space->aspace, page_va(number), ARCH_MAP_READ, &value);
-    if (refused(model, status))
-        return;
+    if (refused(model, status)) return;
     CHECK((status == OK) == (page->is_mapped && page->rights && expected));
     CHECK(status != OK || value == *expected);
 }
 
-static void page_write(struct model *model, struct model_space *space, u64 number)
-{
+static void page_write(struct model *model, struct model_space *space, u64 number) {
     struct model_page *page = &space->pages[number];
     u64 *there = page->is_mapped ? shown(model, page) : nullptr;
     u64 value = model->steps + 1;
     status_t status = space_access(space->aspace, page_va(number), ARCH_MAP_WRITE, &value);
-    if (refused(model, status))
-        return;
+    if (refused(model, status)) return;
     CHECK((status == OK) == (page->is_mapped && page->rights & CL_MAP_WRITE && there));
-    if (status != OK)
-        return;
+    if (status != OK) return;
     if (page->is_shared) {
         *there = value;
         return;
@@ -82,8 +67,7 @@ struct range {
 };
 
 // Often right after the one before, so that mappings become neighbours.
-static struct range random_range(struct model *model)
-{
+static struct range random_range(struct model *model) {
     bool is_next = random_below(model, 2) && model->last_end < PAGES;
     u64 first = is_next ? model->last_end : random_below(model, PAGES);
     u64 most = min(PAGES - first, random_below(model, 4) ? 8ul : (u64)PAGES);
@@ -92,16 +76,14 @@ static struct range random_range(struct model *model)
     return range;
 }
 
-static u32 random_rights(struct model *model)
-{
+static u32 random_rights(struct model *model) {
     static const u32 rights[] = {0, CL_MAP_READ, CL_MAP_READ | CL_MAP_WRITE,
                                  CL_MAP_READ | CL_MAP_WRITE};
     return rights[random_below(model, ARRAY_SIZE(rights))];
 }
 
 // After a refusal half-way: what is gone is gone. A page that is mapped must be as it was.
-static void sync_unmapped(struct model_space *space, struct range range)
-{
+static void sync_unmapped(struct model_space *space, struct range range) {
     for (u64 i = range.first; i < range.first + range.count; i++) {
         u64 value;
         struct model_page *page = &space->pages[i];
@@ -111,8 +93,7 @@ static void sync_unmapped(struct model_space *space, struct range range)
     }
 }
 
-static void do_map(struct model *model, struct model_space *space)
-{
+static void do_map(struct model *model, struct model_space *space) {
     struct range range = random_range(model);
     u32 number = (u32)random_below(model, OBJECTS + 2);
     number = number > OBJECTS ? 0 : number;
@@ -143,8 +124,7 @@ static void do_map(struct model *model, struct model_space *space)
                         : object && index + range.count > object->size ? ERR_OUT_OF_RANGE
                                                                        : OK;
     CHECK(status == expected);
-    if (status != OK)
-        return;
+    if (status != OK) return;
     for (u64 i = 0; i < range.count; i++)
         space->pages[range.first + i] = (struct model_page){
             .is_mapped = true,
@@ -155,8 +135,7 @@ static void do_map(struct model *model, struct model_space *space)
         };
 }
 
-static void do_unmap(struct model *model, struct model_space *space)
-{
+static void do_unmap(struct model *model, struct model_space *space) {
     struct range range = random_range(model);
     status_t status = aspace_unmap(space->aspace, page_va(range.first), range.count << PAGE_SHIFT);
     if (refused(model, status)) {
@@ -168,8 +147,7 @@ static void do_unmap(struct model *model, struct model_space *space)
         space->pages[range.first + i].is_mapped = false;
 }
 
-static void do_protect(struct model *model, struct model_space *space)
-{
+static void do_protect(struct model *model, struct model_space *space) {
     struct range range = random_range(model);
     u32 rights = random_rights(model);
     bool is_whole = true;
@@ -177,15 +155,13 @@ static void do_protect(struct model *model, struct model_space *space)
         is_whole &= space->pages[range.first + i].is_mapped;
     status_t status =
         aspace_protect(space->aspace, page_va(range.first), range.count << PAGE_SHIFT, rights);
-    if (refused(model, status))
-        return;
+    if (refused(model, status)) return;
     CHECK(status == (is_whole ? OK : ERR_NOT_FOUND));
     for (u64 i = 0; i < range.count && status == OK; i++)
         space->pages[range.first + i].rights = rights;
 }
 
-static void do_discard(struct model *model, struct model_space *space)
-{
+static void do_discard(struct model *model, struct model_space *space) {
     struct range range = random_range(model);
     CHECK(aspace_discard(space->aspace, page_va(range.first), range.count << PAGE_SHIFT) == OK);
     for (u64 i = 0; i < range.count; i++) {
@@ -194,15 +170,13 @@ static void do_discard(struct model *model, struct model_space *space)
     }
 }
 
-static void do_move(struct model *model, struct model_space *space)
-{
+static void do_move(struct model *model, struct model_space *space) {
     struct range range = random_range(model);
     u64 target = random_below(model, PAGES);
     u64 moved;
     bool is_inside = target + range.count <= PAGES;
     bool is_apart = target + range.count <= range.first || target >= range.first + range.count;
-    if (!is_inside || !is_apart)
-        return;
+    if (!is_inside || !is_apart) return;
     bool is_free = true;
     for (u64 i = 0; i < range.count; i++)
         is_free &= !space->pages[target + i].is_mapped;
@@ -210,8 +184,7 @@ static void do_move(struct model *model, struct model_space *space)
     status_t status =
         aspace_move(space->aspace, page_va(range.first), size, page_va(target), size, &moved);
     // Whether it is one mapping the model does not know.
-    if (refused(model, status) || status == ERR_NOT_FOUND)
-        return;
+    if (refused(model, status) || status == ERR_NOT_FOUND) return;
     CHECK(status == (is_free ? OK : ERR_ALREADY_EXISTS));
     for (u64 i = 0; i < range.count && status == OK; i++) {
         CHECK(space->pages[range.first + i].is_mapped);
@@ -220,13 +193,10 @@ static void do_move(struct model *model, struct model_space *space)
     }
 }
 
-static void do_fork(struct model *model, struct model_space *space)
-{
+static void do_fork(struct model *model, struct model_space *space) {
     struct model_space *twin = &model->spaces[random_below(model, SPACES)];
-    if (twin == space)
-        return;
-    if (twin->aspace)
-        object_put(&twin->aspace->base);
+    if (twin == space) return;
+    if (twin->aspace) object_put(&twin->aspace->base);
     twin->aspace = nullptr;
     status_t status = aspace_fork(space->aspace, &twin->aspace);
     if (refused(model, status)) {
@@ -237,8 +207,7 @@ static void do_fork(struct model *model, struct model_space *space)
     __builtin_memcpy(twin->pages, space->pages, sizeof(twin->pages));
 }
 
-static void do_resize(struct model *model)
-{
+static void do_resize(struct model *model) {
     u32 number = (u32)random_below(model, OBJECTS);
     struct model_object *object = &model->objects[number];
     u64 size = 1 + random_below(model, OBJECT_PAGES);
@@ -250,19 +219,16 @@ static void do_resize(struct model *model)
     for (u32 s = 0; s < SPACES; s++)
         for (u64 i = 0; i < PAGES; i++) {
             struct model_page *page = &model->spaces[s].pages[i];
-            if (page->object == number + 1 && page->index >= size)
-                page->has_copy = false;
+            if (page->object == number + 1 && page->index >= size) page->has_copy = false;
         }
 }
 
 // Dies, with all its mappings, and another comes in its place.
-static void do_kill(struct model *model)
-{
+static void do_kill(struct model *model) {
     u32 number = (u32)random_below(model, OBJECTS);
     struct model_object *object = &model->objects[number];
     struct memobj *fresh;
-    if (refused(model, memobj_create(model->ns, OBJECT_PAGES, &fresh)))
-        return;
+    if (refused(model, memobj_create(model->ns, OBJECT_PAGES, &fresh))) return;
     object_kill(&object->memobj->base);
     object_put(&object->memobj->base);
     *object = (struct model_object){.memobj = fresh, .size = OBJECT_PAGES};
@@ -272,16 +238,13 @@ static void do_kill(struct model *model)
                 model->spaces[s].pages[i] = (struct model_page){};
 }
 
-static void space_make(struct model *model, struct model_space *space)
-{
+static void space_make(struct model *model, struct model_space *space) {
     *space = (struct model_space){};
     status_t status = aspace_create_restricted(model->ns, model->owner, &space->aspace);
-    if (refused(model, status))
-        space->aspace = nullptr;
+    if (refused(model, status)) space->aspace = nullptr;
 }
 
-static void space_step(struct model *model, struct model_space *space)
-{
+static void space_step(struct model *model, struct model_space *space) {
     static void (*const operations[])(struct model *, struct model_space *) = {
         do_map, do_map, do_unmap, do_protect, do_discard, do_move, do_fork,
     };
@@ -295,25 +258,19 @@ static void space_step(struct model *model, struct model_space *space)
     }
 }
 
-void model_step(struct model *model)
-{
+void model_step(struct model *model) {
     struct model_space *space = &model->spaces[random_below(model, SPACES)];
     model->steps++;
-    if (random_below(model, 60) == 0)
-        do_resize(model);
-    if (random_below(model, 300) == 0)
-        do_kill(model);
-    if (!space->aspace)
-        space_make(model, space);
-    if (space->aspace)
-        space_step(model, space);
+    if (random_below(model, 60) == 0) do_resize(model);
+    if (random_below(model, 300) == 0) do_kill(model);
+    if (!space->aspace) space_make(model, space);
+    if (space->aspace) space_step(model, space);
     if (model->steps % 64 == 0 && space->aspace)
         for (u64 i = 0; i < PAGES; i++)
             page_check(model, space, i);
 }
 
-void model_begin(struct model *model, struct namespace *ns, struct aspace *owner, u64 seed)
-{
+void model_begin(struct model *model, struct namespace *ns, struct aspace *owner, u64 seed) {
     *model = (struct model){.ns = ns, .owner = owner, .random = seed * 2654435761u + 1};
     for (u32 i = 0; i < OBJECTS; i++) {
         CHECK(memobj_create(ns, OBJECT_PAGES, &model->objects[i].memobj) == OK);
@@ -321,11 +278,9 @@ void model_begin(struct model *model, struct namespace *ns, struct aspace *owner
     }
 }
 
-void model_end(struct model *model)
-{
+void model_end(struct model *model) {
     for (u32 i = 0; i < SPACES; i++)
-        if (model->spaces[i].aspace)
-            object_put(&model->spaces[i].aspace->base);
+        if (model->spaces[i].aspace) object_put(&model->spaces[i].aspace->base);
     for (u32 i = 0; i < OBJECTS; i++)
         object_put(&model->objects[i].memobj->base);
 }

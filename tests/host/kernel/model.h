@@ -37,10 +37,9 @@ struct model {
     u64 steps, refused; // refused: for lack of memory
 };
 
-#define CHECK(condition)                                                      \
-    do {                                                                      \
-        if (!(condition))                                                     \
-            panic("%s:%d: check failed: %s", __FILE__, __LINE__, #condition); \
+#define CHECK(condition)                                                                    \
+    do {                                                                                    \
+        if (!(condition)) panic("%s:%d: check failed: %s", __FILE__, __LINE__, #condition); \
     } while (0)
 
 // One access of 8 bytes by "user code", faults resolved.

@@ -13,14 +13,12 @@ static struct options {
 
 // ---- a namespace of our own ----
 
-static struct namespace *ns_make(u64 limit_pages)
-{
+static struct namespace *ns_make(u64 limit_pages) {
     static struct name_path name = {.size = 2, .text = "t0"};
     name.text[1]++;
     struct cl_ns_limits limits;
     __builtin_memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME
-    if (limit_pages)
-        limits.memory_pages = limit_pages;
+    if (limit_pages) limits.memory_pages = limit_pages;
     handle_t handle;
     struct object *object;
     CHECK(sys_ns_create(ns_root, &name, &limits, &handle) == OK);
@@ -29,8 +27,7 @@ static struct namespace *ns_make(u64 limit_pages)
     return (struct namespace *)object;
 }
 
-static void test_model(void)
-{
+static void test_model(void) {
     static struct model model;
     struct aspace *owner;
     struct namespace *ns = ns_make(options.limit_pages);
@@ -49,8 +46,7 @@ static void test_model(void)
 
 // ---- clone ----
 
-static void test_clone(void)
-{
+static void test_clone(void) {
     enum : u64 { SIZE = 100 };
     struct namespace *from = ns_make(0);
     struct namespace *to = ns_make(0);
@@ -102,18 +98,15 @@ static struct shared {
 
 // Each CPU has a word of its own in each page: what it finds there is nothing or its own; anything
 // else came through a translation that should have been forgotten.
-static void worker_access(struct aspace *aspace, u64 va, u64 value)
-{
+static void worker_access(struct aspace *aspace, u64 va, u64 value) {
     u64 mark = 0xa0 | arch_cpu_id();
     u64 word = (value & ~0xfful) | mark;
     u32 need = value >> 24 & 1 ? ARCH_MAP_WRITE : ARCH_MAP_READ;
     va += 8 * arch_cpu_id();
-    if (space_access(aspace, va, need, &word) == OK)
-        CHECK(word == 0 || (word & 0xff) == mark);
+    if (space_access(aspace, va, need, &word) == OK) CHECK(word == 0 || (word & 0xff) == mark);
 }
 
-static void worker_step(u64 *random)
-{
+static void worker_step(u64 *random) {
     *random ^= *random << 13;
     *random ^= *random >> 7;
     *random ^= *random << 17;
@@ -149,8 +142,7 @@ static void worker_step(u64 *random)
     }
 }
 
-static void worker(void *argument)
-{
+static void worker(void *argument) {
     u64 random = (u64)argument;
     for (u64 i = 0; i < options.steps; i++) {
         worker_step(&random);
@@ -159,8 +151,7 @@ static void worker(void *argument)
     __atomic_fetch_sub(&shared.running, 1, __ATOMIC_ACQ_REL);
 }
 
-static void test_many(void)
-{
+static void test_many(void) {
     shared.ns = ns_make(options.limit_pages);
     i64 before = ledger_used_pages(&shared.ns->ledger);
     CHECK(aspace_create_process(shared.ns, &shared.owner) == OK);
@@ -184,8 +175,7 @@ static void test_many(void)
 
 // ---- as a process, since some calls need one ----
 
-static void user_main(u64 bootstrap, u64 argument)
-{
+static void user_main(u64 bootstrap, u64 argument) {
     (void)bootstrap;
     (void)argument;
     CHECK(zero_page());
@@ -199,8 +189,7 @@ static void user_main(u64 bootstrap, u64 argument)
     exit(0);
 }
 
-static int run(void *argument)
-{
+static int run(void *argument) {
     (void)argument;
     struct process *process;
     static struct waitq forever;
@@ -215,8 +204,7 @@ static int run(void *argument)
     }
 }
 
-int main(int count, char **arguments)
-{
+int main(int count, char **arguments) {
     CHECK(count == 5);
     options =
         (struct options){strtoul(arguments[1], nullptr, 0), strtoul(arguments[2], nullptr, 0),

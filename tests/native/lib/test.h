@@ -19,10 +19,7 @@ handle_t test_named(const char *name);
 // The value of KEY=VALUE on the kernel's command line; nullptr when it is not there.
 const char *test_option(const char *key);
 handle_t test_handle(uint32_t object_type);
-static inline handle_t test_namespace(void)
-{
-    return test_handle(OBJ_NAMESPACE);
-}
+static inline handle_t test_namespace(void) { return test_handle(OBJ_NAMESPACE); }
 
 // One line, without its end.
 void test_print(const char *text);
@@ -41,9 +38,8 @@ void test_ok_at(const char *file, int line, status_t status, const char *text);
 // PASS, if nothing has failed since the last test_pass().
 #define test_pass(text) test_pass_at(__FILE_NAME__, text)
 #define test_fail(text) test_fail_at(__FILE_NAME__, __LINE__, text)
-#define test_check(condition, text) \
-    do {                            \
-        if (!(condition))           \
-            test_fail(text);        \
+#define test_check(condition, text)        \
+    do {                                   \
+        if (!(condition)) test_fail(text); \
     } while (0)
 #define test_ok(status, text) test_ok_at(__FILE_NAME__, __LINE__, status, text)

@@ -14,14 +14,12 @@ static struct start {
 alignas(16) static uint8_t stacks[TEST_THREADS_MAX][STACK_BYTES];
 static uint32_t started;
 
-static void thread_main(uint64_t number)
-{
+static void thread_main(uint64_t number) {
     starts[number].run(starts[number].argument);
     thread_exit();
 }
 
-handle_t test_thread(void (*run)(uint64_t argument), uint64_t argument)
-{
+handle_t test_thread(void (*run)(uint64_t argument), uint64_t argument) {
     handle_t thread = 0;
     uint32_t number = started++;
     if (number >= TEST_THREADS_MAX) {
@@ -35,16 +33,14 @@ handle_t test_thread(void (*run)(uint64_t argument), uint64_t argument)
     return thread;
 }
 
-void test_thread_join(handle_t thread)
-{
+void test_thread_join(handle_t thread) {
     uint32_t observed;
     test_check(object_wait(thread, SIGNAL_TERMINATED, 0, test_deadline(END_MS), &observed) == OK,
                "a thread ends");
     handle_close(thread);
 }
 
-status_t test_child(handle_t ns, const char *name, handle_t gift, handle_t *process)
-{
+status_t test_child(handle_t ns, const char *name, handle_t gift, handle_t *process) {
     static char bytes[256];
     struct records_writer records;
     handle_t control = 0;
@@ -53,13 +49,11 @@ status_t test_child(handle_t ns, const char *name, handle_t gift, handle_t *proc
     records_add_handle(&records, "gift", gift);
     status_t status =
         program_start(ns, test_handle(OBJ_MEMOBJ), name, &records, process, &control, &problem);
-    if (status == OK)
-        handle_close(control);
+    if (status == OK) handle_close(control);
     return status;
 }
 
-handle_t test_child_namespace(const char *name)
-{
+handle_t test_child_namespace(const char *name) {
     struct cl_ns_limits limits;
     handle_t ns = 0;
     memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME: the defaults
@@ -68,8 +62,7 @@ handle_t test_child_namespace(const char *name)
     return ns;
 }
 
-status_t test_namespace_end(handle_t ns)
-{
+status_t test_namespace_end(handle_t ns) {
     uint32_t observed;
     status_t status = ns_kill(ns);
     if (status == OK)

@@ -1,8 +1,7 @@
 // Anonymous memory: what a mapping allows, splitting, moving, discarding.
 #include "memory.h"
 
-static void test_zero(void)
-{
+static void test_zero(void) {
     uint64_t at = map_pages(4);
     test_check(*word_at(at) == 0 && *word_at(at + 3 * PAGE + 8) == 0, "zero before a write");
     *word_at(at) = 1;
@@ -13,8 +12,7 @@ static void test_zero(void)
     test_pass("anonymous memory is zero and private");
 }
 
-static void test_protect(void)
-{
+static void test_protect(void) {
     uint64_t at = map_pages(3);
     *word_at(at + PAGE) = 42;
     test_ok(aspace_protect(0, at + PAGE, PAGE, CL_MAP_READ), "read-only");
@@ -31,8 +29,7 @@ static void test_protect(void)
     test_pass("protect takes and gives rights, and loses no page");
 }
 
-static void test_places(void)
-{
+static void test_places(void) {
     uint64_t at = map_pages(8);
     uint64_t other = 0;
     test_ok(aspace_unmap(0, at + 2 * PAGE, PAGE), "a hole of one page");
@@ -51,8 +48,7 @@ static void test_places(void)
     test_pass("places are found, taken and replaced");
 }
 
-static void test_discard(void)
-{
+static void test_discard(void) {
     uint64_t at = map_pages(4);
     *word_at(at + PAGE) = 5;
     test_ok(aspace_discard(0, at + PAGE, PAGE), "discard");
@@ -61,8 +57,7 @@ static void test_discard(void)
     test_pass("discarded pages read as zero");
 }
 
-static void test_growth(void)
-{
+static void test_growth(void) {
     uint64_t at = map_pages(1);
     uint64_t other;
     uint64_t before = used_pages();
@@ -80,8 +75,7 @@ static void test_growth(void)
     test_pass("neighbours join; many holes are no harm");
 }
 
-void test_mappings(void)
-{
+void test_mappings(void) {
     test_zero();
     test_protect();
     test_places();

@@ -4,10 +4,7 @@
 
 enum { PAGE = CL_PAGE_SIZE, READ_WRITE = CL_MAP_READ | CL_MAP_WRITE };
 
-static inline volatile uint64_t *word_at(uint64_t address)
-{
-    return (volatile uint64_t *)address;
-}
+static inline volatile uint64_t *word_at(uint64_t address) { return (volatile uint64_t *)address; }
 
 // Pages in the namespace's own use.
 uint64_t used_pages(void);

@@ -1,8 +1,7 @@
 // Memory objects, shared and private.
 #include "memory.h"
 
-static void test_sharing(void)
-{
+static void test_sharing(void) {
     handle_t memobj = memobj_make(4);
     uint64_t first, second, private;
     uint64_t value = 9;
@@ -30,8 +29,7 @@ static void test_sharing(void)
     test_pass("shared writes are seen, private ones are not");
 }
 
-static void test_resize(void)
-{
+static void test_resize(void) {
     handle_t memobj = memobj_make(300);
     uint64_t at, byte;
     test_ok(aspace_map(0, memobj, 0, 0, 300 * PAGE, READ_WRITE | CL_MAP_SHARED, &at), "map");
@@ -51,8 +49,7 @@ static void test_resize(void)
     test_pass("resize takes pages out of mappings");
 }
 
-static void test_rights(void)
-{
+static void test_rights(void) {
     handle_t memobj = memobj_make(1);
     handle_t reader;
     uint64_t at;
@@ -72,8 +69,7 @@ static void test_rights(void)
     test_pass("a mapping allows what the handle allows");
 }
 
-static void test_revoke(void)
-{
+static void test_revoke(void) {
     handle_t memobj = memobj_make(100);
     handle_t copy, revoker;
     uint64_t at, own;
@@ -94,8 +90,7 @@ static void test_revoke(void)
     test_pass("revoking undoes mappings");
 }
 
-static void test_death(void)
-{
+static void test_death(void) {
     struct cl_ns_limits limits;
     handle_t child, memobj;
     uint64_t at;
@@ -116,8 +111,7 @@ static void test_death(void)
     test_pass("an object that dies is unmapped, and keeps no namespace alive");
 }
 
-void test_objects(void)
-{
+void test_objects(void) {
     test_sharing();
     test_resize();
     test_rights();

@@ -3,22 +3,19 @@
 
 enum { BASE = 0x400000 };
 
-static handle_t space_make(void)
-{
+static handle_t space_make(void) {
     handle_t aspace = 0;
     test_ok(aspace_create(&aspace), "aspace_create");
     return aspace;
 }
 
-static void map_at(handle_t aspace, uint64_t address, uint64_t pages)
-{
+static void map_at(handle_t aspace, uint64_t address, uint64_t pages) {
     uint64_t mapped;
     test_ok(aspace_map(aspace, 0, 0, address, pages * PAGE, READ_WRITE | CL_MAP_EXACT, &mapped),
             "map");
 }
 
-static void test_fork(void)
-{
+static void test_fork(void) {
     handle_t parent = space_make();
     handle_t child;
     map_at(parent, BASE, 700);
@@ -48,8 +45,7 @@ static void test_fork(void)
     test_pass("a fork is a twin; writes part them");
 }
 
-static void test_move(void)
-{
+static void test_move(void) {
     handle_t aspace = space_make();
     uint64_t moved;
     map_at(aspace, BASE, 300);
@@ -74,8 +70,7 @@ static void test_move(void)
     test_pass("moving takes the pages along");
 }
 
-static void test_bind(void)
-{
+static void test_bind(void) {
     handle_t aspace = space_make();
     handle_t process, other;
     uint64_t mapped;
@@ -94,8 +89,7 @@ static void test_bind(void)
     test_pass("only an own restricted address space can be bound and forked");
 }
 
-void test_restricted(void)
-{
+void test_restricted(void) {
     test_fork();
     test_move();
     test_bind();

@@ -9,8 +9,7 @@ static handle_t objects[OBJ_COUNT];
 static handle_t dead, revoked;
 static uint8_t live[SWEEP_HANDLES / 8];
 
-static handle_t child_make(const char *name)
-{
+static handle_t child_make(const char *name) {
     struct cl_ns_limits limits;
     handle_t child = 0;
     memset(&limits, 0xff, sizeof(limits)); // CL_LIMIT_SAME
@@ -19,8 +18,7 @@ static handle_t child_make(const char *name)
 }
 
 // An event of a namespace that is killed: the handle stays, the object goes.
-static void dead_make(void)
-{
+static void dead_make(void) {
     uint32_t observed;
     handle_t child = child_make("sweep_dead");
     test_ok(event_create(child, &dead), "event in a child");
@@ -30,8 +28,7 @@ static void dead_make(void)
     handle_close(child);
 }
 
-static void revoked_make(void)
-{
+static void revoked_make(void) {
     handle_t revoker;
     test_ok(handle_duplicate_revocable(objects[OBJ_EVENT], CL_RIGHTS_SAME, &revoked, &revoker),
             "duplicate revocably");
@@ -40,8 +37,7 @@ static void revoked_make(void)
 }
 
 // The processes and threads are of no use to anybody, should a call go through.
-static void processes_make(void)
-{
+static void processes_make(void) {
     handle_t own_part;
     test_ok(process_create(test_namespace(), &objects[OBJ_PROCESS], &own_part), "process_create");
     handle_close(own_part);
@@ -49,16 +45,14 @@ static void processes_make(void)
     test_ok(thread_self(&objects[OBJ_THREAD]), "thread_self");
 }
 
-static void live_find(void)
-{
+static void live_find(void) {
     struct cl_object_info info;
     for (uint32_t handle = 1; handle < SWEEP_HANDLES; handle++)
         if (object_info(handle, &info) != ERR_BAD_HANDLE)
             live[handle / 8] |= (uint8_t)(1u << handle % 8);
 }
 
-void sweep_objects_make(void)
-{
+void sweep_objects_make(void) {
     const struct cl_channel_options options = {};
     for (uint32_t type = 0; type < OBJ_COUNT; type++)
         objects[type] = test_handle(type);
@@ -76,33 +70,18 @@ void sweep_objects_make(void)
     live_find();
 }
 
-handle_t sweep_object(uint32_t type)
-{
-    return objects[type];
-}
+handle_t sweep_object(uint32_t type) { return objects[type]; }
 
-handle_t sweep_object_of(uint32_t types)
-{
+handle_t sweep_object_of(uint32_t types) {
     // An event, where any type will do: nothing happens to it.
-    if (types & OBJ_MASK(OBJ_EVENT))
-        return objects[OBJ_EVENT];
+    if (types & OBJ_MASK(OBJ_EVENT)) return objects[OBJ_EVENT];
     for (uint32_t type = 0; type < OBJ_COUNT; type++)
-        if (types & OBJ_MASK(type) && objects[type] != 0)
-            return objects[type];
+        if (types & OBJ_MASK(type) && objects[type] != 0) return objects[type];
     return 0;
 }
 
-handle_t sweep_dead(void)
-{
-    return dead;
-}
+handle_t sweep_dead(void) { return dead; }
 
-handle_t sweep_revoked(void)
-{
-    return revoked;
-}
+handle_t sweep_revoked(void) { return revoked; }
 
-bool sweep_is_live(uint32_t handle)
-{
-    return live[handle / 8] >> handle % 8 & 1;
-}
+bool sweep_is_live(uint32_t handle) { return live[handle / 8] >> handle % 8 & 1; }

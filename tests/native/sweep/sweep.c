@@ -20,8 +20,7 @@ struct sweep {
 };
 
 // Registers after the call are in `args`.
-static status_t system_call(uint64_t number, uint64_t args[ARGS_MAX])
-{
+static status_t system_call(uint64_t number, uint64_t args[ARGS_MAX]) {
     uint64_t rax = number, rdi = args[0], rsi = args[1], rdx = args[2];
     register uint64_t r10 __asm__("r10") = args[3];
     register uint64_t r8 __asm__("r8") = args[4];
@@ -40,8 +39,7 @@ static status_t system_call(uint64_t number, uint64_t args[ARGS_MAX])
 }
 
 static void failed(struct sweep *sweep, uint32_t arg, uint64_t value, const char *what,
-                   const char *expected)
-{
+                   const char *expected) {
     if (sweep->failed++ == 0)
         format_text(sweep->failure, sizeof(sweep->failure), "argument %u = 0x%lx: %s, not %s", arg,
                     value, what, expected);
@@ -49,8 +47,7 @@ static void failed(struct sweep *sweep, uint32_t arg, uint64_t value, const char
 
 // Calls with the sweep's arguments but `value` for one; `other` is allowed beside `error`.
 static void expect_either(struct sweep *sweep, uint32_t arg, uint64_t value, status_t error,
-                          status_t other)
-{
+                          status_t other) {
     uint64_t args[ARGS_MAX];
     memcpy(args, sweep->args, sizeof(args));
     args[arg] = value;
@@ -61,18 +58,15 @@ static void expect_either(struct sweep *sweep, uint32_t arg, uint64_t value, sta
         return;
     }
     for (uint32_t i = 0; i < ARGS_MAX; i++)
-        if (args[i] != 0)
-            failed(sweep, arg, value, "a register came back with something", "zero");
+        if (args[i] != 0) failed(sweep, arg, value, "a register came back with something", "zero");
 }
 
-static void expect(struct sweep *sweep, uint32_t arg, uint64_t value, status_t error)
-{
+static void expect(struct sweep *sweep, uint32_t arg, uint64_t value, status_t error) {
     expect_either(sweep, arg, value, error, error);
 }
 
 // All arguments right, as far as there are objects.
-static void arguments_make(struct sweep *sweep)
-{
+static void arguments_make(struct sweep *sweep) {
     const struct sweep_call *call = sweep->call;
     sweep->handles_until = call->args_count;
     for (uint32_t i = 0; i < call->args_count; i++) {
@@ -86,30 +80,25 @@ static void arguments_make(struct sweep *sweep)
             memset((void *)sweep_page(i), 0, arg->good);
         else if (arg->kind == SWEEP_STRING)
             memset((void *)sweep_page(i), 'a', arg->good);
-        if (arg->kind != SWEEP_HANDLE)
-            continue;
+        if (arg->kind != SWEEP_HANDLE) continue;
         sweep->args[i] = sweep_object_of(arg->types);
         if (sweep->args[i] == 0 && !arg->optional && sweep->handles_until == call->args_count)
             sweep->handles_until = i;
     }
 }
 
-static void handle_values_try(struct sweep *sweep, uint32_t i)
-{
+static void handle_values_try(struct sweep *sweep, uint32_t i) {
     static const uint64_t outside[] = {65535,      65536,     0x7fffffff,         0x80000000,
                                        0xffffffff, 1ul << 32, 0xffffffff00000000, 1ul << 63,
                                        ~0ul};
     for (uint32_t value = sweep->call->args[i].optional ? 1 : 0; value < SWEEP_HANDLES; value++)
-        if (!sweep_is_live(value))
-            expect(sweep, i, value, ERR_BAD_HANDLE);
+        if (!sweep_is_live(value)) expect(sweep, i, value, ERR_BAD_HANDLE);
     for (uint32_t j = 0; j < sizeof(outside) / sizeof(outside[0]); j++)
         expect(sweep, i, outside[j], ERR_BAD_HANDLE);
-    if (sweep->args[i] != 0)
-        expect(sweep, i, sweep->args[i] | 1ul << 32, ERR_BAD_HANDLE);
+    if (sweep->args[i] != 0) expect(sweep, i, sweep->args[i] | 1ul << 32, ERR_BAD_HANDLE);
 }
 
-static void handle_try(struct sweep *sweep, uint32_t i)
-{
+static void handle_try(struct sweep *sweep, uint32_t i) {
     const struct sweep_arg *arg = &sweep->call->args[i];
     if (i > sweep->handles_until) {
         sweep->left_out++;
@@ -124,8 +113,7 @@ static void handle_try(struct sweep *sweep, uint32_t i)
 }
 
 // Pointers that lead nowhere, or run out of what is there.
-static void pointer_try(struct sweep *sweep, uint32_t i)
-{
+static void pointer_try(struct sweep *sweep, uint32_t i) {
     const struct sweep_arg *arg = &sweep->call->args[i];
     bool is_read_by_handler = arg->kind == SWEEP_IN_BYTES;
     if (sweep->handles_until < sweep->call->args_count ||
@@ -135,11 +123,9 @@ static void pointer_try(struct sweep *sweep, uint32_t i)
     }
     status_t other =
         is_read_by_handler && sweep->call->may_wait ? ERR_SHOULD_WAIT : ERR_BAD_POINTER;
-    if (!arg->optional)
-        expect_either(sweep, i, 0, ERR_BAD_POINTER, other);
+    if (!arg->optional) expect_either(sweep, i, 0, ERR_BAD_POINTER, other);
     expect_either(sweep, i, sweep_unmapped(), ERR_BAD_POINTER, other);
-    if (arg->kind == SWEEP_OUT)
-        expect(sweep, i, sweep_read_only(), ERR_BAD_POINTER);
+    if (arg->kind == SWEEP_OUT) expect(sweep, i, sweep_read_only(), ERR_BAD_POINTER);
     if (arg->good > 1) {
         expect_either(sweep, i, sweep_unmapped() - (arg->good - 1), ERR_BAD_POINTER, other);
         if (arg->kind == SWEEP_OUT)
@@ -147,8 +133,7 @@ static void pointer_try(struct sweep *sweep, uint32_t i)
     }
 }
 
-static void right_try(struct sweep *sweep, const struct sweep_case *entry)
-{
+static void right_try(struct sweep *sweep, const struct sweep_case *entry) {
     struct cl_object_info info;
     handle_t good = (handle_t)sweep->args[entry->arg], less;
     if (entry->arg >= sweep->handles_until || object_info(good, &info) != OK ||
@@ -158,15 +143,13 @@ static void right_try(struct sweep *sweep, const struct sweep_case *entry)
         return;
     }
     uint64_t other = sweep->args[entry->other];
-    if (entry->flags != 0)
-        sweep->args[entry->other] = entry->flags;
+    if (entry->flags != 0) sweep->args[entry->other] = entry->flags;
     expect(sweep, entry->arg, less, entry->error);
     sweep->args[entry->other] = other;
     handle_close(less);
 }
 
-static void field_try(struct sweep *sweep, const struct sweep_case *entry)
-{
+static void field_try(struct sweep *sweep, const struct sweep_case *entry) {
     if (sweep->handles_until < sweep->call->args_count) {
         sweep->left_out++;
         return;
@@ -179,8 +162,7 @@ static void field_try(struct sweep *sweep, const struct sweep_case *entry)
     memcpy(field, &good, entry->width);
 }
 
-static void case_try(struct sweep *sweep, const struct sweep_case *entry)
-{
+static void case_try(struct sweep *sweep, const struct sweep_case *entry) {
     switch (entry->how) {
     case SWEEP_SET: expect(sweep, entry->arg, entry->value, entry->error); break;
     case SWEEP_ADD:
@@ -191,8 +173,7 @@ static void case_try(struct sweep *sweep, const struct sweep_case *entry)
     }
 }
 
-static void call_sweep(const struct sweep_call *call)
-{
+static void call_sweep(const struct sweep_call *call) {
     struct sweep sweep = {.call = call};
     char name[NAME_SIZE], text[TEXT_SIZE];
     arguments_make(&sweep);
@@ -211,19 +192,15 @@ static void call_sweep(const struct sweep_call *call)
     test_result(name, text, sweep.failed ? sweep.failure : nullptr);
 }
 
-static bool is_number(uint64_t number)
-{
+static bool is_number(uint64_t number) {
     for (uint32_t i = 0; i < sizeof(sweep_calls) / sizeof(sweep_calls[0]); i++)
-        if (sweep_calls[i].number == number)
-            return true;
+        if (sweep_calls[i].number == number) return true;
     for (uint32_t i = 0; sweep_left_out[i].name; i++)
-        if (sweep_left_out[i].number == number)
-            return true;
+        if (sweep_left_out[i].number == number) return true;
     return false;
 }
 
-static void numbers_sweep(void)
-{
+static void numbers_sweep(void) {
     static const uint64_t outside[] = {1ul << 31, 0xffffffff, 1ul << 32, 1ul << 63, ~0ul};
     const struct sweep_call call = {.name = "numbers"};
     struct sweep sweep = {.call = &call};
@@ -241,8 +218,7 @@ static void numbers_sweep(void)
                 sweep.failed ? sweep.failure : nullptr);
 }
 
-void test_run(void)
-{
+void test_run(void) {
     struct cl_ns_info before, after;
     sweep_memory_make();
     sweep_objects_make();

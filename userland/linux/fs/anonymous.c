@@ -3,8 +3,7 @@
 
 #include "linux/abi.h"
 
-static int anonymous_attributes(struct vnode *vnode, struct attributes *out)
-{
+static int anonymous_attributes(struct vnode *vnode, struct attributes *out) {
     *out = (struct attributes){.ino = vnode->ino, .mode = MODE_FIFO | 0600, .nlink = 1};
     return 0;
 }
@@ -26,7 +25,4 @@ static struct vnode fifo = {
     .ino = 1,
 };
 
-struct vnode *anonymous_fifo(void)
-{
-    return &fifo;
-}
+struct vnode *anonymous_fifo(void) { return &fifo; }

@@ -27,13 +27,11 @@ static struct {
 
 static const struct vnode_ops image_ops;
 
-static struct image_vnode *image_vnode(struct vnode *vnode)
-{
+static struct image_vnode *image_vnode(struct vnode *vnode) {
     return container_of(vnode, struct image_vnode, base);
 }
 
-static int image_error(status_t status)
-{
+static int image_error(status_t status) {
     switch (status) {
     case EROFS_OK: return 0;
     case EROFS_NOT_FOUND: return -ENOENT;
@@ -42,8 +40,7 @@ static int image_error(status_t status)
     }
 }
 
-static bool vnode_get_unless_zero(struct vnode *vnode)
-{
+static bool vnode_get_unless_zero(struct vnode *vnode) {
     u32 count = __atomic_load_n(&vnode->references, __ATOMIC_RELAXED);
     while (count != 0) {
         if (__atomic_compare_exchange_n(&vnode->references, &count, count + 1, true,
@@ -55,8 +52,7 @@ static bool vnode_get_unless_zero(struct vnode *vnode)
 }
 
 static int image_make_locked(struct file_system *system, u64 nid, struct vnode **out)
-    REQUIRES(&image.lock)
-{
+    REQUIRES(&image.lock) {
     struct image_vnode *node = heap_alloc(sizeof(*node));
     if (!node) {
         return -ENOMEM;
@@ -73,8 +69,7 @@ static int image_make_locked(struct file_system *system, u64 nid, struct vnode *
     return 0;
 }
 
-static int image_find(struct file_system *system, u64 nid, struct vnode **out)
-{
+static int image_find(struct file_system *system, u64 nid, struct vnode **out) {
     mutex_lock(&image.lock);
     struct image_vnode *node = image.buckets[nid % IMAGE_BUCKETS];
     while (node && !(node->base.ino == nid && vnode_get_unless_zero(&node->base))) {
@@ -90,8 +85,7 @@ static int image_find(struct file_system *system, u64 nid, struct vnode **out)
     return result;
 }
 
-static void image_release(struct vnode *vnode)
-{
+static void image_release(struct vnode *vnode) {
     struct image_vnode *node = image_vnode(vnode);
     mutex_lock(&image.lock);
     struct image_vnode **link = &image.buckets[vnode->ino % IMAGE_BUCKETS];
@@ -103,8 +97,7 @@ static void image_release(struct vnode *vnode)
     heap_free(node);
 }
 
-static int image_attributes(struct vnode *vnode, struct attributes *out)
-{
+static int image_attributes(struct vnode *vnode, struct attributes *out) {
     const struct erofs_inode *inode = &image_vnode(vnode)->inode;
     u64 mtime_ns = inode->mtime_s * 1000000000 + inode->mtime_ns;
     *out = (struct attributes){
@@ -123,8 +116,7 @@ static int image_attributes(struct vnode *vnode, struct attributes *out)
     return 0;
 }
 
-static int image_lookup(struct vnode *directory, struct name name, struct vnode **out)
-{
+static int image_lookup(struct vnode *directory, struct name name, struct vnode **out) {
     struct erofs_entry entry;
     status_t status =
         erofs_lookup(&image.erofs, &image_vnode(directory)->inode, name.text, name.size, &entry);
@@ -134,8 +126,7 @@ static int image_lookup(struct vnode *directory, struct name name, struct vnode 
     return image_find(directory->system, entry.nid, out);
 }
 
-static int image_list(struct vnode *directory, u64 *cookie, struct directory_sink *sink)
-{
+static int image_list(struct vnode *directory, u64 *cookie, struct directory_sink *sink) {
     static const u8 types[] = {DT_UNKNOWN, DT_REG, DT_DIR, DT_CHR, DT_BLK, DT_FIFO, 12, DT_LNK};
     struct erofs_entry entry;
     status_t status;
@@ -151,25 +142,21 @@ static int image_list(struct vnode *directory, u64 *cookie, struct directory_sin
     return status == EROFS_END ? 0 : image_error(status);
 }
 
-static i64 image_read(struct vnode *vnode, void *buffer, usize size, u64 offset)
-{
+static i64 image_read(struct vnode *vnode, void *buffer, usize size, u64 offset) {
     return (i64)erofs_read(&image.erofs, &image_vnode(vnode)->inode, offset, buffer, size);
 }
 
-static i64 image_read_link(struct vnode *link, char *buffer, usize size)
-{
+static i64 image_read_link(struct vnode *link, char *buffer, usize size) {
     return image_read(link, buffer, size, 0);
 }
 
-static int image_map(struct vnode *vnode, u64 offset, struct page_source *out)
-{
+static int image_map(struct vnode *vnode, u64 offset, struct page_source *out) {
     out->pages = erofs_mappable_pages(&image_vnode(vnode)->inode, offset, &out->offset);
     out->memobj = image.memobj;
     return 0;
 }
 
-static int image_statfs(struct vnode *, u64 *type, u64 *free_pages)
-{
+static int image_statfs(struct vnode *, u64 *type, u64 *free_pages) {
     *type = (u32)EROFS_MAGIC;
     *free_pages = 0;
     return 0;
@@ -187,8 +174,7 @@ static const struct vnode_ops image_ops = {
 };
 
 int image_mount(struct file_system *system, const void *memory, u64 size_bytes, u32 memobj,
-                const char **problem)
-{
+                const char **problem) {
     image.memobj = memobj;
     int result = image_error(erofs_open(&image.erofs, memory, size_bytes));
     if (result == 0) {

@@ -28,8 +28,8 @@ struct pipe {
 };
 
 // Copies between the ring and a buffer, chunk by chunk. A chunk is there when bytes are in it.
-static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size) REQUIRES(&pipe -> lock)
-{
+static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size)
+    REQUIRES(&pipe -> lock) {
     while (size > 0) {
         usize within = pipe->tail % PIPE_CHUNK;
         usize count = min(size, PIPE_CHUNK - within);
@@ -43,8 +43,7 @@ static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size) REQU
     }
 }
 
-static bool ring_reserve_locked(struct pipe *pipe, usize size) REQUIRES(&pipe -> lock)
-{
+static bool ring_reserve_locked(struct pipe *pipe, usize size) REQUIRES(&pipe -> lock) {
     for (u64 at = pipe->head / PIPE_CHUNK; at <= (pipe->head + size - 1) / PIPE_CHUNK; at++) {
         u8 **chunk = &pipe->chunks[at % PIPE_CHUNKS];
         if (!*chunk) {
@@ -58,8 +57,7 @@ static bool ring_reserve_locked(struct pipe *pipe, usize size) REQUIRES(&pipe ->
 }
 
 static void ring_copy_in_locked(struct pipe *pipe, const u8 *buffer, usize size)
-    REQUIRES(&pipe -> lock)
-{
+    REQUIRES(&pipe -> lock) {
     while (size > 0) {
         usize within = pipe->head % PIPE_CHUNK;
         usize count = min(size, PIPE_CHUNK - within);
@@ -70,8 +68,7 @@ static void ring_copy_in_locked(struct pipe *pipe, const u8 *buffer, usize size)
     }
 }
 
-static i64 pipe_try_read(struct pipe *pipe, void *buffer, usize size)
-{
+static i64 pipe_try_read(struct pipe *pipe, void *buffer, usize size) {
     mutex_lock(&pipe->lock);
     usize count = min(size, (usize)(pipe->head - pipe->tail));
     i64 result = count > 0 ? (i64)count : pipe->writers == 0 ? 0 : -EAGAIN;
@@ -83,8 +80,7 @@ static i64 pipe_try_read(struct pipe *pipe, void *buffer, usize size)
     return result;
 }
 
-static i64 pipe_try_write(struct pipe *pipe, const void *buffer, usize size)
-{
+static i64 pipe_try_write(struct pipe *pipe, const void *buffer, usize size) {
     i64 result;
     mutex_lock(&pipe->lock);
     usize room = PIPE_BYTES - (usize)(pipe->head - pipe->tail);
@@ -106,14 +102,12 @@ static i64 pipe_try_write(struct pipe *pipe, const void *buffer, usize size)
     return result;
 }
 
-static bool pipe_may_wait(struct file *file, u32 flags)
-{
+static bool pipe_may_wait(struct file *file, u32 flags) {
     return !(flags & IO_NOWAIT) && !(file_flags(file) & O_NONBLOCK);
 }
 
 static i64 pipe_read(struct thread *thread, struct file *file, void *buffer, usize size, u64 *,
-                     u32 flags)
-{
+                     u32 flags) {
     struct pipe *pipe = file->private;
     struct waiter waiter;
     i64 result = pipe_try_read(pipe, buffer, size);
@@ -137,8 +131,7 @@ static i64 pipe_read(struct thread *thread, struct file *file, void *buffer, usi
 }
 
 static i64 pipe_write_waiting(struct thread *thread, struct pipe *pipe, const u8 *buffer,
-                              usize size)
-{
+                              usize size) {
     struct waiter waiter;
     usize done = 0;
     i64 result = 0;
@@ -159,8 +152,7 @@ static i64 pipe_write_waiting(struct thread *thread, struct pipe *pipe, const u8
 }
 
 static i64 pipe_write(struct thread *thread, struct file *file, const void *buffer, usize size,
-                      u64 *, u32 flags)
-{
+                      u64 *, u32 flags) {
     struct pipe *pipe = file->private;
     if (size == 0) {
         return 0;
@@ -175,8 +167,7 @@ static i64 pipe_write(struct thread *thread, struct file *file, const void *buff
     return result;
 }
 
-static u32 pipe_poll(struct file *file)
-{
+static u32 pipe_poll(struct file *file) {
     struct pipe *pipe = file->private;
     u32 events = 0;
     mutex_lock(&pipe->lock);
@@ -192,13 +183,11 @@ static u32 pipe_poll(struct file *file)
     return events;
 }
 
-static struct waitqueue *pipe_poll_queue(struct file *file)
-{
+static struct waitqueue *pipe_poll_queue(struct file *file) {
     return &((struct pipe *)file->private)->changed;
 }
 
-static i64 pipe_ioctl(struct thread *, struct file *file, u32 request, u64 argument)
-{
+static i64 pipe_ioctl(struct thread *, struct file *file, u32 request, u64 argument) {
     struct pipe *pipe = file->private;
     if (request != FIONREAD) {
         return -ENOTTY;
@@ -210,8 +199,7 @@ static i64 pipe_ioctl(struct thread *, struct file *file, u32 request, u64 argum
 }
 
 // The last end frees the ring without the lock: nobody else is left.
-static void pipe_release(struct file *file) THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+static void pipe_release(struct file *file) THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct pipe *pipe = file->private;
     mutex_lock(&pipe->lock);
     if ((file_flags(file) & O_ACCMODE) == O_RDONLY) {
@@ -242,8 +230,7 @@ static const struct file_ops pipe_ops = {
     .ioctl = pipe_ioctl,
 };
 
-static int pipe_file(struct pipe *pipe, u32 flags, struct file **out)
-{
+static int pipe_file(struct pipe *pipe, u32 flags, struct file **out) {
     int result = file_create(anonymous_fifo(), flags, out);
     if (result == 0) {
         (*out)->ops = &pipe_ops;
@@ -254,8 +241,7 @@ static int pipe_file(struct pipe *pipe, u32 flags, struct file **out)
 }
 
 int pipe_create(u32 flags, struct file **reader, struct file **writer)
-    THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct pipe *pipe = heap_alloc_zero(sizeof(*pipe));
     if (!pipe) {
         return -ENOMEM;

@@ -39,14 +39,12 @@ static const struct proc_name {
 
 static const struct vnode_ops proc_ops;
 
-static u64 proc_ino(enum proc_kind kind, i32 pid, i32 fd)
-{
+static u64 proc_ino(enum proc_kind kind, i32 pid, i32 fd) {
     return (u64)kind + 1 + ((u64)(u32)pid << 8) + ((u64)(u32)fd << 32);
 }
 
 static int proc_make(struct file_system *system, enum proc_kind kind, u32 mode, i32 pid, i32 fd,
-                     struct vnode **out)
-{
+                     struct vnode **out) {
     struct proc_node *node = heap_alloc(sizeof(*node));
     if (!node) {
         return -ENOMEM;
@@ -59,13 +57,9 @@ static int proc_make(struct file_system *system, enum proc_kind kind, u32 mode, 
     return 0;
 }
 
-static void proc_release(struct vnode *vnode)
-{
-    heap_free(proc_node(vnode));
-}
+static void proc_release(struct vnode *vnode) { heap_free(proc_node(vnode)); }
 
-static u32 proc_mode(const struct proc_node *node)
-{
+static u32 proc_mode(const struct proc_node *node) {
     for (usize i = 0; i < ARRAY_SIZE(names); i++) {
         if (names[i].kind == node->kind) {
             return names[i].mode;
@@ -74,8 +68,7 @@ static u32 proc_mode(const struct proc_node *node)
     return node->kind == PROC_FD ? MODE_LINK | 0700 : MODE_DIRECTORY | 0555;
 }
 
-static int proc_attributes(struct vnode *vnode, struct attributes *out)
-{
+static int proc_attributes(struct vnode *vnode, struct attributes *out) {
     u64 now_ns = time_now_ns();
     *out = (struct attributes){
         .ino = vnode->ino,
@@ -89,8 +82,7 @@ static int proc_attributes(struct vnode *vnode, struct attributes *out)
 }
 
 // A number without leading zeros, or -1.
-static i32 parse_number(struct name name)
-{
+static i32 parse_number(struct name name) {
     i32 value = 0;
     for (u32 i = 0; i < name.size; i++) {
         if (name.text[i] < '0' || name.text[i] > '9' || i >= 9 || (i > 0 && value == 0)) {
@@ -101,16 +93,14 @@ static i32 parse_number(struct name name)
     return value;
 }
 
-static bool process_exists(i32 pid)
-{
+static bool process_exists(i32 pid) {
     mutex_lock(&tasks.lock);
     bool exists = process_find_locked(pid) != NULL;
     mutex_unlock(&tasks.lock);
     return exists;
 }
 
-static int proc_lookup_fd(struct proc_node *directory, struct name name, struct vnode **out)
-{
+static int proc_lookup_fd(struct proc_node *directory, struct name name, struct vnode **out) {
     i32 fd = parse_number(name);
     struct file *file = fd >= 0 ? proc_descriptor_get(directory->pid, fd) : NULL;
     if (!file) {
@@ -120,8 +110,7 @@ static int proc_lookup_fd(struct proc_node *directory, struct name name, struct 
     return proc_make(directory->base.system, PROC_FD, MODE_LINK, directory->pid, fd, out);
 }
 
-static int proc_lookup_parent(struct proc_node *directory, struct vnode **out)
-{
+static int proc_lookup_parent(struct proc_node *directory, struct vnode **out) {
     struct file_system *system = directory->base.system;
     if (directory->kind == PROC_FD_DIRECTORY) {
         return proc_make(system, PROC_PID, MODE_DIRECTORY, directory->pid, 0, out);
@@ -130,8 +119,7 @@ static int proc_lookup_parent(struct proc_node *directory, struct vnode **out)
     return 0;
 }
 
-static int proc_lookup(struct vnode *vnode, struct name name, struct vnode **out)
-{
+static int proc_lookup(struct vnode *vnode, struct name name, struct vnode **out) {
     struct proc_node *directory = proc_node(vnode);
     if (name.size == 2 && memcmp(name.text, "..", 2) == 0) {
         return proc_lookup_parent(directory, out);
@@ -154,13 +142,11 @@ static int proc_lookup(struct vnode *vnode, struct name name, struct vnode **out
 }
 
 // The process or descriptor with the lowest number from `first` on; -1 for none.
-static i32 proc_next_pid(i32 first)
-{
+static i32 proc_next_pid(i32 first) {
     struct process *process;
     i32 found = -1;
     mutex_lock(&tasks.lock);
-    list_for_each(process, &tasks.processes, all)
-    {
+    list_for_each(process, &tasks.processes, all) {
         if (process->pid >= first && (found < 0 || process->pid < found)) {
             found = process->pid;
         }
@@ -169,8 +155,7 @@ static i32 proc_next_pid(i32 first)
     return found;
 }
 
-static i32 proc_next_fd(i32 pid, i32 first)
-{
+static i32 proc_next_fd(i32 pid, i32 first) {
     for (i32 fd = first; fd < DESCRIPTORS_MAX; fd++) {
         struct file *file = proc_descriptor_get(pid, fd);
         if (file) {
@@ -184,8 +169,8 @@ static i32 proc_next_fd(i32 pid, i32 first)
 // Cookies: first the fixed names by index, then PROC_NUMBERS + the number to go on from.
 enum { PROC_NUMBERS = 1000 };
 
-static void proc_list_numbers(struct proc_node *directory, u64 *cookie, struct directory_sink *sink)
-{
+static void proc_list_numbers(struct proc_node *directory, u64 *cookie,
+                              struct directory_sink *sink) {
     char text[16];
     while (directory->kind != PROC_PID) {
         bool is_root = directory->kind == PROC_ROOT;
@@ -205,8 +190,7 @@ static void proc_list_numbers(struct proc_node *directory, u64 *cookie, struct d
     }
 }
 
-static int proc_list(struct vnode *vnode, u64 *cookie, struct directory_sink *sink)
-{
+static int proc_list(struct vnode *vnode, u64 *cookie, struct directory_sink *sink) {
     struct proc_node *directory = proc_node(vnode);
     while (*cookie < ARRAY_SIZE(names) + 2) {
         u64 index = *cookie;
@@ -228,8 +212,7 @@ static int proc_list(struct vnode *vnode, u64 *cookie, struct directory_sink *si
     return 0;
 }
 
-static int proc_statfs(struct vnode *, u64 *type, u64 *free_pages)
-{
+static int proc_statfs(struct vnode *, u64 *type, u64 *free_pages) {
     *type = 0x9fa0;
     *free_pages = 0;
     return 0;
@@ -246,7 +229,6 @@ static const struct vnode_ops proc_ops = {
     .statfs = proc_statfs,
 };
 
-int proc_mount(struct file_system *system)
-{
+int proc_mount(struct file_system *system) {
     return proc_make(system, PROC_ROOT, MODE_DIRECTORY, 0, 0, &system->root);
 }

@@ -10,8 +10,7 @@
 #include "linux/thread.h"
 #include "linux/walk.h"
 
-struct file *proc_descriptor_get(i32 pid, i32 fd)
-{
+struct file *proc_descriptor_get(i32 pid, i32 fd) {
     struct descriptors *descriptors = NULL;
     struct file *file = NULL;
     mutex_lock(&tasks.lock);
@@ -32,8 +31,7 @@ struct file *proc_descriptor_get(i32 pid, i32 fd)
     return file;
 }
 
-static struct vnode *link_target(struct proc_node *node)
-{
+static struct vnode *link_target(struct proc_node *node) {
     struct vnode *target = NULL;
     if (node->kind == PROC_FD) {
         struct file *file = proc_descriptor_get(node->pid, node->fd);
@@ -55,8 +53,7 @@ static struct vnode *link_target(struct proc_node *node)
     return target;
 }
 
-static i64 text_link(struct proc_node *node, char *buffer, usize size)
-{
+static i64 text_link(struct proc_node *node, char *buffer, usize size) {
     i32 pid = thread_current()->process->pid;
     switch (node->kind) {
     case PROC_SELF: return (i64)format_text(buffer, size, "%d", pid);
@@ -67,8 +64,7 @@ static i64 text_link(struct proc_node *node, char *buffer, usize size)
     }
 }
 
-static i64 program_path(struct proc_node *node, char *buffer, usize size)
-{
+static i64 program_path(struct proc_node *node, char *buffer, usize size) {
     i64 length = -ENOENT;
     mutex_lock(&tasks.lock);
     struct process *process = process_find_locked(node->pid);
@@ -80,8 +76,7 @@ static i64 program_path(struct proc_node *node, char *buffer, usize size)
     return length;
 }
 
-static i64 target_path(struct proc_node *node, char *buffer, usize size)
-{
+static i64 target_path(struct proc_node *node, char *buffer, usize size) {
     struct vnode *target = link_target(node);
     i64 length;
     if (!target) {
@@ -100,8 +95,7 @@ static i64 target_path(struct proc_node *node, char *buffer, usize size)
     return length;
 }
 
-i64 proc_read_link(struct vnode *link, char *buffer, usize size)
-{
+i64 proc_read_link(struct vnode *link, char *buffer, usize size) {
     struct proc_node *node = proc_node(link);
     char text[512];
     i64 length;
@@ -121,8 +115,7 @@ i64 proc_read_link(struct vnode *link, char *buffer, usize size)
 
 // The text links are followed like any other, which needs the path walk: through the same
 // directory's lookup, so here only by resolving the text.
-int proc_follow(struct vnode *link, struct vnode **out)
-{
+int proc_follow(struct vnode *link, struct vnode **out) {
     struct proc_node *node = proc_node(link);
     char text[32];
     switch (node->kind) {

@@ -37,8 +37,7 @@ struct proc_node {
     i32 fd;
 };
 
-static inline struct proc_node *proc_node(struct vnode *vnode)
-{
+static inline struct proc_node *proc_node(struct vnode *vnode) {
     return container_of(vnode, struct proc_node, base);
 }
 

@@ -15,15 +15,13 @@ struct text {
     char bytes[TEXT_BYTES - sizeof(usize)];
 };
 
-static char state_letter(enum process_state state)
-{
+static char state_letter(enum process_state state) {
     static const char letters[] = {
         [PROCESS_RUNNING] = 'S', [PROCESS_STOPPED] = 'T', [PROCESS_ZOMBIE] = 'Z'};
     return letters[state];
 }
 
-static usize text_pid_stat(const struct process *process, char *buffer, usize size)
-{
+static usize text_pid_stat(const struct process *process, char *buffer, usize size) {
     return format_text(buffer, size,
                        "%d (%s) %c %d %d %d 0 -1 0 0 0 0 0 %lu 0 0 0 20 0 1 0 %lu 0 0 0 0 0 0 0 0 "
                        "0 0 0 0 0 0 0 17 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n",
@@ -32,8 +30,7 @@ static usize text_pid_stat(const struct process *process, char *buffer, usize si
                        process->cpu_ns / 10000000, process->start_ns / 10000000);
 }
 
-static usize text_status(const struct process *process, char *buffer, usize size)
-{
+static usize text_status(const struct process *process, char *buffer, usize size) {
     i32 parent = process->parent ? process->parent->pid : 0;
     return format_text(buffer, size,
                        "Name:\t%s\nState:\t%c\nTgid:\t%d\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n"
@@ -44,8 +41,7 @@ static usize text_status(const struct process *process, char *buffer, usize size
 
 // Under tasks.lock, so that the process stays.
 static i64 text_of_process(const struct process *process, enum proc_kind kind, char *buffer,
-                           usize size)
-{
+                           usize size) {
     usize count;
     switch (kind) {
     case PROC_CMDLINE:
@@ -62,8 +58,7 @@ static i64 text_of_process(const struct process *process, enum proc_kind kind, c
     }
 }
 
-static i64 text_meminfo(char *buffer, usize size)
-{
+static i64 text_meminfo(char *buffer, usize size) {
     struct system_memory memory;
     system_memory(&memory);
     u64 total = memory.total_bytes >> 10;
@@ -76,14 +71,12 @@ static i64 text_meminfo(char *buffer, usize size)
                             total, free, free, 0, 0, 0, 0);
 }
 
-static i64 text_uptime(char *buffer, usize size)
-{
+static i64 text_uptime(char *buffer, usize size) {
     u64 hundredths = kernel_monotonic_ns() / 10000000;
     return (i64)format_text(buffer, size, "%lu.%02lu 0.00\n", hundredths / 100, hundredths % 100);
 }
 
-static i64 text_of_system(enum proc_kind kind, char *buffer, usize size)
-{
+static i64 text_of_system(enum proc_kind kind, char *buffer, usize size) {
     switch (kind) {
     case PROC_MOUNTS: return (i64)system_mounts(buffer, size);
     case PROC_MEMINFO: return text_meminfo(buffer, size);
@@ -105,8 +98,7 @@ static i64 text_of_system(enum proc_kind kind, char *buffer, usize size)
     }
 }
 
-static i64 text_make(struct proc_node *node, char *buffer, usize size)
-{
+static i64 text_make(struct proc_node *node, char *buffer, usize size) {
     if (node->kind >= PROC_MOUNTS) {
         return text_of_system(node->kind, buffer, size);
     }
@@ -120,8 +112,8 @@ static i64 text_make(struct proc_node *node, char *buffer, usize size)
     return count;
 }
 
-static i64 text_read(struct thread *, struct file *file, void *buffer, usize size, u64 *offset, u32)
-{
+static i64 text_read(struct thread *, struct file *file, void *buffer, usize size, u64 *offset,
+                     u32) {
     struct text *text = file->private;
     if (*offset >= text->size) {
         return 0;
@@ -132,15 +124,11 @@ static i64 text_read(struct thread *, struct file *file, void *buffer, usize siz
     return (i64)count;
 }
 
-static void text_release(struct file *file)
-{
-    heap_free(file->private);
-}
+static void text_release(struct file *file) { heap_free(file->private); }
 
 static const struct file_ops text_ops = {.read = text_read, .release = text_release};
 
-int proc_open(struct thread *, struct vnode *vnode, struct file *file)
-{
+int proc_open(struct thread *, struct vnode *vnode, struct file *file) {
     struct proc_node *node = proc_node(vnode);
     if (node->kind < PROC_TEXTS) {
         return 0;

@@ -13,29 +13,22 @@ enum {
     RANDOM_PIECE_BYTES = 256,
 };
 
-static i64 null_read(struct thread *, struct file *, void *, usize, u64 *, u32)
-{
-    return 0;
-}
+static i64 null_read(struct thread *, struct file *, void *, usize, u64 *, u32) { return 0; }
 
-static i64 null_write(struct thread *, struct file *, const void *, usize size, u64 *, u32)
-{
+static i64 null_write(struct thread *, struct file *, const void *, usize size, u64 *, u32) {
     return (i64)size;
 }
 
-static i64 zero_read(struct thread *, struct file *, void *buffer, usize size, u64 *, u32)
-{
+static i64 zero_read(struct thread *, struct file *, void *buffer, usize size, u64 *, u32) {
     memset(buffer, 0, size);
     return (i64)size;
 }
 
-static i64 full_write(struct thread *, struct file *, const void *, usize, u64 *, u32)
-{
+static i64 full_write(struct thread *, struct file *, const void *, usize, u64 *, u32) {
     return -ENOSPC;
 }
 
-static i64 random_read(struct thread *, struct file *, void *buffer, usize size, u64 *, u32)
-{
+static i64 random_read(struct thread *, struct file *, void *buffer, usize size, u64 *, u32) {
     for (usize done = 0; done < size; done += RANDOM_PIECE_BYTES) {
         kernel_random((u8 *)buffer + done, min(size - done, (usize)RANDOM_PIECE_BYTES));
     }
@@ -70,8 +63,7 @@ static const struct {
     {"stderr", "/proc/self/fd/2"},
 };
 
-int special_open(struct thread *, struct vnode *vnode, u64 device, struct file *file)
-{
+int special_open(struct thread *, struct vnode *vnode, u64 device, struct file *file) {
     if (vnode->type == MODE_REGULAR || vnode->type == MODE_DIRECTORY) {
         return 0;
     }
@@ -89,8 +81,7 @@ int special_open(struct thread *, struct vnode *vnode, u64 device, struct file *
     return -ENXIO;
 }
 
-int special_populate(struct vnode *directory)
-{
+int special_populate(struct vnode *directory) {
     int result = 0;
     for (usize i = 0; i < ARRAY_SIZE(devices) && result == 0; i++) {
         struct vnode *made;

@@ -24,8 +24,7 @@ struct stream {
 static struct stream *console;
 
 static i64 stream_take_locked(struct stream *stream, void *buffer, usize size)
-    REQUIRES(&stream -> lock)
-{
+    REQUIRES(&stream -> lock) {
     usize count = min(size, (usize)(stream->end - stream->start));
     memcpy(buffer, stream->buffer + stream->start, count);
     stream->start += (u32)count;
@@ -33,8 +32,7 @@ static i64 stream_take_locked(struct stream *stream, void *buffer, usize size)
 }
 
 // Bytes, 0 at the end of the stream, -EAGAIN when there is nothing yet.
-static i64 stream_try_read(struct stream *stream, void *buffer, usize size)
-{
+static i64 stream_try_read(struct stream *stream, void *buffer, usize size) {
     mutex_lock(&stream->lock);
     i64 count = -ENOMEM;
     if (!stream->buffer) {
@@ -54,8 +52,7 @@ static i64 stream_try_read(struct stream *stream, void *buffer, usize size)
     return count;
 }
 
-static i64 stream_wait(struct thread *thread, struct stream *stream, u32 signals)
-{
+static i64 stream_wait(struct thread *thread, struct stream *stream, u32 signals) {
     u32 observed;
     do {
         if (signal_is_pending(thread)) {
@@ -67,8 +64,7 @@ static i64 stream_wait(struct thread *thread, struct stream *stream, u32 signals
 }
 
 static i64 stream_read(struct thread *thread, struct file *file, void *buffer, usize size, u64 *,
-                       u32 flags)
-{
+                       u32 flags) {
     struct stream *stream = file->private;
     for (;;) {
         i64 count = stream_try_read(stream, buffer, size);
@@ -83,8 +79,7 @@ static i64 stream_read(struct thread *thread, struct file *file, void *buffer, u
 }
 
 static i64 stream_write(struct thread *thread, struct file *file, const void *buffer, usize size,
-                        u64 *, u32 flags)
-{
+                        u64 *, u32 flags) {
     struct stream *stream = file->private;
     for (;;) {
         i64 count = kernel_stream_write(stream->channel, buffer, size);
@@ -98,8 +93,7 @@ static i64 stream_write(struct thread *thread, struct file *file, const void *bu
     }
 }
 
-static u32 stream_poll(struct file *file) THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+static u32 stream_poll(struct file *file) THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct stream *stream = file->private;
     u32 observed = 0;
     u32 events = 0;
@@ -111,8 +105,7 @@ static u32 stream_poll(struct file *file) THREAD_ANNOTATION(no_thread_safety_ana
     return stream->start < stream->end ? events | POLLIN | POLLRDNORM : events;
 }
 
-static void stream_release(struct file *file) THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+static void stream_release(struct file *file) THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct stream *stream = file->private;
     if (__atomic_fetch_sub(&stream->references, 1, __ATOMIC_ACQ_REL) == 1) {
         kernel_close(stream->channel);
@@ -128,13 +121,9 @@ static const struct file_ops stream_ops = {
     .poll = stream_poll,
 };
 
-bool file_is_stream(const struct file *file)
-{
-    return file->ops == &stream_ops;
-}
+bool file_is_stream(const struct file *file) { return file->ops == &stream_ops; }
 
-int stream_create(u32 channel, u32 flags, struct file **out)
-{
+int stream_create(u32 channel, u32 flags, struct file **out) {
     struct stream *stream = heap_alloc_zero(sizeof(*stream));
     if (!stream) {
         return -ENOMEM;
@@ -152,8 +141,7 @@ int stream_create(u32 channel, u32 flags, struct file **out)
     return 0;
 }
 
-int stream_open_console(struct file *file)
-{
+int stream_open_console(struct file *file) {
     if (!console) {
         return -ENXIO;
     }
@@ -164,7 +152,4 @@ int stream_open_console(struct file *file)
     return 0;
 }
 
-void stream_set_console(struct file *file)
-{
-    console = file->private;
-}
+void stream_set_console(struct file *file) { console = file->private; }

@@ -12,8 +12,7 @@ struct mutex tmpfs_lock;
 static u64 next_ino = 1; // atomic
 
 int tmpfs_node_create(struct file_system *system, u32 mode, struct tmpfs_node **out)
-    THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct tmpfs_node *node = heap_alloc_zero(sizeof(*node));
     if (!node) {
         return -ENOMEM;
@@ -31,14 +30,12 @@ int tmpfs_node_create(struct file_system *system, u32 mode, struct tmpfs_node **
     return 0;
 }
 
-void tmpfs_touch_locked(struct tmpfs_node *node)
-{
+void tmpfs_touch_locked(struct tmpfs_node *node) {
     node->mtime_ns = node->ctime_ns = time_now_ns();
 }
 
 // The last reference is gone, names included, so nobody else can reach the node.
-static void tmpfs_release(struct vnode *vnode)
-{
+static void tmpfs_release(struct vnode *vnode) {
     struct tmpfs_node *node = tmpfs_node(vnode);
     if (vnode->type == MODE_REGULAR) {
         tmpfs_data_free(&node->data);
@@ -48,8 +45,7 @@ static void tmpfs_release(struct vnode *vnode)
     heap_free(node);
 }
 
-static int tmpfs_attributes(struct vnode *vnode, struct attributes *out)
-{
+static int tmpfs_attributes(struct vnode *vnode, struct attributes *out) {
     struct tmpfs_node *node = tmpfs_node(vnode);
     mutex_lock(&tmpfs_lock);
     *out = (struct attributes){
@@ -69,8 +65,7 @@ static int tmpfs_attributes(struct vnode *vnode, struct attributes *out)
     return 0;
 }
 
-static int tmpfs_set_attributes(struct vnode *vnode, const struct attributes *values, u32 which)
-{
+static int tmpfs_set_attributes(struct vnode *vnode, const struct attributes *values, u32 which) {
     struct tmpfs_node *node = tmpfs_node(vnode);
     int result = 0;
     mutex_lock(&tmpfs_lock);
@@ -92,8 +87,7 @@ static int tmpfs_set_attributes(struct vnode *vnode, const struct attributes *va
     return result;
 }
 
-static i64 tmpfs_read_link(struct vnode *link, char *buffer, usize size)
-{
+static i64 tmpfs_read_link(struct vnode *link, char *buffer, usize size) {
     // A link's target never changes.
     struct tmpfs_node *node = tmpfs_node(link);
     usize count = min(size, (usize)node->size_bytes);
@@ -101,13 +95,11 @@ static i64 tmpfs_read_link(struct vnode *link, char *buffer, usize size)
     return (i64)count;
 }
 
-static int tmpfs_open(struct thread *thread, struct vnode *vnode, struct file *file)
-{
+static int tmpfs_open(struct thread *thread, struct vnode *vnode, struct file *file) {
     return special_open(thread, vnode, tmpfs_node(vnode)->device, file);
 }
 
-static int tmpfs_statfs(struct vnode *, u64 *type, u64 *free_pages)
-{
+static int tmpfs_statfs(struct vnode *, u64 *type, u64 *free_pages) {
     *type = 0x01021994;
     *free_pages = 0;
     return 0;
@@ -131,8 +123,7 @@ const struct vnode_ops tmpfs_ops = {
     .statfs = tmpfs_statfs,
 };
 
-int tmpfs_mount(struct file_system *system, u32 mode) THREAD_ANNOTATION(no_thread_safety_analysis)
-{
+int tmpfs_mount(struct file_system *system, u32 mode) THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct tmpfs_node *root;
     int result = tmpfs_node_create(system, MODE_DIRECTORY | (mode & MODE_PERMISSIONS), &root);
     if (result == 0) {

@@ -7,8 +7,7 @@
 // What a table in one allocation can hold.
 enum : u64 { FILE_PAGES_MAX = HEAP_ALLOC_MAX / sizeof(u8 *) };
 
-i64 tmpfs_read(struct vnode *vnode, void *buffer, usize size, u64 offset)
-{
+i64 tmpfs_read(struct vnode *vnode, void *buffer, usize size, u64 offset) {
     struct tmpfs_node *node = tmpfs_node(vnode);
     usize done = 0;
     mutex_lock(&tmpfs_lock);
@@ -29,8 +28,7 @@ i64 tmpfs_read(struct vnode *vnode, void *buffer, usize size, u64 offset)
     return (i64)done;
 }
 
-static bool table_grow_locked(struct tmpfs_data *data, u64 pages) REQUIRES(&tmpfs_lock)
-{
+static bool table_grow_locked(struct tmpfs_data *data, u64 pages) REQUIRES(&tmpfs_lock) {
     if (pages <= data->capacity) {
         return true;
     }
@@ -51,8 +49,7 @@ static bool table_grow_locked(struct tmpfs_data *data, u64 pages) REQUIRES(&tmpf
     return true;
 }
 
-static u8 *page_for_write_locked(struct tmpfs_data *data, u64 page) REQUIRES(&tmpfs_lock)
-{
+static u8 *page_for_write_locked(struct tmpfs_data *data, u64 page) REQUIRES(&tmpfs_lock) {
     if (!table_grow_locked(data, page + 1)) {
         return NULL;
     }
@@ -64,8 +61,7 @@ static u8 *page_for_write_locked(struct tmpfs_data *data, u64 page) REQUIRES(&tm
 }
 
 static i64 data_write_locked(struct tmpfs_node *node, const void *buffer, usize size, u64 offset)
-    REQUIRES(&tmpfs_lock)
-{
+    REQUIRES(&tmpfs_lock) {
     usize done = 0;
     if (offset >= FILE_PAGES_MAX * PAGE_SIZE) {
         return -EFBIG;
@@ -88,8 +84,7 @@ static i64 data_write_locked(struct tmpfs_node *node, const void *buffer, usize 
     return done > 0 || size == 0 ? (i64)done : -ENOSPC;
 }
 
-i64 tmpfs_write(struct vnode *vnode, const void *buffer, usize size, u64 offset, u32 flags)
-{
+i64 tmpfs_write(struct vnode *vnode, const void *buffer, usize size, u64 offset, u32 flags) {
     struct tmpfs_node *node = tmpfs_node(vnode);
     mutex_lock(&tmpfs_lock);
     u64 start = flags & IO_APPEND ? node->size_bytes : offset;
@@ -100,8 +95,7 @@ i64 tmpfs_write(struct vnode *vnode, const void *buffer, usize size, u64 offset,
 
 // Frees the pages beyond the new end; what is left of the last one is cleared, so that growing
 // again shows zeros.
-int tmpfs_resize_locked(struct tmpfs_node *node, u64 size_bytes)
-{
+int tmpfs_resize_locked(struct tmpfs_node *node, u64 size_bytes) {
     struct tmpfs_data *data = &node->data;
     if (size_bytes > FILE_PAGES_MAX * PAGE_SIZE) {
         return -EFBIG;
@@ -123,8 +117,7 @@ int tmpfs_resize_locked(struct tmpfs_node *node, u64 size_bytes)
     return 0;
 }
 
-void tmpfs_data_free(struct tmpfs_data *data)
-{
+void tmpfs_data_free(struct tmpfs_data *data) {
     for (u32 page = 0; page < data->capacity; page++) {
         heap_free(data->pages[page]);
     }

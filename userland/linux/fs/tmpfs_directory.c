@@ -5,11 +5,9 @@
 #include "linux/fs/tmpfs_node.h"
 
 static struct tmpfs_entry *entry_find_locked(struct tmpfs_node *directory, struct name name)
-    REQUIRES(&tmpfs_lock)
-{
+    REQUIRES(&tmpfs_lock) {
     struct tmpfs_entry *entry;
-    list_for_each(entry, &directory->directory.entries, node)
-    {
+    list_for_each(entry, &directory->directory.entries, node) {
         if (entry->name_size == name.size && memcmp(entry->name, name.text, name.size) == 0) {
             return entry;
         }
@@ -17,8 +15,7 @@ static struct tmpfs_entry *entry_find_locked(struct tmpfs_node *directory, struc
     return NULL;
 }
 
-static struct tmpfs_entry *entry_alloc(struct name name, struct tmpfs_node *target)
-{
+static struct tmpfs_entry *entry_alloc(struct name name, struct tmpfs_node *target) {
     struct tmpfs_entry *entry = heap_alloc(sizeof(*entry) + name.size);
     if (entry) {
         entry->target = target;
@@ -29,15 +26,13 @@ static struct tmpfs_entry *entry_alloc(struct name name, struct tmpfs_node *targ
 }
 
 // A directory that was removed takes no more entries.
-static bool directory_is_removed_locked(const struct tmpfs_node *directory) REQUIRES(&tmpfs_lock)
-{
+static bool directory_is_removed_locked(const struct tmpfs_node *directory) REQUIRES(&tmpfs_lock) {
     return directory->nlink == 0;
 }
 
 // Consumes the entry, whose target reference becomes the directory's.
 static void entry_insert_locked(struct tmpfs_node *directory, struct tmpfs_entry *entry)
-    REQUIRES(&tmpfs_lock)
-{
+    REQUIRES(&tmpfs_lock) {
     entry->id = ++directory->directory.next_id;
     list_insert_tail(&directory->directory.entries, &entry->node);
     if (vnode_is_directory(&entry->target->base)) {
@@ -49,8 +44,7 @@ static void entry_insert_locked(struct tmpfs_node *directory, struct tmpfs_entry
 
 // The entry's reference becomes the caller's.
 static struct tmpfs_node *entry_remove_locked(struct tmpfs_node *directory,
-                                              struct tmpfs_entry *entry) REQUIRES(&tmpfs_lock)
-{
+                                              struct tmpfs_entry *entry) REQUIRES(&tmpfs_lock) {
     struct tmpfs_node *target = entry->target;
     list_remove(&entry->node);
     heap_free(entry);
@@ -63,8 +57,7 @@ static struct tmpfs_node *entry_remove_locked(struct tmpfs_node *directory,
 
 // One name less. A directory without its name has no links at all, and is its own parent: the
 // former one may go first.
-static void node_unlinked_locked(struct tmpfs_node *node) REQUIRES(&tmpfs_lock)
-{
+static void node_unlinked_locked(struct tmpfs_node *node) REQUIRES(&tmpfs_lock) {
     if (vnode_is_directory(&node->base)) {
         node->nlink = 0;
         node->directory.parent = node;
@@ -74,8 +67,7 @@ static void node_unlinked_locked(struct tmpfs_node *node) REQUIRES(&tmpfs_lock)
     node->ctime_ns = time_now_ns();
 }
 
-int tmpfs_lookup(struct vnode *vnode, struct name name, struct vnode **out)
-{
+int tmpfs_lookup(struct vnode *vnode, struct name name, struct vnode **out) {
     struct tmpfs_node *directory = tmpfs_node(vnode);
     struct tmpfs_node *found = NULL;
     mutex_lock(&tmpfs_lock);
@@ -95,8 +87,7 @@ int tmpfs_lookup(struct vnode *vnode, struct name name, struct vnode **out)
 // Inserts a new node under a name that must be free. Consumes the node's reference, but gives one
 // through `out` where that is not NULL.
 static int node_insert(struct tmpfs_node *directory, struct name name, struct tmpfs_node *node,
-                       struct vnode **out)
-{
+                       struct vnode **out) {
     struct tmpfs_entry *entry = entry_alloc(name, node);
     int result = entry ? 0 : -ENOMEM;
     if (result == 0) {
@@ -120,8 +111,7 @@ static int node_insert(struct tmpfs_node *directory, struct name name, struct tm
     return result;
 }
 
-int tmpfs_create(struct vnode *vnode, struct name name, u32 mode, u64 device, struct vnode **out)
-{
+int tmpfs_create(struct vnode *vnode, struct name name, u32 mode, u64 device, struct vnode **out) {
     struct tmpfs_node *node;
     int result = tmpfs_node_create(vnode->system, mode, &node);
     if (result != 0) {
@@ -131,8 +121,7 @@ int tmpfs_create(struct vnode *vnode, struct name name, u32 mode, u64 device, st
     return node_insert(tmpfs_node(vnode), name, node, out);
 }
 
-int tmpfs_symlink(struct vnode *vnode, struct name name, struct name target)
-{
+int tmpfs_symlink(struct vnode *vnode, struct name name, struct name target) {
     struct tmpfs_node *node;
     int result = tmpfs_node_create(vnode->system, MODE_LINK | 0777, &node);
     if (result != 0) {
@@ -148,8 +137,7 @@ int tmpfs_symlink(struct vnode *vnode, struct name name, struct name target)
     return node_insert(tmpfs_node(vnode), name, node, NULL);
 }
 
-int tmpfs_link(struct vnode *vnode, struct name name, struct vnode *target)
-{
+int tmpfs_link(struct vnode *vnode, struct name name, struct vnode *target) {
     struct tmpfs_node *node = tmpfs_node(target);
     struct tmpfs_node *directory = tmpfs_node(vnode);
     struct tmpfs_entry *entry = entry_alloc(name, node);
@@ -176,8 +164,7 @@ int tmpfs_link(struct vnode *vnode, struct name name, struct vnode *target)
 }
 
 // Whether `node` may be taken away as what the flags say.
-static int removal_check_locked(const struct tmpfs_node *node, u32 flags) REQUIRES(&tmpfs_lock)
-{
+static int removal_check_locked(const struct tmpfs_node *node, u32 flags) REQUIRES(&tmpfs_lock) {
     if (!vnode_is_directory(&node->base)) {
         return flags & UNLINK_DIRECTORY ? -ENOTDIR : 0;
     }
@@ -190,8 +177,7 @@ static int removal_check_locked(const struct tmpfs_node *node, u32 flags) REQUIR
     return list_is_empty(&node->directory.entries) ? 0 : -ENOTEMPTY;
 }
 
-int tmpfs_unlink(struct vnode *vnode, struct name name, u32 flags)
-{
+int tmpfs_unlink(struct vnode *vnode, struct name name, u32 flags) {
     struct tmpfs_node *directory = tmpfs_node(vnode);
     struct tmpfs_node *removed = NULL;
     mutex_lock(&tmpfs_lock);
@@ -209,8 +195,7 @@ int tmpfs_unlink(struct vnode *vnode, struct name name, u32 flags)
 }
 
 static bool is_below_locked(const struct tmpfs_node *node, const struct tmpfs_node *ancestor)
-    REQUIRES(&tmpfs_lock)
-{
+    REQUIRES(&tmpfs_lock) {
     while (node != ancestor && node->directory.parent != node) {
         node = node->directory.parent;
     }
@@ -220,8 +205,7 @@ static bool is_below_locked(const struct tmpfs_node *node, const struct tmpfs_no
 // Whether the entry may take the place of `old` (NULL: a free name) in `new_directory`.
 static int rename_check_locked(const struct tmpfs_entry *entry, const struct tmpfs_entry *old,
                                const struct tmpfs_node *new_directory, u32 flags)
-    REQUIRES(&tmpfs_lock)
-{
+    REQUIRES(&tmpfs_lock) {
     bool is_directory = vnode_is_directory(&entry->target->base);
     if (is_directory && is_below_locked(new_directory, entry->target)) {
         return -EINVAL;
@@ -241,8 +225,7 @@ static int rename_check_locked(const struct tmpfs_entry *entry, const struct tmp
 // `fresh` is the entry for the new name, without a target yet. Returns 1 when it was not needed.
 static int rename_locked(struct tmpfs_node *directory, struct name name,
                          struct tmpfs_node *new_directory, struct tmpfs_entry *fresh, u32 flags,
-                         struct tmpfs_node **replaced) REQUIRES(&tmpfs_lock)
-{
+                         struct tmpfs_node **replaced) REQUIRES(&tmpfs_lock) {
     struct tmpfs_entry *entry = entry_find_locked(directory, name);
     struct name new_name = {fresh->name, fresh->name_size};
     struct tmpfs_entry *old = entry_find_locked(new_directory, new_name);
@@ -267,8 +250,7 @@ static int rename_locked(struct tmpfs_node *directory, struct name name,
 }
 
 int tmpfs_rename(struct vnode *vnode, struct name name, struct vnode *new_vnode,
-                 struct name new_name, u32 flags)
-{
+                 struct name new_name, u32 flags) {
     struct tmpfs_node *replaced = NULL;
     if (flags & ~(u32)RENAME_NOREPLACE) {
         return -EINVAL;
@@ -291,8 +273,7 @@ int tmpfs_rename(struct vnode *vnode, struct name name, struct vnode *new_vnode,
 }
 
 // Cookies: 0 before ".", 1 before "..", then 2 + the id after which to go on.
-int tmpfs_list(struct vnode *vnode, u64 *cookie, struct directory_sink *sink)
-{
+int tmpfs_list(struct vnode *vnode, u64 *cookie, struct directory_sink *sink) {
     struct tmpfs_node *directory = tmpfs_node(vnode);
     struct tmpfs_entry *entry;
     mutex_lock(&tmpfs_lock);
@@ -304,8 +285,7 @@ int tmpfs_list(struct vnode *vnode, u64 *cookie, struct directory_sink *sink)
         *cookie = 2;
     }
     if (*cookie >= 2) {
-        list_for_each(entry, &directory->directory.entries, node)
-        {
+        list_for_each(entry, &directory->directory.entries, node) {
             struct vnode *target = &entry->target->base;
             if (entry->id <= *cookie - 2) {
                 continue;

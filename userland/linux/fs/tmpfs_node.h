@@ -54,8 +54,7 @@ struct tmpfs_node {
 extern struct mutex tmpfs_lock;
 extern const struct vnode_ops tmpfs_ops;
 
-static inline struct tmpfs_node *tmpfs_node(struct vnode *vnode)
-{
+static inline struct tmpfs_node *tmpfs_node(struct vnode *vnode) {
     return container_of(vnode, struct tmpfs_node, base);
 }
 

@@ -44,20 +44,11 @@ struct arch_pmap {
 extern _Thread_local struct cpu *host_cpu; // of the running thread
 extern u8 host_ram[];
 
-static inline struct cpu *arch_this_cpu(void)
-{
-    return host_cpu;
-}
+static inline struct cpu *arch_this_cpu(void) { return host_cpu; }
 
-static inline u32 arch_cpu_id(void)
-{
-    return host_cpu->id;
-}
+static inline u32 arch_cpu_id(void) { return host_cpu->id; }
 
-static inline struct thread *arch_current_thread(void)
-{
-    return host_cpu->current;
-}
+static inline struct thread *arch_current_thread(void) { return host_cpu->current; }
 
 // Interrupts come only where they are let in: in these two.
 void arch_interrupts_open(void);
@@ -67,19 +58,10 @@ static inline void arch_interrupts_enable(void) {}
 
 static inline void arch_interrupts_disable(void) {}
 
-static inline bool arch_interrupts_enabled(void)
-{
-    return false;
-}
+static inline bool arch_interrupts_enabled(void) { return false; }
 
-static inline void *arch_direct(u64 paddr)
-{
-    return host_ram + paddr;
-}
+static inline void *arch_direct(u64 paddr) { return host_ram + paddr; }
 
-static inline u64 arch_paddr(const void *pointer)
-{
-    return (u64)((const u8 *)pointer - host_ram);
-}
+static inline u64 arch_paddr(const void *pointer) { return (u64)((const u8 *)pointer - host_ram); }
 
 #endif

@@ -56,69 +56,41 @@ struct arch_pmap {
 // moved to another CPU meanwhile.
 #define ARCH_CPU ((const __seg_gs struct cpu *)0)
 
-static inline struct cpu *arch_this_cpu(void)
-{
-    return ARCH_CPU->self;
-}
+static inline struct cpu *arch_this_cpu(void) { return ARCH_CPU->self; }
 
-static inline u32 arch_cpu_id(void)
-{
-    return ARCH_CPU->id;
-}
+static inline u32 arch_cpu_id(void) { return ARCH_CPU->id; }
 
-static inline struct thread *arch_current_thread(void)
-{
-    return ARCH_CPU->current;
-}
+static inline struct thread *arch_current_thread(void) { return ARCH_CPU->current; }
 
-static inline void arch_interrupts_enable(void)
-{
-    asm volatile("sti" ::: "memory");
-}
+static inline void arch_interrupts_enable(void) { asm volatile("sti" ::: "memory"); }
 
-static inline void arch_interrupts_disable(void)
-{
-    asm volatile("cli" ::: "memory");
-}
+static inline void arch_interrupts_disable(void) { asm volatile("cli" ::: "memory"); }
 
-static inline bool arch_interrupts_enabled(void)
-{
+static inline bool arch_interrupts_enabled(void) {
     u64 flags;
     asm volatile("pushfq; popq %0" : "=r"(flags)::"memory");
     return flags & (1 << 9);
 }
 
-static inline void arch_interrupts_open(void)
-{
-    asm volatile("sti; nop; cli" ::: "memory");
-}
+static inline void arch_interrupts_open(void) { asm volatile("sti; nop; cli" ::: "memory"); }
 
-static inline void arch_idle(void)
-{
-    asm volatile("sti; hlt; cli" ::: "memory");
-}
+static inline void arch_idle(void) { asm volatile("sti; hlt; cli" ::: "memory"); }
 
-static inline void *arch_direct(u64 paddr)
-{
-    return (void *)(paddr + ARCH_DIRECT_BASE);
-}
+static inline void *arch_direct(u64 paddr) { return (void *)(paddr + ARCH_DIRECT_BASE); }
 
-static inline u64 arch_paddr(const void *pointer)
-{
+static inline u64 arch_paddr(const void *pointer) {
     u64 address = (u64)pointer;
     return address >= ARCH_IMAGE_BASE ? address - ARCH_IMAGE_BASE : address - ARCH_DIRECT_BASE;
 }
 
-#define ARCH_PORT(bits, type)                                      \
-    static inline type arch_port_read##bits(u16 port)              \
-    {                                                              \
-        type value;                                                \
-        asm volatile("in %1, %0" : "=a"(value) : "Nd"(port));      \
-        return value;                                              \
-    }                                                              \
-    static inline void arch_port_write##bits(u16 port, type value) \
-    {                                                              \
-        asm volatile("out %0, %1" ::"a"(value), "Nd"(port));       \
+#define ARCH_PORT(bits, type)                                        \
+    static inline type arch_port_read##bits(u16 port) {              \
+        type value;                                                  \
+        asm volatile("in %1, %0" : "=a"(value) : "Nd"(port));        \
+        return value;                                                \
+    }                                                                \
+    static inline void arch_port_write##bits(u16 port, type value) { \
+        asm volatile("out %0, %1" ::"a"(value), "Nd"(port));         \
     }
 ARCH_PORT(8, u8)
 ARCH_PORT(16, u16)

@@ -14,14 +14,8 @@ struct arch_pmap {
 
 extern u8 model_ram[MODEL_RAM_PAGES * PAGE_SIZE];
 
-static inline void *arch_direct(u64 paddr)
-{
-    return model_ram + paddr;
-}
+static inline void *arch_direct(u64 paddr) { return model_ram + paddr; }
 
-static inline u64 arch_paddr(const void *pointer)
-{
-    return (u64)((const u8 *)pointer - model_ram);
-}
+static inline u64 arch_paddr(const void *pointer) { return (u64)((const u8 *)pointer - model_ram); }
 
 #endif

@@ -2,10 +2,8 @@
 #pragma once
 #include "kernel/handlers.h"
 
-static inline bool user_range_ok(u64 address, u64 size)
-{
-    if (size == 0)
-        return true;
+static inline bool user_range_ok(u64 address, u64 size) {
+    if (size == 0) return true;
     return address >= CL_LINUX_BASE && size <= CL_PROCESS_LIMIT &&
            address <= CL_PROCESS_LIMIT - size;
 }

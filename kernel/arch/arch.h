@@ -249,6 +249,8 @@ static inline void arch_gather_init(struct arch_gather *gather, struct arch_pmap
 enum : u64 { ARCH_NO_PAGE = ~0ul };
 status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u64 *paddr,
                               u32 map_flags, u64 *entered);
+// Which of such `count` pages are entered already: a bit for each.
+u64 arch_pmap_query_window(struct arch_pmap *pmap, u64 va, u32 count);
 // Enters pages of one pmap, each with a reference more, at the same addresses of another where
 // nothing is entered; in neither they are writable. The locks of both owners are held.
 struct arch_pmap_copy {

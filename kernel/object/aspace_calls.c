@@ -1,6 +1,7 @@
-// System calls on mappings.
+// System calls on address spaces, their mappings, and the threads bound to them.
 #include "kernel/handlers.h"
 #include "object/aspace.h"
+#include "object/namespace.h"
 #include "object/process.h"
 
 static struct aspace *aspace_or_own(struct aspace *aspace) {
@@ -36,4 +37,42 @@ status_t sys_aspace_move(struct aspace *aspace, u64 address, u64 size, u64 targe
 
 status_t sys_aspace_discard(struct aspace *aspace, u64 address, u64 size) {
     return aspace_discard(aspace_or_own(aspace), address, size);
+}
+
+// ---- restricted ----
+
+static bool is_own_restricted(const struct aspace *aspace) {
+    return aspace->kind == ASPACE_RESTRICTED && aspace->owner == process_current()->aspace;
+}
+
+static status_t give_handle(struct aspace *aspace, handle_t *handle) {
+    u32 rights = handle_full_rights(OBJ_ASPACE);
+    status_t status = handle_create(&aspace->base, rights, 0, nullptr, handle);
+    object_put(&aspace->base);
+    return status;
+}
+
+status_t sys_aspace_create(handle_t *handle) {
+    struct aspace *aspace;
+    status_t status = aspace_create_restricted(ns_current(), process_current()->aspace, &aspace);
+    return status == OK ? give_handle(aspace, handle) : status;
+}
+
+status_t sys_aspace_fork(struct aspace *aspace, handle_t *handle) {
+    if (!is_own_restricted(aspace)) return ERR_INVALID_ARGUMENT;
+    struct aspace *twin;
+    status_t status = aspace_fork(aspace, &twin);
+    return status == OK ? give_handle(twin, handle) : status;
+}
+
+status_t sys_thread_bind_aspace(struct aspace *aspace) {
+    struct thread_object *thread = thread_object_current();
+    struct aspace *before = thread->restricted;
+    if (aspace && !is_own_restricted(aspace)) return ERR_INVALID_ARGUMENT;
+    if (aspace) object_get(&aspace->base);
+    thread->restricted = aspace;
+    struct aspace *loaded = aspace ? aspace : thread->process->aspace;
+    arch_thread_set_pmap(&thread->thread, &loaded->pmap);
+    if (before) object_put(&before->base);
+    return OK;
 }

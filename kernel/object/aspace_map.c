@@ -76,10 +76,8 @@ static void populate(struct aspace *aspace, u64 address, u64 end) {
         u64 step_end = min(end, address + 16 * WINDOW_SIZE);
         lock_acquire(&aspace->lock);
         for (; address < step_end; address = align_down(address, WINDOW_SIZE) + WINDOW_SIZE) {
-            struct mapping *mapping = mapping_at(&aspace->mappings, address);
-            bool is_there;
-            if (!mapping || !mapping->object ||
-                aspace_map_window(aspace, mapping, address, &is_there) != OK)
+            const struct mapping *mapping = mapping_at(&aspace->mappings, address);
+            if (!mapping || !mapping->object || aspace_map_window(aspace, mapping, address) != OK)
                 break;
         }
         lock_release(&aspace->lock);

@@ -60,8 +60,8 @@ bool aspace_remove_step(struct aspace *aspace, struct mapping *mapping, struct a
 // What the page-table entry of a page of this mapping may allow.
 u32 mapping_page_rights(const struct mapping *mapping, const struct page *page);
 // Enters the object's pages around `va` (an aligned window) that are there and not entered yet.
-// *page_there: whether the one at `va` is there. NO_RESOURCES: it could not be entered.
-status_t aspace_map_window(struct aspace *aspace, struct mapping *mapping, u64 va, bool *page_there)
+// NO_RESOURCES.
+status_t aspace_map_window(struct aspace *aspace, const struct mapping *mapping, u64 va)
     REQUIRES(&aspace -> lock);
 enum : u64 { WINDOW_SIZE = 16 * PAGE_SIZE };
 

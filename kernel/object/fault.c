@@ -60,16 +60,15 @@ static status_t enter(struct aspace *aspace, const struct mapping *mapping, u64 
     return status;
 }
 
-status_t aspace_map_window(struct aspace *aspace, struct mapping *mapping, u64 va,
-                           bool *page_there) {
+status_t aspace_map_window(struct aspace *aspace, const struct mapping *mapping, u64 va) {
     struct page *pages[WINDOW_PAGES];
     u64 paddr[WINDOW_PAGES];
     u64 start = max(align_down(va, WINDOW_SIZE), mapping->start);
     u64 end = min(align_down(va, WINDOW_SIZE) + WINDOW_SIZE, mapping->end);
     u32 count = (u32)((end - start) >> PAGE_SHIFT);
-    u64 this = (va - start) >> PAGE_SHIFT;
-    u32 found = memobj_find_pages(mapping->object, mapping_index(mapping, start), count, pages);
-    *page_there = pages[this] != nullptr;
+    u64 before = arch_pmap_query_window(&aspace->pmap, start, count);
+    u32 found =
+        memobj_find_pages(mapping->object, mapping_index(mapping, start), count, before, pages);
     if (found == 0) return OK;
     for (u32 i = 0; i < count; i++)
         paddr[i] = pages[i] ? page_paddr(pages[i]) : ARCH_NO_PAGE;
@@ -146,22 +145,20 @@ static status_t object_page_missing(struct fault *fault, const struct mapping *m
     return ERR_SHOULD_WAIT;
 }
 
-static status_t fault_object(struct aspace *aspace, struct fault *fault, struct mapping *mapping)
-    REQUIRES(&aspace -> lock) {
-    if (fault->access != CL_MAP_WRITE || mapping->flags & CL_MAP_SHARED) {
-        bool is_there;
-        status_t status = aspace_map_window(aspace, mapping, fault->va, &is_there);
-        return is_there || status != OK ? status : object_page_missing(fault, mapping);
-    }
+static status_t fault_object(struct aspace *aspace, struct fault *fault,
+                             const struct mapping *mapping) REQUIRES(&aspace -> lock) {
     struct page *page = memobj_find_page(mapping->object, mapping_index(mapping, fault->va));
     if (!page) return object_page_missing(fault, mapping);
-    struct page *copy = page_duplicate(aspace, page);
+    struct page *copy = nullptr;
+    bool is_copied = fault->access == CL_MAP_WRITE && !(mapping->flags & CL_MAP_SHARED);
+    if (is_copied) copy = page_duplicate(aspace, page);
     page_put(page);
+    if (!is_copied) return aspace_map_window(aspace, mapping, fault->va);
     return copy ? enter(aspace, mapping, fault->va, copy) : ERR_NO_RESOURCES;
 }
 
 static status_t fault_locked(struct aspace *aspace, struct fault *fault) REQUIRES(&aspace -> lock) {
-    struct mapping *mapping = mapping_at(&aspace->mappings, fault->va);
+    const struct mapping *mapping = mapping_at(&aspace->mappings, fault->va);
     if (!mapping) return ERR_BAD_POINTER;
     if (!(mapping->flags & fault->access)) return ERR_ACCESS_DENIED;
     u64 paddr;

@@ -5,11 +5,13 @@
 #include "object/memobj.h"
 
 #include "object/aspace.h"
+#include "object/block.h"
 #include "object/namespace.h"
 #include "sched/thread.h"
 
-static status_t create(struct namespace *ns, u64 size_pages,
-                       struct memobj **out) NO_THREAD_SAFETY_ANALYSIS { // nobody knows it yet
+// Nobody knows the object yet.
+status_t memobj_create(struct namespace *ns, u64 size_pages,
+                       struct memobj **out) NO_THREAD_SAFETY_ANALYSIS {
     struct memobj *memobj = object_alloc(ns, OBJ_MEMOBJ, sizeof(*memobj));
     if (!memobj) return ERR_NO_RESOURCES;
     lock_init(&memobj->lock, LOCK_MEMORY);
@@ -20,17 +22,13 @@ static status_t create(struct namespace *ns, u64 size_pages,
     return OK;
 }
 
-status_t memobj_create(struct namespace *ns, u64 size_pages, struct memobj **out) {
-    return create(ns, size_pages, out);
-}
-
 status_t memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size_pages,
                              struct memobj **out) {
-    u64 size = memobj_block_size(block);
-    if (offset > size || size_pages > (size - offset) >> PAGE_SHIFT) return ERR_OUT_OF_RANGE;
-    status_t status = create(ns, size_pages, out);
+    if (offset > block->size_bytes || size_pages > (block->size_bytes - offset) >> PAGE_SHIFT)
+        return ERR_OUT_OF_RANGE;
+    status_t status = memobj_create(ns, size_pages, out);
     if (status != OK) return status;
-    memobj_block_get(block);
+    object_get(&block->base);
     (*out)->block = block;
     (*out)->block_offset = offset;
     return OK;
@@ -53,7 +51,7 @@ static status_t enter_page(struct memobj *memobj, u64 index, struct page **lost)
 
 status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, struct memobj **out) {
     struct memobj *memobj;
-    status_t status = create(ns, size_pages, &memobj);
+    status_t status = memobj_create(ns, size_pages, &memobj);
     for (u64 i = 0; status == OK && i < size_pages; i++) {
         struct page *page = page_from_paddr(paddr + i * PAGE_SIZE);
         // One reference more than there will ever be puts for: it is never free.
@@ -69,28 +67,27 @@ status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, str
 
 // ---- pages ----
 
-static struct page *find_locked(struct memobj *memobj, u64 index) REQUIRES(&memobj -> lock) {
-    void **slot = page_tree_find(&memobj->pages, index);
-    struct page *page = slot && index < memobj->size_pages ? page_tree_page(slot) : nullptr;
-    if (page) page_get(page);
-    return page;
-}
-
-struct page *memobj_find_page(struct memobj *memobj, u64 index) {
-    struct page *page;
-    (void)memobj_find_pages(memobj, index, 1, &page);
-    return page;
-}
-
-u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, struct page **pages) {
+u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, u64 without,
+                      struct page **pages) {
     u32 found = 0;
+    void **slot = nullptr;
     lock_acquire(&memobj->lock);
-    for (u32 i = 0; i < count; i++) {
-        pages[i] = find_locked(memobj, index + i);
+    for (u32 i = 0; i < count; i++, index++) {
+        bool is_same_node = i > 0 && memobj->pages.depth > 0 && index % PAGE_TREE_SLOTS != 0;
+        slot = is_same_node ? slot + (slot != nullptr) : page_tree_find(&memobj->pages, index);
+        bool is_wanted = slot && !(without >> i & 1) && index < memobj->size_pages;
+        pages[i] = is_wanted ? page_tree_page(slot) : nullptr;
+        if (pages[i]) page_get(pages[i]);
         found += pages[i] != nullptr;
     }
     lock_release(&memobj->lock);
     return found;
+}
+
+struct page *memobj_find_page(struct memobj *memobj, u64 index) {
+    struct page *page;
+    (void)memobj_find_pages(memobj, index, 1, 0, &page);
+    return page;
 }
 
 static status_t fill_zero(struct memobj *memobj, u64 index) {
@@ -110,9 +107,10 @@ static status_t look_locked(struct memobj *memobj, u64 index, struct page **page
     *is_filling = false;
     if (object_is_dead(&memobj->base)) return ERR_DEAD;
     if (index >= memobj->size_pages) return ERR_OUT_OF_RANGE;
-    *page = find_locked(memobj, index);
     void **slot = page_tree_find(&memobj->pages, index);
+    *page = slot ? page_tree_page(slot) : nullptr;
     *is_filling = !*page && slot && *slot;
+    if (*page) page_get(*page);
     return OK;
 }
 
@@ -296,7 +294,7 @@ static void memobj_free(struct object *object) {
     struct memobj *memobj = (struct memobj *)object;
     while (!cut_pages_some(memobj, 0))
         sched_preempt_point();
-    if (memobj->block) memobj_block_put(memobj->block);
+    if (memobj->block) object_put(&memobj->block->base);
 }
 
 static void memobj_describe(struct object *object, u64 detail[4]) {

@@ -46,8 +46,10 @@ status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, str
 status_t memobj_get_page(struct memobj *memobj, u64 index, struct page **out);
 // The page if it is there, referenced, else nullptr. Never blocks.
 struct page *memobj_find_page(struct memobj *memobj, u64 index);
-// The same for `count` pages from `index` on, into `pages`. Returns how many are there.
-u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, struct page **pages);
+// The same for `count` pages from `index` on, into `pages`, but for those with a bit in `without`.
+// Returns how many it found.
+u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, u64 without,
+                      struct page **pages);
 // Pages beyond the new end are unmapped everywhere and given back. Waits for other resizes.
 // NOT_SUPPORTED when backed by a block range; DEAD.
 status_t memobj_resize(struct memobj *memobj, u64 size_pages);
@@ -67,8 +69,5 @@ void memobj_mark_cut(struct mapping *mapping, u32 resizes);
 // ---- internal ----
 // Reads one page from the block range; as get_page, but OK means: look again. memobj_block.c
 status_t memobj_fill_block(struct memobj *memobj, u64 index);
-u64 memobj_block_size(const struct block *block);
-void memobj_block_get(struct block *block);
-void memobj_block_put(struct block *block);
 
 #endif

@@ -1,14 +1,8 @@
 // Memory objects over a block range: a page that is being read has its slot marked, without the
-// object's lock; others wait for it. Also what keeps memobj.c free of struct block.
+// object's lock; others wait for it.
 #include "object/block.h"
 #include "object/memobj.h"
 #include "object/namespace.h"
-
-u64 memobj_block_size(const struct block *block) { return block->size_bytes; }
-
-void memobj_block_get(struct block *block) { object_get(&block->base); }
-
-void memobj_block_put(struct block *block) { object_put(&block->base); }
 
 // Marks the slot; SHOULD_WAIT when somebody was quicker.
 static status_t fill_begin(struct memobj *memobj, u64 index, struct page *page) {

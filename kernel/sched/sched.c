@@ -52,13 +52,13 @@ void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top
 static void queue_add(struct run_queue *queue, struct thread *thread) {
     lock_acquire(&queue->lock);
     list_insert_tail(&queue->ready, &thread->run_link);
-    __atomic_store_n(&queue->ready_count, queue->ready_count + 1, __ATOMIC_RELAXED);
+    __atomic_store_n(&queue->ready_count, queue->ready_count + 1, __ATOMIC_RELEASE);
     lock_release(&queue->lock);
 }
 
 // The first that can be switched to: one whose last CPU has not left its stack is not yet.
 static struct thread *queue_take(struct run_queue *queue) {
-    if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) == 0) return nullptr;
+    if (__atomic_load_n(&queue->ready_count, __ATOMIC_ACQUIRE) == 0) return nullptr;
     struct thread *found = nullptr;
     struct thread *thread;
     lock_acquire(&queue->lock);

@@ -137,6 +137,15 @@ status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u
     return status;
 }
 
+u64 arch_pmap_query_window(struct arch_pmap *pmap, u64 va, u32 count) {
+    u64 entered = 0;
+    host_mutex_lock(pmap->mutex);
+    for (u32 i = 0; i < count; i++)
+        entered |= (u64)(map_find(&pmap->pages, va + i * PAGE_SIZE) != nullptr) << i;
+    host_mutex_unlock(pmap->mutex);
+    return entered;
+}
+
 static void gather_span(struct arch_gather *gather, u64 va) {
     gather->start = min(gather->start, va);
     gather->end = max(gather->end, va + PAGE_SIZE);

@@ -18,6 +18,14 @@ status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u
     return OK;
 }
 
+u64 arch_pmap_query_window(struct arch_pmap *pmap, u64 va, u32 count) {
+    u64 *entry = pmap_entry_find(pmap, &va);
+    u64 entered = 0;
+    for (u32 i = 0; entry && i < count; i++)
+        entered |= (u64)(entry[i] != 0) << i;
+    return entered;
+}
+
 // Copies one entry that is not empty.
 static void entry_copy(struct arch_pmap_copy *copy, u64 *from, u64 *to, u64 va) {
     u64 entry = *from;

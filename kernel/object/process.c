@@ -245,7 +245,9 @@ static void process_unhandled(struct object *object) {
 static void process_describe(struct object *object, u64 detail[4]) {
     struct process *process = (struct process *)object;
     lock_acquire(&process->lock);
-    detail[0] = process->state;
+    // How it ends is known before its last thread is gone; its handles close in between, and whoever
+    // sees a channel's end by that may ask.
+    detail[0] = process->end_state != 0 ? process->end_state : process->state;
     detail[1] = (u64)(i64)process->exit_status;
     detail[2] = process->thread_count;
     lock_release(&process->lock);

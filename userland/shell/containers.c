@@ -53,7 +53,7 @@ static void container_print(const struct manager_container *facts, u64 now_ns) {
     char state[64];
     age_format(created, sizeof(created), now_ns - facts->created_ns);
     state_format(state, sizeof(state), facts, now_ns);
-    output_print("%-20s %-16s %-24.24s %-12s ago   %s\n", facts->name, facts->image, facts->command,
+    output_print("%-20s %-16s %-24.24s %-12s   %s\n", facts->name, facts->image, facts->command,
                  created, state);
 }
 

@@ -1,0 +1,126 @@
+"""Services that die, and personalities that misbehave: what must not spread does not."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pybuild import bundle, parts, toolchain
+from pybuild.command import Result, run_captured
+from pybuild.machine import Machine, MachineConfig
+from pybuild.paths import BUILD, ROOT
+
+LOG = BUILD / "test" / "services.log"
+STATUS_OURS = 125
+STATUS_KILLED = 137
+
+
+def program(name: str) -> Path:
+    """Builds tests/services/NAME.c as a native program."""
+    part = parts.user_part(f"services-{name}", [ROOT / "tests" / "services" / f"{name}.c"])
+    toolchain.compile_source(part.flavour, part.sources[0])
+    part.link()
+    return part.out
+
+
+def bundle_with(folder: Path, **files: Path) -> Path:
+    """The boot bundle with some files replaced or added."""
+    members = {part.name: part.out for part in parts.programs()} | {"manifest": parts.MANIFEST}
+    out = folder / "bundle.img"
+    bundle.bundle_write(out, members | files)
+    return out
+
+
+@pytest.fixture(scope="module")
+def bad_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle whose personality misbehaves as it is told."""
+    return bundle_with(tmp_path_factory.mktemp("bundle"), linux=program("bad_personality"))
+
+
+def shell(image: Path, command: str) -> Result:
+    """Boots this bundle and gives the shell a command."""
+    return run_captured(MachineConfig(bundle=image, log=LOG), command)
+
+
+# What it does, the status of the container, a word of the line that says so.
+BAD = [
+    ("silent", STATUS_KILLED, b"was killed"),
+    ("crash", STATUS_KILLED, b"crashed"),
+    ("short", STATUS_KILLED, b"nonsense"),
+    ("version", STATUS_KILLED, b"nonsense"),
+    ("status", STATUS_KILLED, b"nonsense"),
+    ("failed", 9, b"gave up"),
+    ("twice", 5, b""),
+    ("handles", 3, b""),
+    ("kill-namespace", STATUS_KILLED, b"was killed"),
+]
+
+
+@pytest.fixture(scope="module")
+def bad_result(bad_bundle: Path) -> Result:
+    """All of them in one boot, beside a container that only hangs."""
+    runs = "; ".join(f"run --name {how} busybox {how}" for how, _, _ in BAD)
+    return shell(bad_bundle, f"run -d --name other busybox hang; {runs}; ps -a")
+
+
+@pytest.mark.parametrize(("how", "status", "text"), BAD)
+def test_a_bad_personality_ends_its_container(
+    bad_result: Result, how: str, status: int, text: bytes
+) -> None:
+    line = next(line for line in bad_result.out.splitlines() if line.startswith(how.encode()))
+    assert f"Exited ({status})".encode() in line
+    said = [line for line in bad_result.err.splitlines() if f"container {how}:".encode() in line]
+    assert bool(said) == bool(text)
+    assert all(text in line for line in said)
+
+
+def test_a_bad_personality_ends_no_other_container(bad_result: Result) -> None:
+    other = [line for line in bad_result.out.splitlines() if line.startswith(b"other ")]
+    assert len(other) == 1
+    assert b"Up " in other[0]
+
+
+def test_what_bad_personalities_leave_is_nothing(bad_bundle: Path) -> None:
+    runs = "; ".join(f"run --rm busybox {how}" for how, _, _ in BAD)
+    result = shell(bad_bundle, f"{runs}; free; {runs}; {runs}; free")
+    assert result.status == 0
+    tables = result.out.split(b"PAGES")[1:]
+    assert len(tables) == 2
+    assert tables[0].split() == tables[1].split()
+
+
+def test_output_that_floods_arrives_whole(bad_bundle: Path) -> None:
+    result = shell(bad_bundle, "run busybox flood")
+    assert result.status == 0
+    assert result.out == b"x" * (256 * 4096)
+
+
+def test_a_hanging_container_can_be_killed(bad_bundle: Path) -> None:
+    result = shell(bad_bundle, "run -d --name h busybox hang; kill h; ps -a; rm h; ps -a")
+    assert result.status == 0
+    assert b"Exited (137)" in result.out
+
+
+def test_without_a_personality_there_is_a_line(tmp_path: Path) -> None:
+    image = bundle_with(tmp_path, linux=program("manager_killer"))
+    result = shell(image, "run busybox true")
+    assert result.status == STATUS_OURS
+    assert b"personality" in result.err
+
+
+def test_a_killed_manager_comes_again(tmp_path: Path) -> None:
+    manifest = tmp_path / "manifest"
+    text = parts.MANIFEST.read_text()
+    manifest.write_text(text.replace("service shell restart", "service shell owner:services"))
+    image = bundle_with(
+        tmp_path,
+        linux=program("bad_personality"),
+        shell=program("manager_killer"),
+        manifest=manifest,
+    )
+    with Machine(MachineConfig(bundle=image, log=LOG)) as machine:
+        machine.wait(60)
+        text = machine.console.text.decode(errors="replace")
+    assert "TEST manager PASS" in text
+    assert text.count("it is started again") == 5

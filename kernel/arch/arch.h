@@ -138,7 +138,7 @@ struct arch_pmap;
 void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap);
 // Switches stacks, vector state, FS/GS bases and page tables. Called and returning with
 // interrupts off, no locks held but those that the scheduler hands over.
-void arch_context_switch(struct thread *prev, struct thread *next);
+[[clang::preserve_none]] void arch_context_switch(struct thread *prev, struct thread *next);
 // True until `thread`, after it was switched away from, is completely off its stack.
 bool arch_thread_on_cpu(const struct thread *thread);
 
@@ -278,8 +278,8 @@ void arch_gather_flush(struct arch_gather *gather);
 
 // [user, user + size) must lie in [0, ARCH_USER_END) — the caller's (generated) check. No locks
 // held; may fault pages in and so block. 0 or BAD_POINTER; on error, part may have been copied.
-status_t arch_copy_from_user(void *to, u64 user, usize size);
-status_t arch_copy_to_user(u64 user, const void *from, usize size);
+// Inline: status_t arch_copy_from_user(void *to, u64 user, usize size)
+//         status_t arch_copy_to_user(u64 user, const void *from, usize size)
 // One aligned 32-bit word: read, and compare-and-exchange (*found = the value before).
 status_t arch_user_load_u32(u64 user, u32 *value);
 status_t arch_user_cas_u32(u64 user, u32 expected, u32 desired, u32 *found);

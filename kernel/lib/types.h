@@ -53,6 +53,8 @@ enum : u64 { PAGE_SHIFT = 12, PAGE_SIZE = 1ul << PAGE_SHIFT, PAGE_MASK = PAGE_SI
 #define likely(x) __builtin_expect(!!(x), 1)
 #define unlikely(x) __builtin_expect(!!(x), 0)
 #define NORETURN _Noreturn
+// For functions that shrink to a few instructions where their arguments are known.
+#define ALWAYS_INLINE [[gnu::always_inline]] static inline
 // For functions that hot code rarely calls: they keep the caller's registers, so that the way
 // around them need not save any.
 #define SLOW_PATH __attribute__((preserve_most, noinline, cold))

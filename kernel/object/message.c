@@ -50,36 +50,28 @@ status_t message_init(struct message *message, u32 bytes_max, struct ledger *pay
     return bytes_max <= MESSAGE_INLINE ? OK : pages_take(message, bytes_max, payer);
 }
 
-static SLOW_PATH status_t pages_in(struct message *message, const struct cl_message *from) {
-    u32 size = from->bytes_size;
-    for (u32 done = 0; done < size; done += PAGE_SIZE) {
-        void *to = page_address(message->pages[done >> PAGE_SHIFT]);
-        u32 part = min(size - done, (u32)PAGE_SIZE);
-        status_t status = arch_copy_from_user(to, from->bytes + done, part);
-        if (status != OK) return status;
+enum direction { COPY_IN, COPY_OUT };
+
+// Between user memory and the message's pages.
+static SLOW_PATH status_t pages_copy(struct message *message, u64 user, enum direction direction) {
+    status_t status = OK;
+    for (u32 done = 0; done < message->bytes_size && status == OK; done += PAGE_SIZE) {
+        void *page = page_address(message->pages[done >> PAGE_SHIFT]);
+        u32 part = min(message->bytes_size - done, (u32)PAGE_SIZE);
+        status = direction == COPY_IN ? arch_copy_from_user(page, user + done, part)
+                                      : arch_copy_to_user(user + done, page, part);
     }
-    return OK;
+    return status;
 }
 
 status_t message_copy_bytes(struct message *message, const struct cl_message *from) {
     message->bytes_size = from->bytes_size;
-    if (unlikely(message->page_count != 0)) return pages_in(message, from);
+    if (unlikely(message->page_count != 0)) return pages_copy(message, from->bytes, COPY_IN);
     return user_copy_in(message->bytes, from->bytes, from->bytes_size);
 }
 
-static SLOW_PATH status_t pages_out(const struct message *message, u64 to) {
-    u32 size = message->bytes_size;
-    for (u32 done = 0; done < size; done += PAGE_SIZE) {
-        const void *from = page_address(message->pages[done >> PAGE_SHIFT]);
-        u32 part = min(size - done, (u32)PAGE_SIZE);
-        status_t status = arch_copy_to_user(to + done, from, part);
-        if (status != OK) return status;
-    }
-    return OK;
-}
-
-static status_t bytes_out(const struct message *message, u64 to) {
-    if (unlikely(message->page_count != 0)) return pages_out(message, to);
+static status_t bytes_out(struct message *message, u64 to) {
+    if (unlikely(message->page_count != 0)) return pages_copy(message, to, COPY_OUT);
     return user_copy_out(to, message->bytes, message->bytes_size);
 }
 

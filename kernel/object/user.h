@@ -17,10 +17,10 @@ static inline bool user_range_ok(u64 address, u64 size) {
     return size == 0 || (size <= SIZE && address - CL_LINUX_BASE <= SIZE - size);
 }
 // Range check and copy.
-static inline status_t user_copy_in(void *to, u64 address, u64 size) {
+ALWAYS_INLINE status_t user_copy_in(void *to, u64 address, u64 size) {
     return user_range_ok(address, size) ? arch_copy_from_user(to, address, size) : ERR_BAD_POINTER;
 }
-static inline status_t user_copy_out(u64 address, const void *from, u64 size) {
+ALWAYS_INLINE status_t user_copy_out(u64 address, const void *from, u64 size) {
     return user_range_ok(address, size) ? arch_copy_to_user(address, from, size) : ERR_BAD_POINTER;
 }
 // Makes sure that the range can be written, without changing what is there. Preemptible.

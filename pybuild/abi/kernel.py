@@ -105,7 +105,7 @@ def dispatch_c(schema: Schema) -> str:
         body = struct_checks(schema, struct)
         if struct.name in used and body:
             checked.add(struct.name)
-            lines += [f"static status_t check_{struct.name}(const struct cl_{struct.name} *in)"]
+            lines += [f"ALWAYS_INLINE status_t check_{struct.name}(const struct cl_{struct.name} *in)"]
             lines += ["{", *body, "    return OK;", "}", ""]
     for entry in schema.syscalls:
         lines += [*Decoder(schema, entry, checked).lines(), ""]

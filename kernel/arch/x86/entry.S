@@ -327,45 +327,20 @@ user_enter:
 user_copy:
     stac
 user_copy_begin:
-    cmpq $24, %rdx // struct cl_message: most of all
-    je 6f
+    cmpq $8, %rdx // not worth starting the microcode
+    je 1f
     movq %rdx, %rcx
-    cmpq $32, %rdx
-    ja 3f
-    shrq $3, %rcx
-    jz 2f
-1:
-    movq (%rsi), %rax
-    addq $8, %rsi
-    movq %rax, (%rdi)
-    addq $8, %rdi
-    decl %ecx
-    jnz 1b
-2:
-    andl $7, %edx
-    jz 5f
-4:
-    movb (%rsi), %al
-    incq %rsi
-    movb %al, (%rdi)
-    incq %rdi
-    decl %edx
-    jnz 4b
-    jmp 5f
-3:
     shrq $3, %rcx
     rep movsq
-    jmp 2b
-    jmp 5f
-6:
+    movl %edx, %ecx
+    andl $7, %ecx
+    rep movsb
+    jmp 2f
+1:
     movq (%rsi), %rax
-    movq 8(%rsi), %rcx
-    movq 16(%rsi), %rdx
     movq %rax, (%rdi)
-    movq %rcx, 8(%rdi)
-    movq %rdx, 16(%rdi)
+2:
 user_copy_end:
-5:
     clac
     xorl %eax, %eax
     ret

@@ -4,6 +4,7 @@
 #ifndef ARCH_THIS_H
 #define ARCH_THIS_H
 
+#include "abi/errors.h"
 #include "lib/types.h"
 
 enum : u64 {
@@ -81,6 +82,45 @@ static inline void *arch_direct(u64 paddr) { return (void *)(paddr + ARCH_DIRECT
 static inline u64 arch_paddr(const void *pointer) {
     u64 address = (u64)pointer;
     return address >= ARCH_IMAGE_BASE ? address - ARCH_IMAGE_BASE : address - ARCH_DIRECT_BASE;
+}
+
+// Callers check ranges (generated code does); this is the second lock on the same door. Where the
+// access begins is enough: it goes upwards, and the page at the end is never mapped.
+status_t user_copy(void *to, const void *from, usize size); // entry.S
+ALWAYS_INLINE status_t user_copy_any(void *to, const void *from, u64 user, usize size) {
+    enum { UNROLLED_MAX = 64 };
+    if (unlikely(user > ARCH_USER_END)) goto bad;
+    if (!__builtin_constant_p(size) || size % 8 != 0 || size > UNROLLED_MAX)
+        return user_copy(to, from, size);
+    asm goto("stac\n"
+             "1:\n\t"
+             ".set offset, 0\n\t"
+             ".rept %c[words]\n\t"
+             "movq offset(%[from]), %%rax\n\t"
+             "movq %%rax, offset(%[to])\n\t"
+             ".set offset, offset + 8\n\t"
+             ".endr\n"
+             "2:\tclac\n\t"
+             ".pushsection .exception_table, \"a\"\n\t"
+             ".quad 1b, 2b, %l[fault]\n\t"
+             ".popsection"
+             :
+             : [words] "i"(size / 8), [from] "r"(from), [to] "r"(to)
+             : "rax", "memory"
+             : fault);
+    return OK;
+fault:
+    asm volatile("clac");
+bad:
+    return ERR_BAD_POINTER;
+}
+
+ALWAYS_INLINE status_t arch_copy_from_user(void *to, u64 user, usize size) {
+    return user_copy_any(to, (const void *)user, user, size);
+}
+
+ALWAYS_INLINE status_t arch_copy_to_user(u64 user, const void *from, usize size) {
+    return user_copy_any((void *)user, from, user, size);
 }
 
 #define ARCH_PORT(bits, type)                                        \

@@ -239,6 +239,7 @@ static status_t create(struct namespace *ns, enum aspace_kind kind, struct aspac
 static status_t create_end(struct aspace *aspace, status_t status,
                            struct aspace **out) NO_THREAD_SAFETY_ANALYSIS { // nobody knows it yet
     if (status == OK) {
+        object_publish(&aspace->base);
         *out = aspace;
         return OK;
     }

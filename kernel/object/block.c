@@ -116,6 +116,7 @@ status_t block_create(struct namespace *ns, struct blockdev *dev, u64 offset_byt
     block->dev = dev;
     block->offset_bytes = offset_bytes;
     block->size_bytes = align_down(size_bytes, PAGE_SIZE);
+    object_publish(&block->base);
     *out = block;
     return OK;
 }

@@ -51,6 +51,8 @@ status_t channel_create(struct namespace *first_ns, struct namespace *second_ns,
     if (options->call_handles_max) (*second)->call_handles_max = options->call_handles_max;
     end_join(*first, *second);
     end_join(*second, *first);
+    object_publish(&(*first)->base);
+    object_publish(&(*second)->base);
     return OK;
 }
 

@@ -14,6 +14,7 @@ const struct object_ops event_object_ops = {};
 status_t sys_event_create(struct namespace *ns, handle_t *handle) {
     struct event *event = object_alloc(ns_or_current(ns), OBJ_EVENT, sizeof(*event));
     if (!event) return ERR_NO_RESOURCES;
+    object_publish(&event->base);
     status_t status =
         handle_create(&event->base, handle_full_rights(OBJ_EVENT), CL_USER_ROOT, nullptr, handle);
     object_put(&event->base);

@@ -10,7 +10,7 @@
 #include "sched/thread.h"
 
 // Nobody knows the object yet.
-status_t memobj_create(struct namespace *ns, u64 size_pages,
+static status_t create(struct namespace *ns, u64 size_pages,
                        struct memobj **out) NO_THREAD_SAFETY_ANALYSIS {
     struct memobj *memobj = object_alloc(ns, OBJ_MEMOBJ, sizeof(*memobj));
     if (!memobj) return ERR_NO_RESOURCES;
@@ -22,15 +22,22 @@ status_t memobj_create(struct namespace *ns, u64 size_pages,
     return OK;
 }
 
+status_t memobj_create(struct namespace *ns, u64 size_pages, struct memobj **out) {
+    status_t status = create(ns, size_pages, out);
+    if (status == OK) object_publish(&(*out)->base);
+    return status;
+}
+
 status_t memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size_pages,
                              struct memobj **out) {
     if (offset > block->size_bytes || size_pages > (block->size_bytes - offset) >> PAGE_SHIFT)
         return ERR_OUT_OF_RANGE;
-    status_t status = memobj_create(ns, size_pages, out);
+    status_t status = create(ns, size_pages, out);
     if (status != OK) return status;
     object_get(&block->base);
     (*out)->block = block;
     (*out)->block_offset = offset;
+    object_publish(&(*out)->base);
     return OK;
 }
 

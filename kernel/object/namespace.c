@@ -148,6 +148,7 @@ static status_t ns_create(struct namespace *parent, const struct name_path *name
         ns_discard(ns);
         return status;
     }
+    object_publish(&ns->base);
     *out = ns;
     return OK;
 }

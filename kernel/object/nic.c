@@ -19,6 +19,7 @@ status_t nic_create(struct netdev *card, struct nic **out) {
     object_get(&nic->base); // the card's own, for ever
     object_signal(&nic->base, 0, SIGNAL_WRITABLE);
     netdev_ready_set(card, nic_ready, nic);
+    object_publish(&nic->base);
     *out = nic;
     return OK;
 }

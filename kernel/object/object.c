@@ -36,12 +36,16 @@ void *object_alloc(struct namespace *ns, u32 type, usize size) {
         return nullptr;
     }
     object_init(object, ns, type);
+    return object;
+}
+
+void object_publish(struct object *object) {
+    struct namespace *ns = object->ns;
     lock_acquire(&ns->objects_lock);
     list_insert_tail(&ns->objects, &object->ns_link);
     lock_release(&ns->objects_lock);
-    // Killed meanwhile: the reaper finds it on the list, or was woken too early.
+    // Killed meanwhile: the reaper waits for what is counted, and finds it on the list now.
     ns_reap_hint(ns);
-    return object;
 }
 
 bool object_tryget(struct object *object) {

@@ -59,6 +59,9 @@ struct object {
 // Allocates from the namespace's heap, zeroed, and initializes `base` with one reference.
 // nullptr when the namespace can't pay or is dying.
 void *object_alloc(struct namespace *ns, u32 type, usize size);
+// Every object, once, when it is complete: from now on the end of its namespace kills it, and
+// ns_open_koid finds it. Until then the namespace's end waits for it.
+void object_publish(struct object *object);
 static inline void object_get(struct object *object) {
     __atomic_fetch_add(&object->refs, 1, __ATOMIC_RELAXED);
 }

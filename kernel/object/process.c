@@ -32,6 +32,7 @@ status_t process_create(struct namespace *ns, struct process *from_template, str
         process->fixup_end = from_template->fixup_end;
         process->fixup_handler = from_template->fixup_handler;
     }
+    object_publish(&process->base);
     *out = process;
     return OK;
 }

@@ -21,6 +21,7 @@ status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max,
     waitq_init(&queue->receivers);
     lock_release(&queue->lock);
     object_signal(&queue->base, 0, SIGNAL_WRITABLE);
+    object_publish(&queue->base);
     status_t status =
         handle_create(&queue->base, handle_full_rights(OBJ_QUEUE), CL_USER_ROOT, nullptr, handle);
     object_put(&queue->base);

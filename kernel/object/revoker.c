@@ -23,6 +23,7 @@ status_t revoker_create(struct namespace *ns, struct revoker *parent, struct rev
         list_insert_tail(&parent->children, &revoker->child_link);
         lock_release(&parent->lock);
     }
+    object_publish(&revoker->base);
     *out = revoker;
     return OK;
 }

@@ -41,6 +41,7 @@ status_t serial_create(u32 line, struct serial **out) {
                                        .writable = serial_writable,
                                        .argument = serial,
                                    });
+    object_publish(&serial->base);
     *out = serial;
     return OK;
 }

@@ -15,7 +15,9 @@ const struct object_ops system_object_ops = {};
 
 status_t system_create(struct system **out) {
     *out = object_alloc(ns_root, OBJ_SYSTEM, sizeof(**out));
-    return *out ? OK : ERR_NO_RESOURCES;
+    if (!*out) return ERR_NO_RESOURCES;
+    object_publish(&(*out)->base);
+    return OK;
 }
 
 struct totals {

@@ -93,6 +93,7 @@ status_t thread_object_create(struct process *process, const struct arch_user_st
     object->process = process;
     object_get(&process->base);
     arch_thread_set_pmap(&object->thread, &process->aspace->pmap);
+    object_publish(&object->base);
     *out = object;
     return OK;
 }
@@ -118,6 +119,7 @@ status_t thread_kernel_create(void (*entry)(void *), void *argument) {
         object_put(&object->base);
         return status;
     }
+    object_publish(&object->base);
     sched_make_runnable(&object->thread);
     return OK;
 }

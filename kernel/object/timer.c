@@ -35,6 +35,7 @@ status_t sys_timer_create(struct namespace *ns, handle_t *handle) {
     }
     lock_init(&timer->set_lock, LOCK_OBJECT);
     ktimer_init(&timer->ktimer, timer_fired);
+    object_publish(&timer->base);
     status_t status =
         handle_create(&timer->base, handle_full_rights(OBJ_TIMER), CL_USER_ROOT, nullptr, handle);
     object_put(&timer->base);

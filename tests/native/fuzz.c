@@ -54,6 +54,11 @@ static uint64_t now_ns(void) {
     return now;
 }
 
+static uint64_t koid_of(handle_t handle) {
+    struct cl_object_info info;
+    return object_info(handle, &info) == OK ? info.koid : 0;
+}
+
 // In place of another one, which is closed: but never of the first, which is the child namespace.
 static void handle_keep(struct fuzzer *f, handle_t handle) {
     struct cl_object_info info;
@@ -92,14 +97,21 @@ static uint64_t handle_argument(struct fuzzer *f, const struct sweep_arg *arg) {
 }
 
 static uint64_t number_argument(struct fuzzer *f, const struct sweep_arg *arg) {
-    switch (random_below(f, 8)) {
+    switch (random_below(f, 20)) {
     case 0: return random_size(f);
     case 1: return random_size(f) & ~(CL_PAGE_SIZE - 1);
-    case 2: return random_below(f, 16);
-    case 3: return 1ul << random_below(f, 64);
-    case 4: return arg->good + random_below(f, 3) - 1;
-    case 5: return random_below(f, 64) * CL_PAGE_SIZE;
-    case 6: return room + random_below(f, ROOM_PAGES) * CL_PAGE_SIZE;
+    case 2:
+    case 3: return random_below(f, 16);
+    case 4:
+    case 5: return 1ul << random_below(f, 64);
+    case 6: return arg->good + random_below(f, 3) - 1;
+    case 7:
+    case 8: return random_below(f, 64) * CL_PAGE_SIZE;
+    case 9: return room + random_below(f, ROOM_PAGES) * CL_PAGE_SIZE;
+    case 10: return SIGNAL_SIGNALED;
+    case 11: return CL_MAP_READ | CL_MAP_WRITE;
+    case 12: return CL_RIGHTS_SAME;
+    case 13: return 0;
     default: return arg->good;
     }
 }
@@ -141,18 +153,36 @@ static void message_make(struct fuzzer *f, uint64_t address) {
     };
 }
 
+static bool is_in_room(uint64_t address) {
+    return address >= room && address < room + ROOM_PAGES * CL_PAGE_SIZE / 2;
+}
+
+static uint64_t struct_make(struct fuzzer *f, const struct sweep_arg *arg) {
+    uint64_t address = memory_argument(f, arg);
+    if (!is_in_room(address)) return address;
+    if (arg->good == sizeof(struct cl_message) && address % 8 == 0 && random_below(f, 4))
+        message_make(f, address);
+    else if (random_below(f, 2))
+        memset((void *)address, random_below(f, 2) ? 0xff : 0, arg->good);
+    return address;
+}
+
+// A short path, so that what was bound is found again.
+static uint64_t name_make(struct fuzzer *f, const struct sweep_arg *arg) {
+    uint64_t address = memory_argument(f, arg);
+    if (is_in_room(address))
+        for (int i = 0; i < 5; i++)
+            ((char *)address)[i] = i % 2 ? '/' : (char)('a' + random_below(f, i == 0 ? 26 : 3));
+    return address;
+}
+
 static uint64_t argument_make(struct fuzzer *f, const struct sweep_arg *arg) {
-    uint64_t address;
     switch (arg->kind) {
     case SWEEP_NUMBER: return number_argument(f, arg);
     case SWEEP_DEADLINE: return random_below(f, 4) ? 0 : now_ns() + random_below(f, SOON_NS);
     case SWEEP_HANDLE: return handle_spare(arg, handle_argument(f, arg));
-    case SWEEP_IN_STRUCT:
-        address = memory_argument(f, arg);
-        if (arg->good == sizeof(struct cl_message) && address % 8 == 0 && address >= room &&
-            address < room + ROOM_PAGES * CL_PAGE_SIZE / 2 && random_below(f, 4))
-            message_make(f, address);
-        return address;
+    case SWEEP_IN_STRUCT: return struct_make(f, arg);
+    case SWEEP_STRING: return name_make(f, arg);
     default: return memory_argument(f, arg);
     }
 }
@@ -186,9 +216,8 @@ static void call_once(struct fuzzer *f, const struct sweep_call *call) {
     for (uint32_t i = 0; i < call->args_count; i++)
         args[i] = argument_make(f, &call->args[i]);
     own_memory_spare(f, call, args);
-    if ((call->number == SYSCALL_HANDLE_CLOSE || call->number == SYSCALL_NS_KILL) &&
-        is_kept_handle(args[0]))
-        return;
+    if (call->number == SYSCALL_HANDLE_CLOSE && is_kept_handle(args[0])) return;
+    if (call->number == SYSCALL_NS_KILL && koid_of((handle_t)args[0]) == child_koid) return;
     status_t status = system_call(call->number, args, outs);
     test_check(status <= OK && status >= ERR_LAST, "a status that is none");
     if (status != OK) return;
@@ -198,18 +227,22 @@ static void call_once(struct fuzzer *f, const struct sweep_call *call) {
             handle_keep(f, (handle_t)outs[i]);
 }
 
+static void device_keep(const char *name, uint32_t rights) {
+    handle_t copy;
+    if (test_named(name) && handle_duplicate(test_named(name), rights, &copy) == OK)
+        handle_keep(&fuzzers[0], copy);
+}
+
 static void objects_make(void) {
     struct cl_ns_limits limits;
     uint64_t size = (ROOM_PAGES + 1) * CL_PAGE_SIZE;
     memset(&limits, 0xff, sizeof(limits)); // CL_LIMIT_SAME
     test_ok(ns_create(test_namespace(), "fuzz", 4, &limits, &child), "ns_create");
-    struct cl_object_info info;
-    test_ok(object_info(child, &info), "object_info");
-    child_koid = info.koid;
+    child_koid = koid_of(child);
     for (int i = 0; i < COPIES; i++)
         test_ok(handle_duplicate(child, CL_RIGHTS_SAME, &child_copies[i]), "handle_duplicate");
     for (uint32_t handle = 0; handle < KEPT_MAX; handle++)
-        is_kept[handle] = object_info(handle, &info) == OK;
+        is_kept[handle] = koid_of(handle) != 0;
     handles[0] = child;
     types[0] = OBJ_NAMESPACE;
     test_ok(aspace_map(0, 0, 0, 0, size, CL_MAP_READ | CL_MAP_WRITE, &room), "map");
@@ -219,6 +252,9 @@ static void objects_make(void) {
     test_ok(channel_create(child, child, &options, &first, &second), "channel_create");
     handle_keep(&fuzzers[0], first);
     handle_keep(&fuzzers[0], second);
+    device_keep("system", RIGHT_INSPECT | RIGHT_DUPLICATE | RIGHT_WAIT);
+    device_keep("block0", RIGHT_INSPECT | RIGHT_DUPLICATE | RIGHT_READ);
+    device_keep("nic0", RIGHT_INSPECT | RIGHT_DUPLICATE | RIGHT_READ);
 }
 
 // From the kernel's command line: `seed=N`.
@@ -232,10 +268,8 @@ static uint64_t seed(void) {
 
 // A random number in a message can be one of the child's handles, and then it is sent away.
 static handle_t child_find(void) {
-    struct cl_object_info info;
     for (int i = 0; i < COPIES; i++)
-        if (object_info(child_copies[i], &info) == OK && info.koid == child_koid)
-            return child_copies[i];
+        if (koid_of(child_copies[i]) == child_koid) return child_copies[i];
     return child;
 }
 

@@ -7,6 +7,7 @@
 
 #include "kernel/handlers.h"
 #include "object/namespace.h"
+#include "object/user.h"
 
 // ---- the caller ----
 
@@ -168,31 +169,54 @@ static status_t call_find_locked(struct channel *end, u64 token, enum call_state
     return OK;
 }
 
-// A reply that is being made: in the server's hands, out of reach of the caller.
+// The reply is in the caller's hands. Its thread, to be made runnable or switched to; nullptr:
+// something else ends its wait.
+static struct thread *call_done_locked(struct channel *end, struct channel_caller *caller)
+    REQUIRES(&end -> lock) {
+    index_remove(&end->calls, &caller->by_token);
+    caller->state = CALL_REPLIED;
+    return waitq_claim_one(&caller->wait, OK);
+}
+
+// A small reply, without handles: its bytes are in the server's hands, and are copied.
+static bool reply_is_small(const struct cl_message *from) {
+    return from->bytes_size <= MESSAGE_INLINE && from->handles_count == 0;
+}
+
+static status_t reply_small_locked(struct channel *end, u64 token, const struct cl_message *from,
+                                   const u8 *bytes, struct thread **claimed)
+    REQUIRES(&end -> lock) {
+    struct channel_caller *caller;
+    status_t status = call_find_locked(end, token, CALL_DELIVERED, from, &caller);
+    if (status != OK) return status;
+    struct message *message = &caller->message;
+    message->bytes_size = from->bytes_size;
+    message_copy_words(message->page_count ? page_address(message->pages[0]) : message->bytes,
+                       bytes, from->bytes_size);
+    *claimed = call_done_locked(end, caller);
+    return OK;
+}
+
+// Any other: made without the lock in what the caller has set aside, which is taken over meanwhile.
 struct reply {
-    enum call_state state;  // the call's
-    struct channel *client; // with a reference, for a reply with handles
+    struct message message; // with references to the caller's pages
+    struct channel *client; // referenced; nullptr: no handles
     struct handle *slots;   // the caller's, until they are filled
     u32 slots_count;        // reserved with them
-    struct message message;
 };
 
-// Takes over what of the caller's room the reply needs.
-static SLOW_PATH status_t reply_begin(struct channel *end, u64 token, const struct cl_message *from,
-                                      struct reply *reply) {
+static status_t reply_begin(struct channel *end, u64 token, const struct cl_message *from,
+                            struct reply *reply) {
     struct channel_caller *caller;
     lock_acquire(&end->lock);
     status_t status = call_find_locked(end, token, CALL_DELIVERED, from, &caller);
     if (status == OK) {
         caller->state = CALL_ANSWERING;
-        if (from->bytes_size > MESSAGE_INLINE) {
-            struct message *message = &caller->message;
-            for (u32 i = 0; i < message->page_count; i++) {
-                page_get(message->pages[i]);
-                reply->message.pages[i] = message->pages[i];
-            }
-            reply->message.page_count = message->page_count;
+        for (u32 i = 0; i < caller->message.page_count; i++) {
+            reply->message.pages[i] = caller->message.pages[i];
+            page_get(reply->message.pages[i]);
         }
+        reply->message.page_count = caller->message.page_count;
         if (from->handles_count != 0) {
             reply->client = end->peer;
             object_get(&end->peer->base);
@@ -203,21 +227,6 @@ static SLOW_PATH status_t reply_begin(struct channel *end, u64 token, const stru
     }
     lock_release(&end->lock);
     return status;
-}
-
-// The reply could not be made: the call waits for another, with its room as before.
-static SLOW_PATH void reply_undo(struct channel *end, u64 token, const struct cl_message *from,
-                                 struct reply *reply) {
-    struct channel_caller *caller;
-    lock_acquire(&end->lock);
-    if (call_find_locked(end, token, CALL_ANSWERING, from, &caller) == OK) {
-        caller->state = CALL_DELIVERED;
-        if (reply->slots) caller->reply_handles = reply->slots;
-        reply->slots = nullptr;
-    }
-    lock_release(&end->lock);
-    message_release(&reply->message);
-    if (reply->slots) reply_slots_free(reply->slots, reply->slots_count, &reply->client->base);
 }
 
 static status_t reply_fill(const struct cl_message *from, struct reply *reply) {
@@ -233,86 +242,87 @@ static status_t reply_fill(const struct cl_message *from, struct reply *reply) {
     return OK;
 }
 
-static SLOW_PATH status_t reply_prepare_large(struct channel *end, u64 token,
-                                              const struct cl_message *from, struct reply *reply) {
-    status_t status = reply_begin(end, token, from, reply);
+// Hands the reply over; or, when it could not be made (`status`), the caller's room back. What the
+// caller, gone meanwhile, does not take stays in `reply`.
+static status_t reply_end(struct channel *end, u64 token, const struct cl_message *from,
+                          struct reply *reply, status_t status, struct thread **claimed) {
+    struct channel_caller *caller;
+    lock_acquire(&end->lock);
+    status_t found = call_find_locked(end, token, CALL_ANSWERING, from, &caller);
+    if (found == OK && status == OK) {
+        struct message *message = &caller->message;
+        struct message *made = &reply->message;
+        message->bytes_size = made->bytes_size;
+        if (message->page_count == 0)
+            message_copy_words(message->bytes, made->bytes, made->bytes_size);
+        message->handles = made->handles;
+        message->handles_count = made->handles_count;
+        message->owner = made->owner;
+        made->handles = nullptr;
+        *claimed = call_done_locked(end, caller);
+    } else if (found == OK) {
+        caller->state = CALL_DELIVERED;
+        if (reply->slots) caller->reply_handles = reply->slots;
+        reply->slots = nullptr;
+    }
+    lock_release(&end->lock);
+    return status == OK ? found : status;
+}
+
+static SLOW_PATH status_t reply_large(struct channel *end, u64 token, const struct cl_message *from,
+                                      struct thread **claimed) {
+    struct reply reply;
+    reply.message.caller = channel_caller_current(); // it is of a call
+    reply.message.owner = nullptr;
+    reply.message.handles = nullptr;
+    reply.message.handles_count = 0;
+    reply.message.page_count = 0;
+    reply.client = nullptr;
+    reply.slots = nullptr;
+    status_t status = reply_begin(end, token, from, &reply);
     if (status != OK) return status;
-    reply->state = CALL_ANSWERING;
-    status = reply_fill(from, reply);
-    if (status != OK) reply_undo(end, token, from, reply);
-    if (reply->client) object_put(&reply->client->base);
+    status = reply_end(end, token, from, &reply, reply_fill(from, &reply), claimed);
+    message_release(&reply.message);
+    if (reply.slots) reply_slots_free(reply.slots, reply.slots_count, &reply.client->base);
+    if (reply.client) object_put(&reply.client->base);
     return status;
 }
 
-// Copies the reply in. Nothing has happened when it fails.
-static status_t reply_prepare(struct channel *end, u64 token, const struct cl_message *from,
-                              struct reply *reply) {
-    reply->state = CALL_DELIVERED;
-    reply->client = nullptr;
-    reply->slots = nullptr;
-    reply->message.caller = channel_caller_current(); // it is of a call
-    reply->message.owner = nullptr;
-    reply->message.handles = nullptr;
-    reply->message.handles_count = 0;
-    reply->message.page_count = 0;
-    if (from->bytes_size <= MESSAGE_INLINE && from->handles_count == 0)
-        return message_copy_bytes(&reply->message, from);
-    return reply_prepare_large(end, token, from, reply);
-}
-
-// Hands the reply over; *claimed is the caller's thread, to be made runnable or switched to
-// (nullptr: something else ends its wait). On success nothing is left in `reply`.
-static status_t reply_commit_locked(struct channel *end, u64 token, const struct cl_message *from,
-                                    struct reply *reply, struct thread **claimed)
-    REQUIRES(&end -> lock) {
-    struct channel_caller *caller;
-    status_t status = call_find_locked(end, token, reply->state, from, &caller);
-    if (status != OK) return status;
-    struct message *message = &caller->message;
-    struct message *made = &reply->message;
-    message->bytes_size = made->bytes_size;
-    if (made->page_count == 0)
-        memcpy(message->page_count ? page_address(message->pages[0]) : message->bytes, made->bytes,
-               made->bytes_size);
-    for (; made->page_count != 0; made->page_count--)
-        page_put(made->pages[made->page_count - 1]);
-    message->handles = made->handles;
-    message->handles_count = made->handles_count;
-    message->owner = made->owner;
-    made->handles = nullptr;
-    index_remove(&end->calls, &caller->by_token);
-    caller->state = CALL_REPLIED;
-    *claimed = waitq_claim_one(&caller->wait, OK);
-    return OK;
-}
-
 status_t sys_channel_reply(struct channel *channel, u64 token, const struct cl_message *message) {
-    struct reply reply;
+    alignas(u64) u8 bytes[MESSAGE_INLINE];
     struct thread *claimed = nullptr;
-    status_t status = reply_prepare(channel, token, message, &reply);
-    if (status != OK) return status;
-    lock_acquire(&channel->lock);
-    status = reply_commit_locked(channel, token, message, &reply, &claimed);
-    lock_release(&channel->lock);
+    status_t status;
+    if (reply_is_small(message)) {
+        status = user_copy_in(bytes, message->bytes, message->bytes_size);
+        if (status != OK) return status;
+        lock_acquire(&channel->lock);
+        status = reply_small_locked(channel, token, message, bytes, &claimed);
+        lock_release(&channel->lock);
+    } else {
+        status = reply_large(channel, token, message, &claimed);
+    }
     if (claimed) sched_make_runnable(claimed);
-    if (status != OK) message_release(&reply.message);
     return status;
 }
 
 status_t sys_channel_reply_receive(struct channel *channel, u64 token,
                                    const struct cl_message *message, const struct cl_message *room,
                                    u64 received, u64 deadline_ns) {
-    struct reply reply;
+    alignas(u64) u8 bytes[MESSAGE_INLINE];
     struct thread *claimed = nullptr;
-    status_t status = reply_prepare(channel, token, message, &reply);
-    if (status != OK && status != ERR_NOT_FOUND) return status;
-    lock_acquire(&channel->lock);
-    if (status == OK) status = reply_commit_locked(channel, token, message, &reply, &claimed);
-    if (status != OK) {
-        lock_release(&channel->lock);
-        message_release(&reply.message);
-        if (status != ERR_NOT_FOUND) return status;
+    status_t status;
+    if (reply_is_small(message)) {
+        status = user_copy_in(bytes, message->bytes, message->bytes_size);
+        if (status != OK) return status;
         lock_acquire(&channel->lock);
+        status = reply_small_locked(channel, token, message, bytes, &claimed);
+    } else {
+        status = reply_large(channel, token, message, &claimed);
+        lock_acquire(&channel->lock);
+    }
+    if (status != OK && status != ERR_NOT_FOUND) {
+        lock_release(&channel->lock);
+        return status;
     }
     return channel_receive_locked(channel, room, received, 0, deadline_ns, claimed);
 }

@@ -139,7 +139,8 @@ void message_borrow(struct message *copy, struct message *message) {
     copy->bytes_size = message->bytes_size;
     copy->handles_count = message->handles_count;
     copy->page_count = message->page_count;
-    if (likely(copy->page_count == 0)) memcpy(copy->bytes, message->bytes, message->bytes_size);
+    if (likely(copy->page_count == 0))
+        message_copy_words(copy->bytes, message->bytes, message->bytes_size);
     for (u32 i = 0; i < copy->page_count; i++) {
         page_get(message->pages[i]);
         copy->pages[i] = message->pages[i];

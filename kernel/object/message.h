@@ -34,7 +34,7 @@ struct message {
     u8 handles_charged; // of a one-way message, when it was made
     u16 page_count;     // 0: the bytes are inline
     union {
-        u8 bytes[MESSAGE_INLINE];
+        alignas(u64) u8 bytes[MESSAGE_INLINE];
         struct page *pages[MESSAGE_PAGES_MAX];
     };
 };
@@ -87,6 +87,14 @@ status_t message_take_handles(struct message *message, const struct cl_message *
                               enum handles_payment payment);
 // Allocates slots for `count` handles, on the ledger of the owner's namespace; nullptr for 0.
 status_t message_slots_alloc(u32 count, struct object *owner, struct handle **slots);
+
+// Copies between inline bytes, in whole words: what is beyond `size` has no meaning anyway.
+static inline void message_copy_words(void *to, const void *from, u32 size) {
+    u64 *t = to;
+    const u64 *f = from;
+    for (usize words = ((usize)size + 7) / 8; words != 0; words--)
+        *t++ = *f++;
+}
 
 // A copy for a receiver that works without locks: the bytes, or references to the pages; the
 // handles move. The lock of the message's queue is held.

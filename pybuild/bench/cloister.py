@@ -117,7 +117,9 @@ def idle_memory() -> IdleMemory:
     """Reads the ledger of a container whose only process waits for ever."""
     start = f"run -d --name idle {IMAGE} {PROGRAM} idle"
     out = commands_run(
-        replace(CONFIG, append="channel=com2"), [start, "inspect idle", "rm -f idle"]
+        replace(CONFIG, append="channel=com2"),
+        # It has come to rest when another container has started, slept and ended.
+        [start, "run --rm busybox sleep 1", "inspect idle", "rm -f idle"],
     )
     return idle_parse(out.decode())
 

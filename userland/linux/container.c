@@ -25,6 +25,7 @@ enum : u64 {
 };
 
 static handle_t control;
+static handle_t ns;
 
 static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -32,6 +33,14 @@ void container_exit(i32 wait_status) {
     i32 signal = wait_status & 0x7f;
     i32 status = signal ? CONTAINER_STATUS_SIGNAL + signal : wait_status >> 8 & 0xff;
     control_report(control, CONTAINER_EXITED, status);
+}
+
+void container_memory(u64 *total_bytes, u64 *free_bytes) {
+    u64 limit_pages;
+    u64 used_pages;
+    ledger_pages(ns, &limit_pages, &used_pages);
+    *total_bytes = limit_pages * PAGE_SIZE;
+    *free_bytes = limit_pages > used_pages ? (limit_pages - used_pages) * PAGE_SIZE : 0;
 }
 
 [[noreturn]] static void container_fail(const char *what, int error) {
@@ -195,6 +204,7 @@ void container_start(struct thread *thread, handle_t bootstrap) {
     if (result != 0) {
         container_fail("no start message", result);
     }
+    ns = records_take(&records, "ns");
     container_mount(records_take(&records, "image"));
     const char *hostname = records_value(&records, 'o', "hostname");
     if (hostname) {

@@ -14,3 +14,6 @@ void container_start(struct thread *thread, handle_t bootstrap);
 
 // Reports the first process's wait status, and ends the personality with all its threads.
 [[noreturn]] void container_exit(i32 wait_status);
+
+// What its memory is limited to and what is left of that, in bytes.
+void container_memory(u64 *total_bytes, u64 *free_bytes);

@@ -54,3 +54,10 @@ u64 memobj_size(handle_t memobj) {
     struct cl_object_info info;
     return object_info(memobj, &info) == OK ? info.detail[0] : 0;
 }
+
+void ledger_pages(handle_t ns, u64 *limit_pages, u64 *used_pages) {
+    struct cl_ns_info info = {};
+    ns_info(ns, &info);
+    *limit_pages = info.memory_limit_pages;
+    *used_pages = info.memory_used_pages;
+}

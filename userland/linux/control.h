@@ -12,3 +12,6 @@ int control_receive(handle_t channel, struct records *records, char **buffer);
 
 // A memory object's size in bytes; 0 when it can't be asked.
 u64 memobj_size(handle_t memobj);
+
+// What the container's namespace may use and uses, in pages; zeros when it can't be asked.
+void ledger_pages(handle_t ns, u64 *limit_pages, u64 *used_pages);

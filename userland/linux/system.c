@@ -5,6 +5,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/container.h"
 #include "linux/fs/image.h"
 #include "linux/fs/proc.h"
 #include "linux/fs/special.h"
@@ -88,5 +89,5 @@ usize system_mounts(char *buffer, usize size) {
 }
 
 void system_memory(struct system_memory *memory) {
-    *memory = (struct system_memory){.total_bytes = 64UL << 20, .free_bytes = 32UL << 20};
+    container_memory(&memory->total_bytes, &memory->free_bytes);
 }

@@ -11,6 +11,8 @@
 //   aWORD …  the program and its arguments, at least one; the program is looked for in PATH
 //   eKEY=VALUE …  its environment, all of it
 //   oKEY=VALUE …  options of the container; unknown ones are ignored. `hostname`
+// Where these are longer than a message, the first record is `mBYTES`: the bytes go on in a second
+// message, of so many bytes and without handles.
 //
 // The personality sends one container_report when the container's first process has ended, or could
 // not be started (126, 127: with a line on stderr that says why), and then exits. A personality

@@ -6,6 +6,8 @@
 //
 // RUN      iIMAGE; nNAME (else the manager makes one); aWORD… (else the image's own command);
 //          eKEY=VALUE…; hnotify hstdin hstdout hstderr as far as the client wants them. Flag REMOVE.
+//          What is too long for a message goes into a memory object `hwords`: `position` bytes of
+//          records that follow those of the request.
 //          Answers with the manager_container as soon as it is started. Whoever holds the other end
 //          of `notify` gets one manager_end when the container's last page is back.
 // LIST     the containers after `position`, in order of creation: manager_container…
@@ -44,7 +46,7 @@ struct manager_request {
     u32 operation;
     u32 flags;
     u32 reserved;
-    u64 position; // LIST, IMAGES: 0, or a reply's next_position
+    u64 position; // LIST, IMAGES: 0, or a reply's next_position; RUN: bytes in `hwords`
 };
 static_assert(sizeof(struct manager_request) == 24);
 

@@ -5,6 +5,7 @@
 
 #include "lib/container_protocol.h"
 #include "lib/heap.h"
+#include "lib/string.h"
 #include "linux/abi.h"
 
 enum { ROOM_FIRST = 2048 };
@@ -20,6 +21,28 @@ static status_t receive(handle_t channel, char *buffer, u32 room, handle_t *hand
     return channel_receive(channel, &message, (u64)received, 0, CL_DEADLINE_NEVER);
 }
 
+// How many bytes go on in a second message: what an `m` record at the beginning says, else 0.
+static u32 rest_bytes(const char *buffer, u32 size) {
+    u32 rest = 0;
+    for (u32 i = 1; size > 0 && buffer[0] == 'm' && i < size && buffer[i] != 0; i++)
+        rest = rest * 10 + (u32)(buffer[i] - '0');
+    return rest;
+}
+
+// Gets the rest behind what is there.
+static status_t receive_rest(handle_t channel, char **buffer, u32 *size, u32 rest) {
+    struct cl_received received;
+    handle_t handles[RECORDS_HANDLES_MAX];
+    char *whole = rest <= CL_MESSAGE_BYTES_MAX ? heap_alloc(*size + rest) : NULL;
+    if (!whole) return ERR_NO_RESOURCES;
+    memcpy(whole, *buffer, *size);
+    heap_free(*buffer);
+    *buffer = whole;
+    status_t status = receive(channel, whole + *size, rest, handles, &received);
+    *size += status == OK ? received.bytes_size : 0;
+    return status;
+}
+
 // Most messages are short; a longer one stays, and says how long it is.
 int control_receive(handle_t channel, struct records *records, char **buffer) {
     handle_t handles[RECORDS_HANDLES_MAX];
@@ -33,9 +56,9 @@ int control_receive(handle_t channel, struct records *records, char **buffer) {
         status = *buffer ? receive(channel, *buffer, received.bytes_size, handles, &received)
                          : ERR_NO_RESOURCES;
     }
-    if (status != OK) {
-        return -EIO;
-    }
+    u32 rest = status == OK ? rest_bytes(*buffer, received.bytes_size) : 0;
+    if (rest > 0) status = receive_rest(channel, buffer, &received.bytes_size, rest);
+    if (status != OK) return -EIO;
     return records_open(records, *buffer, received.bytes_size, handles, received.handles_count)
                ? 0
                : -EINVAL;

@@ -4,6 +4,7 @@
 
 #include "abi/names.h"
 #include "lib/container_protocol.h"
+#include "lib/format.h"
 #include "lib/message.h"
 #include "lib/string.h"
 #include "manager/container_start.h"
@@ -15,7 +16,14 @@ enum : u32 {
     IMAGE_RIGHTS = RIGHT_READ | RIGHT_EXECUTE | RIGHT_INSPECT | RIGHT_TRANSFER | RIGHT_DUPLICATE,
 };
 
-static char start_bytes[CL_MESSAGE_BYTES_MAX];
+enum {
+    MESSAGES_BYTES_MAX = 2 * CL_MESSAGE_BYTES_MAX,
+    FIXED_BYTES_MAX = 1024, // of records that are not the request's or the image's
+};
+static char start_bytes[MESSAGES_BYTES_MAX];
+// The `m` record of a start message in two parts.
+static const char more_format[] = "%010u";
+static const char more_room[] = "0000000000";
 
 static bool refused(struct problem *problem, const char *what, status_t status) {
     return problem_set(problem, CONTAINER_STATUS_OURS, "%s: %s", what, cl_error_name(status));
@@ -102,6 +110,8 @@ static bool add_handles(struct records_writer *writer, const struct start *start
 static bool message_write(struct records_writer *writer, const struct start *start,
                           struct problem *problem) {
     records_begin(writer, start_bytes, sizeof(start_bytes));
+    if (start->records->size_bytes > CL_MESSAGE_BYTES_MAX - PAGE_SIZE - FIXED_BYTES_MAX)
+        records_add(writer, 'm', more_room);
     if (!add_command(writer, start, problem)) {
         return false;
     }
@@ -112,21 +122,34 @@ static bool message_write(struct records_writer *writer, const struct start *sta
     }
     if (writer->is_full) {
         return problem_set(problem, CONTAINER_STATUS_OURS,
-                           "the command and its environment are longer than 64 KiB");
+                           "the command and its environment are longer than 128 KiB");
     }
     return true;
 }
 
+// Sends the records in one message, or in two where the room was left to say so.
+static status_t message_post(handle_t control, struct records_writer *writer) {
+    u32 first_bytes = min(writer->size_bytes, (u32)CL_MESSAGE_BYTES_MAX);
+    u32 rest_bytes = writer->size_bytes - first_bytes;
+    if (writer->bytes[0] == 'm')
+        format_text(writer->bytes + 1, sizeof(more_room), more_format, rest_bytes);
+    status_t status =
+        message_send(control, writer->bytes, first_bytes, writer->handles, writer->handles_count);
+    if (status == OK) writer->handles_count = 0;
+    if (status == OK && rest_bytes > 0)
+        status = message_send(control, writer->bytes + first_bytes, rest_bytes, NULL, 0);
+    return status;
+}
+
 // The control channel, with the start message waiting in it.
-static bool control_make(struct start *start, const struct records_writer *writer, handle_t *theirs,
+static bool control_make(struct start *start, struct records_writer *writer, handle_t *theirs,
                          struct problem *problem) {
-    struct cl_channel_options options = {.send_bytes_max = CL_MESSAGE_BYTES_MAX};
+    struct cl_channel_options options = {.send_bytes_max = MESSAGES_BYTES_MAX + FIXED_BYTES_MAX};
     status_t status = channel_create(0, start->ns, &options, &start->control, theirs);
     if (status != OK) {
         return refused(problem, "no control channel", status);
     }
-    status = message_send(start->control, writer->bytes, writer->size_bytes, writer->handles,
-                          writer->handles_count);
+    status = message_post(start->control, writer);
     if (status != OK) {
         handle_close(*theirs);
         return refused(problem, "the container can't be told what to run", status);

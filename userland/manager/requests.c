@@ -24,7 +24,7 @@ struct request {
     struct problem problem;
 };
 
-static char request_bytes[CL_MESSAGE_BYTES_MAX];
+static char request_bytes[2 * CL_MESSAGE_BYTES_MAX];
 static union {
     struct manager_reply head;
     char bytes[REPLY_BYTES_MAX];
@@ -207,11 +207,29 @@ static bool request_open(struct request *request, const struct cl_received *rece
     return true;
 }
 
+// Appends the records that the client has put into a memory object, where it has.
+static bool request_read_words(struct request *request, u32 records_bytes) {
+    u64 size = request->head->position;
+    u64 room = sizeof(request_bytes) - sizeof(*request->head) - records_bytes;
+    handle_t words = records_handle(&request->records, "words");
+    char *bytes = request_bytes + sizeof(*request->head);
+    if (request->head->operation != MANAGER_RUN || !words) {
+        return true;
+    }
+    if (size > room || memobj_read(words, 0, bytes + records_bytes, size) != OK ||
+        !records_open(&request->records, bytes, records_bytes + (u32)size, request->records.handles,
+                      request->records.handles_count)) {
+        return problem_set(&request->problem, CONTAINER_STATUS_OURS,
+                           "the command is too long, or can't be read");
+    }
+    return true;
+}
+
 void request_serve(void) {
     static struct request request;
     struct cl_received received;
     handle_t handles[RECORDS_HANDLES_MAX];
-    status_t status = message_receive(manager.server, request_bytes, sizeof(request_bytes), handles,
+    status_t status = message_receive(manager.server, request_bytes, CL_MESSAGE_BYTES_MAX, handles,
                                       RECORDS_HANDLES_MAX, CL_DEADLINE_POLL, &received);
     if (status != OK) {
         if (status != ERR_SHOULD_WAIT) {
@@ -224,7 +242,8 @@ void request_serve(void) {
         reply_problem(&request);
         return;
     }
-    if (!request_do(&request)) {
+    if (!request_read_words(&request, received.bytes_size - sizeof(struct manager_request)) ||
+        !request_do(&request)) {
         reply_problem(&request);
     }
     records_close(&request.records);

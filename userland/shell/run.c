@@ -13,7 +13,11 @@
 #include "shell/options.h"
 #include "shell/output.h"
 
-enum { STREAM_BYTES_MAX = 65536, KEY_CTRL_D = 4 };
+enum {
+    STREAM_BYTES_MAX = 65536,
+    WORDS_BYTES_MAX = 32768, // more goes into a memory object
+    KEY_CTRL_D = 4,
+};
 enum end : u32 { END_NOTIFY, END_STDOUT, END_STDERR, END_STDIN, ENDS_COUNT, END_CONSOLE };
 static const char *const end_names[ENDS_COUNT] = {"notify", "stdout", "stderr", "stdin"};
 
@@ -58,16 +62,44 @@ static void end_close(struct run *run, enum end end) {
     }
 }
 
+static void words_write(const struct run *run, const struct words *words,
+                        struct records_writer *writer) {
+    run_options_environment(words, writer);
+    for (const char *word = run->options.command; word; word = words_next(words, word))
+        records_add(writer, 'a', word);
+}
+
+// The words in a memory object, for a message has no room for them. 0: an error was said.
+static handle_t words_make(const struct run *run, const struct words *words, u64 *size_bytes) {
+    static char bytes[LINE_CUT_MAX];
+    struct records_writer writer;
+    handle_t memobj;
+    records_begin(&writer, bytes, sizeof(bytes));
+    words_write(run, words, &writer);
+    *size_bytes = writer.size_bytes;
+    status_t status = memobj_create(0, page_round_up(writer.size_bytes), &memobj);
+    if (status == OK) status = memobj_write(memobj, 0, bytes, writer.size_bytes);
+    if (status != OK || writer.is_full) {
+        error_print("there is no room for the command: %s", cl_error_name(status));
+        return CL_HANDLE_INVALID;
+    }
+    return memobj;
+}
+
 static bool request_write(struct run *run, const struct words *words) {
-    struct records_writer *writer = request_begin(MANAGER_RUN, run->options.flags, 0);
+    bool is_long = words->size_bytes > WORDS_BYTES_MAX;
+    u64 size_bytes = 0;
+    handle_t memobj = is_long ? words_make(run, words, &size_bytes) : CL_HANDLE_INVALID;
+    if (is_long && !memobj) return false;
+    struct records_writer *writer = request_begin(MANAGER_RUN, run->options.flags, size_bytes);
     records_add(writer, 'i', run->options.image);
     if (run->options.name) {
         records_add(writer, 'n', run->options.name);
     }
-    run_options_environment(words, writer);
-    for (const char *word = run->options.command; word; word = words_next(words, word)) {
-        records_add(writer, 'a', word);
-    }
+    if (is_long)
+        records_add_handle(writer, "words", memobj);
+    else
+        words_write(run, words, writer);
     for (enum end end = 0; end < ENDS_COUNT; end++) {
         if (is_wanted(run, end) && !end_make(run, end, writer)) {
             return false;

@@ -1,49 +1,82 @@
-// Memory objects over a block range: a page that is being read has its slot marked, without the
-// object's lock; others wait for it.
+// Memory objects over a block range. Pages that are being read have their slots marked, without
+// the object's lock; others wait for them. One request reads what is missing around the page that
+// is wanted, in an aligned window: the same that a page fault then enters at once.
 #include "object/block.h"
 #include "object/memobj.h"
 #include "object/namespace.h"
 
-// Marks the slot; SHOULD_WAIT when somebody was quicker.
-static status_t fill_begin(struct memobj *memobj, u64 index, struct page *page) {
+struct fill {
+    u64 first; // index
+    u32 count;
+    struct page *pages[BLOCK_REQUEST_PAGES_MAX];
+};
+
+static bool is_missing(struct memobj *memobj, u64 index) REQUIRES(&memobj -> lock) {
+    void **slot = page_tree_find(&memobj->pages, index);
+    return index < memobj->size_pages && !(slot && *slot);
+}
+
+// Marks one slot; false when that can't be paid.
+static bool fill_add(struct memobj *memobj, struct fill *fill) REQUIRES(&memobj -> lock) {
+    struct ledger *payer = &memobj->base.ns->ledger;
+    void **slot = page_tree_make(&memobj->pages, fill->first + fill->count, payer);
+    struct page *page = slot ? page_alloc(payer, PAGE_DIRTY) : nullptr;
+    if (!page) return false;
+    *slot = page_tree_filling(page);
+    fill->pages[fill->count++] = page;
+    return true;
+}
+
+// Marks missing pages around `index`, `most` at the most (a power of two). None, and OK: somebody
+// was quicker.
+static status_t fill_begin(struct memobj *memobj, u64 index, u32 most, struct fill *fill) {
+    u64 low = align_down(index, most);
     status_t status = OK;
+    *fill = (struct fill){.first = index};
     lock_acquire(&memobj->lock);
-    void **slot = nullptr;
-    if (object_is_dead(&memobj->base))
+    if (object_is_dead(&memobj->base)) {
         status = ERR_DEAD;
-    else
-        slot = page_tree_make(&memobj->pages, index, &memobj->base.ns->ledger);
-    if (status == OK && !slot)
-        status = ERR_NO_RESOURCES;
-    else if (status == OK && *slot)
-        status = ERR_SHOULD_WAIT;
-    else if (status == OK)
-        *slot = page_tree_filling(page);
+    } else if (is_missing(memobj, index)) {
+        while (fill->first > low && is_missing(memobj, fill->first - 1))
+            fill->first--;
+        while (fill->first + fill->count < low + most &&
+               is_missing(memobj, fill->first + fill->count) && fill_add(memobj, fill))
+            continue;
+        status = fill->count == 0 ? ERR_NO_RESOURCES : OK;
+    }
     lock_release(&memobj->lock);
     return status;
 }
 
-// The slot becomes the page, or empty again; then the caller puts the page.
-static status_t fill_end(struct memobj *memobj, u64 index, struct page *page, status_t status) {
+// The slots get their pages, or are empty again.
+static status_t fill_end(struct memobj *memobj, struct fill *fill, status_t status) {
     lock_acquire(&memobj->lock);
     if (object_is_dead(&memobj->base)) status = ERR_DEAD;
-    void **slot = page_tree_find(&memobj->pages, index);
-    *slot = status == OK ? page : nullptr;
-    memobj->resident += status == OK;
+    for (u32 i = 0; i < fill->count; i++) {
+        void **slot = page_tree_find(&memobj->pages, fill->first + i);
+        *slot = status == OK ? fill->pages[i] : nullptr;
+    }
+    memobj->resident += status == OK ? fill->count : 0;
     waitq_wake_all(&memobj->waiters, OK);
     lock_release(&memobj->lock);
+    for (u32 i = 0; status != OK && i < fill->count; i++)
+        page_put(fill->pages[i]);
     return status;
+}
+
+static status_t fill_window(struct memobj *memobj, u64 index, u32 most) {
+    struct fill fill;
+    status_t status = fill_begin(memobj, index, most, &fill);
+    if (status != OK || fill.count == 0) return status;
+    u64 offset = memobj->block_offset + fill.first * PAGE_SIZE;
+    status = object_is_dead(&memobj->block->base)
+                 ? ERR_DEAD
+                 : block_transfer(memobj->block, BLOCK_READ, offset, fill.pages, fill.count);
+    return fill_end(memobj, &fill, status);
 }
 
 status_t memobj_fill_block(struct memobj *memobj, u64 index) {
-    struct page *page = page_alloc(&memobj->base.ns->ledger, PAGE_DIRTY);
-    if (!page) return ERR_NO_RESOURCES;
-    status_t status = fill_begin(memobj, index, page);
-    if (status == OK) {
-        u64 offset = memobj->block_offset + index * PAGE_SIZE;
-        status = fill_end(memobj, index, page, block_read_page(memobj->block, offset, page));
-        if (status == OK) return OK;
-    }
-    page_put(page);
-    return status == ERR_SHOULD_WAIT ? OK : status;
+    status_t status = fill_window(memobj, index, BLOCK_REQUEST_PAGES_MAX);
+    // A neighbour may be at fault.
+    return status == ERR_IO_ERROR ? fill_window(memobj, index, 1) : status;
 }

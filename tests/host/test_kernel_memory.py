@@ -11,7 +11,7 @@ STEPS = 8000
 
 def program(*sanitizers: str) -> host.HostProgram:
     """The test program with these sanitizers."""
-    sources = (FOLDER / "test_memory.c", FOLDER / "model.c")
+    sources = (FOLDER / "test_memory.c", FOLDER / "model.c", FOLDER / "disk.c")
     return host.kernel_program("memory", *sources, sanitizers=sanitizers)
 
 

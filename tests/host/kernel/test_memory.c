@@ -2,7 +2,9 @@
 // One CPU does random operations and compares with a model; LIMIT_PAGES makes paying fail often.
 // More CPUs work on the same address space at once, for the sanitizers and the count at the end.
 #include "kernel/handlers.h"
+#include "disk.h"
 #include "model.h"
+#include "object/block.h"
 #include "object/process.h"
 #include <stdlib.h>
 
@@ -173,6 +175,68 @@ static void test_many(void) {
     object_put(&shared.ns->base);
 }
 
+// ---- pages from a disk ----
+
+// An access to a random page of the mapped disk; once the space is dead or the object is, nothing.
+static void reader(void *argument) {
+    u64 random = (u64)argument;
+    for (u64 i = 0; i < options.steps / 16; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        u64 page = random % DISK_PAGES;
+        u64 value;
+        status_t status =
+            space_access(shared.aspace, WINDOW + page * PAGE_SIZE, ARCH_MAP_READ, &value);
+        if (status == OK)
+            CHECK(page != DISK_BAD_PAGE && value == page);
+        else
+            CHECK(status == ERR_NO_RESOURCES || (status == ERR_IO_ERROR && page == DISK_BAD_PAGE) ||
+                  object_is_dead(&shared.memobj->base));
+        sched_preempt_point();
+    }
+    __atomic_fetch_sub(&shared.running, 1, __ATOMIC_ACQ_REL);
+}
+
+static void test_disk(void) {
+    struct block *block;
+    struct aspace_map_args args = {
+        .address = WINDOW,
+        .size = DISK_PAGES * PAGE_SIZE,
+        .flags = CL_MAP_READ | CL_MAP_SHARED | CL_MAP_EXACT,
+        .allowed_rights = ~0u,
+    };
+    u64 mapped;
+    shared.ns = ns_make(options.limit_pages);
+    i64 before = ledger_used_pages(&shared.ns->ledger);
+    disk_start();
+    CHECK(block_create(ns_root, &disk, 0, DISK_PAGES * PAGE_SIZE, &block) == OK);
+    CHECK(memobj_create_block(shared.ns, block, PAGE_SIZE, DISK_PAGES, &args.object) ==
+          ERR_OUT_OF_RANGE);
+    CHECK(memobj_create_block(shared.ns, block, 0, DISK_PAGES, &args.object) == OK);
+    shared.memobj = args.object;
+    CHECK(aspace_create_process(shared.ns, &shared.owner) == OK);
+    CHECK(aspace_create_restricted(shared.ns, shared.owner, &shared.aspace) == OK);
+    CHECK(aspace_map(shared.aspace, &args, &mapped) == OK);
+    args.flags |= CL_MAP_WRITE;
+    CHECK(aspace_map(shared.aspace, &args, &mapped) == ERR_ACCESS_DENIED);
+    shared.running = options.cpus;
+    for (u64 i = 0; i < options.cpus; i++)
+        CHECK(thread_kernel_create(reader, (void *)((options.seed + i) * 2654435761u + 1)) == OK);
+    for (u32 i = 0; __atomic_load_n(&shared.running, __ATOMIC_ACQUIRE); i++) {
+        if (i == 50 && options.seed % 2) object_kill(&shared.memobj->base);
+        sched_yield();
+        sched_preempt_point();
+    }
+    object_put(&shared.memobj->base);
+    object_put(&shared.aspace->base);
+    object_put(&shared.owner->base);
+    object_put(&block->base);
+    kprintf("disk: %ld pages left\n", ledger_used_pages(&shared.ns->ledger) - before);
+    CHECK(ledger_used_pages(&shared.ns->ledger) == before);
+    object_put(&shared.ns->base);
+}
+
 // ---- as a process, since some calls need one ----
 
 static void user_main(u64 bootstrap, u64 argument) {
@@ -184,6 +248,7 @@ static void user_main(u64 bootstrap, u64 argument) {
         test_model();
     } else {
         test_many();
+        test_disk();
     }
     kprintf("PASS\n");
     exit(0);

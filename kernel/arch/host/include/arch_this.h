@@ -60,6 +60,9 @@ static inline void arch_interrupts_disable(void) {}
 
 static inline bool arch_interrupts_enabled(void) { return false; }
 
+status_t arch_copy_from_user(void *to, u64 user, usize size);
+status_t arch_copy_to_user(u64 user, const void *from, usize size);
+
 static inline void *arch_direct(u64 paddr) { return host_ram + paddr; }
 
 static inline u64 arch_paddr(const void *pointer) { return (u64)((const u8 *)pointer - host_ram); }

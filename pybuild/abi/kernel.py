@@ -105,7 +105,8 @@ def dispatch_c(schema: Schema) -> str:
         body = struct_checks(schema, struct)
         if struct.name in used and body:
             checked.add(struct.name)
-            lines += [f"ALWAYS_INLINE status_t check_{struct.name}(const struct cl_{struct.name} *in)"]
+            name = struct.name
+            lines += [f"ALWAYS_INLINE status_t check_{name}(const struct cl_{name} *in)"]
             lines += ["{", *body, "    return OK;", "}", ""]
     for entry in schema.syscalls:
         lines += [*Decoder(schema, entry, checked).lines(), ""]

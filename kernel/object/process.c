@@ -209,12 +209,15 @@ void thread_exception(struct arch_trap *trap, u32 vector, u64 address, u64 error
     enum { PAGE_FAULT = 14 };
     struct process *process = process_current();
     if (vector == PAGE_FAULT && fixup_apply(process, trap, address)) return;
-    trace_event(TRACE_CRASH, process->base.koid, vector);
-    klog(LOG_WARNING,
-         "process %lu of namespace %lu crashed: exception %u (error %lx) at ip %lx, address %lx, "
-         "sp %lx\n",
-         process->base.koid, process->base.ns->base.koid, vector, error_code, arch_trap_ip(trap),
-         address, arch_trap_sp(trap));
+    // In a namespace that is killed, memory may go before the threads.
+    if (ns_is_alive(process->base.ns)) {
+        trace_event(TRACE_CRASH, process->base.koid, vector);
+        klog(LOG_WARNING,
+             "process %lu of namespace %lu crashed: exception %u (error %lx) at ip %lx, "
+             "address %lx, sp %lx\n",
+             process->base.koid, process->base.ns->base.koid, vector, error_code,
+             arch_trap_ip(trap), address, arch_trap_sp(trap));
+    }
     process_end(process, CL_PROCESS_STATE_CRASHED, (i32)vector);
     sys_thread_exit();
 }

@@ -269,6 +269,16 @@ static status_t reply_end(struct channel *end, u64 token, const struct cl_messag
     return status == OK ? found : status;
 }
 
+// Nobody waits for the reply: its handles go where they would have gone with it.
+static status_t reply_drop(const struct cl_message *from) {
+    handle_t values[CL_MESSAGE_HANDLES_MAX];
+    status_t status = user_copy_in(values, from->handles, from->handles_count * sizeof(handle_t));
+    if (status != OK) return status;
+    for (u32 i = 0; i < from->handles_count; i++)
+        (void)handle_close(values[i]);
+    return ERR_NOT_FOUND;
+}
+
 static SLOW_PATH status_t reply_large(struct channel *end, u64 token, const struct cl_message *from,
                                       struct thread **claimed) {
     struct reply reply;
@@ -280,6 +290,7 @@ static SLOW_PATH status_t reply_large(struct channel *end, u64 token, const stru
     reply.client = nullptr;
     reply.slots = nullptr;
     status_t status = reply_begin(end, token, from, &reply);
+    if (status == ERR_NOT_FOUND) return reply_drop(from);
     if (status != OK) return status;
     status = reply_end(end, token, from, &reply, reply_fill(from, &reply), claimed);
     message_release(&reply.message);

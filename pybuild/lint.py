@@ -25,7 +25,7 @@ MAY_INCLUDE = {
     "syscall": ["lib", "arch", "mm", "sched", "object", "kernel"],
     "drivers": ["lib", "arch", "mm"],
     "arch/x86": ["lib", "arch", "mm", "sched", "syscall", "object", "kernel", "drivers"],
-    "arch/host": ["lib", "arch", "mm", "sched", "object"],
+    "arch/host": ["lib", "arch", "mm", "sched", "object", "drivers"],
 }
 C_FOLDERS = ("kernel", "userland", "tests", "pybuild")
 CORE_LINES_MAX = 8000

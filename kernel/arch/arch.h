@@ -294,23 +294,7 @@ typedef void (*arch_irq_handler)(void *argument);
 status_t arch_irq_alloc_msi(arch_irq_handler handler, void *argument, u64 *address, u32 *data);
 // An ISA interrupt (0..15) through the I/O APIC.
 status_t arch_irq_alloc_isa(u32 irq, arch_irq_handler handler, void *argument);
-// PCI Express configuration space: base of the ECAM of segment 0, buses 0..*last_bus; 0 if none.
-u64 arch_pci_ecam(u32 *last_bus);
-
 // Inline: u8 arch_port_read8(u16 port), void arch_port_write8(u16 port, u8 value), and 16, 32.
-
-// Raw bytes of a serial port. Port 0 = COM1 (console and kernel log), 1 = COM2.
-enum { ARCH_SERIAL_PORTS = 2 };
-bool arch_serial_present(u32 port);
-// Called from the interrupt: bytes came in; there is room to send again (after a short write).
-struct arch_serial_handlers {
-    void (*received)(void *argument, const u8 *bytes, usize count);
-    void (*writable)(void *argument);
-    void *argument;
-};
-void arch_serial_set_handlers(u32 port, const struct arch_serial_handlers *handlers);
-// Writes what fits without waiting; returns how many bytes. After a short write `writable` comes.
-usize arch_serial_write(u32 port, const u8 *bytes, usize count);
 
 // ---- Debugging --------------------------------------------------------------------------------
 

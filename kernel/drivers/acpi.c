@@ -49,16 +49,15 @@ static const struct table *table_at(u64 paddr) {
     return table ? memory_at(paddr, max(table->length, (u32)sizeof(*table))) : nullptr;
 }
 
-static void cpu_found(u32 apic_id, u32 flags) {
+static void cpu_found(u32 flags) {
     enum { ENABLED = 1 };
-    if ((flags & ENABLED) && acpi.cpu_count < ARRAY_SIZE(acpi.apic_ids))
-        acpi.apic_ids[acpi.cpu_count++] = apic_id;
+    if (flags & ENABLED) acpi.cpu_count++;
 }
 
 static void madt_entry(const u8 *e) {
     switch (e[0]) {
-    case MADT_LAPIC: cpu_found(e[3], get32(e, 4)); break;
-    case MADT_X2APIC: cpu_found(get32(e, 4), get32(e, 8)); break;
+    case MADT_LAPIC: cpu_found(get32(e, 4)); break;
+    case MADT_X2APIC: cpu_found(get32(e, 8)); break;
     case MADT_IOAPIC:
         if (acpi.ioapic_paddr == 0) {
             acpi.ioapic_paddr = get32(e, 4);

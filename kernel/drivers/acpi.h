@@ -6,7 +6,6 @@
 
 extern struct acpi_info {
     u32 cpu_count; // the boot CPU among them
-    u32 apic_ids[MAX_CPUS];
     u64 lapic_paddr;
     u64 ioapic_paddr; // 0: none
     u32 ioapic_gsi_base;

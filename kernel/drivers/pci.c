@@ -3,6 +3,7 @@
 #include "drivers/pci.h"
 
 #include "abi/errors.h"
+#include "drivers/acpi.h"
 #include "drivers/mmio.h"
 
 enum : u32 {
@@ -87,13 +88,11 @@ static void bus_scan(u8 *config, u32 bus, bool there[BUSES],
 // A bus behind a bridge has a higher number than the bus of the bridge, so one ascending pass
 // sees all of them, and a bridge that points backwards is not followed.
 void pci_scan(void (*found)(const struct pci_device *device)) {
-    u32 last_bus = 0;
-    u64 ecam = arch_pci_ecam(&last_bus);
-    if (ecam == 0) return;
+    if (acpi.ecam_paddr == 0) return;
     bool there[BUSES] = {[0] = true};
-    for (u32 bus = 0; bus <= last_bus && bus < BUSES; bus++) {
+    for (u32 bus = 0; bus <= acpi.ecam_last_bus && bus < BUSES; bus++) {
         if (!there[bus]) continue;
-        u8 *config = arch_mmio_map(ecam + bus * BUS_SIZE, BUS_SIZE);
+        u8 *config = arch_mmio_map(acpi.ecam_paddr + bus * BUS_SIZE, BUS_SIZE);
         if (config) bus_scan(config, bus, there, found);
     }
 }

@@ -33,10 +33,10 @@ struct port {
     u8 irq;
     u32 present;
     u32 interrupts GUARDED_BY(&lock); // what UART_INTERRUPTS holds
-    struct arch_serial_handlers handlers;
+    struct serial_port_handlers handlers;
 };
 
-static struct port ports[ARCH_SERIAL_PORTS] = {
+static struct port ports[SERIAL_PORTS] = {
     {.lock = LOCK_INIT(LOCK_SERIAL), .base = 0x3f8, .irq = 4},
     {.lock = LOCK_INIT(LOCK_SERIAL), .base = 0x2f8, .irq = 3},
 };
@@ -92,7 +92,7 @@ static void log_output(const char *text, usize length) NO_THREAD_SAFETY_ANALYSIS
 }
 
 void serial_init(void) {
-    for (u32 i = 0; i < ARCH_SERIAL_PORTS; i++)
+    for (u32 i = 0; i < SERIAL_PORTS; i++)
         port_init(&ports[i]);
     if (ports[0].present) log_set_output(log_output);
 }
@@ -128,15 +128,15 @@ static void interrupt(void *argument) {
 }
 
 void serial_init_interrupts(void) {
-    for (u32 i = 0; i < ARCH_SERIAL_PORTS; i++) {
+    for (u32 i = 0; i < SERIAL_PORTS; i++) {
         if (ports[i].present && arch_irq_alloc_isa(ports[i].irq, interrupt, &ports[i]) != 0)
             klog(LOG_WARNING, "serial port %u has no interrupt\n", i);
     }
 }
 
-bool arch_serial_present(u32 port) { return ports[port].present; }
+bool serial_port_present(u32 port) { return ports[port].present; }
 
-void arch_serial_set_handlers(u32 index, const struct arch_serial_handlers *handlers) {
+void serial_port_set_handlers(u32 index, const struct serial_port_handlers *handlers) {
     struct port *port = &ports[index];
     lock_acquire(&port->lock);
     port->handlers = *handlers;
@@ -145,7 +145,7 @@ void arch_serial_set_handlers(u32 index, const struct arch_serial_handlers *hand
     lock_release(&port->lock);
 }
 
-usize arch_serial_write(u32 index, const u8 *bytes, usize count) {
+usize serial_port_write(u32 index, const u8 *bytes, usize count) {
     struct port *port = &ports[index];
     usize done = 0;
     lock_acquire(&port->lock);

@@ -1,10 +1,25 @@
-// Serial ports (16550A); what they offer is arch_serial_* of arch/arch.h.
+// Serial ports (16550A): raw bytes. Port 0 = COM1 (console and kernel log), 1 = COM2.
 #ifndef DRIVERS_SERIAL_H
 #define DRIVERS_SERIAL_H
+
+#include "lib/types.h"
+
+enum { SERIAL_PORTS = 2 };
 
 // Finds and sets up the ports; from here on the log goes to COM1.
 void serial_init(void);
 // When interrupts can be had.
 void serial_init_interrupts(void);
+
+bool serial_port_present(u32 port);
+// Called from the interrupt: bytes came in; there is room to send again (after a short write).
+struct serial_port_handlers {
+    void (*received)(void *argument, const u8 *bytes, usize count);
+    void (*writable)(void *argument);
+    void *argument;
+};
+void serial_port_set_handlers(u32 port, const struct serial_port_handlers *handlers);
+// Writes what fits without waiting; returns how many bytes. After a short write `writable` comes.
+usize serial_port_write(u32 port, const u8 *bytes, usize count);
 
 #endif

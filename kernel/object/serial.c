@@ -3,6 +3,7 @@
 #include "object/serial.h"
 
 #include "arch/arch.h"
+#include "drivers/serial.h"
 #include "kernel/handlers.h"
 #include "object/namespace.h"
 #include "object/user.h"
@@ -24,7 +25,7 @@ static void serial_writable(void *argument) {
 }
 
 status_t serial_create(u32 line, struct serial **out) {
-    if (!arch_serial_present(line)) return ERR_NOT_SUPPORTED;
+    if (!serial_port_present(line)) return ERR_NOT_SUPPORTED;
     struct serial *serial = object_alloc(ns_root, OBJ_SERIAL, sizeof(*serial));
     if (!serial) return ERR_NO_RESOURCES;
     lock_init(&serial->ring_lock, LOCK_DRIVER);
@@ -36,7 +37,7 @@ status_t serial_create(u32 line, struct serial **out) {
     }
     object_get(&serial->base); // the line's own, for ever
     object_signal(&serial->base, 0, SIGNAL_WRITABLE);
-    arch_serial_set_handlers(line, &(struct arch_serial_handlers){
+    serial_port_set_handlers(line, &(struct serial_port_handlers){
                                        .received = serial_received,
                                        .writable = serial_writable,
                                        .argument = serial,
@@ -58,7 +59,7 @@ status_t sys_serial_write(struct serial *serial, struct user_in bytes, u64 *writ
         status_t status = user_copy_in(chunk, bytes.address + *written, count);
         if (status != OK) return *written ? OK : status;
         object_signal(&serial->base, SIGNAL_WRITABLE, 0);
-        usize taken = arch_serial_write(serial->line, chunk, count);
+        usize taken = serial_port_write(serial->line, chunk, count);
         *written += taken;
         if (taken < count) return *written ? OK : ERR_SHOULD_WAIT;
         object_signal(&serial->base, 0, SIGNAL_WRITABLE);

@@ -1,5 +1,6 @@
 // Memory, log and the end of the machine; and devices, of which there are none.
 #include "abi/errors.h"
+#include "drivers/serial.h"
 #include "host.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -108,17 +109,17 @@ void arch_trap_set_ip(struct arch_trap *trap, u64 ip) {
     (void)ip;
 }
 
-bool arch_serial_present(u32 port) {
+bool serial_port_present(u32 port) {
     (void)port;
     return false;
 }
 
-void arch_serial_set_handlers(u32 port, const struct arch_serial_handlers *handlers) {
+void serial_port_set_handlers(u32 port, const struct serial_port_handlers *handlers) {
     (void)port;
     (void)handlers;
 }
 
-usize arch_serial_write(u32 port, const u8 *bytes, usize count) {
+usize serial_port_write(u32 port, const u8 *bytes, usize count) {
     (void)port;
     (void)bytes;
     return count;

@@ -5,6 +5,9 @@
 // that start use it for a moment.
 #include "asm.h"
 
+#define OFFSET(name, type, member, value) .set name, value
+#include "offsets.h"
+
 #define IMAGE_BASE 0xffffffff80000000
 #define PHYSICAL(symbol) ((symbol) - IMAGE_BASE)
 #define TRAMPOLINE 0x8000
@@ -19,22 +22,6 @@
 
 .text
 
-// Turns on PAE, long mode, NX, paging and write protection. Keeps esi.
-.macro enable_long_mode
-    movl %cr4, %eax
-    orl $(1 << 5), %eax
-    movl %eax, %cr4
-    movl $PHYSICAL(boot_pml4), %eax
-    movl %eax, %cr3
-    movl $0xc0000080, %ecx
-    rdmsr
-    orl $(1 << 8 | 1 << 11), %eax
-    wrmsr
-    movl %cr0, %eax
-    orl $(1 << 31 | 1 << 16), %eax
-    movl %eax, %cr0
-.endm
-
 .code32
 .globl pvh_entry
 pvh_entry:
@@ -44,23 +31,9 @@ pvh_entry:
     cpuid
     testl $(1 << 29), %edx
     jz no_long_mode
-    enable_long_mode
     lgdt PHYSICAL(boot_gdt_pointer)
-    ljmp $SELECTOR_KERNEL_CODE, $PHYSICAL(1f)
-.code64
-1:
-    movl $SELECTOR_KERNEL_DATA, %eax
-    movl %eax, %ds
-    movl %eax, %es
-    movl %eax, %ss
-    movq $boot_stack_top, %rsp
-    xorl %ebp, %ebp
-    movl %esi, %edi
-    movq $boot_main, %rax
-    call *%rax
-    ud2
+    ljmp $SELECTOR_BOOT_CODE32, $PHYSICAL(cpu_start_32)
 
-.code32
 no_long_mode:
     movw $0x3f8, %dx
     movl $PHYSICAL(no_long_mode_text), %esi
@@ -86,19 +59,31 @@ trampoline_begin:
     movl %cr0, %eax
     orl $1, %eax
     movl %eax, %cr0
-    ljmpl $SELECTOR_BOOT_CODE32, $PHYSICAL(trampoline_32)
+    ljmpl $SELECTOR_BOOT_CODE32, $PHYSICAL(cpu_start_32)
 trampoline_gdt_pointer:
     .word boot_gdt_end - boot_gdt - 1
     .long PHYSICAL(boot_gdt)
 trampoline_end:
 
+// All CPUs, with the boot GDT: PAE, long mode, NX, paging, write protection. Keeps esi.
 .code32
-trampoline_32:
+cpu_start_32:
     movl $SELECTOR_KERNEL_DATA, %eax
     movl %eax, %ds
     movl %eax, %es
     movl %eax, %ss
-    enable_long_mode
+    movl %cr4, %eax
+    orl $(1 << 5), %eax
+    movl %eax, %cr4
+    movl $PHYSICAL(boot_pml4), %eax
+    movl %eax, %cr3
+    movl $0xc0000080, %ecx
+    rdmsr
+    orl $(1 << 8 | 1 << 11), %eax
+    wrmsr
+    movl %cr0, %eax
+    orl $(1 << 31 | 1 << 16), %eax
+    movl %eax, %cr0
     ljmp $SELECTOR_KERNEL_CODE, $PHYSICAL(1f)
 .code64
 1:
@@ -112,9 +97,11 @@ trampoline_32:
     lock xaddl %edi, smp_tickets(%rip)
     cmpl smp_ticket_limit(%rip), %edi
     jae 3f
-    movq smp_stacks(, %rdi, 8), %rsp
+    movq cpu_table(, %rdi, 8), %rax
+    movq CPU_SYSCALL_STACK(%rax), %rsp
     xorl %ebp, %ebp
-    call smp_cpu_main
+    movl %esi, %esi
+    call cpu_main
 3:
     hlt
     jmp 3b
@@ -125,6 +112,11 @@ no_long_mode_text:
 
 .data
 .balign 8
+.globl mmu_kernel_top
+mmu_kernel_top:                 // until mmu_init()
+    .quad PHYSICAL(boot_pml4)
+smp_tickets:
+    .quad 0
 boot_gdt:
     .quad 0
     .quad 0x00af9b000000ffff    // kernel code, 64-bit
@@ -157,6 +149,8 @@ boot_pd:
     .endr
 
 .bss
-.balign 16
-    .skip 12288
+.balign 4096
+.globl boot_stack_guard, boot_stack_top
+boot_stack_guard:               // mmu_init() unmaps one page
+    .skip 4 * 4096
 boot_stack_top:

@@ -5,10 +5,11 @@
 #include "lib/print.h"
 #include "lib/string.h"
 
-struct arch_cpu cpu_boot;
-static struct arch_cpu *cpus[MAX_CPUS] = {&cpu_boot};
-static u32 cpu_known = 1; // have a struct
-u32 cpu_running = 1;      // have come up; those are 0..cpu_running-1
+extern u8 boot_stack_top[];
+
+static struct arch_cpu cpu_boot = {.cpu.syscall_stack = (u64)boot_stack_top};
+struct arch_cpu *cpu_table[MAX_CPUS] = {&cpu_boot};
+u32 cpu_running = 1;
 
 static usize vector_size;
 static u64 vector_features;
@@ -24,18 +25,9 @@ struct idt_gate {
 };
 static struct idt_gate idt[256];
 
-struct table_pointer {
-    u16 limit;
-    u64 base;
-} __attribute__((packed));
-
 u32 arch_cpu_count(void) { return __atomic_load_n(&cpu_running, __ATOMIC_ACQUIRE); }
 
-struct cpu *arch_cpu(u32 id) { return &cpus[id]->cpu; }
-
-struct arch_cpu *cpu_get(u32 id) { return cpus[id]; }
-
-u32 cpu_known_count(void) { return cpu_known; }
+struct cpu *arch_cpu(u32 id) { return &cpu_table[id]->cpu; }
 
 static const struct {
     u32 leaf;
@@ -95,11 +87,6 @@ static void cpu_setup_gdt(struct arch_cpu *cpu) {
     cpu->gdt[5] = limit | (tss & 0xffffff) << 16 | 0x89ul << 40 | (tss >> 24 & 0xff) << 56;
     cpu->gdt[6] = tss >> 32;
     cpu->tss.io_map = sizeof(cpu->tss);
-    for (u32 i = 0; i < 3; i++) {
-        u64 top = cpu->ist_top - i * PAGE_SIZE;
-        *(struct cpu **)(top - 8) = &cpu->cpu;
-        cpu->tss.ist[i] = top - 16;
-    }
     struct table_pointer pointer = {sizeof(cpu->gdt) - 1, (u64)cpu->gdt};
     asm volatile("lgdt %0\n\t"
                  "pushq %1\n\t"
@@ -153,31 +140,33 @@ static void cpu_setup_syscall(void) {
 
 void cpu_setup(struct arch_cpu *cpu) {
     cpu_setup_control();
-    cpu_setup_gdt(cpu); // loads selectors, which clears the GS base on some CPUs: set it again
-    cpu_set_base(cpu);
+    cpu_setup_gdt(cpu);
     cpu_setup_idt();
     cpu_setup_syscall();
     cpu->cr3 = cr3_read();
 }
 
-void cpu_add_stacks(struct arch_cpu *cpu) {
-    cpu->stack_top = arch_kstack_alloc(&boot_source, &boot_source);
-    cpu->ist_top = arch_kstack_alloc(&boot_source, &boot_source);
-    if (cpu->stack_top == 0 || cpu->ist_top == 0)
-        panic("no memory for the stacks of CPU %u", cpu->cpu.id);
+static u64 stack_add(void) {
+    u64 top = arch_kstack_alloc(&boot_source, &boot_source);
+    if (top == 0) panic("no memory for the stacks of a CPU");
+    return top;
 }
 
-bool cpu_add(u32 apic_id) {
+void cpu_add_exception_stacks(struct arch_cpu *cpu) {
+    for (u32 i = 0; i < 3; i++) {
+        u64 top = stack_add();
+        *(struct cpu **)(top - 8) = &cpu->cpu;
+        cpu->tss.ist[i] = top - 16;
+    }
+}
+
+void cpu_add(u32 id) {
     static_assert(sizeof(struct arch_cpu) <= PAGE_SIZE);
-    if (cpu_known == MAX_CPUS) return false;
     struct arch_cpu *cpu = arch_direct(boot_page_alloc());
-    cpu->apic_id = apic_id;
-    cpu->cpu.id = cpu_known;
-    cpu->cpu.self = &cpu->cpu;
-    cpu->cpu.arch = cpu;
-    cpu_add_stacks(cpu);
-    cpus[cpu_known++] = cpu;
-    return true;
+    cpu->cpu.id = id;
+    cpu->cpu.syscall_stack = stack_add();
+    cpu_add_exception_stacks(cpu);
+    cpu_table[id] = cpu;
 }
 
 usize arch_vector_size(void) { return vector_size; }
@@ -187,4 +176,15 @@ void arch_vector_init(void *area) {
     memset(area, 0, vector_size);
     *(u16 *)area = 0x37f;               // FCW
     *(u32 *)((u8 *)area + 24) = 0x1f80; // MXCSR
+}
+
+u64 arch_entropy(void) {
+    enum { CPUID_RDRAND = 1 << 30, TRIES = 10 };
+    u64 value = 0;
+    for (u32 i = 0; i < TRIES && cpuid(1, 0).ecx & CPUID_RDRAND; i++) {
+        bool good;
+        asm volatile("rdrand %0" : "=r"(value), "=@ccc"(good));
+        if (good) return value;
+    }
+    return tsc_read() * 0x9e3779b97f4a7c15;
 }

@@ -3,12 +3,10 @@
 #define X86_CPU_H
 
 #include "arch/arch.h"
+#include "x86.h"
 
 // Model-specific registers.
 enum : u32 {
-    MSR_APIC_BASE = 0x1b,
-    MSR_TSC_DEADLINE = 0x6e0,
-    MSR_X2APIC = 0x800, // + register offset / 16
     MSR_EFER = 0xc0000080,
     MSR_STAR = 0xc0000081,
     MSR_LSTAR = 0xc0000082,
@@ -36,19 +34,13 @@ enum : u64 {
     EFER_NXE = 1 << 11,
 };
 
-// Interrupt vectors. 0x00-0x1f exceptions, 0x30-0xef devices, above: local.
+// Exceptions; the other vectors are in drivers/apic.h.
 enum {
     VECTOR_NMI = 2,
     VECTOR_DOUBLE_FAULT = 8,
     VECTOR_PAGE_FAULT = 14,
     VECTOR_MACHINE_CHECK = 18,
     VECTOR_EXCEPTIONS = 32,
-    VECTOR_DEVICE_FIRST = 0x30,
-    VECTOR_DEVICE_LAST = 0xef,
-    VECTOR_TIMER = 0xf0,
-    VECTOR_RESCHED = 0xf1,
-    VECTOR_SHOOTDOWN = 0xf2,
-    VECTOR_SPURIOUS = 0xff,
 };
 
 // What the entry stubs push, lowest address first (entry.S).
@@ -61,6 +53,12 @@ struct arch_trap {
 };
 
 static inline bool trap_from_user(const struct arch_trap *trap) { return trap->cs & 3; }
+
+// What lgdt and lidt load.
+struct table_pointer {
+    u16 limit;
+    u64 base;
+} __attribute__((packed));
 
 struct tss {
     u32 reserved0;
@@ -78,14 +76,10 @@ struct arch_cpu {
     struct cpu cpu;
     u64 gdt[8];
     struct tss tss;
-    u32 apic_id;
     u32 online;             // set by the CPU itself when it runs
     u64 bit;                // 1 << id
-    u64 stack_top;          // its boot (idle) stack
-    u64 ist_top;            // of the slot with its three exception stacks
     u64 cr3;                // loaded when it last switched threads
     struct arch_pmap *pmap; // whose it is; nullptr: the kernel's own
-    u64 timer_deadline_ns;
     // Requests of other CPUs: a bit for each sender (atomic, shared).
     u64 shoot_senders;
     // This CPU's own request, and the CPUs that have not served it yet (atomic, shared).
@@ -99,16 +93,6 @@ static inline struct arch_cpu *arch_cpu_self(void) { return arch_this_cpu()->arc
 
 static inline struct arch_thread *arch_thread_of(struct thread *thread) {
     return (struct arch_thread *)thread;
-}
-
-static inline u64 msr_read(u32 msr) {
-    u32 low, high;
-    asm volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(msr));
-    return (u64)high << 32 | low;
-}
-
-static inline void msr_write(u32 msr, u64 value) {
-    asm volatile("wrmsr" ::"c"(msr), "a"((u32)value), "d"((u32)(value >> 32)) : "memory");
 }
 
 static inline u64 cr3_read(void) {
@@ -129,40 +113,19 @@ static inline void tlb_flush_page(u64 address) {
     asm volatile("invlpg (%0)" ::"r"(address) : "memory");
 }
 
-static inline u64 tsc_read(void) {
-    u32 low, high;
-    asm volatile("rdtsc" : "=a"(low), "=d"(high));
-    return (u64)high << 32 | low;
-}
-
-static inline void cpu_pause(void) { asm volatile("pause"); }
-
-struct cpuid {
-    u32 eax, ebx, ecx, edx;
-};
-
-static inline struct cpuid cpuid(u32 leaf, u32 subleaf) {
-    struct cpuid r;
-    asm volatile("cpuid"
-                 : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
-                 : "a"(leaf), "c"(subleaf));
-    return r;
-}
-
 // ---- cpu.c
 // Halts with a line on the log when the CPU lacks something that the kernel needs.
 void cpu_check_features(void);
-// Sets up this CPU: control registers, GDT, TSS, IDT, system call entry, per-CPU base.
+// Sets up this CPU: control registers, GDT, TSS, IDT, system call entry.
 void cpu_setup(struct arch_cpu *cpu);
-// Just the per-CPU base: the first thing that a CPU does in C.
+// The per-CPU base: the first thing that a CPU does in C.
 void cpu_set_base(struct arch_cpu *cpu);
-// Makes a struct arch_cpu and its stacks for one more CPU; false when there is no more room.
-bool cpu_add(u32 apic_id);
-void cpu_add_stacks(struct arch_cpu *cpu);
-struct arch_cpu *cpu_get(u32 id);
-u32 cpu_known_count(void);
-extern u32 cpu_running; // have come up: 0..cpu_running-1
-extern struct arch_cpu cpu_boot;
+// Makes a struct arch_cpu and its stacks for one more CPU.
+void cpu_add(u32 id);
+// For NMI, double fault and machine check: each a stack of its own, above a guard page.
+void cpu_add_exception_stacks(struct arch_cpu *cpu);
+extern struct arch_cpu *cpu_table[MAX_CPUS]; // by id; its cpu.syscall_stack is where it starts
+extern u32 cpu_running;                      // have come up: 0..cpu_running-1
 
 // ---- boot_memory.c: the memory map and the allocator of boot
 void boot_memory_init(u64 start_info_paddr);
@@ -189,30 +152,8 @@ void shootdown_serve(void);
 // Loads page tables on this CPU and keeps the pmaps' lists of CPUs; nullptr: the kernel's own.
 void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3);
 
-// ---- apic.c
-void apic_init(void);     // boot CPU: finds the registers
-void apic_init_cpu(void); // each CPU: enables its own
-u32 apic_id(void);
-void apic_eoi(void);
-// Interrupts a CPU: a vector, or a whole interrupt command.
-void apic_send(u32 apic_id, u32 command);
-void apic_nmi_others(void);
-void apic_start_others(u64 trampoline_paddr, u32 again);
-enum apic_timer_mode : u32 { APIC_TIMER_ONE_SHOT = 0, APIC_TIMER_DEADLINE = 2 << 17 };
-void apic_timer_setup(enum apic_timer_mode mode);
-void apic_timer_start(u32 count);
-u32 apic_timer_count(void);
-void irq_dispatch(u32 vector);
-
-// ---- smp.c
-void smp_cpu_main(u32 cpu_id);
-
-// ---- time.c
-void time_init(void);   // starts the calibration
-void time_finish(void); // ends it: arch_time_ns() and the timer work from here
-void time_init_cpu(void);
-// The timer interrupt: calls timer_interrupt() when the deadline has passed.
-void time_interrupt(void);
+// ---- smp.c: what a CPU but the first does, on its idle stack
+NORETURN void smp_cpu_main(struct arch_cpu *cpu);
 
 // ---- panic.c
 NORETURN void panic_trap(struct arch_trap *trap);

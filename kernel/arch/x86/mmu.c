@@ -10,9 +10,7 @@
 
 enum { KSTACK_SLOTS = 65536, KERNEL_SLOTS_MAX = 8 };
 
-extern u8 image_begin[], image_rodata[], image_data[], image_end[];
-
-u64 mmu_kernel_top;
+extern u8 image_begin[], image_rodata[], image_data[], image_end[], boot_stack_guard[];
 
 static struct lock mmu_lock = LOCK_INIT(LOCK_MMU);
 static u64 mmio_next GUARDED_BY(&mmu_lock) = ARCH_MMIO_BASE;
@@ -65,6 +63,7 @@ void mmu_init(void) {
     map_image((u64)image_begin, (u64)image_rodata, 0);
     map_image((u64)image_rodata, (u64)image_data, PTE_NX);
     map_image((u64)image_data, (u64)image_end, PTE_NX | PTE_WRITE);
+    *mmu_entry((u64)boot_stack_guard, 0, &boot_source) = 0;
     boot_memory_regions(map_direct);
     mmu_entry(ARCH_KSTACK_BASE, 2, &boot_source);
     mmu_entry(ARCH_MMIO_BASE, 2, &boot_source);

@@ -4,6 +4,7 @@
 // Symbols come from the section .symbols, which the build makes from the first link of the kernel:
 // u32 count, then count × {u32 address - image base, u32 offset of the name}, sorted, then names.
 #include "cpu.h"
+#include "drivers/apic.h"
 #include "lib/print.h"
 #include "lib/string.h"
 

@@ -6,6 +6,7 @@
 // shoot_pending is empty, serving the requests of others meanwhile. So no order of locks or
 // interrupt state can make two of them wait for each other: whoever spins serves.
 #include "cpu.h"
+#include "drivers/apic.h"
 #include "paging.h"
 
 enum { FLUSH_ALL_PAGES = 32 }; // more than this: reload CR3
@@ -28,7 +29,7 @@ void shootdown_serve(void) {
     struct arch_cpu *cpu = arch_cpu_self();
     u64 senders = __atomic_exchange_n(&cpu->shoot_senders, 0, __ATOMIC_ACQUIRE);
     while (senders) {
-        struct arch_cpu *sender = cpu_get((u32)__builtin_ctzl(senders));
+        struct arch_cpu *sender = cpu_table[__builtin_ctzl(senders)];
         senders &= senders - 1;
         if (sender->shoot_leave)
             leave(cpu, sender->shoot_leave);
@@ -48,9 +49,9 @@ void arch_spin_poll(void) {
 static void send_and_wait(struct arch_cpu *cpu, u64 cpus) {
     __atomic_store_n(&cpu->shoot_pending, cpus, __ATOMIC_SEQ_CST);
     for (u64 rest = cpus; rest; rest &= rest - 1) {
-        struct arch_cpu *target = cpu_get((u32)__builtin_ctzl(rest));
-        u64 before = __atomic_fetch_or(&target->shoot_senders, cpu->bit, __ATOMIC_SEQ_CST);
-        if (before == 0) apic_send(target->apic_id, VECTOR_SHOOTDOWN);
+        u32 target = (u32)__builtin_ctzl(rest);
+        if (__atomic_fetch_or(&cpu_table[target]->shoot_senders, cpu->bit, __ATOMIC_SEQ_CST) == 0)
+            apic_send(target, VECTOR_SHOOTDOWN);
     }
     while (__atomic_load_n(&cpu->shoot_pending, __ATOMIC_ACQUIRE))
         arch_spin_poll();

@@ -90,7 +90,7 @@ void arch_thread_init(struct thread *thread, u64 stack_top, void *vector,
 void arch_thread_init_idle(struct thread *idle) {
     struct arch_cpu *cpu = arch_cpu_self();
     *arch_thread_of(idle) = (struct arch_thread){
-        .stack_top = cpu->stack_top,
+        .stack_top = cpu->cpu.syscall_stack,
         .cr3 = mmu_kernel_top,
         .stack_clean_cpus = ~0ul,
         .on_cpu = 1,

@@ -2,6 +2,8 @@
 #include "abi/errors.h"
 #include "abi/types.h"
 #include "cpu.h"
+#include "drivers/apic.h"
+#include "drivers/clock.h"
 #include "lib/print.h"
 
 struct exception_range {
@@ -37,13 +39,13 @@ static void interrupt(u32 vector) {
     if (vector == VECTOR_SPURIOUS) return;
     apic_eoi();
     if (vector == VECTOR_TIMER)
-        time_interrupt();
+        clock_interrupt();
     else if (vector == VECTOR_RESCHED)
         arch_this_cpu()->work |= CPU_WORK_RESCHED;
     else if (vector == VECTOR_SHOOTDOWN)
         shootdown_serve();
     else
-        irq_dispatch(vector);
+        apic_irq(vector);
 }
 
 static u32 fault_flags(const struct arch_trap *trap) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "abi/errors.h"
+#include "drivers/acpi.h"
 #include "lib/print.h"
 #include "mm/page.h"
 
@@ -62,10 +63,7 @@ u64 arch_entropy(void) { return model_random(); }
 
 void arch_spin_poll(void) {}
 
-u64 arch_pci_ecam(u32 *last_bus) {
-    *last_bus = 255;
-    return MODEL_ECAM;
-}
+struct acpi_info acpi = {.ecam_paddr = MODEL_ECAM, .ecam_last_bus = 255};
 
 void *arch_mmio_map(u64 paddr, [[maybe_unused]] u64 size) {
     return (void *)(MODEL_MMIO_BASE + paddr);

@@ -1,13 +1,19 @@
 // Time: the time-stamp counter, taken to run at one rate on all CPUs; its rate from CPUID where the
 // CPU or hypervisor says it, else measured against the ACPI power-management timer, together with
 // the local APIC timer's where that has no TSC-deadline mode.
-#include "cpu.h"
+#include "drivers/clock.h"
+
+#include "arch/arch.h"
 #include "drivers/acpi.h"
+#include "drivers/apic.h"
 #include "drivers/cmos.h"
 #include "lib/print.h"
+#include "x86.h"
 
 enum : u64 { PM_TIMER_HZ = 3579545, CALIBRATION_TICKS = PM_TIMER_HZ / 1000, NS_PER_S = 1000000000 };
-enum : u32 { PM_TIMER_MASK = 0xffffff };
+enum : u32 { PM_TIMER_MASK = 0xffffff, MSR_TSC_DEADLINE = 0x6e0 };
+// Later than this is as good as never, and far from where scale() overflows.
+enum : u64 { DEADLINE_MAX_NS = 1ul << 60 };
 
 // ns = tsc × mult >> 32, and so on.
 static u64 tsc_base;
@@ -16,6 +22,7 @@ static u64 tsc_per_ns;
 static u64 apic_per_ns;
 static u32 deadline_mode;
 static u64 wall_s;
+static u64 deadlines_ns[MAX_CPUS];
 
 static u32 pm_start;
 static u64 tsc_start;
@@ -41,7 +48,7 @@ static u64 tsc_hz_told(void) {
     return crystal.eax && crystal.ebx ? (u64)crystal.ecx * crystal.ebx / crystal.eax : 0;
 }
 
-void time_init(void) {
+void clock_init(void) {
     enum { CPUID_TSC_DEADLINE = 1 << 24 };
     tsc_base = tsc_read();
     deadline_mode = cpuid(1, 0).ecx & CPUID_TSC_DEADLINE ? 1 : 0;
@@ -65,7 +72,7 @@ static u64 calibrate(void) {
     return tsc * PM_TIMER_HZ / ticks;
 }
 
-void time_finish(void) {
+void clock_finish(void) {
     u64 hz = tsc_hz_told();
     if (hz == 0 || !deadline_mode) {
         u64 measured = calibrate();
@@ -74,10 +81,10 @@ void time_finish(void) {
     wall_s = cmos_seconds();
     ns_per_tsc = ratio(NS_PER_S, hz);
     tsc_per_ns = ratio(hz, NS_PER_S);
-    time_init_cpu();
+    clock_init_cpu();
 }
 
-void time_init_cpu(void) {
+void clock_init_cpu(void) {
     apic_timer_setup(deadline_mode ? APIC_TIMER_DEADLINE : APIC_TIMER_ONE_SHOT);
     arch_timer_set_ns(ARCH_TIMER_OFF);
 }
@@ -87,7 +94,9 @@ u64 arch_time_ns(void) { return scale(tsc_read() - tsc_base, ns_per_tsc); }
 u64 arch_boot_wall_s(void) { return wall_s; }
 
 static void deadline_set(u64 deadline_ns) {
-    u64 tsc = deadline_ns == ARCH_TIMER_OFF ? 0 : tsc_base + scale(deadline_ns, tsc_per_ns);
+    u64 tsc = deadline_ns == ARCH_TIMER_OFF
+                  ? 0
+                  : tsc_base + scale(min(deadline_ns, DEADLINE_MAX_NS), tsc_per_ns);
     msr_write(MSR_TSC_DEADLINE, tsc);
 }
 
@@ -102,28 +111,17 @@ static void one_shot_set(u64 deadline_ns) {
 }
 
 void arch_timer_set_ns(u64 deadline_ns) {
-    arch_cpu_self()->timer_deadline_ns = deadline_ns;
+    deadlines_ns[arch_cpu_id()] = deadline_ns;
     if (deadline_mode)
         deadline_set(deadline_ns);
     else
         one_shot_set(deadline_ns);
 }
 
-void time_interrupt(void) {
-    u64 deadline_ns = arch_cpu_self()->timer_deadline_ns;
+void clock_interrupt(void) {
+    u64 deadline_ns = deadlines_ns[arch_cpu_id()];
     if (arch_time_ns() >= deadline_ns)
         timer_interrupt();
     else
         arch_timer_set_ns(deadline_ns); // further away than the hardware can count
-}
-
-u64 arch_entropy(void) {
-    enum { CPUID_RDRAND = 1 << 30, TRIES = 10 };
-    u64 value = 0;
-    for (u32 i = 0; i < TRIES && cpuid(1, 0).ecx & CPUID_RDRAND; i++) {
-        bool good;
-        asm volatile("rdrand %0" : "=r"(value), "=@ccc"(good));
-        if (good) return value;
-    }
-    return tsc_read() * 0x9e3779b97f4a7c15;
 }

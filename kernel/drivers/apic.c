@@ -3,10 +3,13 @@
 //
 // A vector belongs to one handler on all CPUs and is never given back. Device interrupts go to the
 // boot CPU.
+#include "drivers/apic.h"
+
 #include "abi/errors.h"
-#include "cpu.h"
+#include "arch/arch.h"
 #include "drivers/acpi.h"
 #include "lib/print.h"
+#include "x86.h"
 
 enum {
     APIC_ID = 0x20,
@@ -34,6 +37,7 @@ enum : u32 {
     COMMAND_ASSERT = 1 << 14,
     COMMAND_OTHERS = 3 << 18,
 };
+enum : u32 { MSR_APIC_BASE = 0x1b, MSR_X2APIC = 0x800 }; // the latter: + register offset / 16
 enum { BASE_X2APIC = 1 << 10, BASE_ENABLE = 1 << 11 };
 enum { PIC1_DATA = 0x21, PIC2_DATA = 0xa1 };
 enum { IOAPIC_WINDOW = 4, IOAPIC_REDIRECTION = 0x10 }; // the window: in words of 32 bits
@@ -49,6 +53,7 @@ static struct {
 static volatile u32 *registers; // xAPIC
 static volatile u32 *ioapic;
 static u32 x2apic;
+static u32 apic_ids[MAX_CPUS]; // of each CPU that runs
 
 static u32 apic_read(u32 reg) {
     return x2apic ? (u32)msr_read(MSR_X2APIC + reg / 16) : registers[reg / 4];
@@ -81,14 +86,13 @@ void apic_init_cpu(void) {
     apic_write(APIC_LVT_ERROR, APIC_MASKED);
     apic_write(APIC_TIMER_DIVIDE, APIC_DIVIDE_BY_1);
     apic_write(APIC_SPURIOUS, APIC_ENABLE | VECTOR_SPURIOUS);
-    arch_cpu_self()->apic_id = apic_id();
+    apic_ids[arch_cpu_id()] = x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24;
 }
-
-u32 apic_id(void) { return x2apic ? apic_read(APIC_ID) : apic_read(APIC_ID) >> 24; }
 
 void apic_eoi(void) { apic_write(APIC_EOI, 0); }
 
-void apic_send(u32 apic_id, u32 command) {
+static void command_send(u32 apic_id, u32 command) {
+    command |= COMMAND_ASSERT;
     if (x2apic) {
         // Not ordered with stores before it (SDM 11.12.3), as the receiver expects.
         asm volatile("mfence; lfence" ::: "memory");
@@ -101,23 +105,16 @@ void apic_send(u32 apic_id, u32 command) {
     apic_write(APIC_COMMAND, command);
 }
 
+void apic_send(u32 cpu_id, u32 vector) { command_send(apic_ids[cpu_id], vector); }
+
 void apic_nmi_others(void) {
-    if (registers || x2apic) apic_send(0, COMMAND_OTHERS | COMMAND_ASSERT | COMMAND_NMI);
+    if (registers || x2apic) command_send(0, COMMAND_OTHERS | COMMAND_NMI);
 }
 
-void apic_start_others(u64 trampoline_paddr, u32 again) {
-    if (!again)
-        apic_send(0, COMMAND_OTHERS | COMMAND_ASSERT | COMMAND_INIT);
-    else
-        apic_send(0, COMMAND_OTHERS | COMMAND_ASSERT | COMMAND_STARTUP |
-                         (u32)(trampoline_paddr >> PAGE_SHIFT));
-}
+void apic_reset_others(void) { command_send(0, COMMAND_OTHERS | COMMAND_INIT); }
 
-void arch_ipi_resched(u32 cpu_id) {
-    if (cpu_id == arch_cpu_id())
-        arch_this_cpu()->work |= CPU_WORK_RESCHED;
-    else
-        apic_send(cpu_get(cpu_id)->apic_id, VECTOR_RESCHED | COMMAND_ASSERT);
+void apic_start_others(u64 paddr) {
+    command_send(0, COMMAND_OTHERS | COMMAND_STARTUP | (u32)(paddr >> PAGE_SHIFT));
 }
 
 // ---- The timer ----------------------------------------------------------------------------------
@@ -143,7 +140,7 @@ static u32 vector_alloc(arch_irq_handler handler, void *argument) {
     return vector;
 }
 
-void irq_dispatch(u32 vector) {
+void apic_irq(u32 vector) {
     if (irqs[vector].handler)
         irqs[vector].handler(irqs[vector].argument);
     else
@@ -154,7 +151,7 @@ void irq_dispatch(u32 vector) {
 status_t arch_irq_alloc_msi(arch_irq_handler handler, void *argument, u64 *address, u32 *data) {
     u32 vector = vector_alloc(handler, argument);
     if (vector == 0) return ERR_NO_RESOURCES;
-    *address = 0xfee00000 | cpu_boot.apic_id << 12;
+    *address = 0xfee00000 | apic_ids[0] << 12;
     *data = vector;
     return 0;
 }
@@ -172,12 +169,7 @@ status_t arch_irq_alloc_isa(u32 irq, arch_irq_handler handler, void *argument) {
     u32 pin = acpi.isa_gsi[irq] - acpi.ioapic_gsi_base;
     u32 polarity = (acpi.isa_flags[irq] & ISA_ACTIVE_LOW) == ISA_ACTIVE_LOW ? 1 << 13 : 0;
     u32 trigger = (acpi.isa_flags[irq] & ISA_LEVEL) == ISA_LEVEL ? 1 << 15 : 0;
-    ioapic_write(IOAPIC_REDIRECTION + 2 * pin + 1, cpu_boot.apic_id << 24);
+    ioapic_write(IOAPIC_REDIRECTION + 2 * pin + 1, apic_ids[0] << 24);
     ioapic_write(IOAPIC_REDIRECTION + 2 * pin, vector | polarity | trigger);
     return 0;
-}
-
-u64 arch_pci_ecam(u32 *last_bus) {
-    *last_bus = acpi.ecam_last_bus;
-    return acpi.ecam_paddr;
 }

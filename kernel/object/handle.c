@@ -18,27 +18,35 @@ static struct ledger *holder_ledger(const struct handle_holder *holder) {
 
 // ---- one slot ----
 
-// Makes an empty slot a handle. `object` and `revoker` are borrowed.
+// Makes an empty slot a handle; `object` and `revoker` are borrowed. If either is gone the slot
+// becomes a tombstone: looked at under the list's lock, so that whoever empties the list either
+// finds the slot there or was seen.
 static void slot_fill(struct handle *slot, struct handle_holder *holder, struct object *object,
                       u32 rights, u32 user, struct revoker *revoker) REQUIRES(&holder -> lock) {
-    slot->rights = rights;
-    slot->user = user;
-    slot->holder = holder;
-    slot->revoker = revoker;
+    *slot = (struct handle){.rights = rights, .user = user, .holder = holder};
     list_init(&slot->object_link);
     list_init(&slot->revoker_link);
-    object_get(object);
-    slot->object = object;
-    lock_acquire(&object->handles_lock);
-    list_insert_tail(&object->handles, &slot->object_link);
-    object->handle_count++;
-    lock_release(&object->handles_lock);
     if (revoker) {
-        object_get(&revoker->base);
         lock_acquire(&revoker->lock);
-        list_insert_tail(&revoker->handles, &slot->revoker_link);
+        bool is_revoked = revoker_is_revoked(revoker);
+        if (!is_revoked) list_insert_tail(&revoker->handles, &slot->revoker_link);
         lock_release(&revoker->lock);
+        slot->rights = is_revoked ? (u32)HANDLE_TOMBSTONE_REVOKED : rights;
+        if (is_revoked) return;
+        object_get(&revoker->base);
+        slot->revoker = revoker;
     }
+    lock_acquire(&object->handles_lock);
+    bool is_dead = object_is_dead(object);
+    if (is_dead) {
+        slot->rights = HANDLE_TOMBSTONE_DEAD;
+    } else {
+        object_get(object);
+        slot->object = object;
+        list_insert_tail(&object->handles, &slot->object_link);
+        object->handle_count++;
+    }
+    lock_release(&object->handles_lock);
 }
 
 // What a slot let go of, to be put without locks.
@@ -79,6 +87,28 @@ static void released_finish(const struct released *released) {
     if (released->revoker) object_put(&released->revoker->base);
 }
 
+// `to` takes the place of `from` on a list that both can be on.
+static void link_move(struct list *from, struct list *to, struct lock *lock) {
+    lock_acquire(lock);
+    list_insert_before(from, to);
+    list_remove(from);
+    lock_release(lock);
+}
+
+// Moves a handle or tombstone to an empty slot. The locks of both holders are held; the references
+// move along, and whoever walks the lists finds one of the two.
+static void slot_move(struct handle *from, struct handle *to, struct handle_holder *holder) {
+    *to = *from;
+    to->holder = holder;
+    list_init(&to->object_link);
+    list_init(&to->revoker_link);
+    if (from->object) link_move(&from->object_link, &to->object_link, &from->object->handles_lock);
+    if (from->revoker) link_move(&from->revoker_link, &to->revoker_link, &from->revoker->lock);
+    from->object = nullptr;
+    from->revoker = nullptr;
+    from->holder = nullptr;
+}
+
 void handle_slot_close(struct handle *slot) {
     struct handle_holder *holder = slot->holder;
     lock_acquire(&holder->lock);
@@ -91,56 +121,42 @@ void handle_slot_close(struct handle *slot) {
 
 // ---- tombstones ----
 
-// The first handle on a list, with its holder's owner referenced; the list's lock is held.
-// nullptr when the owner is being freed: it closes the handle itself, just now.
-static struct handle_holder *holder_get(const struct handle *handle) {
-    return object_tryget(handle->holder->owner) ? handle->holder : nullptr;
+// The first handle of a list, `link` bytes before its node; nullptr: the list is empty.
+static struct handle *list_handle(struct list *list, usize link) {
+    return list_empty(list) ? nullptr : (struct handle *)((u8 *)list->next - link);
 }
 
-bool handles_entomb_some(struct object *object) {
+// Turns some handles of a list into tombstones; true when the list is empty. A holder whose owner
+// is just being freed closes its handles itself: false.
+static bool entomb_some(struct list *list, struct lock *list_lock, usize link, u32 mark) {
     for (u32 i = 0; i < ENTOMB_BATCH; i++) {
-        lock_acquire(&object->handles_lock);
-        struct handle *handle = list_first(&object->handles, struct handle, object_link);
-        struct handle_holder *holder = handle ? holder_get(handle) : nullptr;
-        lock_release(&object->handles_lock);
-        if (!handle) return true;
-        if (!holder) return false;
+        lock_acquire(list_lock);
+        struct handle *handle = list_handle(list, link);
+        struct handle_holder *holder = handle ? handle->holder : nullptr;
+        bool is_held = handle && object_tryget(holder->owner);
+        lock_release(list_lock);
+        if (!is_held) return handle == nullptr;
         lock_acquire(&holder->lock);
-        // Still on the list under our holder: nobody else can have reused the slot since.
-        lock_acquire(&object->handles_lock);
-        bool same = list_first(&object->handles, struct handle, object_link) == handle &&
-                    handle->holder == holder;
-        lock_release(&object->handles_lock);
-        struct released released = {};
-        if (same) released = slot_release(handle, HANDLE_TOMBSTONE_DEAD);
-        lock_release(&holder->lock);
-        released.was_last = false;
-        released_finish(&released);
-        object_put(holder->owner);
-    }
-    return false;
-}
-
-bool handles_revoke_some(struct revoker *revoker) {
-    for (u32 i = 0; i < ENTOMB_BATCH; i++) {
-        lock_acquire(&revoker->lock);
-        struct handle *handle = list_first(&revoker->handles, struct handle, revoker_link);
-        struct handle_holder *holder = handle ? holder_get(handle) : nullptr;
-        lock_release(&revoker->lock);
-        if (!handle) return true;
-        if (!holder) return false;
-        lock_acquire(&holder->lock);
-        lock_acquire(&revoker->lock);
-        bool same = list_first(&revoker->handles, struct handle, revoker_link) == handle &&
-                    handle->holder == holder;
-        lock_release(&revoker->lock);
-        struct released released = {};
-        if (same) released = slot_release(handle, HANDLE_TOMBSTONE_REVOKED);
+        // Still first, under the same holder: then it is the same handle.
+        lock_acquire(list_lock);
+        bool same = list_handle(list, link) == handle && handle->holder == holder;
+        lock_release(list_lock);
+        struct released released = same ? slot_release(handle, mark) : (struct released){};
         lock_release(&holder->lock);
         released_finish(&released);
         object_put(holder->owner);
     }
     return false;
+}
+
+bool handles_entomb_some(struct object *object) NO_THREAD_SAFETY_ANALYSIS {
+    return entomb_some(&object->handles, &object->handles_lock,
+                       offsetof(struct handle, object_link), HANDLE_TOMBSTONE_DEAD);
+}
+
+bool handles_revoke_some(struct revoker *revoker) NO_THREAD_SAFETY_ANALYSIS {
+    return entomb_some(&revoker->handles, &revoker->lock, offsetof(struct handle, revoker_link),
+                       HANDLE_TOMBSTONE_REVOKED);
 }
 
 // ---- looking up ----
@@ -294,73 +310,33 @@ static status_t take_check(struct handle_table *table, const handle_t *values, u
     return OK;
 }
 
-static void transit_count(struct object *object, i32 change) {
-    lock_acquire(&object->handles_lock);
-    object->handle_count += (u32)change;
-    lock_release(&object->handles_lock);
+// Two holders at once, in the order of their addresses.
+static void holders_lock(struct handle_holder *a,
+                         struct handle_holder *b) NO_THREAD_SAFETY_ANALYSIS {
+    lock_acquire(a < b ? &a->lock : &b->lock);
+    if (a != b) lock_acquire_same_rank(a < b ? &b->lock : &a->lock);
 }
 
-// A slot's meaning moves to another place. On the way it counts as a handle, so that closing the
-// object's others meanwhile does not close the object for its users.
-static void slot_lift(struct handle *slot, struct handle_info *info) {
-    *info = (struct handle_info){slot->object, slot->rights, slot->user, slot->revoker};
-    if (!slot->object) return;
-    object_get(slot->object);
-    transit_count(slot->object, 1);
-    if (slot->revoker) object_get(&slot->revoker->base);
-}
-
-static void slot_drop(struct handle *slot, struct handle_holder *holder,
-                      const struct handle_info *info) REQUIRES(&holder -> lock) {
-    if (info->object && !object_is_dead(info->object) &&
-        !(info->revoker && revoker_is_revoked(info->revoker))) {
-        slot_fill(slot, holder, info->object, info->rights, info->user, info->revoker);
-        return;
-    }
-    u32 mark = info->object ? (object_is_dead(info->object) ? HANDLE_TOMBSTONE_DEAD
-                                                            : HANDLE_TOMBSTONE_REVOKED)
-                            : info->rights;
-    *slot = (struct handle){.rights = mark, .holder = holder};
-    list_init(&slot->object_link);
-    list_init(&slot->revoker_link);
-}
-
-static void info_finish(struct handle_info *info, const struct released *released) {
-    released_finish(released);
-    if (!info->object) return;
-    lock_acquire(&info->object->handles_lock);
-    bool was_last = --info->object->handle_count == 0;
-    lock_release(&info->object->handles_lock);
-    struct released transit = {info->object, info->revoker, was_last};
-    released_finish(&transit);
+static void holders_unlock(struct handle_holder *a,
+                           struct handle_holder *b) NO_THREAD_SAFETY_ANALYSIS {
+    if (a != b) lock_release(&b->lock);
+    lock_release(&a->lock);
 }
 
 status_t handles_take_counted(const handle_t *values, u32 count, struct object *forbidden,
-                              struct handle_holder *holder, struct handle *slots) {
+                              struct handle_holder *holder,
+                              struct handle *slots) NO_THREAD_SAFETY_ANALYSIS {
     struct handle_table *table = &process_current()->handles;
-    struct ledger *from = holder_ledger(&table->holder);
-    // The two holders' locks are never held together: first everything is checked and marked as
-    // leaving under the table's lock, by taking it out; the references bridge the gap.
-    struct handle_info infos[CL_MESSAGE_HANDLES_MAX];
-    struct released released[CL_MESSAGE_HANDLES_MAX];
-    lock_acquire(&table->holder.lock);
+    holders_lock(&table->holder, holder);
     status_t status = take_check(table, values, count, forbidden);
     for (u32 i = 0; status == OK && i < count; i++) {
         struct handle *slot = handle_table_slot(table, values[i]);
-        slot_lift(slot, &infos[i]);
-        released[i] = slot_release(slot, 0);
+        slot_move(slot, &slots[i], holder);
         handle_table_release(table, slot, values[i]);
     }
-    lock_release(&table->holder.lock);
-    if (status != OK) return status;
-    lock_acquire(&holder->lock);
-    for (u32 i = 0; i < count; i++)
-        slot_drop(&slots[i], holder, &infos[i]);
-    lock_release(&holder->lock);
-    for (u32 i = 0; i < count; i++)
-        info_finish(&infos[i], &released[i]);
-    ledger_count_sub(from, LEDGER_HANDLES, count);
-    return OK;
+    holders_unlock(&table->holder, holder);
+    if (status == OK) ledger_count_sub(holder_ledger(&table->holder), LEDGER_HANDLES, count);
+    return status;
 }
 
 status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,
@@ -383,23 +359,15 @@ static status_t reserve_in(struct handle_table *table, u32 count) {
     return ERR_NO_RESOURCES;
 }
 
-static void give_in(struct handle_table *table, struct handle *slots, u32 count, handle_t *values) {
-    for (u32 i = 0; i < count; i++) {
-        struct handle_holder *holder = slots[i].holder;
-        struct ledger *from = holder_ledger(holder);
-        struct handle_info info;
-        lock_acquire(&holder->lock);
-        slot_lift(&slots[i], &info);
-        struct released released = slot_release(&slots[i], 0);
-        slots[i].holder = nullptr;
-        lock_release(&holder->lock);
-        lock_acquire(&table->holder.lock);
-        struct handle *slot = handle_table_take_reserved(table, &values[i]);
-        slot_drop(slot, &table->holder, &info);
-        lock_release(&table->holder.lock);
-        info_finish(&info, &released);
-        ledger_count_sub(from, LEDGER_HANDLES, 1);
-    }
+static void give_in(struct handle_table *table, struct handle *slots, u32 count,
+                    handle_t *values) NO_THREAD_SAFETY_ANALYSIS {
+    if (count == 0) return;
+    struct handle_holder *holder = slots[0].holder;
+    holders_lock(&table->holder, holder);
+    for (u32 i = 0; i < count; i++)
+        slot_move(&slots[i], handle_table_take_reserved(table, &values[i]), &table->holder);
+    holders_unlock(&table->holder, holder);
+    ledger_count_sub(holder_ledger(holder), LEDGER_HANDLES, count);
 }
 
 status_t handles_reserve(u32 count) { return reserve_in(&process_current()->handles, count); }

@@ -107,7 +107,7 @@ static void switch_to(struct thread *next) {
 
 void thread_switched(struct thread *prev) {
     // When the CPU is off its stack, another may run it; if it has ended, it can be taken apart.
-    bool has_ended = prev->state == THREAD_ENDED;
+    bool has_ended = __atomic_load_n(&prev->state, __ATOMIC_RELAXED) == THREAD_ENDED;
     __atomic_store_n(&prev->arch.on_cpu, 0, __ATOMIC_RELEASE);
     if (unlikely(has_ended)) prev->ended(prev);
     if (__atomic_load_n(&thread_current()->pending, __ATOMIC_RELAXED))
@@ -156,7 +156,8 @@ static u32 cpu_choose(const struct thread *thread) {
 void sched_make_runnable(struct thread *thread) {
     u32 cpu = cpu_choose(thread);
     struct run_queue *queue = &queues[cpu];
-    thread->state = THREAD_RUNNABLE;
+    // The thread may still be on its way off its CPU, and looks whether it has ended.
+    __atomic_store_n(&thread->state, THREAD_RUNNABLE, __ATOMIC_RELAXED);
     queue_add(queue, thread);
     if (cpu == arch_cpu_id()) {
         // Someone else waits now: the running thread's slice begins to count.

@@ -45,7 +45,7 @@ static void thread_main(void *argument) {
 void arch_context_switch(struct thread *prev, struct thread *next) {
     struct host_thread *leaving = prev->arch.host;
     struct host_thread *coming = next->arch.host;
-    bool has_ended = prev->state == THREAD_ENDED;
+    bool has_ended = __atomic_load_n(&prev->state, __ATOMIC_RELAXED) == THREAD_ENDED;
     coming->cpu = host_cpu;
     host_cpu->current = next;
     __atomic_store_n(&next->arch.on_cpu, 1, __ATOMIC_RELAXED);

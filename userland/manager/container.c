@@ -10,36 +10,15 @@
 #include "manager/container.h"
 #include "manager/container_start.h"
 
-enum { CONTAINERS_PER_CHUNK = 32 };
-enum : u64 { CHUNK_BYTES = 4 * PAGE_SIZE };
-static_assert(sizeof(struct container) * CONTAINERS_PER_CHUNK <= CHUNK_BYTES);
 enum : u32 { CONTROL_SIGNALS = SIGNAL_READABLE | SIGNAL_PEER_CLOSED };
 
 static struct list containers = LIST_INIT(containers);
-static struct list unused = LIST_INIT(unused);
 static u64 last_id;
 
 static u64 now_ns(void) {
     u64 now = 0;
     clock_get(CL_CLOCK_MONOTONIC, &now);
     return now;
-}
-
-static struct container *container_alloc(void) {
-    u64 chunk;
-    if (list_is_empty(&unused)) {
-        if (aspace_map(0, 0, 0, 0, CHUNK_BYTES, CL_MAP_READ | CL_MAP_WRITE, &chunk) != OK) {
-            return NULL;
-        }
-        for (u32 i = 0; i < CONTAINERS_PER_CHUNK; i++) {
-            list_insert_tail(&unused, &((struct container *)chunk)[i].link);
-        }
-    }
-    struct container *container = list_first(&unused, struct container, link);
-    list_remove(&container->link);
-    memset(container, 0, sizeof(*container));
-    list_init(&container->link);
-    return container;
 }
 
 struct container *container_find(const char *name) {
@@ -133,7 +112,7 @@ static bool container_start(struct container *container, struct records *records
 }
 
 struct container *container_run(struct records *records, u32 flags, struct problem *problem) {
-    struct container *container = container_alloc();
+    struct container *container = container_record_alloc();
     if (!container) {
         problem_set(problem, CONTAINER_STATUS_OURS,
                     "the manager has no memory for more containers");
@@ -141,7 +120,7 @@ struct container *container_run(struct records *records, u32 flags, struct probl
     }
     container->flags = flags;
     if (!container_start(container, records, problem)) {
-        list_insert_head(&unused, &container->link);
+        container_record_free(container);
         return NULL;
     }
     container->notify = records_take(records, "notify");
@@ -246,7 +225,7 @@ void container_event(struct container *container, u64 what) {
 
 void container_forget(struct container *container) {
     list_remove(&container->link);
-    list_insert_head(&unused, &container->link);
+    container_record_free(container);
 }
 
 void containers_clear(void) {

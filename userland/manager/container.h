@@ -22,6 +22,10 @@ struct container {
     struct manager_container facts;
 };
 
+// A record of zeros, with its node empty; NULL when there are too many.
+struct container *container_record_alloc(void);
+void container_record_free(struct container *container);
+
 // Makes a container by a RUN request and starts it. NULL: *problem says why, and nothing is left.
 // Takes the handles that it uses out of the records.
 struct container *container_run(struct records *records, u32 flags, struct problem *problem);

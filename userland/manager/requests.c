@@ -14,7 +14,7 @@
 
 enum {
     STATUS_PLAIN = 1, // of an error outside of `run`, as Docker has it
-    REPLY_BYTES_MAX = 16 * PAGE_SIZE,
+    REPLY_BYTES_MAX = PAGE_SIZE, // a list that is longer comes in several replies
 };
 
 struct request {
@@ -28,7 +28,7 @@ static char request_bytes[2 * CL_MESSAGE_BYTES_MAX];
 static union {
     struct manager_reply head;
     char bytes[REPLY_BYTES_MAX];
-} reply;
+} reply __attribute__((aligned(PAGE_SIZE)));
 
 bool problem_set(struct problem *problem, i32 status, const char *format, ...) {
     va_list args;

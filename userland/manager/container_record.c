@@ -1,0 +1,40 @@
+// Memory for the records of containers: pages that are touched when they are needed, and given back
+// when their last record is free, so that a manager without containers is as small as at its start.
+#include "cloister.h"
+
+#include "lib/string.h"
+#include "manager/container.h"
+
+enum {
+    PAGES_MAX = 256,
+    PER_PAGE = PAGE_SIZE / sizeof(struct container),
+};
+static_assert(PER_PAGE >= 8 && PER_PAGE <= 32);
+
+union record_page {
+    struct container containers[PER_PAGE];
+    u8 bytes[PAGE_SIZE];
+} __attribute__((aligned(PAGE_SIZE)));
+
+static union record_page pages[PAGES_MAX];
+static u32 used[PAGES_MAX]; // a bit for each record of a page
+
+struct container *container_record_alloc(void) {
+    u32 page = 0;
+    while (page < PAGES_MAX && used[page] == (1ull << PER_PAGE) - 1)
+        page++;
+    if (page == PAGES_MAX) return NULL;
+    u32 place = (u32)__builtin_ctz(~used[page]);
+    used[page] |= 1u << place;
+    struct container *container = &pages[page].containers[place];
+    memset(container, 0, sizeof(*container));
+    list_init(&container->link);
+    return container;
+}
+
+void container_record_free(struct container *container) {
+    u32 page = (u32)((union record_page *)page_round_down((u64)container) - pages);
+    u32 place = (u32)(container - pages[page].containers);
+    used[page] &= ~(1u << place);
+    if (used[page] == 0) aspace_discard(0, (u64)&pages[page], PAGE_SIZE);
+}

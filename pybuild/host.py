@@ -18,7 +18,7 @@ from pybuild.toolchain import LATE_ATTRIBUTES, headers_digest, run_tool
 COMPILER = "clang-19"
 FLAGS = ["-std=gnu23", "-g", "-O1", "-fno-omit-frame-pointer", "-pthread", LATE_ATTRIBUTES]
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wthread-safety"]
-KERNEL_FOLDERS = ("mm", "sched", "object", "arch/host")
+KERNEL_FOLDERS = ("mm", "sched", "object", "device", "arch/host")
 # Beside the folders: what needs no device. Strings are libc's, so that sanitizers look into them.
 KERNEL_FILES = (
     "lib/print.c",

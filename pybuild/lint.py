@@ -21,7 +21,8 @@ MAY_INCLUDE = {
     "arch": ["lib"],
     "mm": ["lib", "arch"],
     "sched": ["lib", "arch", "mm"],
-    "object": ["lib", "arch", "mm", "sched", "drivers", "kernel", "syscall"],
+    "object": ["lib", "arch", "mm", "sched", "device", "drivers", "kernel", "syscall"],
+    "device": ["lib", "arch", "mm", "sched", "object", "drivers", "kernel"],
     "syscall": ["lib", "arch", "mm", "sched", "object", "kernel"],
     "drivers": ["lib", "arch", "mm"],
     "arch/x86": ["lib", "arch", "mm", "sched", "syscall", "object", "kernel", "drivers"],
@@ -119,8 +120,9 @@ def ring0_lines() -> tuple[int, dict[str, int]]:
         for path in (ROOT / "kernel" / folder).rglob("*"):
             if path.suffix not in (".c", ".h", ".S"):
                 continue
-            if folder == "drivers":
-                drivers[path.stem] = drivers.get(path.stem, 0) + code_lines(path)
+            if folder in ("drivers", "device"):
+                name = path.stem if folder == "drivers" else f"device/{path.stem}"
+                drivers[name] = drivers.get(name, 0) + code_lines(path)
             else:
                 core += code_lines(path)
     for folder in ("kernel", "kernel/arch"):

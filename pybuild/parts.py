@@ -18,7 +18,7 @@ from pybuild import symbols, toolchain
 from pybuild.paths import BUILD, GEN, KERNEL_DEBUG_ELF, KERNEL_ELF, ROOT, relative
 from pybuild.toolchain import KERNEL, KERNEL_DEBUG, USER, Flavour
 
-KERNEL_FOLDERS = ("lib", "mm", "sched", "object", "syscall", "drivers", "arch/x86")
+KERNEL_FOLDERS = ("lib", "mm", "sched", "object", "syscall", "device", "drivers", "arch/x86")
 USER_SCRIPT = ROOT / "userland" / "user.ld"
 # What init starts.
 MANIFEST = ROOT / "disk" / "manifest"

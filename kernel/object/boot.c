@@ -9,13 +9,13 @@
 #include "arch/arch.h"
 #include "drivers/netdev.h"
 #include "lib/string.h"
-#include "object/block.h"
+#include "device/block.h"
 #include "object/channel_boot.h"
 #include "object/memobj.h"
 #include "object/namespace.h"
-#include "object/nic.h"
+#include "device/nic.h"
 #include "object/process.h"
-#include "object/serial.h"
+#include "device/serial.h"
 #include "object/system.h"
 
 struct bundle_header {

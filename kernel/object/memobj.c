@@ -5,7 +5,7 @@
 #include "object/memobj.h"
 
 #include "object/aspace.h"
-#include "object/block.h"
+#include "device/block.h"
 #include "object/namespace.h"
 #include "sched/thread.h"
 

@@ -1,7 +1,7 @@
 // Memory objects over a block range. Pages that are being read have their slots marked, without
 // the object's lock; others wait for them. One request reads what is missing around the page that
 // is wanted, in an aligned window: the same that a page fault then enters at once.
-#include "object/block.h"
+#include "device/block.h"
 #include "object/memobj.h"
 #include "object/namespace.h"
 

@@ -4,7 +4,7 @@
 #include "kernel/handlers.h"
 #include "disk.h"
 #include "model.h"
-#include "object/block.h"
+#include "device/block.h"
 #include "object/process.h"
 #include <stdlib.h>
 

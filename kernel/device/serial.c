@@ -1,6 +1,6 @@
 // Serial lines: a ring for what came in; output goes to the hardware's own buffer.
 // Signals are changed outside the ring's lock, so they are a hint that a read or write checks.
-#include "object/serial.h"
+#include "device/serial.h"
 
 #include "arch/arch.h"
 #include "drivers/serial.h"

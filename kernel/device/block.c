@@ -1,7 +1,7 @@
 // Block ranges. A transfer is a heap structure with two owners, the waiting thread and the disk:
 // the second to let go of it frees it, and with it the pages' references. It is charged to the
 // namespace of the block object.
-#include "object/block.h"
+#include "device/block.h"
 
 #include "kernel/handlers.h"
 #include "object/memobj.h"

@@ -1,5 +1,5 @@
 // Network cards.
-#include "object/nic.h"
+#include "device/nic.h"
 
 #include "kernel/handlers.h"
 #include "object/namespace.h"

@@ -196,10 +196,10 @@ void process_thread_ended(struct process *process, struct thread_object *thread)
 
 // ---- exceptions ----
 
-// A fault at a Linux address inside the registered fixup range resumes at the handler.
+// A fault inside the registered fixup range resumes at the handler.
 static bool fixup_apply(struct process *process, struct arch_trap *trap, u64 address) {
     u64 ip = arch_trap_ip(trap);
-    if (address >= CL_LINUX_LIMIT || ip < process->fixup_start || ip >= process->fixup_end)
+    if (address >= CL_PROCESS_LIMIT || ip < process->fixup_start || ip >= process->fixup_end)
         return false;
     arch_trap_set_ip(trap, process->fixup_handler);
     return true;

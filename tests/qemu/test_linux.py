@@ -79,7 +79,7 @@ SCRIPTS = {
     "head -c 100 /dev/urandom | wc -c": "100\n",
     "ps | head -1 | grep -c PID": "1\n",
     "tar cf - /etc 2>/dev/null | tar tf -": "etc/\netc/group\netc/passwd\n",
-    "find / -xdev -name passwd": "/etc/passwd\n",
+    "find / -xdev -name passwd": "/bin/passwd\n/etc/passwd\n",
     "exec 3> /tmp/f; echo three >&3; exec 3>&-; cat /tmp/f": "three\n",
     "set -- a b c; shift; echo $# $1": "2 b\n",
     "echo $((7 * 6))": "42\n",

@@ -100,11 +100,24 @@ static struct chunk *chunk_add_locked(void) REQUIRES(&heap.lock) {
     if (heap.chunks == CHUNKS_MAX || heap_map(chunk_at(heap.chunks), CHUNK_BYTES) != 0) {
         return NULL;
     }
-    struct chunk *chunk = chunk_at(heap.chunks++);
+    struct chunk *chunk = chunk_at(heap.chunks);
+    if (page_touch(chunk) != 0) return NULL;
+    heap.chunks++;
     memset(chunk->free, 0xff, sizeof(chunk->free));
     chunk->free[0] &= ~1UL;
     chunk->free_pages = CHUNK_PAGES - 1;
     return chunk;
+}
+
+// Pages are paid when they are handed out: a later fault could not be refused.
+static bool pages_pay(u8 *memory, u32 count) {
+    for (u32 i = 0; i < count; i++) {
+        if (page_touch(memory + (usize)i * PAGE_SIZE) != 0) {
+            heap_discard(memory, (usize)count * PAGE_SIZE);
+            return false;
+        }
+    }
+    return true;
 }
 
 static void *pages_alloc_locked(u32 count) REQUIRES(&heap.lock) {
@@ -121,6 +134,7 @@ static void *pages_alloc_locked(u32 count) REQUIRES(&heap.lock) {
     if (!chunk) {
         return NULL;
     }
+    if (!pages_pay((u8 *)chunk + (usize)page * PAGE_SIZE, count)) return NULL;
     pages_flip(chunk, page, count);
     chunk->run_pages[page] = (u8)count;
     chunk->free_pages -= count;

@@ -17,6 +17,10 @@ enum {
 [[nodiscard]] void *heap_alloc_zero(usize size);
 void heap_free(void *memory);
 
+// Given by the program: has a page that is mapped paid for, so that it can be written without a
+// fault that can't be; 0, or not. Its bytes stay as they are.
+i64 page_touch(void *page);
+
 // Given by the program: maps `size` bytes of zeros at a fixed address; gives back pages that are
 // free (they read as zeros afterwards). Returns 0 or a negative code.
 status_t heap_map(void *address, usize size);

@@ -3,6 +3,7 @@
 // that a shallow thread touches one page. Slots are used again; a free one keeps its mapping.
 #include "linux/thread.h"
 
+#include "lib/heap.h"
 #include "lib/mutex.h"
 #include "lib/string.h"
 #include "linux/kernel_if.h"
@@ -50,6 +51,17 @@ static bool slot_is_free_locked(u32 slot) REQUIRES(&slots.lock) {
             __atomic_load_n(&slot_thread(slot)->stack_in_use, __ATOMIC_ACQUIRE) == 0);
 }
 
+// The pages that a thread will surely use are paid before it starts: a later fault could not be
+// refused.
+static bool stack_pay(u32 slot) {
+    enum { STACK_PAGES_PAID = 2 };
+    u8 *end = (u8 *)slot_end(slot);
+    for (u32 i = 1; i <= STACK_PAGES_PAID; i++) {
+        if (page_touch(end - (usize)i * PAGE_SIZE) != 0) return false;
+    }
+    return true;
+}
+
 static struct thread *slot_take_locked(u32 slot) REQUIRES(&slots.lock) {
     u64 unused;
     if (slot >= slots.mapped) {
@@ -60,6 +72,7 @@ static struct thread *slot_take_locked(u32 slot) REQUIRES(&slots.lock) {
         }
         slots.mapped = slot + 1;
     }
+    if (!stack_pay(slot)) return NULL;
     slots.used[slot / 64] |= 1UL << (slot % 64);
     return slot_thread(slot);
 }

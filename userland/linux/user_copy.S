@@ -4,8 +4,8 @@
 // No frame, no calls, general registers only.
 
     .section .text.user_copy, "ax", @progbits
-    .hidden user_copy, user_clear, user_load_u32, user_copy_start, user_copy_end, user_copy_fault
-    .globl user_copy, user_clear, user_load_u32, user_copy_start, user_copy_end, user_copy_fault
+    .hidden user_copy, user_clear, user_load_u32, page_touch, user_copy_start, user_copy_end, user_copy_fault
+    .globl user_copy, user_clear, user_load_u32, page_touch, user_copy_start, user_copy_end, user_copy_fault
 
 user_copy_start:
 // i64 user_copy(void *target, const void *source, usize size): 0, or an error.
@@ -37,6 +37,13 @@ user_clear:
 user_load_u32:
     mov (%rdi), %eax
     mov %eax, (%rsi)
+    xor %eax, %eax
+    ret
+
+// i64 page_touch(void *page): 0, or an error when the page can't be paid.
+    .type page_touch, @function
+page_touch:
+    lock orb $0, (%rdi)
     xor %eax, %eax
     ret
 user_copy_end:

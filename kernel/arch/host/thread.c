@@ -7,7 +7,8 @@
 
 struct host_thread {
     struct host_gate *gate; // posted when it is switched to
-    struct cpu *cpu;        // which it is then; set by who switches
+    struct cpu *cpu;        // which it is then, and after whom; set by who switches
+    struct thread *prev;
     void (*entry)(void *argument);
     void *argument;
     bool is_started;
@@ -38,6 +39,7 @@ void arch_thread_init_idle(struct thread *idle) {
 static void thread_main(void *argument) {
     struct host_thread *host = argument;
     host_cpu = host->cpu;
+    thread_switched(host->prev);
     host->entry(host->argument);
     panic("a thread's entry returned");
 }
@@ -47,10 +49,10 @@ void arch_context_switch(struct thread *prev, struct thread *next) {
     struct host_thread *coming = next->arch.host;
     bool has_ended = __atomic_load_n(&prev->state, __ATOMIC_RELAXED) == THREAD_ENDED;
     coming->cpu = host_cpu;
+    coming->prev = prev;
     host_cpu->current = next;
     __atomic_store_n(&next->arch.on_cpu, 1, __ATOMIC_RELAXED);
-    // From here on others may switch to prev; if it has ended, `next` may free it once it runs.
-    __atomic_store_n(&prev->arch.on_cpu, 0, __ATOMIC_RELEASE);
+    // From here on `next` runs, and may free prev if it has ended.
     if (coming->is_started) {
         host_gate_post(coming->gate);
     } else {
@@ -64,6 +66,7 @@ void arch_context_switch(struct thread *prev, struct thread *next) {
     }
     host_gate_wait(leaving->gate, ARCH_TIMER_OFF);
     host_cpu = leaving->cpu;
+    thread_switched(leaving->prev);
 }
 
 bool arch_thread_on_cpu(const struct thread *thread) {

@@ -45,24 +45,17 @@ static bool is_own_restricted(const struct aspace *aspace) {
     return aspace->kind == ASPACE_RESTRICTED && aspace->owner == process_current()->aspace;
 }
 
-static status_t give_handle(struct aspace *aspace, handle_t *handle) {
-    u32 rights = handle_full_rights(OBJ_ASPACE);
-    status_t status = handle_create(&aspace->base, rights, 0, nullptr, handle);
-    object_put(&aspace->base);
-    return status;
-}
-
 status_t sys_aspace_create(handle_t *handle) {
     struct aspace *aspace;
     status_t status = aspace_create_restricted(ns_current(), process_current()->aspace, &aspace);
-    return status == OK ? give_handle(aspace, handle) : status;
+    return status == OK ? handle_for_new(&aspace->base, handle) : status;
 }
 
 status_t sys_aspace_fork(struct aspace *aspace, handle_t *handle) {
     if (!is_own_restricted(aspace)) return ERR_INVALID_ARGUMENT;
     struct aspace *twin;
     status_t status = aspace_fork(aspace, &twin);
-    return status == OK ? give_handle(twin, handle) : status;
+    return status == OK ? handle_for_new(&twin->base, handle) : status;
 }
 
 status_t sys_thread_bind_aspace(struct aspace *aspace) {

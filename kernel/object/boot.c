@@ -225,7 +225,12 @@ void boot_start_init(void) {
     gifts_collect(&gifts, bundle);
     gifts_send(&gifts, theirs);
     struct arch_user_start start = {.ip = entry_address, .sp = STACK_TOP};
-    BOOT_CHECK(process_start_kernel(process, &start, &theirs->base) == OK, "no memory");
+    handle_t bootstrap;
+    BOOT_CHECK(
+        handle_create_in(process, &theirs->base, handle_full_rights(OBJ_CHANNEL), &bootstrap) == OK,
+        "no memory");
+    start.arg[0] = bootstrap;
+    BOOT_CHECK(process_start(process, &start, CL_HANDLE_INVALID) == OK, "no memory");
     object_put(&theirs->base);
     object_put(&ours->base); // its messages stay readable; nobody will send more
     object_put(&process->base);

@@ -15,10 +15,7 @@ status_t sys_event_create(struct namespace *ns, handle_t *handle) {
     struct event *event = object_alloc(ns_or_current(ns), OBJ_EVENT, sizeof(*event));
     if (!event) return ERR_NO_RESOURCES;
     object_publish(&event->base);
-    status_t status =
-        handle_create(&event->base, handle_full_rights(OBJ_EVENT), CL_USER_ROOT, nullptr, handle);
-    object_put(&event->base);
-    return status;
+    return handle_for_new(&event->base, handle);
 }
 
 status_t sys_event_signal(struct event *event, u32 clear, u32 set) {

@@ -232,6 +232,13 @@ status_t handle_create(struct object *object, u32 rights, u32 user, struct revok
     return create_in(&process_current()->handles, object, rights, user, revoker, out);
 }
 
+status_t handle_for_new(struct object *object, handle_t *out) {
+    u32 rights = handle_full_rights(object->type);
+    status_t status = handle_create(object, rights, CL_USER_ROOT, nullptr, out);
+    object_put(object);
+    return status;
+}
+
 status_t handle_create_in(struct process *process, struct object *object, u32 rights,
                           handle_t *out) {
     return create_in(&process->handles, object, rights, CL_USER_ROOT, nullptr, out);

@@ -53,6 +53,8 @@ status_t handle_close(handle_t handle);
 // NO_RESOURCES.
 status_t handle_create(struct object *object, u32 rights, u32 user, struct revoker *revoker,
                        handle_t *out);
+// For what was just made: a handle with all rights. Consumes the reference. NO_RESOURCES.
+status_t handle_for_new(struct object *object, handle_t *out);
 // The same in another process's table.
 status_t handle_create_in(struct process *process, struct object *object, u32 rights,
                           handle_t *out);

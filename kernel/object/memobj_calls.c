@@ -5,17 +5,11 @@
 
 enum { COPY_PAGES = 16 }; // between preemption points
 
-static status_t give_handle(struct memobj *memobj, u32 rights, handle_t *handle) {
-    status_t status = handle_create(&memobj->base, rights, 0, nullptr, handle);
-    object_put(&memobj->base);
-    return status;
-}
-
 status_t sys_memobj_create(struct namespace *ns, u64 size, handle_t *handle) {
     struct memobj *memobj;
     status_t status = memobj_create(ns_or_current(ns), size >> PAGE_SHIFT, &memobj);
     if (status != OK) return status;
-    return give_handle(memobj, handle_full_rights(OBJ_MEMOBJ), handle);
+    return handle_for_new(&memobj->base, handle);
 }
 
 status_t sys_memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size,
@@ -25,7 +19,9 @@ status_t sys_memobj_create_block(struct namespace *ns, struct block *block, u64 
         memobj_create_block(ns_or_current(ns), block, offset, size >> PAGE_SHIFT, &memobj);
     if (status != OK) return status;
     u32 rights = handle_full_rights(OBJ_MEMOBJ) & ~(RIGHT_WRITE | RIGHT_MANAGE);
-    return give_handle(memobj, rights, handle);
+    status = handle_create(&memobj->base, rights, CL_USER_ROOT, nullptr, handle);
+    object_put(&memobj->base);
+    return status;
 }
 
 static status_t range_check(struct memobj *memobj, u64 offset, u64 size) {

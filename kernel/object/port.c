@@ -166,10 +166,7 @@ status_t sys_port_create(struct namespace *ns, handle_t *handle) {
     waitq_init(&port->waiters);
     lock_release(&port->lock);
     object_publish(&port->base);
-    status_t status =
-        handle_create(&port->base, handle_full_rights(OBJ_PORT), CL_USER_ROOT, nullptr, handle);
-    object_put(&port->base);
-    return status;
+    return handle_for_new(&port->base, handle);
 }
 
 // Puts a registration into both places; what the object signals already is ready at once.

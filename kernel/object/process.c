@@ -27,11 +27,7 @@ status_t process_create(struct namespace *ns, struct process *from_template, str
         object_put(&process->base);
         return status;
     }
-    if (from_template) {
-        process->fixup_start = from_template->fixup_start;
-        process->fixup_end = from_template->fixup_end;
-        process->fixup_handler = from_template->fixup_handler;
-    }
+    if (from_template) process->fixup = from_template->fixup;
     object_publish(&process->base);
     *out = process;
     return OK;
@@ -66,7 +62,6 @@ static void start_unclaim(struct process *process) {
 }
 
 static status_t bootstrap_move(struct process *process, handle_t bootstrap, handle_t *there) {
-    *there = CL_HANDLE_INVALID;
     if (bootstrap == CL_HANDLE_INVALID) return OK;
     struct handle slot = {};
     status_t status = handles_take(&bootstrap, 1, &process->base, &process->handles.holder, &slot);
@@ -85,12 +80,10 @@ status_t process_start(struct process *process, const struct arch_user_start *st
         start_unclaim(process);
         return status;
     }
-    handle_t there;
+    handle_t there = (handle_t)start->arg[0];
     status = bootstrap_move(process, bootstrap, &there);
-    if (status == OK) {
-        thread->start.arg[0] = there;
-        if (!process_thread_add(process, thread)) status = ERR_BAD_STATE;
-    }
+    thread->start.arg[0] = there;
+    if (status == OK && !process_thread_add(process, thread)) status = ERR_BAD_STATE;
     if (status == OK) {
         thread_object_start(thread);
     } else {
@@ -99,22 +92,6 @@ status_t process_start(struct process *process, const struct arch_user_start *st
     }
     object_put(&thread->base);
     return status;
-}
-
-status_t process_start_kernel(struct process *process, const struct arch_user_start *start,
-                              struct object *bootstrap) {
-    struct arch_user_start with_handle = *start;
-    handle_t there;
-    status_t status =
-        handle_create_in(process, bootstrap, handle_full_rights(bootstrap->type), &there);
-    if (status != OK) return status;
-    struct thread_object *thread;
-    with_handle.arg[0] = there;
-    status = thread_object_create(process, &with_handle, &thread);
-    if (status != OK) return status;
-    if (process_thread_add(process, thread)) thread_object_start(thread);
-    object_put(&thread->base);
-    return OK;
 }
 
 // ---- the end ----
@@ -199,9 +176,9 @@ void process_thread_ended(struct process *process, struct thread_object *thread)
 // A fault inside the registered fixup range resumes at the handler.
 static bool fixup_apply(struct process *process, struct arch_trap *trap, u64 address) {
     u64 ip = arch_trap_ip(trap);
-    if (address >= CL_PROCESS_LIMIT || ip < process->fixup_start || ip >= process->fixup_end)
+    if (address >= CL_PROCESS_LIMIT || ip < process->fixup.start || ip >= process->fixup.end)
         return false;
-    arch_trap_set_ip(trap, process->fixup_handler);
+    arch_trap_set_ip(trap, process->fixup.handler);
     return true;
 }
 

@@ -12,13 +12,18 @@
 #include "object/handle.h"
 #include "object/thread_object.h"
 
+// Where a fault at a Linux address resumes at `handler`; handler 0: nowhere.
+struct process_fixup {
+    u64 start, end, handler;
+};
+
 struct process {
     struct object base;
     struct aspace *aspace; // constant, with a reference
     struct handle_table handles;
     struct futex_table futexes;
     // constant once set by fixup_register and process_freeze:
-    u64 fixup_start, fixup_end, fixup_handler;
+    struct process_fixup fixup;
     u64 template_entry, template_stack;
 
     struct lock lock;                   // rank LOCK_PROCESS
@@ -34,13 +39,10 @@ struct process {
 struct process *process_current(void); // nullptr on kernel threads
 // With an empty address space, or (template) a copy-on-write twin of another's.
 status_t process_create(struct namespace *ns, struct process *from_template, struct process **out);
-// First thread; `bootstrap` is a handle of the current process that moves into it (0: none), its
-// value there goes to rdi. BAD_STATE.
+// First thread; `bootstrap` is a handle of the current process that moves into it; its value there
+// goes to rdi (0: start->arg[0] does). BAD_STATE.
 status_t process_start(struct process *process, const struct arch_user_start *start,
                        handle_t bootstrap);
-// Boot: the same with a new handle to `bootstrap`, all rights.
-status_t process_start_kernel(struct process *process, const struct arch_user_start *start,
-                              struct object *bootstrap);
 // Ends all threads; `state` CL_PROCESS_STATE_KILLED, _CRASHED or _EXITED, with a status.
 void process_end(struct process *process, u32 state, i32 exit_status);
 

@@ -8,14 +8,15 @@ status_t sys_process_create(struct namespace *ns, handle_t *process_handle,
     struct process *process;
     status_t status = process_create(ns, nullptr, &process);
     if (status != OK) return status;
-    status =
-        handle_create(&process->base, handle_full_rights(OBJ_PROCESS), 0, nullptr, process_handle);
-    if (status == OK) {
-        status = handle_create(&process->aspace->base, handle_full_rights(OBJ_ASPACE), 0, nullptr,
-                               aspace_handle);
-        if (status != OK) (void)handle_close(*process_handle);
+    struct aspace *aspace = process->aspace;
+    object_get(&aspace->base);
+    status = handle_for_new(&process->base, process_handle);
+    if (status != OK) {
+        object_put(&aspace->base);
+        return status;
     }
-    object_put(&process->base);
+    status = handle_for_new(&aspace->base, aspace_handle);
+    if (status != OK) (void)handle_close(*process_handle);
     return status;
 }
 
@@ -82,12 +83,8 @@ status_t sys_fixup_register(u64 start, u64 end, u64 handler) {
     struct process *process = process_current();
     if (end <= start) return ERR_INVALID_ARGUMENT;
     lock_acquire(&process->lock);
-    bool is_free = process->fixup_handler == 0 && process->thread_count == 1;
-    if (is_free) {
-        process->fixup_start = start;
-        process->fixup_end = end;
-        process->fixup_handler = handler;
-    }
+    bool is_free = process->fixup.handler == 0 && process->thread_count == 1;
+    if (is_free) process->fixup = (struct process_fixup){start, end, handler};
     lock_release(&process->lock);
     return is_free ? OK : ERR_BAD_STATE;
 }

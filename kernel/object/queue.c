@@ -22,10 +22,7 @@ status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max,
     lock_release(&queue->lock);
     object_signal(&queue->base, 0, SIGNAL_WRITABLE);
     object_publish(&queue->base);
-    status_t status =
-        handle_create(&queue->base, handle_full_rights(OBJ_QUEUE), CL_USER_ROOT, nullptr, handle);
-    object_put(&queue->base);
-    return status;
+    return handle_for_new(&queue->base, handle);
 }
 
 static void queue_close(struct object *object) {

@@ -36,10 +36,7 @@ status_t sys_timer_create(struct namespace *ns, handle_t *handle) {
     lock_init(&timer->set_lock, LOCK_OBJECT);
     ktimer_init(&timer->ktimer, timer_fired);
     object_publish(&timer->base);
-    status_t status =
-        handle_create(&timer->base, handle_full_rights(OBJ_TIMER), CL_USER_ROOT, nullptr, handle);
-    object_put(&timer->base);
-    return status;
+    return handle_for_new(&timer->base, handle);
 }
 
 status_t sys_timer_set(struct timer *timer, u64 deadline_ns, u64 period_ns) {

@@ -95,10 +95,8 @@ void arch_boot_memory(void (*add)(u64 paddr, u64 size));
 u64 arch_memory_end(void);
 // The boot bundle, in the direct map; nullptr and size 0 without one.
 const void *arch_boot_bundle(u64 *size);
-// The kernel command line, zero-ended. And the value of NAME=VALUE in it (up to the next blank,
-// copied, zero-ended): returns false when it is not there.
+// The kernel command line, zero-ended.
 const char *arch_command_line(void);
-bool arch_command_line_get(const char *name, char *value, usize size);
 
 enum arch_poweroff_kind { ARCH_POWEROFF, ARCH_REBOOT };
 NORETURN void arch_poweroff(enum arch_poweroff_kind kind);
@@ -214,7 +212,8 @@ status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *sour
 status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *process,
                                    struct page_source *source);
 // Frees the tables. All leaf pages must have been unmapped (or their owner known otherwise);
-// CPUs that still have it loaded are moved to the kernel's table first.
+// CPUs that still have it loaded are moved to the kernel's table first. Long: no locks may be
+// held, others may run meanwhile.
 void arch_pmap_destroy(struct arch_pmap *pmap);
 
 // Maps one page at `va` where nothing, or the same page with fewer rights, was mapped (replacing
@@ -300,8 +299,6 @@ status_t arch_irq_alloc_isa(u32 irq, arch_irq_handler handler, void *argument);
 
 // Is this kernel address mapped? For whom must not fault: the panic report, firmware tables.
 bool arch_kernel_mapped(u64 va);
-// Prints the calls above frame pointer `fp` (0: the caller's), symbolised.
-void arch_backtrace(u64 fp);
 // The build id of the kernel's ELF as hexadecimal text, zero-ended; at most size-1 characters.
 void arch_build_id(char *text, usize size);
 

@@ -124,27 +124,24 @@ void boot_memory_regions(void (*region)(u64 paddr, u64 size)) {
     }
 }
 
-// Calls back for the parts of [begin, end) outside of the sorted, disjoint `holes`.
-static void add_without(u64 begin, u64 end, const struct arch_range *holes, usize count,
+// Calls back for the parts of [begin, end) outside of the holes.
+static void add_without(u64 begin, u64 end, const struct arch_range *hole, usize count,
                         void (*add)(u64 paddr, u64 size)) {
-    for (usize i = 0; i < count && begin < end; i++) {
-        u64 hole_begin = align_down(holes[i].paddr, PAGE_SIZE);
-        u64 hole_end = align_up(holes[i].paddr + holes[i].size, PAGE_SIZE);
-        if (holes[i].size == 0 || hole_end <= begin || hole_begin >= end) continue;
-        if (begin < hole_begin) add(begin, hole_begin - begin);
-        begin = hole_end;
+    if (begin >= end) return;
+    if (count == 0) {
+        add(begin, end - begin);
+        return;
     }
-    if (begin < end) add(begin, end - begin);
+    u64 hole_begin = align_down(hole->paddr, PAGE_SIZE);
+    u64 hole_end = align_up(hole->paddr + hole->size, PAGE_SIZE);
+    add_without(begin, min(end, hole_begin), hole + 1, count - 1, add);
+    add_without(max(begin, hole_end), end, hole + 1, count - 1, add);
 }
 
 void arch_boot_memory(void (*add)(u64 paddr, u64 size)) {
     u64 image = arch_paddr(image_begin);
     boot_end = min(boot_end, boot_next + RESERVE_PAGES * PAGE_SIZE);
     struct arch_range holes[] = {{0, MIB(1)}, {image, boot_end - image}, bundle};
-    if (bundle.size && bundle.paddr < image) {
-        holes[1] = bundle;
-        holes[2] = (struct arch_range){image, boot_end - image};
-    }
     for (u32 i = 0; i < memory_map_count; i++) {
         struct memory_entry *e = &memory_map[i];
         if (e->type == MEMORY_RAM)
@@ -169,16 +166,12 @@ const void *arch_boot_bundle(u64 *size) {
 
 const char *arch_command_line(void) { return command_line; }
 
-bool arch_command_line_get(const char *name, char *value, usize size) {
-    usize length = strlen(name);
-    for (const char *word = command_line; *word; word++) {
-        bool begins = word == command_line || word[-1] == ' ';
-        if (!begins || strncmp(word, name, length) != 0 || word[length] != '=') continue;
-        usize used = 0;
-        for (word += length + 1; *word && *word != ' ' && used + 1 < size; word++)
-            value[used++] = *word;
-        value[used] = 0;
-        return true;
+bool boot_option(const char *word) {
+    usize length = strlen(word);
+    for (const char *at = command_line; *at; at++) {
+        bool begins = at == command_line || at[-1] == ' ';
+        if (begins && strncmp(at, word, length) == 0 && (at[length] == 0 || at[length] == ' '))
+            return true;
     }
     return false;
 }

@@ -131,6 +131,8 @@ extern u32 cpu_running;                      // have come up: 0..cpu_running-1
 void boot_memory_init(u64 start_info_paddr);
 u64 boot_page_alloc(void); // zeroed; panics when there is none
 u64 boot_rsdp(void);
+// True if the kernel command line has this word.
+bool boot_option(const char *word);
 // Calls back for each 2 MiB-aligned region with any RAM or ACPI table in it, ascending.
 void boot_memory_regions(void (*region)(u64 paddr, u64 size));
 extern struct page_source boot_source;

@@ -8,15 +8,18 @@
 #include "lib/print.h"
 #include "paging.h"
 
-enum { KSTACK_SLOTS = 65536, KERNEL_SLOTS_MAX = 8 };
+enum : u64 { KSTACK_END = ARCH_KSTACK_BASE + GIB(1) };
+enum { KERNEL_SLOTS_MAX = 8 };
 
 extern u8 image_begin[], image_rodata[], image_data[], image_end[], boot_stack_guard[];
 
 static struct lock mmu_lock = LOCK_INIT(LOCK_MMU);
 static u64 mmio_next GUARDED_BY(&mmu_lock) = ARCH_MMIO_BASE;
-static u64 kstack_used[KSTACK_SLOTS / 64] GUARDED_BY(&mmu_lock); // a bit for each slot
-static u32 kstack_hint GUARDED_BY(&mmu_lock);                    // word to look at first
-static u32 kernel_slots[KERNEL_SLOTS_MAX];                       // used top-level slots
+// Where in their slots stacks begin, above the guard page: those given back, each with the next
+// one in its first page-table entry, then those never used.
+static u64 kstack_free GUARDED_BY(&mmu_lock);
+static u64 kstack_next GUARDED_BY(&mmu_lock) = ARCH_KSTACK_BASE + PAGE_SIZE;
+static u32 kernel_slots[KERNEL_SLOTS_MAX]; // used top-level slots
 static u32 kernel_slot_count;
 
 // The entry for `va` at `level`, with the tables above made from `source`; nullptr: none left.
@@ -95,81 +98,54 @@ bool arch_kernel_mapped(u64 va) {
 
 void *arch_mmio_map(u64 paddr, u64 size) {
     u64 unit = size >= MIB(2) && paddr % MIB(2) == 0 ? MIB(2) : PAGE_SIZE;
-    u64 begin = align_down(paddr, PAGE_SIZE);
-    u64 end = align_up(paddr + size, unit);
     u64 flags = PTE_LEAF_KERNEL | PTE_WRITE | PTE_NX | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
-    void *result = nullptr;
+    if (unit != PAGE_SIZE) flags |= PTE_LARGE;
+    u64 page = align_down(paddr, PAGE_SIZE);
+    u64 end = align_up(paddr + size, unit);
     lock_acquire(&mmu_lock);
     u64 va = align_up(mmio_next, unit);
-    if (end - begin <= GIB(512) - (va - ARCH_MMIO_BASE)) {
-        result = (void *)(va + (paddr - begin));
-        for (u64 page = begin; page < end; page += unit, va += unit) {
-            u64 *entry = mmu_entry(va, unit == PAGE_SIZE ? 0 : 1, &boot_source);
-            if (!entry) {
-                result = nullptr;
-                break;
-            }
-            *entry = page | flags | (unit == PAGE_SIZE ? 0 : PTE_LARGE);
-        }
-        mmio_next = va;
+    u64 result = va + (paddr - page);
+    if (end - page > ARCH_MMIO_BASE + GIB(512) - va) result = 0;
+    for (; result && page < end; page += unit, va += unit) {
+        u64 *entry = mmu_entry(va, unit == PAGE_SIZE ? 0 : 1, &boot_source);
+        if (entry)
+            *entry = page | flags;
+        else
+            result = 0;
     }
+    mmio_next = va;
     lock_release(&mmu_lock);
-    return result;
+    return (void *)result;
 }
 
 // ---- Kernel stacks ------------------------------------------------------------------------------
 
-// A free slot's number, marked used; KSTACK_SLOTS when there is none.
-static u32 kstack_slot_take(void) REQUIRES(&mmu_lock) {
-    for (u32 i = 0; i < ARRAY_SIZE(kstack_used); i++) {
-        u32 word = (kstack_hint + i) % ARRAY_SIZE(kstack_used);
-        if (kstack_used[word] == ~0ul) continue;
-        u32 bit = (u32)__builtin_ctzl(~kstack_used[word]);
-        kstack_used[word] |= 1ul << bit;
-        kstack_hint = word;
-        return word * 64 + bit;
-    }
-    return KSTACK_SLOTS;
-}
-
-static void kstack_slot_give(u32 slot) REQUIRES(&mmu_lock) {
-    kstack_used[slot / 64] &= ~(1ul << slot % 64);
-    kstack_hint = slot / 64;
-}
-
-static bool pages_take(struct page_source *source, u64 pages[ARCH_KSTACK_PAGES]) {
-    for (u32 i = 0; i < ARCH_KSTACK_PAGES; i++) {
-        pages[i] = source->alloc(source);
-        if (pages[i] == 0) {
-            while (i-- > 0)
-                source->free(source, pages[i]);
-            return false;
-        }
-    }
-    return true;
+static void pages_give(struct page_source *source, const u64 pages[ARCH_KSTACK_PAGES]) {
+    for (u32 i = 0; i < ARCH_KSTACK_PAGES; i++)
+        if (pages[i]) source->free(source, pages[i]);
 }
 
 u64 arch_kstack_alloc(struct page_source *source, struct page_source *tables) {
-    u64 pages[ARCH_KSTACK_PAGES];
-    if (!pages_take(source, pages)) return 0;
-    u64 top = 0;
+    u64 pages[ARCH_KSTACK_PAGES] = {};
+    u64 *entry = nullptr;
+    for (u32 i = 0; i < ARCH_KSTACK_PAGES && (i == 0 || pages[i - 1]); i++)
+        pages[i] = source->alloc(source);
     lock_acquire(&mmu_lock);
-    u32 slot = kstack_slot_take();
-    if (slot < KSTACK_SLOTS) {
-        u64 va = ARCH_KSTACK_BASE + slot * ARCH_KSTACK_STRIDE + PAGE_SIZE;
-        u64 *entry = mmu_entry(va, 0, tables); // slots do not cross page tables
-        if (entry) {
-            for (u32 i = 0; i < ARCH_KSTACK_PAGES; i++)
-                entry[i] = pages[i] | PTE_LEAF_KERNEL | PTE_WRITE | PTE_NX;
-            top = va + ARCH_KSTACK_PAGES * PAGE_SIZE;
-        } else {
-            kstack_slot_give(slot);
-        }
+    u64 va = kstack_free ? kstack_free : kstack_next;
+    // Slots do not cross page tables.
+    if (pages[ARCH_KSTACK_PAGES - 1] && va < KSTACK_END) entry = mmu_entry(va, 0, tables);
+    if (entry) {
+        if (kstack_free)
+            kstack_free = *entry;
+        else
+            kstack_next += ARCH_KSTACK_STRIDE;
+        for (u32 i = 0; i < ARCH_KSTACK_PAGES; i++)
+            entry[i] = pages[i] | PTE_LEAF_KERNEL | PTE_WRITE | PTE_NX;
     }
     lock_release(&mmu_lock);
-    for (u32 i = 0; i < ARCH_KSTACK_PAGES && top == 0; i++)
-        source->free(source, pages[i]);
-    return top;
+    if (entry) return va + ARCH_KSTACK_PAGES * PAGE_SIZE;
+    pages_give(source, pages);
+    return 0;
 }
 
 void arch_kstack_free(u64 stack_top, struct page_source *source) {
@@ -181,8 +157,8 @@ void arch_kstack_free(u64 stack_top, struct page_source *source) {
         pages[i] = entry[i] & PTE_ADDRESS;
         entry[i] = 0;
     }
-    kstack_slot_give((u32)((va - ARCH_KSTACK_BASE) / ARCH_KSTACK_STRIDE));
+    *entry = kstack_free;
+    kstack_free = va;
     lock_release(&mmu_lock);
-    for (u32 i = 0; i < ARCH_KSTACK_PAGES; i++)
-        source->free(source, pages[i]);
+    pages_give(source, pages);
 }

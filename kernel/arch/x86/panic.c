@@ -43,34 +43,29 @@ void arch_build_id(char *text, usize size) {
 
 static const struct symbol *symbol_find(u64 address) {
     const struct symbol_table *table = symbols_begin;
+    const struct symbol *found = nullptr;
     if ((const u8 *)table == symbols_end || address < (u64)image_begin ||
         address >= (u64)image_rodata)
         return nullptr;
-    u32 low = 0;
-    for (u32 high = table->count; low < high;) {
-        u32 middle = (low + high) / 2;
-        if (table->symbols[middle].address <= (u32)(address - ARCH_IMAGE_BASE))
-            low = middle + 1;
-        else
-            high = middle;
+    for (u32 i = 0; i < table->count; i++) {
+        if (table->symbols[i].address > address - ARCH_IMAGE_BASE) break;
+        found = &table->symbols[i];
     }
-    return low ? &table->symbols[low - 1] : nullptr;
+    return found;
 }
 
 static void address_print(u64 address) {
     const struct symbol *symbol = symbol_find(address);
-    if (symbol) {
-        const char *names = (const char *)&symbols_begin->symbols[symbols_begin->count];
+    const char *names = (const char *)&symbols_begin->symbols[symbols_begin->count];
+    if (symbol)
         kprintf("    %016lx %s+0x%lx\n", address, names + symbol->name,
                 address - ARCH_IMAGE_BASE - symbol->address);
-    } else {
+    else
         kprintf("    %016lx\n", address);
-    }
 }
 
 // A frame is {caller's frame, return address}; frames lie higher and higher on a kernel stack.
-void arch_backtrace(u64 fp) {
-    if (fp == 0) fp = (u64)__builtin_frame_address(0);
+static void backtrace_print(u64 fp) {
     for (u32 i = 0; i < BACKTRACE_MAX && fp >= ARCH_DIRECT_BASE && fp % 8 == 0; i++) {
         if (!arch_kernel_mapped(fp) || !arch_kernel_mapped(fp + 8)) break;
         const u64 *frame = (const u64 *)fp;
@@ -117,26 +112,26 @@ static void panic_begin(void) {
         apic_nmi_others();
         return;
     }
-    if (nobody == self) kprintf("PANIC while reporting a panic, at:\n"), arch_backtrace(0);
+    if (nobody == self) {
+        kprintf("PANIC while reporting a panic, at:\n");
+        backtrace_print((u64)__builtin_frame_address(0));
+    }
     panic_stop_here();
 }
 
 static NORETURN void panic_end(const struct arch_trap *trap, u64 fp) {
     char build[48];
-    char action[16];
     struct cpu *cpu = arch_this_cpu();
     arch_build_id(build, sizeof(build));
     kprintf("  CPU %u, %lu us after boot, build %s\n", cpu->id, arch_time_ns() / 1000, build);
     if (trap) registers_print(trap);
     kprintf("  calls:\n");
     if (trap && !trap_from_user(trap)) address_print(trap->rip);
-    arch_backtrace(fp);
+    backtrace_print(fp);
     context_print(cpu);
     panic_describe();
     kprintf("PANIC end of report\n");
-    if (arch_command_line_get("panic", action, sizeof(action)) &&
-        strncmp(action, "poweroff", sizeof(action)) == 0)
-        arch_poweroff(ARCH_POWEROFF);
+    if (boot_option("panic=poweroff")) arch_poweroff(ARCH_POWEROFF);
     panic_stop_here();
 }
 
@@ -151,30 +146,28 @@ void panic(const char *format, ...) {
     panic_end(nullptr, (u64)__builtin_frame_address(0));
 }
 
-static const char *const exception_names[] = {
-    "divide error",
-    "debug",
-    "NMI",
-    "breakpoint",
-    "overflow",
-    "bound",
-    "invalid instruction",
-    "no FPU",
-    "double fault",
-    "9",
-    "invalid TSS",
-    "segment not present",
-    "stack segment",
-    "general protection",
-    "page fault",
-    "15",
-    "x87 error",
-    "alignment",
-    "machine check",
-    "SIMD error",
-    "virtualization",
-    "control protection",
-};
+static const char *const exception_names[] = {"divide error",
+                                              "debug",
+                                              "NMI",
+                                              "breakpoint",
+                                              "overflow",
+                                              "bound",
+                                              "invalid instruction",
+                                              "no FPU",
+                                              "double fault",
+                                              "9",
+                                              "invalid TSS",
+                                              "segment not present",
+                                              "stack segment",
+                                              "general protection",
+                                              "page fault",
+                                              "15",
+                                              "x87 error",
+                                              "alignment",
+                                              "machine check",
+                                              "SIMD error",
+                                              "virtualization",
+                                              "control protection"};
 
 void panic_trap(struct arch_trap *trap) {
     panic_begin();

@@ -8,50 +8,41 @@
 #include "cpu.h"
 #include "lib/print.h"
 #include "paging.h"
+#include "sched/thread.h"
 
 enum { PROCESS_SLOT = 255 };
 
-static u64 table_alloc(struct arch_pmap *pmap) {
-    u64 page = pmap->source->alloc(pmap->source);
-    if (page) pmap->table_count++;
-    return page;
-}
+static u64 table_alloc(struct arch_pmap *pmap) { return pmap->source->alloc(pmap->source); }
 
 static void table_free(struct arch_pmap *pmap, u64 paddr) {
-    pmap->table_count--;
     pmap->source->free(pmap->source, paddr);
 }
 
-static u64 top_alloc(struct arch_pmap *pmap) {
-    u64 page = table_alloc(pmap);
-    if (page) mmu_copy_kernel_slots(arch_direct(page));
-    return page;
+// Two tables, or none.
+static status_t tables_alloc(struct arch_pmap *pmap, u64 *first, u64 *second) {
+    *first = table_alloc(pmap);
+    *second = *first ? table_alloc(pmap) : 0;
+    if (*second) return 0;
+    if (*first) table_free(pmap, *first);
+    return ERR_NO_RESOURCES;
 }
 
 // The process's slot 255 gets its table at once: restricted pmaps copy the entry.
 status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *source) {
+    u64 table;
     *pmap = (struct arch_pmap){.source = source};
-    pmap->top = top_alloc(pmap);
-    if (pmap->top == 0) return ERR_NO_RESOURCES;
-    u64 page = table_alloc(pmap);
-    if (page == 0) {
-        table_free(pmap, pmap->top);
-        return ERR_NO_RESOURCES;
-    }
-    table_of(pmap->top)[PROCESS_SLOT] = page | PTE_TABLE_USER;
+    if (tables_alloc(pmap, &pmap->top, &table)) return ERR_NO_RESOURCES;
+    mmu_copy_kernel_slots(table_of(pmap->top));
+    table_of(pmap->top)[PROCESS_SLOT] = table | PTE_TABLE_USER;
     return 0;
 }
 
 status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *process,
                                    struct page_source *source) {
     *pmap = (struct arch_pmap){.source = source, .process = process};
-    pmap->top = top_alloc(pmap);
-    if (pmap->top == 0) return ERR_NO_RESOURCES;
-    pmap->top_restricted = top_alloc(pmap);
-    if (pmap->top_restricted == 0) {
-        table_free(pmap, pmap->top);
-        return ERR_NO_RESOURCES;
-    }
+    if (tables_alloc(pmap, &pmap->top, &pmap->top_restricted)) return ERR_NO_RESOURCES;
+    mmu_copy_kernel_slots(table_of(pmap->top));
+    mmu_copy_kernel_slots(table_of(pmap->top_restricted));
     table_of(pmap->top)[PROCESS_SLOT] = table_of(process->top)[PROCESS_SLOT];
     return 0;
 }
@@ -59,20 +50,19 @@ status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *pro
 // Frees the tables below `entry`, which is one of a table of level `level`.
 static void tables_free(struct arch_pmap *pmap, u64 entry, u32 level) {
     u64 *table = table_of(entry);
-    for (u32 i = 0; level > 1 && i < TABLE_ENTRIES; i++) {
+    for (u32 i = 0; level > 1 && i < TABLE_ENTRIES; i++)
         if (table[i]) tables_free(pmap, table[i], level - 1);
-    }
     table_free(pmap, entry & PTE_ADDRESS);
+    if (level > 1) sched_preempt_point();
 }
 
 void arch_pmap_destroy(struct arch_pmap *pmap) {
     shootdown_leave(pmap);
     u64 *top = table_of(pmap->top);
     u32 first = pmap->process ? 0 : PROCESS_SLOT;
-    u32 last = pmap->process ? PROCESS_SLOT - 1 : PROCESS_SLOT;
-    for (u32 slot = first; slot <= last; slot++) {
+    u32 end = pmap->process ? PROCESS_SLOT : PROCESS_SLOT + 1;
+    for (u32 slot = first; slot < end; slot++)
         if (top[slot]) tables_free(pmap, top[slot], 3);
-    }
     table_free(pmap, pmap->top);
     if (pmap->top_restricted) table_free(pmap, pmap->top_restricted);
 }

@@ -50,7 +50,6 @@ struct arch_pmap {
     u64 cpus;                  // CPUs that may have entries of it in their TLB (atomic)
     struct arch_pmap *process; // of a restricted pmap
     struct page_source *source;
-    u64 table_count; // pages in use for tables
 };
 
 // This CPU's struct cpu lies at offset 0 of GS. Read again after each call: the thread may have

@@ -1,7 +1,8 @@
 // The reaper. Deepest first: a dying namespace is only finished when it has no children. An
 // object is killed once (object_kill marks it); what keeps it afterwards are threads that are on
 // their way out of the kernel, and they end by themselves. object_free() calls ns_reap_hint() for
-// each object that goes, so nothing is polled.
+// each object that goes. A page can go after the last object, from the hands of a stranger who
+// copies a message out of it, and without a word: while something is dying, the reaper looks again.
 // Lock: dying_lock, for the list and the wait of the reaper.
 #include "object/reaper.h"
 
@@ -10,6 +11,7 @@
 #include "object/trace.h"
 
 enum { KILL_BATCH = 16 };
+enum : u64 { LOOK_AGAIN_NS = 5'000'000 };
 
 static struct lock dying_lock = LOCK_INIT(LOCK_OBJECT);
 static struct list dying GUARDED_BY(&dying_lock) = LIST_INIT(dying);
@@ -159,8 +161,10 @@ static void reaper_main(void *argument) {
     for (;;) {
         lock_acquire(&dying_lock);
         if (!has_work) {
-            (void)waitq_block(&reaper_wait, &dying_lock, CL_DEADLINE_NEVER, 0);
-            continue;
+            bool is_idle = list_empty(&dying);
+            u64 limit_ns = is_idle ? CL_DEADLINE_NEVER : arch_time_ns() + LOOK_AGAIN_NS;
+            if (waitq_block(&reaper_wait, &dying_lock, limit_ns, 0) == OK) continue;
+            lock_acquire(&dying_lock);
         }
         has_work = false;
         lock_release(&dying_lock);

@@ -3,6 +3,7 @@
 #include "abi/errors.h"
 #include "host.h"
 #include "lib/print.h"
+#include "lib/string.h"
 #include "mm/page.h"
 #include "os.h"
 #include "tlb.h"

@@ -261,7 +261,7 @@ static int run(void *argument) {
     static struct lock lock = LOCK_INIT(LOCK_OBJECT);
     struct arch_user_start start = {.ip = (u64)user_main};
     CHECK(process_create(ns_root, nullptr, &process) == OK);
-    CHECK(process_start_kernel(process, &start, &ns_root->base) == OK);
+    CHECK(process_start(process, &start, CL_HANDLE_INVALID) == OK);
     waitq_init(&forever);
     for (;;) {
         lock_acquire(&lock);

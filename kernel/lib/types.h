@@ -58,6 +58,14 @@ enum : u64 { PAGE_SHIFT = 12, PAGE_SIZE = 1ul << PAGE_SHIFT, PAGE_MASK = PAGE_SI
 // For functions that hot code rarely calls: they keep the caller's registers, so that the way
 // around them need not save any.
 #define SLOW_PATH __attribute__((preserve_most, noinline, cold))
+// For functions behind which every register changes anyway: whoever calls them saves what it
+// needs. Not for the sanitizers' builds: there clang takes a register for granted (rbx, as base
+// pointer of a frame that ASan has aligned) that the call changes.
+#if defined(__x86_64__) && !defined(__SSE2__)
+#define CHANGES_ALL [[clang::preserve_none]]
+#else
+#define CHANGES_ALL
+#endif
 #define PRINTF_LIKE(format_, first_) __attribute__((format(printf, format_, first_)))
 
 static_assert(sizeof(u64) == 8 && sizeof(u32) == 4 && sizeof(void *) == 8);

@@ -101,7 +101,7 @@ static void switch_to(struct thread *next) {
     next->started_ns = now_ns;
     next->state = THREAD_RUNNING;
     if (next == prev) return;
-    next->cpu = arch_cpu_id();
+    __atomic_store_n(&next->cpu, arch_cpu_id(), __ATOMIC_RELAXED);
     arch_context_switch(prev, next);
 }
 
@@ -161,7 +161,8 @@ void sched_make_runnable(struct thread *thread) {
     queue_add(queue, thread);
     if (cpu == arch_cpu_id()) {
         // Someone else waits now: the running thread's slice begins to count.
-        if (!thread_current()->is_idle && queue->ready_count == 1)
+        if (!thread_current()->is_idle &&
+            __atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) == 1)
             arch_timer_set_ns(
                 min(max(queue->slice_end_ns, arch_time_ns()), ktimer_next_deadline_ns()));
         return;

@@ -58,14 +58,13 @@ static bool claim_by_self(struct thread *current, u32 flags) {
     return false;
 }
 
-[[clang::preserve_none]] status_t waitq_block_handoff(
-    struct waitq *queue, struct lock *lock, u64 deadline_ns, u32 flags,
-    struct thread *next) NO_THREAD_SAFETY_ANALYSIS {
+CHANGES_ALL status_t waitq_block_handoff(struct waitq *queue, struct lock *lock, u64 deadline_ns,
+                                         u32 flags, struct thread *next) NO_THREAD_SAFETY_ANALYSIS {
     struct thread *current = thread_current();
     current->wait_flags = flags;
     current->state = THREAD_BLOCKED;
     list_insert_tail(&queue->threads, &current->wait_link);
-    __atomic_store_n(&current->wait_state, WAIT_WAITING, __ATOMIC_RELAXED);
+    __atomic_store_n(&current->wait_state, WAIT_WAITING, __ATOMIC_RELEASE);
     lock_release(lock);
 
     bool has_timer = deadline_ns != ~0ul;

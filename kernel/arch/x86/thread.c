@@ -140,7 +140,7 @@ static void restricted_work_switch(struct cpu *cpu, const struct arch_thread *to
     if (to->armed) cpu->work |= CPU_WORK_RESTRICTED;
 }
 
-[[clang::preserve_none]] void arch_context_switch(struct thread *prev, struct thread *next) {
+CHANGES_ALL void arch_context_switch(struct thread *prev, struct thread *next) {
     struct arch_thread *from = arch_thread_of(prev);
     struct arch_thread *to = arch_thread_of(next);
     struct arch_cpu *cpu = arch_cpu_self();

@@ -250,15 +250,19 @@ status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u
                               u32 map_flags, u64 *entered);
 // Which of such `count` pages are entered already: a bit for each.
 u64 arch_pmap_query_window(struct arch_pmap *pmap, u64 va, u32 count);
-// Enters pages of one pmap, each with a reference more, at the same addresses of another where
-// nothing is entered; in neither they are writable. The locks of both owners are held.
+// Enters pages of one pmap at the same addresses of another where nothing is entered: the same
+// pages, each with a reference more, in neither writable; or with a payer copies of them, with
+// `map_flags`. The locks of both owners are held.
+struct ledger;
 struct arch_pmap_copy {
     struct arch_pmap *from, *to;
     struct arch_gather *gather; // of `from`; nullptr: `from` stays as it is
+    struct ledger *payer;       // of copies
+    u32 map_flags;              // of copies
     u64 limit;                  // stop after so many pages
     u64 count;                  // out: pages entered
 };
-// From *va on towards `end`; *va is how far it came. NO_RESOURCES: no page for a table.
+// From *va on towards `end`; *va is how far it came. NO_RESOURCES: no page for a table or a copy.
 status_t arch_pmap_copy(struct arch_pmap_copy *copy, u64 *va, u64 end);
 // Unmaps entered pages of [va, end) into the gather until that is full. Returns the address where
 // to go on: `end` when done. Holes cost nothing per page.

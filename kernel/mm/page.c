@@ -30,15 +30,19 @@ static void range_add(u64 paddr, u64 size) NO_THREAD_SAFETY_ANALYSIS // boot, on
     free_count += size >> PAGE_SHIFT;
 }
 
-// Cuts the page array itself out of the first range that holds it.
+// Cuts the page array itself out of the last range that holds it. The pages above it are used first:
+// they, and what the array says of them, are close to the bundle, so that booting touches few of the
+// large pages that a hypervisor has yet to clear.
 static void array_place(u64 bytes) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
 {
+    enum : u64 { ABOVE = MIB(1) };
     for (u32 i = untouched_count; i-- > 0;) {
-        if (untouched[i].size < bytes) continue;
-        page_array = arch_direct(untouched[i].paddr);
-        untouched[i].paddr += bytes;
-        untouched[i].size -= bytes;
-        free_count -= bytes >> PAGE_SHIFT;
+        struct arch_range *range = &untouched[i];
+        if (range->size < bytes + ABOVE) continue;
+        range->size -= bytes + ABOVE;
+        free_count -= (bytes + ABOVE) >> PAGE_SHIFT;
+        page_array = arch_direct(range->paddr + range->size);
+        range_add(range->paddr + range->size + bytes, ABOVE);
         return;
     }
     panic("no range of RAM can hold the page array (%lu KiB)", bytes >> 10);

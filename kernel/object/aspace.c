@@ -170,17 +170,10 @@ status_t aspace_unmap_step(struct aspace *aspace, u64 *at, u64 end, struct aspac
 bool aspace_clear_some(struct aspace *aspace) {
     struct aspace_step step;
     u64 at = aspace->low;
-    u64 reserved = 0;
     aspace_step_begin(aspace, &step);
     (void)aspace_unmap_step(aspace, &at, aspace->high, &step); // nothing to split
-    bool is_done = at == aspace->high;
-    if (is_done) {
-        reserved = aspace->reserved_pages;
-        aspace->reserved_pages = 0;
-    }
     aspace_step_end(aspace, &step);
-    ledger_uncharge(aspace_ledger(aspace), (i64)reserved);
-    return is_done;
+    return at == aspace->high;
 }
 
 // Removes, from *at on, what shows `object` or was mapped through `revoker`.

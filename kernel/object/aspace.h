@@ -34,10 +34,6 @@ struct aspace {
     struct lock lock; // rank LOCK_ASPACE
     struct arch_pmap pmap GUARDED_BY(&lock);
     struct mapping_set mappings GUARDED_BY(&lock);
-    // Of a clone: pages paid for that copies of its template's pages will take; and who paid the
-    // template's (to compare with only).
-    u64 reserved_pages GUARDED_BY(&lock);
-    const struct ledger *reserved_for GUARDED_BY(&lock);
     bool is_frozen GUARDED_BY(&lock);
 };
 
@@ -70,7 +66,7 @@ void aspace_drop_object(struct aspace *aspace, struct memobj *memobj);
 void aspace_cut_object(struct aspace *aspace, struct memobj *memobj, u64 size_pages, u32 resizes);
 
 // Copy-on-write twin in the same namespace (fork), or of a frozen template in another (clone:
-// writable private pages are reserved from `ns`). Preemptible.
+// writable private pages are copied and paid by `ns` at once). Preemptible.
 status_t aspace_fork(struct aspace *aspace, struct aspace **out);
 status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, struct aspace **out);
 // Makes it immutable: BAD_STATE if it has shared writable mappings.

@@ -1,17 +1,17 @@
-// Copy-on-write twins: mappings are copied in address order, in steps, and with each the
-// page-table entries of private pages, which become read-only on both sides. Shared mappings'
-// pages are entered by faulting. Threads that change the source meanwhile race with the copy as
+// Twins: mappings are copied in address order, in steps, and with each the page-table entries of
+// private pages, which become read-only on both sides. Shared mappings' pages are entered by
+// faulting. A clone gets copies of its template's writable pages at once: it has to pay for them
+// in advance, and writes to nearly all of them. Threads that change the source meanwhile race with the copy as
 // two threads do that fork and map at once: each mapping is either as before or as after.
 #include "object/aspace_steps.h"
 #include "object/namespace.h"
 #include "sched/thread.h"
 
-enum { STEP_PAGES = 512, STEP_COPIES = 64 };
+enum { STEP_PAGES = 512, COPY_COST = 16, STEP_MAPPINGS_COPIED = 64 };
 
 struct copy {
     struct aspace *from, *to;
-    u64 at;             // copied below this
-    u64 writable_pages; // entered in writable private mappings
+    u64 at; // copied below this
     enum copy_kind : u32 { COPY_FORK, COPY_CLONE } kind;
 };
 
@@ -20,15 +20,19 @@ struct copy {
 static status_t copy_entries(struct copy *copy, const struct mapping *mapping, u64 *budget,
                              struct arch_gather *gather, u64 *next)
     REQUIRES(&copy -> from->lock, &copy->to->lock) {
+    bool is_clone = copy->kind == COPY_CLONE;
+    bool is_copied = is_clone && mapping->flags & CL_MAP_WRITE;
+    u64 cost = is_copied ? COPY_COST : 1;
     struct arch_pmap_copy entries = {
         .from = &copy->from->pmap,
         .to = &copy->to->pmap,
-        .gather = copy->kind == COPY_FORK ? gather : nullptr,
-        .limit = *budget,
+        .gather = is_clone ? nullptr : gather,
+        .payer = is_copied ? &copy->to->base.ns->ledger : nullptr,
+        .map_flags = mapping->flags & MAPPING_RIGHTS,
+        .limit = (*budget + cost - 1) / cost,
     };
     status_t status = arch_pmap_copy(&entries, next, mapping->end);
-    *budget -= entries.count;
-    if (mapping->flags & CL_MAP_WRITE) copy->writable_pages += entries.count;
+    *budget -= min(*budget, entries.count * cost);
     return status;
 }
 
@@ -63,7 +67,7 @@ static status_t copy_step(struct copy *copy, struct aspace_step *step)
     u64 budget = STEP_PAGES;
     if (object_is_dead(&from->base)) return ERR_DEAD;
     if (copy->kind == COPY_CLONE && !from->is_frozen) return ERR_BAD_STATE;
-    for (u32 i = 0; i < STEP_COPIES && budget > 0; i++) {
+    for (u32 i = 0; i < STEP_MAPPINGS_COPIED && budget > 0; i++) {
         const struct mapping *mapping = mapping_find(&from->mappings, copy->at);
         if (!mapping) {
             copy->at = from->high;
@@ -90,32 +94,24 @@ static status_t copy_all(struct copy *copy) {
     return status;
 }
 
+// Consumes the reference to copy->to if it fails.
+static status_t copy_finish(struct copy *copy, struct aspace **out) {
+    status_t status = copy_all(copy);
+    if (status == OK)
+        *out = copy->to;
+    else
+        object_put(&copy->to->base);
+    return status;
+}
+
 status_t aspace_fork(struct aspace *aspace, struct aspace **out) {
     struct copy copy = {.from = aspace, .kind = COPY_FORK};
     status_t status = aspace_create_restricted(aspace->base.ns, aspace->owner, &copy.to);
-    if (status != OK) return status;
-    status = copy_all(&copy);
-    if (status == OK)
-        *out = copy.to;
-    else
-        object_put(&copy.to->base);
-    return status;
+    return status == OK ? copy_finish(&copy, out) : status;
 }
 
 status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, struct aspace **out) {
     struct copy copy = {.from = frozen_template, .kind = COPY_CLONE};
     status_t status = aspace_create_process(ns, &copy.to);
-    if (status != OK) return status;
-    status = copy_all(&copy);
-    if (status == OK) status = ledger_charge(&ns->ledger, (i64)copy.writable_pages);
-    if (status != OK) {
-        object_put(&copy.to->base);
-        return status;
-    }
-    lock_acquire(&copy.to->lock);
-    copy.to->reserved_pages = copy.writable_pages;
-    copy.to->reserved_for = &frozen_template->base.ns->ledger;
-    lock_release(&copy.to->lock);
-    *out = copy.to;
-    return OK;
+    return status == OK ? copy_finish(&copy, out) : status;
 }

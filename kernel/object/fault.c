@@ -84,20 +84,9 @@ status_t aspace_map_window(struct aspace *aspace, const struct mapping *mapping,
 
 // ---- private copies ----
 
-// A page for a copy of `original`; a clone has paid for copies of its template's in advance.
-static struct page *copy_alloc(struct aspace *aspace, const struct page *original, u32 flags)
-    REQUIRES(&aspace -> lock) {
-    struct ledger *ledger = &aspace->base.ns->ledger;
-    if (aspace->reserved_pages == 0 || original->payer != aspace->reserved_for)
-        return page_alloc(ledger, flags);
-    aspace->reserved_pages--;
-    return page_alloc_paid(ledger, flags);
-}
-
-static struct page *page_duplicate(struct aspace *aspace, struct page *original)
-    REQUIRES(&aspace -> lock) {
+static struct page *page_duplicate(struct aspace *aspace, struct page *original) {
     bool is_zero = original == zero_page();
-    struct page *copy = copy_alloc(aspace, original, is_zero ? 0 : PAGE_DIRTY);
+    struct page *copy = page_alloc(&aspace->base.ns->ledger, is_zero ? 0 : PAGE_DIRTY);
     if (copy && !is_zero) page_copy(page_address(copy), page_address(original));
     return copy;
 }

@@ -57,7 +57,7 @@ static bool start_claim(struct process *process) {
 
 static void start_unclaim(struct process *process) {
     lock_acquire(&process->lock);
-    process->state = CL_PROCESS_STATE_NEW;
+    if (!process->is_ending) process->state = CL_PROCESS_STATE_NEW;
     lock_release(&process->lock);
 }
 
@@ -152,7 +152,7 @@ void process_thread_ended(struct process *process, struct thread_object *thread)
         process->is_ending = true;
     else
         process->thread_count--;
-    bool is_freezing = process->is_freezing;
+    bool is_freezing = process->is_freezing && process->end_state == 0;
     lock_release(&process->lock);
     object_put(&thread->base); // the list's
     if (!was_last) return;

@@ -1,8 +1,8 @@
 // The reaper. Deepest first: a dying namespace is only finished when it has no children. An
 // object is killed once (object_kill marks it); what keeps it afterwards are threads that are on
 // their way out of the kernel, and they end by themselves. object_free() calls ns_reap_hint() for
-// each object that goes. What somebody else still holds of its memory after that (a message in a
-// receiver's hands, pages that a disk writes to) is waited for by looking again.
+// each object that goes. A page can go after the last object, from the hands of a stranger who
+// copies a message out of it, and without a word: while something is dying, the reaper looks again.
 // Lock: dying_lock, for the list and the wait of the reaper.
 #include "object/reaper.h"
 
@@ -11,7 +11,7 @@
 #include "object/trace.h"
 
 enum { KILL_BATCH = 16 };
-enum : u64 { LOOK_AGAIN_NS = 10'000'000 };
+enum : u64 { LOOK_AGAIN_NS = 5'000'000 };
 
 static struct lock dying_lock = LOCK_INIT(LOCK_OBJECT);
 static struct list dying GUARDED_BY(&dying_lock) = LIST_INIT(dying);
@@ -156,22 +156,16 @@ static void reap_round(void) {
     lock_release(&dying_lock);
 }
 
-// Until there is work, or dying namespaces have waited long enough to be looked at again.
-static void reaper_sleep(void) {
-    lock_acquire(&dying_lock);
-    if (has_work) {
-        lock_release(&dying_lock);
-        return;
-    }
-    u64 deadline_ns = list_empty(&dying) ? CL_DEADLINE_NEVER : arch_time_ns() + LOOK_AGAIN_NS;
-    (void)waitq_block(&reaper_wait, &dying_lock, deadline_ns, 0);
-}
-
 static void reaper_main(void *argument) {
     (void)argument;
     for (;;) {
-        reaper_sleep();
         lock_acquire(&dying_lock);
+        if (!has_work) {
+            bool is_idle = list_empty(&dying);
+            u64 limit_ns = is_idle ? CL_DEADLINE_NEVER : arch_time_ns() + LOOK_AGAIN_NS;
+            if (waitq_block(&reaper_wait, &dying_lock, limit_ns, 0) == OK) continue;
+            lock_acquire(&dying_lock);
+        }
         has_work = false;
         lock_release(&dying_lock);
         reap_round();

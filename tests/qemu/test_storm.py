@@ -51,7 +51,7 @@ def storm(seed: int) -> list[str]:
     return commands + [f"rm -f {name}" for name in alive]
 
 
-@pytest.mark.parametrize("smp", [1, 2])
+@pytest.mark.parametrize("smp", [1, 4])
 def test_killed_containers_leave_nothing(smp: int) -> None:
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")

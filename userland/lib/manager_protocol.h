@@ -9,7 +9,8 @@
 //          What is too long for a message goes into a memory object `hwords`: `position` bytes of
 //          records that follow those of the request.
 //          Answers with the manager_container as soon as it is started. Whoever holds the other end
-//          of `notify` gets one manager_end when the container's last page is back.
+//          of `notify` gets one manager_end when the container's last page is back, and then
+//          PEER_CLOSED.
 // LIST     the containers after `position`, in order of creation: manager_container…
 // REMOVE   nNAME. Flag FORCE kills it if it runs. Answers when its last page is back.
 // KILL     nNAME. Answers when its last page is back.

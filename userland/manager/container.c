@@ -182,37 +182,35 @@ static void control_event(struct container *container) {
     }
 }
 
-static void end_tell(struct container *container) {
-    struct manager_end end = {
-        .version = MANAGER_PROTOCOL_VERSION,
-        .status = container->facts.status,
-    };
-    if (container->problem) {
-        format_text(end.problem, sizeof(end.problem), "%s", container->problem);
+// Tells those who wait for a container's end. They may count the machine's pages next, so that
+// nothing is given back after this.
+static void end_tell(handle_t notify, u64 waiting_token, const struct manager_end *end) {
+    struct manager_reply reply = {};
+    if (notify) {
+        message_send(notify, end, sizeof(*end), NULL, 0);
+        handle_close(notify);
     }
-    if (container->notify) {
-        message_send(container->notify, &end, sizeof(end), NULL, 0);
-        handle_close(container->notify);
-        container->notify = CL_HANDLE_INVALID;
-    }
-    if (container->waiting_token) {
-        struct manager_reply reply = {};
-        message_reply(manager.server, container->waiting_token, &reply, sizeof(reply));
-        container->waiting_token = 0;
-    }
+    if (waiting_token) message_reply(manager.server, waiting_token, &reply, sizeof(reply));
 }
 
 static void namespace_gone(struct container *container) {
     MARK(MARKER_CONTAINER_GONE);
+    handle_t notify = container->notify;
+    u64 waiting_token = container->waiting_token;
+    struct manager_end end = {
+        .version = MANAGER_PROTOCOL_VERSION,
+        .status = container->facts.status,
+    };
+    if (container->problem) format_text(end.problem, sizeof(end.problem), "%s", container->problem);
     handle_close(container->ns);
     handle_close(container->process);
     handle_close(container->control);
+    container->notify = CL_HANDLE_INVALID;
+    container->waiting_token = 0;
     container->facts.state = MANAGER_STATE_EXITED;
     container->facts.ended_ns = now_ns();
-    end_tell(container);
-    if (container->flags & MANAGER_FLAG_REMOVE) {
-        container_forget(container);
-    }
+    if (container->flags & MANAGER_FLAG_REMOVE) container_forget(container);
+    end_tell(notify, waiting_token, &end);
 }
 
 void container_event(struct container *container, u64 what) {

@@ -13,7 +13,7 @@
 #include "manager/requests.h"
 
 enum {
-    STATUS_PLAIN = 1, // of an error outside of `run`, as Docker has it
+    STATUS_PLAIN = 1,            // of an error outside of `run`, as Docker has it
     REPLY_BYTES_MAX = PAGE_SIZE, // a list that is longer comes in several replies
 };
 
@@ -69,6 +69,8 @@ static bool run_serve(struct request *request) {
     if (!container) {
         return false;
     }
+    records_close(&request->records); // before the client may count handles
+    request->records.handles_count = 0;
     memcpy(reply.bytes + sizeof(reply.head), &container->facts, sizeof(container->facts));
     reply_structures(request, 1, sizeof(container->facts), 0);
     return true;

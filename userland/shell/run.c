@@ -124,18 +124,18 @@ static bool stream_take(struct run *run, enum end end) {
     return false;
 }
 
+// The end is whole when the manager has closed its end, too: then it holds nothing of the container.
 static void notify_take(struct run *run) {
     struct cl_received received;
-    status_t status = message_receive(run->ours[END_NOTIFY], &run->end, sizeof(run->end), NULL, 0,
+    struct manager_end end;
+    status_t status = message_receive(run->ours[END_NOTIFY], &end, sizeof(end), NULL, 0,
                                       CL_DEADLINE_POLL, &received);
-    if (status == ERR_SHOULD_WAIT) {
-        return;
+    if (status == OK && received.bytes_size == sizeof(end)) {
+        run->end = end;
+        run->end.problem[MANAGER_PROBLEM_MAX] = 0;
+    } else if (status != ERR_SHOULD_WAIT) {
+        run->has_ended = true;
     }
-    run->has_ended = true;
-    if (status != OK || received.bytes_size != sizeof(run->end)) {
-        run->end = (struct manager_end){.status = STATUS_OURS, .problem = "the manager is gone"};
-    }
-    run->end.problem[MANAGER_PROBLEM_MAX] = 0;
 }
 
 static void container_kill(const struct run *run) {
@@ -213,6 +213,7 @@ static i32 container_start(struct run *run, const struct words *words) {
         output_print("%s\n", run->name);
         return STATUS_OK;
     }
+    run->end = (struct manager_end){.status = STATUS_OURS, .problem = "the manager is gone"};
     streams_carry(run);
     if (run->end.problem[0]) {
         error_print("container %s: %s", run->name, run->end.problem);

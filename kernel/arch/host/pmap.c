@@ -3,6 +3,7 @@
 #include "abi/errors.h"
 #include "host.h"
 #include "lib/print.h"
+#include "lib/string.h"
 #include "mm/page.h"
 #include "os.h"
 #include "tlb.h"
@@ -151,6 +152,19 @@ static void gather_span(struct arch_gather *gather, u64 va) {
     gather->end = max(gather->end, va + PAGE_SIZE);
 }
 
+static bool entry_copy(struct arch_pmap_copy *copy, const struct host_map_entry *entry) {
+    if (!copy->payer) {
+        page_get(page_from_paddr(entry->paddr));
+        map_add(&copy->to->pages, entry->va, entry->paddr, entry->flags & ~ARCH_MAP_WRITE);
+        return true;
+    }
+    struct page *page = page_alloc(copy->payer, PAGE_DIRTY);
+    if (!page) return false;
+    page_copy(page_address(page), arch_direct(entry->paddr));
+    map_add(&copy->to->pages, entry->va, page_paddr(page), copy->map_flags);
+    return true;
+}
+
 static status_t copy_locked(struct arch_pmap_copy *copy, u64 *va, u64 end) {
     struct host_map *from = &copy->from->pages;
     for (u64 i = map_lower(from, *va); i < from->count && from->entries[i].va < end; i++) {
@@ -159,8 +173,7 @@ static status_t copy_locked(struct arch_pmap_copy *copy, u64 *va, u64 end) {
         if (copy->count == copy->limit) return OK;
         if (!table_make(copy->to, *va)) return ERR_NO_RESOURCES;
         ASSERT(!map_find(&copy->to->pages, *va));
-        page_get(page_from_paddr(entry->paddr));
-        map_add(&copy->to->pages, *va, entry->paddr, entry->flags & ~ARCH_MAP_WRITE);
+        if (!entry_copy(copy, entry)) return ERR_NO_RESOURCES;
         copy->count++;
         if (copy->gather && entry->flags & ARCH_MAP_WRITE) {
             entry->flags &= ~ARCH_MAP_WRITE;

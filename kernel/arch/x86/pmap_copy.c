@@ -1,6 +1,7 @@
 // Page tables: many entries at once, table by table.
 #include "abi/errors.h"
 #include "lib/print.h"
+#include "lib/string.h"
 #include "mm/page.h"
 #include "paging.h"
 
@@ -26,32 +27,52 @@ u64 arch_pmap_query_window(struct arch_pmap *pmap, u64 va, u32 count) {
     return entered;
 }
 
-// Copies one entry that is not empty.
-static void entry_copy(struct arch_pmap_copy *copy, u64 *from, u64 *to, u64 va) {
-    u64 entry = *from;
+// The same page, no longer writable.
+static u64 entry_share(struct arch_pmap_copy *copy, u64 *from, u64 va) {
+    u64 entry = *from & ~PTE_WRITE;
     page_get(page_from_paddr(entry & PTE_ADDRESS));
-    DASSERT(*to == 0);
-    __atomic_store_n(to, entry & ~PTE_WRITE, __ATOMIC_RELAXED);
-    copy->count++;
-    if (copy->gather && entry & PTE_WRITE) {
-        __atomic_store_n(from, entry & ~PTE_WRITE, __ATOMIC_RELAXED);
+    if (copy->gather && *from != entry) {
+        __atomic_store_n(from, entry, __ATOMIC_RELAXED);
         pmap_gather_span(copy->gather, va);
     }
+    return entry;
 }
 
-// Entries of one table: `from` leads to that of *va.
+// A copy of the page; 0: it can't be paid.
+static u64 entry_duplicate(const struct arch_pmap_copy *copy, u64 entry) {
+    struct page *page = page_alloc(copy->payer, PAGE_DIRTY);
+    if (!page) return 0;
+    page_copy(page_address(page), table_of(entry));
+    return page_paddr(page) | pmap_entry_flags(copy->map_flags);
+}
+
+// The next entry that is not empty; four at a time, most are.
+static u64 *entry_next(u64 *entry, const u64 *last) {
+    while (entry + 4 <= last && !(entry[0] | entry[1] | entry[2] | entry[3]))
+        entry += 4;
+    while (entry < last && *entry == 0)
+        entry++;
+    return entry;
+}
+
+// Entries of one table, from the one at *va on; `end` is not beyond the table.
 static status_t table_copy(struct arch_pmap_copy *copy, u64 *from, u64 *va, u64 end) {
+    const u64 *last = from + ((end - *va) >> PAGE_SHIFT);
     u64 *to = nullptr;
-    for (; *va < end; *va += PAGE_SIZE, from++) {
-        if (*from == 0)
-            to = to ? to + 1 : nullptr;
-        else if (copy->count == copy->limit)
-            return OK;
-        else if (!to && !(to = pmap_entry_make(copy->to, *va)))
-            return ERR_NO_RESOURCES;
-        else
-            entry_copy(copy, from, to++, *va);
+    u64 *first = from;
+    u64 start = *va;
+    for (from = entry_next(from, last); from < last; from = entry_next(from + 1, last)) {
+        *va = start + (u64)(from - first) * PAGE_SIZE;
+        if (copy->count == copy->limit) return OK;
+        if (!to) to = pmap_entry_make(copy->to, start);
+        if (!to) return ERR_NO_RESOURCES;
+        u64 entry = copy->payer ? entry_duplicate(copy, *from) : entry_share(copy, from, *va);
+        if (entry == 0) return ERR_NO_RESOURCES;
+        DASSERT(to[from - first] == 0);
+        __atomic_store_n(&to[from - first], entry, __ATOMIC_RELAXED);
+        copy->count++;
     }
+    *va = end;
     return OK;
 }
 

@@ -16,8 +16,7 @@ static struct channel *end_create(struct namespace *ns, const struct cl_channel_
 {
     struct channel *end = object_alloc(ns, OBJ_CHANNEL, sizeof(*end));
     if (!end) return nullptr;
-    lock_init(&end->holder.lock, LOCK_HANDLES);
-    end->holder.owner = &end->base;
+    handle_holder_init(&end->holder, &end->base, &end->base.ns->ledger);
     end->call_bytes_max = CL_MESSAGE_BYTES_MAX;
     end->call_handles_max = CL_MESSAGE_HANDLES_MAX;
     end->send_bytes_max = options->send_bytes_max ? options->send_bytes_max : DEFAULT_SEND_BYTES;

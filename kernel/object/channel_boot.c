@@ -7,8 +7,10 @@
 static status_t slots_fill(struct message *message, struct channel *end,
                            struct object *const *objects, const u32 *rights, u32 count) {
     status_t status = message_slots_alloc(count, &end->base, &message->handles);
-    for (u32 i = 0; status == OK && i < count; i++)
-        status = handle_slot_make(&message->handles[i], &end->holder, objects[i], rights[i]);
+    for (u32 i = 0; status == OK && i < count; i++) {
+        struct handle_info what = {.object = objects[i], .rights = rights[i]};
+        status = handle_slot_make(&message->handles[i], &end->holder, &what);
+    }
     return status;
 }
 

@@ -12,8 +12,10 @@
 
 enum { ENTOMB_BATCH = 32 };
 
-static struct ledger *holder_ledger(const struct handle_holder *holder) {
-    return &holder->owner->ns->ledger;
+void handle_holder_init(struct handle_holder *holder, struct object *owner, struct ledger *ledger) {
+    lock_init(&holder->lock, LOCK_HANDLES);
+    holder->owner = owner;
+    holder->ledger = ledger;
 }
 
 // ---- one slot ----
@@ -115,7 +117,7 @@ void handle_slot_close(struct handle *slot) {
     struct released released = slot_release(slot, 0);
     slot->holder = nullptr;
     lock_release(&holder->lock);
-    ledger_count_sub(holder_ledger(holder), LEDGER_HANDLES, 1);
+    ledger_count_sub(holder->ledger, LEDGER_HANDLES, 1);
     released_finish(&released);
 }
 
@@ -193,17 +195,29 @@ status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **
     return status;
 }
 
+// Checks a slot and takes the references of what it gives; its holder's lock is held.
+static status_t slot_info(const struct handle *slot, u32 type_mask, u32 rights,
+                          struct handle_info *out) {
+    status_t status = slot_check(slot, type_mask, rights);
+    if (status != OK) return status;
+    *out = (struct handle_info){slot->object, slot->rights, slot->user, slot->revoker};
+    object_get(out->object);
+    if (out->revoker) object_get(&out->revoker->base);
+    return OK;
+}
+
 status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct handle_info *out) {
     struct handle_table *table = &process_current()->handles;
     lock_acquire(&table->holder.lock);
-    struct handle *slot = handle_table_slot(table, handle);
-    status_t status = slot_check(slot, type_mask, rights);
-    if (status == OK) {
-        *out = (struct handle_info){slot->object, slot->rights, slot->user, slot->revoker};
-        object_get(out->object);
-        if (out->revoker) object_get(&out->revoker->base);
-    }
+    status_t status = slot_info(handle_table_slot(table, handle), type_mask, rights, out);
     lock_release(&table->holder.lock);
+    return status;
+}
+
+status_t handle_slot_info(struct handle *slot, struct handle_info *out) {
+    lock_acquire(&slot->holder->lock);
+    status_t status = slot_info(slot, OBJ_MASK_ANY, 0, out);
+    lock_release(&slot->holder->lock);
     return status;
 }
 
@@ -216,7 +230,7 @@ void handle_info_put(struct handle_info *info) {
 
 static status_t create_in(struct handle_table *table, struct object *object, u32 rights, u32 user,
                           struct revoker *revoker, handle_t *out) {
-    struct ledger *ledger = holder_ledger(&table->holder);
+    struct ledger *ledger = table->holder.ledger;
     if (ledger_count_add(ledger, LEDGER_HANDLES, 1) != OK) return ERR_NO_RESOURCES;
     lock_acquire(&table->holder.lock);
     struct handle *slot = handle_table_take(table, out);
@@ -244,11 +258,11 @@ status_t handle_create_in(struct process *process, struct object *object, u32 ri
     return create_in(&process->handles, object, rights, CL_USER_ROOT, nullptr, out);
 }
 
-status_t handle_slot_make(struct handle *slot, struct handle_holder *holder, struct object *object,
-                          u32 rights) {
-    if (ledger_count_add(holder_ledger(holder), LEDGER_HANDLES, 1) != OK) return ERR_NO_RESOURCES;
+status_t handle_slot_make(struct handle *slot, struct handle_holder *holder,
+                          const struct handle_info *what) {
+    if (ledger_count_add(holder->ledger, LEDGER_HANDLES, 1) != OK) return ERR_NO_RESOURCES;
     lock_acquire(&holder->lock);
-    slot_fill(slot, holder, object, rights, CL_USER_ROOT, nullptr);
+    slot_fill(slot, holder, what->object, what->rights, what->user, what->revoker);
     lock_release(&holder->lock);
     return OK;
 }
@@ -278,7 +292,7 @@ status_t handle_close(handle_t handle) {
     released = slot_release(slot, 0);
     handle_table_release(table, slot, handle);
     lock_release(&table->holder.lock);
-    ledger_count_sub(holder_ledger(&table->holder), LEDGER_HANDLES, 1);
+    ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, 1);
     released_finish(&released);
     return OK;
 }
@@ -296,7 +310,7 @@ bool handle_table_close_some(struct handle_table *table) {
         struct released released = slot_release(slot, 0);
         handle_table_release(table, slot, value);
         lock_release(&table->holder.lock);
-        ledger_count_sub(holder_ledger(&table->holder), LEDGER_HANDLES, 1);
+        ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, 1);
         released_finish(&released);
     }
     return false;
@@ -342,13 +356,13 @@ status_t handles_take_counted(const handle_t *values, u32 count, struct object *
         handle_table_release(table, slot, values[i]);
     }
     holders_unlock(&table->holder, holder);
-    if (status == OK) ledger_count_sub(holder_ledger(&table->holder), LEDGER_HANDLES, count);
+    if (status == OK) ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, count);
     return status;
 }
 
 status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,
                       struct handle_holder *holder, struct handle *slots) {
-    struct ledger *to = holder_ledger(holder);
+    struct ledger *to = holder->ledger;
     if (ledger_count_add(to, LEDGER_HANDLES, count) != OK) return ERR_NO_RESOURCES;
     status_t status = handles_take_counted(values, count, forbidden, holder, slots);
     if (status != OK) ledger_count_sub(to, LEDGER_HANDLES, count);
@@ -356,7 +370,7 @@ status_t handles_take(const handle_t *values, u32 count, struct object *forbidde
 }
 
 static status_t reserve_in(struct handle_table *table, u32 count) {
-    struct ledger *to = holder_ledger(&table->holder);
+    struct ledger *to = table->holder.ledger;
     if (ledger_count_add(to, LEDGER_HANDLES, count) != OK) return ERR_NO_RESOURCES;
     lock_acquire(&table->holder.lock);
     bool has_room = handle_table_reserve(table, count);
@@ -374,7 +388,7 @@ static void give_in(struct handle_table *table, struct handle *slots, u32 count,
     for (u32 i = 0; i < count; i++)
         slot_move(&slots[i], handle_table_take_reserved(table, &values[i]), &table->holder);
     holders_unlock(&table->holder, holder);
-    ledger_count_sub(holder_ledger(holder), LEDGER_HANDLES, count);
+    ledger_count_sub(holder->ledger, LEDGER_HANDLES, count);
 }
 
 status_t handles_reserve(u32 count) { return reserve_in(&process_current()->handles, count); }
@@ -384,7 +398,7 @@ void handles_unreserve(u32 count) {
     lock_acquire(&table->holder.lock);
     handle_table_unreserve(table, count);
     lock_release(&table->holder.lock);
-    ledger_count_sub(holder_ledger(&table->holder), LEDGER_HANDLES, count);
+    ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, count);
 }
 
 void handles_give_reserved(struct handle *slots, u32 count, handle_t *values) {

@@ -16,8 +16,9 @@ struct process;
 struct revoker;
 
 struct handle_holder {
-    struct lock lock;     // rank LOCK_HANDLES
-    struct object *owner; // whose memory this is: process, channel or queue
+    struct lock lock;      // rank LOCK_HANDLES
+    struct object *owner;  // whose memory this is: process, channel, queue or namespace
+    struct ledger *ledger; // where its handles are counted
 };
 
 struct handle {
@@ -58,9 +59,12 @@ status_t handle_for_new(struct object *object, handle_t *out);
 // The same in another process's table.
 status_t handle_create_in(struct process *process, struct object *object, u32 rights,
                           handle_t *out);
-// Boot: makes an empty slot (of a message) a counted handle. NO_RESOURCES.
-status_t handle_slot_make(struct handle *slot, struct handle_holder *holder, struct object *object,
-                          u32 rights);
+// Makes an empty slot (of a message, or a name) a counted handle. NO_RESOURCES.
+status_t handle_slot_make(struct handle *slot, struct handle_holder *holder,
+                          const struct handle_info *what);
+// What a slot gives, referenced; no right is asked for. DEAD, REVOKED.
+status_t handle_slot_info(struct handle *slot, struct handle_info *out);
+void handle_holder_init(struct handle_holder *holder, struct object *owner, struct ledger *ledger);
 // From what a handle gives: fewer or equal rights (ACCESS_DENIED, INVALID_ARGUMENT for unknown
 // bits; RIGHTS_SAME allowed), same user and revoker. An extra revoker may be put in its place.
 status_t handle_derive(const struct handle_info *from, u32 rights, struct revoker *revoker,

@@ -7,8 +7,7 @@
 enum : u32 { CAPACITY_MAX = (HANDLE_CHUNKS_DIRECT + HANDLE_CHUNKS_MORE) * HANDLE_CHUNK };
 
 void handle_table_init(struct handle_table *table, struct object *process) {
-    lock_init(&table->holder.lock, LOCK_HANDLES);
-    table->holder.owner = process;
+    handle_holder_init(&table->holder, process, &process->ns->ledger);
 }
 
 static struct handle *slot_at(struct handle_table *table, u32 place)
@@ -26,7 +25,7 @@ struct handle *handle_table_slot(struct handle_table *table, handle_t value) {
 }
 
 static bool table_grow(struct handle_table *table) REQUIRES(&table -> holder.lock) {
-    struct ledger *ledger = &table->holder.owner->ns->ledger;
+    struct ledger *ledger = table->holder.ledger;
     u32 chunk = table->capacity / HANDLE_CHUNK;
     if (table->capacity == CAPACITY_MAX) return false;
     if (chunk >= HANDLE_CHUNKS_DIRECT && !table->more) {

@@ -8,11 +8,11 @@
 
 struct name {
     struct list link;
-    u64 position;            // order of creation, for ns_list
-    struct object *object;   // with a reference; a child namespace, or what was bound
-    struct revoker *revoker; // of the handle that it was bound with
+    u64 position;       // order of creation, for ns_list
+    u64 koid;           // of what was bound, also when it is gone
+    struct handle slot; // what was bound; its rights are the ceiling
+    u32 object_type;
     u32 ceiling;
-    u32 user;
     bool is_child;
     struct cl_acl access;
     u32 size;
@@ -50,8 +50,8 @@ static struct namespace *child_on_path(struct namespace *ns, const char *text, u
     lock_acquire(&ns->lock);
     list_for_each(name, &ns->names, link) {
         if (!name->is_child || !is_part_prefix(name->text, name->size, text, size)) continue;
-        child = (struct namespace *)name->object;
-        object_get(&child->base);
+        struct handle_info info;
+        if (handle_slot_info(&name->slot, &info) == OK) child = (struct namespace *)info.object;
         *name_size = name->size;
         break;
     }
@@ -73,8 +73,7 @@ static struct name *name_new(struct namespace *ns, const char *text, u32 size) {
 }
 
 static void name_free(struct namespace *ns, struct name *name) {
-    if (name->object) object_put(name->object);
-    if (name->revoker) object_put(&name->revoker->base);
+    if (name->slot.holder) handle_slot_close(&name->slot);
     heap_free(name);
     ledger_count_sub(&ns->ledger, LEDGER_NAMES, 1);
     ns_reap_hint(ns);
@@ -96,31 +95,26 @@ static status_t name_insert(struct namespace *ns, struct name *name) {
     return status;
 }
 
-status_t name_bind(struct namespace *ns, const struct name_path *path,
-                   const struct handle_info *object, const struct cl_acl *access) {
+static status_t bind(struct namespace *ns, const struct name_path *path,
+                     const struct handle_info *object, const struct cl_acl *access) {
     struct name *name = name_new(ns, path->text, path->size);
     if (!name) return ERR_NO_RESOURCES;
-    object_get(object->object);
-    name->object = object->object;
-    if (object->revoker) {
-        object_get(&object->revoker->base);
-        name->revoker = object->revoker;
+    if (handle_slot_make(&name->slot, &ns->holder, object) != OK) {
+        name_free(ns, name);
+        return ERR_NO_RESOURCES;
     }
+    name->koid = object->object->koid;
+    name->object_type = object->object->type;
     name->ceiling = object->rights;
-    name->user = object->user;
-    name->access = *access;
+    name->is_child = !access;
+    if (access) name->access = *access;
     return name_insert(ns, name);
 }
 
 status_t name_bind_child(struct namespace *parent, const struct name_path *path,
                          struct namespace *child) {
-    struct name *name = name_new(parent, path->text, path->size);
-    if (!name) return ERR_NO_RESOURCES;
-    object_get(&child->base);
-    name->object = &child->base;
-    name->ceiling = handle_full_rights(OBJ_NAMESPACE);
-    name->is_child = true;
-    return name_insert(parent, name);
+    struct handle_info info = {.object = &child->base, .rights = handle_full_rights(OBJ_NAMESPACE)};
+    return bind(parent, path, &info, nullptr);
 }
 
 static void name_remove(struct namespace *ns, struct name *name) {
@@ -134,7 +128,7 @@ void name_unbind_child(struct namespace *parent, struct namespace *child) {
     struct name *found = nullptr;
     struct name *name;
     lock_acquire(&parent->lock);
-    list_for_each(name, &parent->names, link) if (name->object == &child->base && name->is_child)
+    list_for_each(name, &parent->names, link) if (name->koid == child->base.koid && name->is_child)
         found = name;
     if (found) list_remove(&found->link);
     lock_release(&parent->lock);
@@ -175,16 +169,8 @@ static status_t name_open(struct namespace *ns, const char *text, u32 size, u32 
                           struct handle_info *out) {
     lock_acquire(&ns->lock);
     struct name *name = name_find(ns, text, size);
-    u32 rights = name ? access_rights(name, user, is_owner) : 0;
-    status_t status = !name                               ? ERR_NOT_FOUND
-                      : object_is_dead(name->object)      ? ERR_DEAD
-                      : revoker_is_revoked(name->revoker) ? ERR_REVOKED
-                                                          : OK;
-    if (status == OK) {
-        *out = (struct handle_info){name->object, rights, name->user, name->revoker};
-        object_get(out->object);
-        if (out->revoker) object_get(&out->revoker->base);
-    }
+    status_t status = name ? handle_slot_info(&name->slot, out) : ERR_NOT_FOUND;
+    if (status == OK) out->rights = access_rights(name, user, is_owner);
     lock_release(&ns->lock);
     return status;
 }
@@ -223,7 +209,7 @@ status_t sys_ns_open(const struct handle_info *ns_handle, const struct name_path
 
 status_t sys_ns_bind(struct namespace *ns, const struct name_path *name,
                      const struct handle_info *object, const struct cl_acl *access) {
-    return name_bind(ns, name, object, access);
+    return bind(ns, name, object, access);
 }
 
 status_t sys_ns_unbind(struct namespace *ns, const struct name_path *name) {
@@ -237,8 +223,8 @@ status_t sys_ns_list(struct namespace *ns, u64 position, struct cl_ns_entry *ent
     lock_acquire(&ns->lock);
     list_for_each(name, &ns->names, link) {
         if (name->position <= position) continue;
-        entry->koid = name->object->koid;
-        entry->object_type = name->object->type;
+        entry->koid = name->koid;
+        entry->object_type = name->object_type;
         entry->ceiling = name->ceiling;
         entry->name_size = name->size;
         memcpy(entry->name, name->text, name->size);

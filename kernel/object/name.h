@@ -12,8 +12,6 @@
 #include "object/namespace.h"
 
 // Adds, removes, finds; used by the system calls. A found object comes referenced.
-status_t name_bind(struct namespace *ns, const struct name_path *path,
-                   const struct handle_info *object, const struct cl_acl *access);
 status_t name_unbind(struct namespace *ns, const struct name_path *path);
 // A child namespace's own name, of one part.
 status_t name_bind_child(struct namespace *parent, const struct name_path *path,

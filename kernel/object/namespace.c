@@ -29,6 +29,7 @@ static void ns_setup(struct namespace *ns, struct namespace *parent) NO_THREAD_S
     lock_init(&ns->objects_lock, LOCK_OBJECT_LIST);
     list_init(&ns->objects);
     lock_init(&ns->lock, LOCK_NAMESPACE);
+    handle_holder_init(&ns->holder, &ns->base, &ns->ledger);
     list_init(&ns->names);
     list_init(&ns->children);
     list_init(&ns->child_link);

@@ -11,8 +11,7 @@
 status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max, handle_t *handle) {
     struct queue *queue = object_alloc(ns_or_current(ns), OBJ_QUEUE, sizeof(*queue));
     if (!queue) return ERR_NO_RESOURCES;
-    lock_init(&queue->holder.lock, LOCK_HANDLES);
-    queue->holder.owner = &queue->base;
+    handle_holder_init(&queue->holder, &queue->base, &queue->base.ns->ledger);
     queue->messages_max = messages_max;
     queue->bytes_max = bytes_max;
     lock_init(&queue->lock, LOCK_OBJECT);

@@ -80,6 +80,22 @@ static void access_lists(void) {
     test_pass("users get what the access list gives them");
 }
 
+// A name is no reason for the dead to stay.
+static void name_of_the_dead(void) {
+    handle_t names = create_in(test_namespace(), NAME("names"));
+    handle_t mortal = create_in(test_namespace(), NAME("mortal"));
+    handle_t event = 0, opened = 0;
+    test_ok(event_create(mortal, &event), "event");
+    test_ok(ns_bind(names, NAME("thing"), event, &nobody), "bind");
+    handle_close(event);
+    kill_and_wait(mortal);
+    test_check(ns_open(names, NAME("thing"), RIGHT_SIGNAL, &opened) == ERR_DEAD,
+               "the name of a dead object answers DEAD");
+    test_check(ns_unbind(names, NAME("thing")) == OK, "and can be taken away");
+    kill_and_wait(names);
+    test_pass("a name does not keep what it names");
+}
+
 static void root_rule(void) {
     handle_t above = create_in(test_namespace(), NAME("above"));
     handle_t below = create_in(above, NAME("below"));
@@ -163,6 +179,7 @@ static void nested_death(void) {
 void test_run(void) {
     names();
     access_lists();
+    name_of_the_dead();
     root_rule();
     limits();
     nested_death();

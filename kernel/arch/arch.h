@@ -106,7 +106,8 @@ NORETURN void arch_poweroff(enum arch_poweroff_kind kind);
 
 // ---- Threads ----------------------------------------------------------------------------------
 
-// Gives and takes whole zeroed pages, for page tables and kernel stacks.
+// Gives and takes whole pages. For page tables: all zeros, when given and when taken back. For
+// kernel stacks: with whatever is in them.
 struct page_source {
     // 0 when there is none (or the ledger refuses).
     u64 (*alloc)(struct page_source *source);

@@ -1,5 +1,6 @@
 // Physical pages. Free pages: first a stack of pages that were used before, then the untouched
-// rest of RAM range by range (so that booting touches nothing). Each CPU keeps a few at hand.
+// rest of RAM range by range (so that booting touches nothing). Each CPU keeps a few at hand, and
+// apart a few that came back all zeros (page tables do), for whoever wants zeros next.
 // Lock: free_lock, for the stack and the untouched ranges. CPUs' own caches need none: the kernel
 // runs with interrupts off.
 #include "mm/page.h"
@@ -8,7 +9,7 @@
 #include "lib/print.h"
 #include "lib/string.h"
 
-enum { CACHE_MAX = 32, CACHE_BATCH = 16, RANGES_MAX = 32 };
+enum { CACHE_MAX = 32, CACHE_BATCH = 16, ZEROED_MAX = 32, RANGES_MAX = 32 };
 
 struct page *page_array;
 
@@ -21,7 +22,7 @@ static u32 untouched_count GUARDED_BY(&free_lock);
 static struct page_cache {
     struct page *first;
     u32 count;
-} caches[MAX_CPUS];
+} caches[MAX_CPUS], zeroed[MAX_CPUS];
 
 static void range_add(u64 paddr, u64 size) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
 {
@@ -108,14 +109,20 @@ static void cache_spill(struct page_cache *cache) {
     lock_release(&free_lock);
 }
 
-static struct page *frame_take(void) {
+// Zeros for who wants them; for others only when there is nothing else.
+static struct page *frame_take(u32 *flags) {
     struct page_cache *cache = &caches[arch_cpu_id()];
-    if (!cache->first) cache_refill(cache);
-    return cache_take(cache);
+    struct page_cache *zeros = &zeroed[arch_cpu_id()];
+    if (*flags & PAGE_DIRTY || !zeros->first) {
+        if (!cache->first) cache_refill(cache);
+        if (cache->first) return cache_take(cache);
+    }
+    *flags |= PAGE_DIRTY;
+    return cache_take(zeros);
 }
 
 struct page *page_alloc_paid(struct ledger *payer, u32 flags) {
-    struct page *page = frame_take();
+    struct page *page = frame_take(&flags);
     // page_init withheld what other CPUs' caches can hold, so a charge that passed finds a page.
     ASSERT(page);
     page->payer = payer;
@@ -131,44 +138,72 @@ struct page *page_alloc(struct ledger *payer, u32 flags) {
     return page_alloc_paid(payer, flags);
 }
 
-void page_put(struct page *page) {
-    u32 before = __atomic_fetch_sub(&page->refs, 1, __ATOMIC_ACQ_REL);
-    ASSERT(before != 0);
-    if (before != 1) return;
+// The last reference is gone: the frame goes to `cache`, its credit to the payer.
+static void page_release(struct page *page, struct page_cache *cache) {
     struct ledger *payer = page->payer;
     if (page->flags & PAGE_KERNEL) __atomic_fetch_sub(&payer->kernel_pages, 1, __ATOMIC_RELAXED);
-    if (DEBUG) memset(page_address(page), 0xdb, PAGE_SIZE);
     // The frame is free before its credit is, so that credit never exceeds free frames.
-    struct page_cache *cache = &caches[arch_cpu_id()];
     cache_add(cache, page);
     if (cache->count > CACHE_MAX) cache_spill(cache);
     ledger_uncharge(payer, 1);
 }
 
-u64 page_withheld_count(void) { return (u64)arch_cpu_count() * (CACHE_MAX + 1); }
+static bool drops_last(struct page *page) {
+    u32 before = __atomic_fetch_sub(&page->refs, 1, __ATOMIC_ACQ_REL);
+    ASSERT(before != 0);
+    return before == 1;
+}
+
+void page_put(struct page *page) {
+    if (!drops_last(page)) return;
+    if (DEBUG) memset(page_address(page), 0xdb, PAGE_SIZE);
+    page_release(page, &caches[arch_cpu_id()]);
+}
+
+void page_put_zeroed(struct page *page) {
+    const u64 *words = page_address(page);
+    for (u32 i = 0; DEBUG && i < PAGE_SIZE / sizeof(*words); i++)
+        ASSERT(words[i] == 0);
+    bool has_room = zeroed[arch_cpu_id()].count < ZEROED_MAX;
+    if (drops_last(page)) page_release(page, &(has_room ? zeroed : caches)[arch_cpu_id()]);
+}
+
+u64 page_withheld_count(void) { return (u64)arch_cpu_count() * (CACHE_MAX + 1 + ZEROED_MAX); }
 
 u64 page_free_count(void) {
     lock_acquire(&free_lock);
     u64 count = free_count;
     lock_release(&free_lock);
     for (u32 i = 0; i < MAX_CPUS; i++)
-        count += __atomic_load_n(&caches[i].count, __ATOMIC_RELAXED);
+        count += __atomic_load_n(&caches[i].count, __ATOMIC_RELAXED) +
+                 __atomic_load_n(&zeroed[i].count, __ATOMIC_RELAXED);
     return count;
 }
 
-static u64 source_alloc(struct page_source *source) {
+static u64 source_give(struct page_source *source, u32 flags) {
     struct ledger *payer = container_of(source, struct ledger_page_source, base)->payer;
-    struct page *page = page_alloc(payer, PAGE_KERNEL);
+    struct page *page = page_alloc(payer, PAGE_KERNEL | flags);
     return page ? page_paddr(page) : 0;
 }
 
-static void source_free(struct page_source *source, u64 paddr) {
+static u64 table_alloc(struct page_source *source) { return source_give(source, 0); }
+
+static u64 stack_alloc(struct page_source *source) { return source_give(source, PAGE_DIRTY); }
+
+static void table_free(struct page_source *source, u64 paddr) {
+    (void)source;
+    page_put_zeroed(page_from_paddr(paddr));
+}
+
+static void stack_free(struct page_source *source, u64 paddr) {
     (void)source;
     page_put(page_from_paddr(paddr));
 }
 
-void ledger_page_source_init(struct ledger_page_source *source, struct ledger *payer) {
-    source->base.alloc = source_alloc;
-    source->base.free = source_free;
-    source->payer = payer;
+void ledger_table_source_init(struct ledger_page_source *source, struct ledger *payer) {
+    *source = (struct ledger_page_source){{table_alloc, table_free}, payer};
+}
+
+void ledger_stack_source_init(struct ledger_page_source *source, struct ledger *payer) {
+    *source = (struct ledger_page_source){{stack_alloc, stack_free}, payer};
 }

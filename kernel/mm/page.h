@@ -37,6 +37,8 @@ static inline void page_get(struct page *page) {
 }
 // Gives back a reference; with the last one the page is free and uncharged.
 void page_put(struct page *page);
+// The same for a page that is all zeros: the next who wants zeros may get it as it is.
+void page_put_zeroed(struct page *page);
 static inline u32 page_refs(const struct page *page) {
     return __atomic_load_n(&page->refs, __ATOMIC_ACQUIRE);
 }
@@ -54,11 +56,12 @@ u64 page_free_count(void);
 // Pages that nobody can charge, so that one CPU's cache can't starve another.
 u64 page_withheld_count(void);
 
-// Page tables and kernel stacks on a ledger's account; for arch_*.
+// Page tables (zeros, both ways) and kernel stacks (whatever) on a ledger's account; for arch_*.
 struct ledger_page_source {
     struct page_source base; // first
     struct ledger *payer;
 };
-void ledger_page_source_init(struct ledger_page_source *source, struct ledger *payer);
+void ledger_table_source_init(struct ledger_page_source *source, struct ledger *payer);
+void ledger_stack_source_init(struct ledger_page_source *source, struct ledger *payer);
 
 #endif

@@ -223,7 +223,7 @@ static status_t create(struct namespace *ns, enum aspace_kind kind, struct aspac
     aspace->high = is_process ? CL_PROCESS_LIMIT : CL_LINUX_LIMIT;
     lock_init(&aspace->lock, LOCK_ASPACE);
     mapping_set_init(&aspace->mappings);
-    ledger_page_source_init(&aspace->source, aspace_ledger(aspace));
+    ledger_table_source_init(&aspace->source, aspace_ledger(aspace));
     *out = aspace;
     return OK;
 }

@@ -22,7 +22,7 @@ static void thread_left(struct thread *thread) {
     struct thread_object *object = object_of(thread);
     struct namespace *ns = object->base.ns;
     struct ledger_page_source source;
-    ledger_page_source_init(&source, &ns->ledger);
+    ledger_stack_source_init(&source, &ns->ledger);
     arch_kstack_free(thread->arch.stack_top, &source.base);
     thread->arch.stack_top = 0;
     heap_free(object->vector);
@@ -57,8 +57,8 @@ static status_t thread_equip(struct thread_object *object, void (*entry)(void *)
                              struct sched_group *group) {
     struct ledger *ledger = &object->base.ns->ledger;
     struct ledger_page_source source, tables;
-    ledger_page_source_init(&source, ledger);
-    ledger_page_source_init(&tables, &ns_root->ledger);
+    ledger_stack_source_init(&source, ledger);
+    ledger_table_source_init(&tables, &ns_root->ledger);
     if (ledger_count_add(ledger, LEDGER_THREADS, 1) != OK) return ERR_NO_RESOURCES;
     object->vector = has_vector ? heap_alloc(ledger, arch_vector_size()) : nullptr;
     u64 stack_top = arch_kstack_alloc(&source.base, &tables.base);

@@ -142,6 +142,7 @@ void mmu_init(void);
 extern u64 mmu_kernel_top; // physical address of the kernel's top-level table
 // Copies the kernel's slots into a new top-level table.
 void mmu_copy_kernel_slots(u64 *top);
+void mmu_clear_kernel_slots(u64 *top);
 
 // ---- shootdown.c
 // Has `cpus` (this one may be among them) forget [start, end), and waits for all.

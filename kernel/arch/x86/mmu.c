@@ -86,6 +86,11 @@ void mmu_copy_kernel_slots(u64 *top) {
         top[kernel_slots[i]] = kernel[kernel_slots[i]];
 }
 
+void mmu_clear_kernel_slots(u64 *top) {
+    for (u32 i = 0; i < kernel_slot_count; i++)
+        top[kernel_slots[i]] = 0;
+}
+
 bool arch_kernel_mapped(u64 va) {
     u64 *table = arch_direct(mmu_kernel_top);
     for (u32 level = 3;; level--) {

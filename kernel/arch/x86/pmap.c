@@ -47,13 +47,21 @@ status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *pro
     return 0;
 }
 
-// Frees the tables below `entry`, which is one of a table of level `level`.
-static void tables_free(struct arch_pmap *pmap, u64 entry, u32 level) {
-    u64 *table = table_of(entry);
+// Frees the tables below *entry, which is one of a table of level `level`, and empties it: tables
+// are zeros when they go back. The pages' own entries were emptied when they were unmapped.
+static void tables_free(struct arch_pmap *pmap, u64 *entry, u32 level) {
+    u64 *table = table_of(*entry);
     for (u32 i = 0; level > 1 && i < TABLE_ENTRIES; i++)
-        if (table[i]) tables_free(pmap, table[i], level - 1);
-    table_free(pmap, entry & PTE_ADDRESS);
+        if (table[i]) tables_free(pmap, &table[i], level - 1);
+    table_free(pmap, *entry & PTE_ADDRESS);
+    *entry = 0;
     if (level > 1) sched_preempt_point();
+}
+
+static void top_free(struct arch_pmap *pmap, u64 top) {
+    mmu_clear_kernel_slots(table_of(top));
+    table_of(top)[PROCESS_SLOT] = 0;
+    table_free(pmap, top);
 }
 
 void arch_pmap_destroy(struct arch_pmap *pmap) {
@@ -61,10 +69,13 @@ void arch_pmap_destroy(struct arch_pmap *pmap) {
     u64 *top = table_of(pmap->top);
     u32 first = pmap->process ? 0 : PROCESS_SLOT;
     u32 end = pmap->process ? PROCESS_SLOT : PROCESS_SLOT + 1;
-    for (u32 slot = first; slot < end; slot++)
-        if (top[slot]) tables_free(pmap, top[slot], 3);
-    table_free(pmap, pmap->top);
-    if (pmap->top_restricted) table_free(pmap, pmap->top_restricted);
+    for (u32 slot = first; slot < end; slot++) {
+        if (top[slot] == 0) continue;
+        tables_free(pmap, &top[slot], 3);
+        if (pmap->top_restricted) table_of(pmap->top_restricted)[slot] = 0;
+    }
+    top_free(pmap, pmap->top);
+    if (pmap->top_restricted) top_free(pmap, pmap->top_restricted);
 }
 
 u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va) {

@@ -66,9 +66,10 @@ bool ktimer_cancel(struct ktimer *timer) {
         if (was_armed) heap_remove(heap, timer);
         lock_release(&heap->lock);
         if (was_armed) return true;
-        while (__atomic_load_n(&heap->running, __ATOMIC_ACQUIRE) == timer &&
-               heap != &heaps[arch_cpu_id()])
+        if (heap == &heaps[arch_cpu_id()]) continue; // the callback itself cancels
+        while (__atomic_load_n(&heap->running, __ATOMIC_ACQUIRE) == timer)
             arch_spin_poll();
+        cpu = ~0u; // it may have armed the timer again: from the start
     }
     return false;
 }

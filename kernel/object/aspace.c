@@ -7,6 +7,8 @@
 #include "object/namespace.h"
 #include "sched/thread.h"
 
+enum { STEP_MAPPINGS = 64 };
+
 static struct ledger *aspace_ledger(const struct aspace *aspace) {
     return &aspace->base.ns->ledger;
 }
@@ -16,42 +18,28 @@ static struct ledger *aspace_ledger(const struct aspace *aspace) {
 // Called by a revoker: everything mapped through it goes.
 static void aspace_drop_revoked(struct object *object, struct revoker *revoker);
 
-status_t mapping_create(struct aspace *aspace, const struct mapping_args *args,
-                        struct mapping **out) {
+status_t mapping_create(struct aspace *aspace, const struct mapping *like, u64 start, u64 end,
+                        u64 target, struct mapping **out) {
     struct mapping *mapping = heap_alloc(aspace_ledger(aspace), sizeof(*mapping));
     if (!mapping) return ERR_NO_RESOURCES;
     mapping->aspace = aspace;
-    mapping->start = args->start;
-    mapping->end = args->end;
-    mapping->offset = args->offset;
-    mapping->flags = args->flags;
-    mapping->allowed = args->allowed;
+    mapping->start = target;
+    mapping->end = target + (end - start);
+    mapping->offset = like->object ? like->offset + (start - like->start) : 0;
+    mapping->flags = like->flags;
+    mapping->allowed = like->allowed;
     list_init(&mapping->order_link);
     list_init(&mapping->object_link);
-    status_t status =
-        revocable_link(&mapping->revocable, args->revoker, &aspace->base, aspace_drop_revoked);
+    status_t status = revocable_link(&mapping->revocable, like->revocable.revoker, &aspace->base,
+                                     aspace_drop_revoked);
     if (status != OK) {
         heap_free(mapping);
         return status;
     }
-    mapping->object = args->object;
+    mapping->object = like->object;
     if (mapping->object) object_get(&mapping->object->base);
     *out = mapping;
     return OK;
-}
-
-status_t mapping_create_part(struct aspace *aspace, const struct mapping *whole, u64 start, u64 end,
-                             u64 target, struct mapping **out) {
-    const struct mapping_args args = {
-        .object = whole->object,
-        .revoker = whole->revocable.revoker,
-        .start = target,
-        .end = target + (end - start),
-        .offset = whole->object ? whole->offset + (start - whole->start) : 0,
-        .flags = whole->flags,
-        .allowed = whole->allowed,
-    };
-    return mapping_create(aspace, &args, out);
 }
 
 void mapping_free(struct mapping *mapping) {
@@ -64,7 +52,6 @@ void aspace_detach(struct aspace *aspace, struct mapping *mapping, struct aspace
     mapping_remove(&aspace->mappings, mapping);
     if (mapping->object) memobj_detach(mapping);
     list_insert_tail(&step->removed, &mapping->order_link);
-    step->removed_count++;
 }
 
 static bool mapping_continues(const struct mapping *low, const struct mapping *high) {
@@ -94,7 +81,7 @@ status_t aspace_split(struct aspace *aspace, u64 address) {
     struct mapping *low = mapping_at(&aspace->mappings, address);
     if (!low || low->start == address) return OK;
     struct mapping *high;
-    status_t status = mapping_create_part(aspace, low, address, low->end, address, &high);
+    status_t status = mapping_create(aspace, low, address, low->end, address, &high);
     if (status != OK) return status;
     if (high->object) memobj_attach_part(high, low);
     mapping_set_range(&aspace->mappings, low, low->start, address);
@@ -104,14 +91,14 @@ status_t aspace_split(struct aspace *aspace, u64 address) {
 
 // ---- steps ----
 
-void aspace_step_begin(struct aspace *aspace, struct aspace_step *step) {
+static void step_begin(struct aspace *aspace, struct aspace_step *step) ACQUIRE(&aspace -> lock) {
     lock_acquire(&aspace->lock);
     arch_gather_init(&step->gather, &aspace->pmap);
     list_init(&step->removed);
-    step->removed_count = 0;
 }
 
-void aspace_step_end(struct aspace *aspace, struct aspace_step *step) {
+// Flushes, opens the lock, puts pages, frees mappings.
+static void step_end(struct aspace *aspace, struct aspace_step *step) RELEASE(&aspace -> lock) {
     arch_gather_flush(&step->gather);
     lock_release(&aspace->lock);
     for (u32 i = 0; i < step->gather.count; i++)
@@ -119,6 +106,18 @@ void aspace_step_end(struct aspace *aspace, struct aspace_step *step) {
     struct mapping *mapping;
     while ((mapping = list_take_first(&step->removed, struct mapping, order_link)) != nullptr)
         mapping_free(mapping);
+}
+
+status_t aspace_walk(struct aspace *aspace, u64 at, u64 end, aspace_work *work, void *args) {
+    status_t status = OK;
+    while (status == OK && at < end) {
+        struct aspace_step step;
+        step_begin(aspace, &step);
+        status = work(aspace, args, &at, end, &step);
+        step_end(aspace, &step);
+        if (at < end) sched_preempt_point();
+    }
+    return status;
 }
 
 status_t aspace_range_check(const struct aspace *aspace, u64 address, u64 size) {
@@ -134,35 +133,66 @@ status_t aspace_change_check(struct aspace *aspace) {
 
 status_t aspace_rights_check(const struct aspace *aspace, u32 *rights) {
     u32 both = CL_MAP_WRITE | CL_MAP_EXECUTE;
-    if (aspace->kind == ASPACE_PROCESS && (*rights & both) == both) return ERR_INVALID_ARGUMENT;
+    if (!aspace->owner && (*rights & both) == both) return ERR_INVALID_ARGUMENT;
     if (*rights & both) *rights |= CL_MAP_READ;
     return OK;
 }
 
-bool aspace_remove_step(struct aspace *aspace, struct mapping *mapping, struct aspace_step *step) {
-    u64 end = mapping->end;
-    u64 next = arch_pmap_unmap(&aspace->pmap, mapping->start, end, &step->gather);
-    if (next == end) {
-        aspace_detach(aspace, mapping, step);
-        return true;
-    }
-    if (next > mapping->start) mapping_set_range(&aspace->mappings, mapping, next, end);
-    return false;
+// ---- unmapping ----
+
+// What shows `object`: what lies beyond `size` of it, or all when it is dead. Or what was mapped
+// through `revoker`.
+struct unmap_choice {
+    const struct memobj *object;
+    const struct revoker *revoker;
+    u64 size;
+    u32 resizes; // seen by what keeps its place
+};
+
+static bool is_chosen(const struct mapping *mapping, const struct unmap_choice *choice) {
+    if (!choice) return true;
+    return choice->object ? mapping->object == choice->object
+                          : mapping->revocable.revoker == choice->revoker;
 }
 
-status_t aspace_unmap_step(struct aspace *aspace, u64 *at, u64 end, struct aspace_step *step) {
-    status_t status = aspace_split(aspace, *at);
-    if (status == OK) status = aspace_split(aspace, end);
-    while (status == OK && step->removed_count < STEP_MAPPINGS) {
+// Where the pages of a mapping begin that a resize took away.
+static u64 cut_start(const struct mapping *mapping, u64 size) {
+    u64 kept = size > mapping->offset ? size - mapping->offset : 0;
+    return mapping->start + min(kept, mapping->end - mapping->start);
+}
+
+// Unmaps a chosen mapping, from *at on, as far as fits in the step.
+static void unmap_mapping(struct aspace *aspace, struct mapping *mapping,
+                          const struct unmap_choice *choice, u64 *at, struct aspace_step *step)
+    REQUIRES(&aspace -> lock) {
+    bool is_kept = choice && choice->object && !object_is_dead(&choice->object->base);
+    u64 from = is_kept ? max(*at, cut_start(mapping, choice->size)) : mapping->start;
+    *at = arch_pmap_unmap(&aspace->pmap, from, mapping->end, &step->gather);
+    bool is_done = *at == mapping->end;
+    if (is_kept && is_done)
+        memobj_mark_cut(mapping, choice->resizes);
+    else if (!is_kept && is_done)
+        aspace_detach(aspace, mapping, step);
+    else if (!is_kept && *at > mapping->start)
+        mapping_set_range(&aspace->mappings, mapping, *at, mapping->end);
+}
+
+status_t aspace_unmap_step(struct aspace *aspace, void *args, u64 *at, u64 end,
+                           struct aspace_step *step) {
+    status_t status = args ? OK : aspace_split(aspace, *at);
+    if (status == OK && !args) status = aspace_split(aspace, end);
+    for (u32 i = 0; status == OK && i < STEP_MAPPINGS; i++) {
         struct mapping *mapping = mapping_find(&aspace->mappings, *at);
         if (!mapping || mapping->start >= end) {
             *at = end;
             break;
         }
         u64 mapping_end = mapping->end;
-        bool is_gone = aspace_remove_step(aspace, mapping, step);
-        *at = is_gone ? mapping_end : mapping->start;
-        if (!is_gone) break;
+        if (is_chosen(mapping, args))
+            unmap_mapping(aspace, mapping, args, at, step);
+        else
+            *at = mapping_end;
+        if (*at < mapping_end) break;
     }
     return status;
 }
@@ -170,93 +200,47 @@ status_t aspace_unmap_step(struct aspace *aspace, u64 *at, u64 end, struct aspac
 bool aspace_clear_some(struct aspace *aspace) {
     struct aspace_step step;
     u64 at = aspace->low;
-    aspace_step_begin(aspace, &step);
-    (void)aspace_unmap_step(aspace, &at, aspace->high, &step); // nothing to split
-    aspace_step_end(aspace, &step);
+    step_begin(aspace, &step);
+    (void)aspace_unmap_step(aspace, nullptr, &at, aspace->high, &step); // nothing to split
+    step_end(aspace, &step);
     return at == aspace->high;
 }
 
-// Removes, from *at on, what shows `object` or was mapped through `revoker`.
-static void drop_step(struct aspace *aspace, const struct memobj *object,
-                      const struct revoker *revoker, u64 *at, struct aspace_step *step)
-    REQUIRES(&aspace -> lock) {
-    struct mapping *mapping = mapping_find(&aspace->mappings, *at);
-    while (mapping) {
-        struct mapping *next = mapping_next(&aspace->mappings, mapping);
-        *at = mapping->start;
-        if (step->removed_count == STEP_MAPPINGS) return;
-        bool is_meant = object ? mapping->object == object : mapping->revocable.revoker == revoker;
-        if (is_meant && !aspace_remove_step(aspace, mapping, step)) return;
-        mapping = next;
-    }
-    *at = aspace->high;
-}
-
-static void drop_all(struct aspace *aspace, const struct memobj *object,
-                     const struct revoker *revoker) {
-    u64 at = aspace->low;
-    while (at < aspace->high) {
-        struct aspace_step step;
-        aspace_step_begin(aspace, &step);
-        drop_step(aspace, object, revoker, &at, &step);
-        aspace_step_end(aspace, &step);
-        sched_preempt_point();
-    }
-}
-
-void aspace_drop_object(struct aspace *aspace, struct memobj *memobj) {
-    drop_all(aspace, memobj, nullptr);
+void aspace_cut_object(struct aspace *aspace, struct memobj *memobj, u64 size, u32 resizes) {
+    struct unmap_choice choice = {.object = memobj, .size = size, .resizes = resizes};
+    (void)aspace_walk(aspace, aspace->low, aspace->high, aspace_unmap_step, &choice);
 }
 
 static void aspace_drop_revoked(struct object *object, struct revoker *revoker) {
-    drop_all((struct aspace *)object, nullptr, revoker);
+    struct aspace *aspace = (struct aspace *)object;
+    struct unmap_choice choice = {.revoker = revoker};
+    (void)aspace_walk(aspace, aspace->low, aspace->high, aspace_unmap_step, &choice);
 }
 
 // ---- as an object ----
 
-static status_t create(struct namespace *ns, enum aspace_kind kind, struct aspace **out) {
+status_t aspace_create(struct namespace *ns, struct aspace *owner,
+                       struct aspace **out) NO_THREAD_SAFETY_ANALYSIS { // nobody knows it yet
     struct aspace *aspace = object_alloc(ns, OBJ_ASPACE, sizeof(*aspace));
     if (!aspace) return ERR_NO_RESOURCES;
-    bool is_process = kind == ASPACE_PROCESS;
-    aspace->kind = kind;
-    aspace->low = is_process ? CL_PROCESS_BASE : CL_LINUX_BASE;
-    aspace->high = is_process ? CL_PROCESS_LIMIT : CL_LINUX_LIMIT;
+    aspace->low = owner ? CL_LINUX_BASE : CL_PROCESS_BASE;
+    aspace->high = owner ? CL_LINUX_LIMIT : CL_PROCESS_LIMIT;
+    aspace->owner = owner;
+    if (owner) object_get(&owner->base);
     lock_init(&aspace->lock, LOCK_ASPACE);
     mapping_set_init(&aspace->mappings);
+    struct page_source *source = &aspace->source.base;
     ledger_table_source_init(&aspace->source, aspace_ledger(aspace));
-    *out = aspace;
-    return OK;
-}
-
-// The end of a creation: the page tables were made, or there is nothing to keep.
-static status_t create_end(struct aspace *aspace, status_t status,
-                           struct aspace **out) NO_THREAD_SAFETY_ANALYSIS { // nobody knows it yet
+    status_t status = owner ? arch_pmap_init_restricted(&aspace->pmap, &owner->pmap, source)
+                            : arch_pmap_init_process(&aspace->pmap, source);
     if (status == OK) {
         object_publish(&aspace->base);
         *out = aspace;
-        return OK;
+    } else {
+        aspace->pmap.source = nullptr; // no tables to free
+        object_put(&aspace->base);
     }
-    aspace->pmap.source = nullptr;
-    object_put(&aspace->base);
     return status;
-}
-
-status_t aspace_create_process(struct namespace *ns, struct aspace **out) {
-    struct aspace *aspace;
-    status_t status = create(ns, ASPACE_PROCESS, &aspace);
-    if (status != OK) return status;
-    status = arch_pmap_init_process(&aspace->pmap, &aspace->source.base);
-    return create_end(aspace, status, out);
-}
-
-status_t aspace_create_restricted(struct namespace *ns, struct aspace *owner, struct aspace **out) {
-    struct aspace *aspace;
-    status_t status = create(ns, ASPACE_RESTRICTED, &aspace);
-    if (status != OK) return status;
-    object_get(&owner->base);
-    aspace->owner = owner;
-    status = arch_pmap_init_restricted(&aspace->pmap, &owner->pmap, &aspace->source.base);
-    return create_end(aspace, status, out);
 }
 
 static bool aspace_kill(struct object *object) {

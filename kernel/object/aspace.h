@@ -22,13 +22,11 @@
 
 struct process;
 
-enum aspace_kind : u32 { ASPACE_PROCESS, ASPACE_RESTRICTED };
-
 struct aspace {
     struct object base;
-    enum aspace_kind kind; // constant
-    u64 low, high;         // constant: [low, high)
-    // The process whose slot 255 a restricted aspace shares, by its aspace, referenced; constant.
+    u64 low, high; // constant: [low, high)
+    // The process whose slot 255 a restricted aspace shares, by its aspace, referenced; nullptr: a
+    // process's own. Constant.
     struct aspace *owner;
     struct ledger_page_source source;
     struct lock lock; // rank LOCK_ASPACE
@@ -39,8 +37,8 @@ struct aspace {
 
 extern const struct object_ops aspace_object_ops;
 
-status_t aspace_create_process(struct namespace *ns, struct aspace **out);
-status_t aspace_create_restricted(struct namespace *ns, struct aspace *owner, struct aspace **out);
+// A restricted one of the process whose aspace is `owner`; nullptr: a process's own.
+status_t aspace_create(struct namespace *ns, struct aspace *owner, struct aspace **out);
 
 struct aspace_map_args {
     struct memobj *object; // nullptr: anonymous
@@ -59,11 +57,9 @@ status_t aspace_move(struct aspace *aspace, u64 address, u64 size, u64 target, u
                      u64 *moved);
 // Unmaps everything, in bounded steps; false: call again.
 bool aspace_clear_some(struct aspace *aspace);
-// Removes all mappings of an object. Preemptible.
-void aspace_drop_object(struct aspace *aspace, struct memobj *memobj);
-// Takes the pages from index `size_pages` on of an object out of its mappings, and marks these as
-// having seen this resize. Preemptible.
-void aspace_cut_object(struct aspace *aspace, struct memobj *memobj, u64 size_pages, u32 resizes);
+// Takes what lies beyond `size` bytes of an object out of its mappings, and marks these as having
+// seen this resize; of a dead object, removes the mappings. Preemptible.
+void aspace_cut_object(struct aspace *aspace, struct memobj *memobj, u64 size, u32 resizes);
 
 // Copy-on-write twin in the same namespace (fork), or of a frozen template in another (clone:
 // writable private pages are copied and paid by `ns` at once). Preemptible.

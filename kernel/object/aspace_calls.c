@@ -42,12 +42,12 @@ status_t sys_aspace_discard(struct aspace *aspace, u64 address, u64 size) {
 // ---- restricted ----
 
 static bool is_own_restricted(const struct aspace *aspace) {
-    return aspace->kind == ASPACE_RESTRICTED && aspace->owner == process_current()->aspace;
+    return aspace->owner == process_current()->aspace;
 }
 
 status_t sys_aspace_create(handle_t *handle) {
     struct aspace *aspace;
-    status_t status = aspace_create_restricted(ns_current(), process_current()->aspace, &aspace);
+    status_t status = aspace_create(ns_current(), process_current()->aspace, &aspace);
     return status == OK ? handle_for_new(&aspace->base, handle) : status;
 }
 

@@ -5,18 +5,16 @@
 // two threads do that fork and map at once: each mapping is either as before or as after.
 #include "object/aspace_steps.h"
 #include "object/namespace.h"
-#include "sched/thread.h"
 
 enum { STEP_PAGES = 512, COPY_COST = 16, STEP_MAPPINGS_COPIED = 64 };
 
 struct copy {
     struct aspace *from, *to;
-    u64 at; // copied below this
     enum copy_kind : u32 { COPY_FORK, COPY_CLONE } kind;
 };
 
-// Copies entries of a private mapping from copy->at on; *next is how far it came. A template's
-// own entries are never used any more and stay as they are.
+// Copies entries of a private mapping from *next on; that is how far it came. A template's own
+// entries are never used any more and stay as they are.
 static status_t copy_entries(struct copy *copy, const struct mapping *mapping, u64 *budget,
                              struct arch_gather *gather, u64 *next)
     REQUIRES(&copy -> from->lock, &copy->to->lock) {
@@ -37,19 +35,19 @@ static status_t copy_entries(struct copy *copy, const struct mapping *mapping, u
 }
 
 // Copies (the rest of) one mapping, or as much as the budget of pages allows.
-static status_t copy_mapping(struct copy *copy, const struct mapping *mapping, u64 *budget,
+static status_t copy_mapping(struct copy *copy, const struct mapping *mapping, u64 *at, u64 *budget,
                              struct aspace_step *step)
     REQUIRES(&copy -> from->lock, &copy->to->lock) {
-    u64 start = max(copy->at, mapping->start);
+    u64 start = max(*at, mapping->start);
     struct mapping *part;
-    status_t status = mapping_create_part(copy->to, mapping, start, mapping->end, start, &part);
+    status_t status = mapping_create(copy->to, mapping, start, mapping->end, start, &part);
     if (status != OK) return status;
     u64 next = mapping->end;
     if (!(mapping->flags & CL_MAP_SHARED)) {
         next = start;
         status = copy_entries(copy, mapping, budget, &step->gather, &next);
     }
-    copy->at = next;
+    *at = next;
     if (next == start) {
         list_insert_tail(&step->removed, &part->order_link);
         return status;
@@ -61,57 +59,49 @@ static status_t copy_mapping(struct copy *copy, const struct mapping *mapping, u
     return status;
 }
 
-static status_t copy_step(struct copy *copy, struct aspace_step *step)
+static status_t copy_some(struct copy *copy, u64 *at, struct aspace_step *step)
     REQUIRES(&copy -> from->lock, &copy->to->lock) {
-    struct aspace *from = copy->from;
     u64 budget = STEP_PAGES;
-    if (object_is_dead(&from->base)) return ERR_DEAD;
-    if (copy->kind == COPY_CLONE && !from->is_frozen) return ERR_BAD_STATE;
     for (u32 i = 0; i < STEP_MAPPINGS_COPIED && budget > 0; i++) {
-        const struct mapping *mapping = mapping_find(&from->mappings, copy->at);
+        const struct mapping *mapping = mapping_find(&copy->from->mappings, *at);
         if (!mapping) {
-            copy->at = from->high;
+            *at = copy->from->high;
             break;
         }
-        status_t status = copy_mapping(copy, mapping, &budget, step);
+        status_t status = copy_mapping(copy, mapping, at, &budget, step);
         if (status != OK) return status;
     }
     return OK;
 }
 
-static status_t copy_all(struct copy *copy) {
-    status_t status = OK;
-    copy->at = copy->from->low;
-    while (status == OK && copy->at < copy->from->high) {
-        struct aspace_step step;
-        aspace_step_begin(copy->from, &step);
-        lock_acquire_same_rank(&copy->to->lock);
-        status = copy_step(copy, &step);
-        lock_release(&copy->to->lock);
-        aspace_step_end(copy->from, &step);
-        if (copy->at < copy->from->high) sched_preempt_point();
-    }
+static status_t copy_step(struct aspace *from, void *args, u64 *at, u64, struct aspace_step *step)
+    NO_THREAD_SAFETY_ANALYSIS { // `from`, which is locked, is copy->from
+    struct copy *copy = args;
+    if (object_is_dead(&from->base)) return ERR_DEAD;
+    if (copy->kind == COPY_CLONE && !from->is_frozen) return ERR_BAD_STATE;
+    lock_acquire_same_rank(&copy->to->lock);
+    status_t status = copy_some(copy, at, step);
+    lock_release(&copy->to->lock);
     return status;
 }
 
-// Consumes the reference to copy->to if it fails.
-static status_t copy_finish(struct copy *copy, struct aspace **out) {
-    status_t status = copy_all(copy);
+static status_t aspace_copy(struct aspace *from, struct namespace *ns, enum copy_kind kind,
+                            struct aspace **out) {
+    struct copy copy = {.from = from, .kind = kind};
+    status_t status = aspace_create(ns, from->owner, &copy.to);
+    if (status != OK) return status;
+    status = aspace_walk(from, from->low, from->high, copy_step, &copy);
     if (status == OK)
-        *out = copy->to;
+        *out = copy.to;
     else
-        object_put(&copy->to->base);
+        object_put(&copy.to->base);
     return status;
 }
 
 status_t aspace_fork(struct aspace *aspace, struct aspace **out) {
-    struct copy copy = {.from = aspace, .kind = COPY_FORK};
-    status_t status = aspace_create_restricted(aspace->base.ns, aspace->owner, &copy.to);
-    return status == OK ? copy_finish(&copy, out) : status;
+    return aspace_copy(aspace, aspace->base.ns, COPY_FORK, out);
 }
 
 status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, struct aspace **out) {
-    struct copy copy = {.from = frozen_template, .kind = COPY_CLONE};
-    status_t status = aspace_create_process(ns, &copy.to);
-    return status == OK ? copy_finish(&copy, out) : status;
+    return aspace_copy(frozen_template, ns, COPY_CLONE, out);
 }

@@ -1,10 +1,11 @@
 // Mapping and unmapping. A new mapping is made and paid for first; then, under the lock, its place
 // is found (or cleared, step by step) and it goes in.
 #include "object/aspace_steps.h"
-#include "sched/thread.h"
+
+enum { STEP_WINDOWS = 16 };
 
 static status_t map_check(const struct aspace *aspace, const struct aspace_map_args *args,
-                          struct mapping_args *mapping) {
+                          struct mapping *like) {
     u32 fixed = CL_MAP_FIXED | CL_MAP_EXACT;
     bool is_shared = args->flags & CL_MAP_SHARED;
     if ((args->flags & fixed) == fixed || (is_shared && !args->object)) return ERR_INVALID_ARGUMENT;
@@ -16,9 +17,9 @@ static status_t map_check(const struct aspace *aspace, const struct aspace_map_a
     bool is_writable = (args->allowed_rights & RIGHT_WRITE) && args->object && !args->object->block;
     if (is_shared && !is_writable) allowed &= ~CL_MAP_WRITE;
     if (rights & ~allowed) return ERR_ACCESS_DENIED;
-    *mapping = (struct mapping_args){
+    *like = (struct mapping){
         .object = args->object,
-        .revoker = args->object ? args->revoker : nullptr,
+        .revocable.revoker = args->object ? args->revoker : nullptr,
         .offset = args->object ? args->offset : 0,
         .flags = rights | (args->flags & CL_MAP_SHARED),
         .allowed = allowed,
@@ -45,131 +46,134 @@ static status_t place(struct aspace *aspace, u64 *address, u64 size, u32 flags)
     return found ? OK : ERR_NO_RESOURCES;
 }
 
-// SHOULD_WAIT: not done yet, call again.
-static status_t map_step(struct aspace *aspace, const struct aspace_map_args *args, u64 *cleared,
-                         struct mapping *mapping, struct aspace_step *step)
-    REQUIRES(&aspace -> lock) {
-    u64 address = args->address;
+struct map {
+    const struct aspace_map_args *args;
+    struct mapping *mapping;
+    u64 mapped; // out: its address
+};
+
+static status_t map_step(struct aspace *aspace, void *map_args, u64 *at, u64 end,
+                         struct aspace_step *step) REQUIRES(&aspace -> lock) {
+    struct map *map = map_args;
+    const struct aspace_map_args *args = map->args;
+    struct mapping *mapping = map->mapping;
+    map->mapped = args->address;
     status_t status = aspace_change_check(aspace);
-    if (status == OK) status = place(aspace, &address, args->size, args->flags);
+    if (status == OK) status = place(aspace, &map->mapped, args->size, args->flags);
     if (status != OK) return status;
-    mapping->start = address;
-    mapping->end = address + args->size;
-    if (mapping->object && *cleared == 0) status = memobj_attach(mapping);
+    mapping->start = map->mapped;
+    mapping->end = map->mapped + args->size;
+    if (mapping->object && *at == 0) status = memobj_attach(mapping);
     if (status == OK && args->flags & CL_MAP_FIXED) {
-        *cleared = max(*cleared, address);
-        status = aspace_unmap_step(aspace, cleared, mapping->end, step);
-        if (status == OK && *cleared < mapping->end) return ERR_SHOULD_WAIT;
+        *at = max(*at, mapping->start);
+        status = aspace_unmap_step(aspace, nullptr, at, end, step);
         // What others have put there meanwhile goes too.
-        if (status == OK && !range_is_free(aspace, address, args->size)) {
-            *cleared = address;
-            return ERR_SHOULD_WAIT;
-        }
+        if (*at == end && !range_is_free(aspace, mapping->start, args->size)) *at = mapping->start;
+        if (*at < end) return status;
     }
     if (status == OK) aspace_insert(aspace, mapping, step);
+    *at = end;
     return status;
 }
 
-// Enters the pages of [address, end) that are there already, as far as they can be paid.
-static void populate(struct aspace *aspace, u64 address, u64 end) {
-    while (address < end) {
-        u64 step_end = min(end, address + 16 * WINDOW_SIZE);
-        lock_acquire(&aspace->lock);
-        for (; address < step_end; address = align_down(address, WINDOW_SIZE) + WINDOW_SIZE) {
-            const struct mapping *mapping = mapping_at(&aspace->mappings, address);
-            if (!mapping || !mapping->object || aspace_map_window(aspace, mapping, address) != OK)
-                break;
-        }
-        lock_release(&aspace->lock);
-        if (address < step_end) return;
-        sched_preempt_point();
+// Enters the pages that are there already, as far as they can be paid.
+static status_t populate_step(struct aspace *aspace, void *, u64 *at, u64 end, struct aspace_step *)
+    REQUIRES(&aspace -> lock) {
+    for (u32 i = 0; i < STEP_WINDOWS && *at < end; i++) {
+        const struct mapping *mapping = mapping_at(&aspace->mappings, *at);
+        if (!mapping || !mapping->object) return ERR_NOT_FOUND;
+        status_t status = aspace_map_window(aspace, mapping, *at);
+        if (status != OK) return status;
+        *at = align_down(*at, WINDOW_SIZE) + WINDOW_SIZE;
     }
+    return OK;
 }
 
 status_t aspace_map(struct aspace *aspace, const struct aspace_map_args *args, u64 *mapped) {
-    struct mapping_args wanted;
-    struct mapping *mapping;
-    status_t status = map_check(aspace, args, &wanted);
-    if (status == OK) status = mapping_create(aspace, &wanted, &mapping);
+    struct map map = {.args = args};
+    struct mapping like;
+    status_t status = map_check(aspace, args, &like);
+    if (status == OK) status = mapping_create(aspace, &like, 0, args->size, 0, &map.mapping);
     if (status != OK) return status;
-    u64 cleared = 0;
-    for (;;) {
-        struct aspace_step step;
-        aspace_step_begin(aspace, &step);
-        status = map_step(aspace, args, &cleared, mapping, &step);
-        *mapped = mapping->start;
-        aspace_step_end(aspace, &step);
-        if (status != ERR_SHOULD_WAIT) break;
-        sched_preempt_point();
-    }
+    // At 0 nothing has been done yet; there is nothing to clear but for a FIXED one.
+    u64 end = args->flags & CL_MAP_FIXED ? args->address + args->size : 1;
+    status = aspace_walk(aspace, 0, end, map_step, &map);
+    *mapped = map.mapped;
     if (status != OK) {
-        if (mapping->object) memobj_detach(mapping);
-        mapping_free(mapping);
-    } else if (args->flags & CL_MAP_POPULATE && args->object && wanted.flags & MAPPING_RIGHTS) {
-        populate(aspace, *mapped, *mapped + args->size);
+        if (map.mapping->object) memobj_detach(map.mapping);
+        mapping_free(map.mapping);
+    } else if (args->flags & CL_MAP_POPULATE && args->object && like.flags & MAPPING_RIGHTS) {
+        (void)aspace_walk(aspace, *mapped, *mapped + args->size, populate_step, nullptr);
     }
     return status;
+}
+
+static status_t unmap_step(struct aspace *aspace, void *, u64 *at, u64 end,
+                           struct aspace_step *step) REQUIRES(&aspace -> lock) {
+    status_t status = aspace_change_check(aspace);
+    return status == OK ? aspace_unmap_step(aspace, nullptr, at, end, step) : status;
 }
 
 status_t aspace_unmap(struct aspace *aspace, u64 address, u64 size) {
     status_t status = aspace_range_check(aspace, address, size);
-    u64 at = address;
-    while (status == OK && at < address + size) {
-        struct aspace_step step;
-        aspace_step_begin(aspace, &step);
-        status = aspace_change_check(aspace);
-        if (status == OK) status = aspace_unmap_step(aspace, &at, address + size, &step);
-        aspace_step_end(aspace, &step);
-        if (at < address + size) sched_preempt_point();
-    }
+    return status == OK ? aspace_walk(aspace, address, address + size, unmap_step, nullptr)
+                        : status;
+}
+
+static status_t discard_step(struct aspace *aspace, void *, u64 *at, u64 end,
+                             struct aspace_step *step) REQUIRES(&aspace -> lock) {
+    status_t status = aspace_change_check(aspace);
+    if (status == OK) *at = arch_pmap_unmap(&aspace->pmap, *at, end, &step->gather);
     return status;
 }
 
 status_t aspace_discard(struct aspace *aspace, u64 address, u64 size) {
     status_t status = aspace_range_check(aspace, address, size);
-    u64 at = address;
-    while (status == OK && at < address + size) {
-        struct aspace_step step;
-        aspace_step_begin(aspace, &step);
-        status = aspace_change_check(aspace);
-        if (status == OK) at = arch_pmap_unmap(&aspace->pmap, at, address + size, &step.gather);
-        aspace_step_end(aspace, &step);
-        if (at < address + size) sched_preempt_point();
-    }
-    return status;
+    return status == OK ? aspace_walk(aspace, address, address + size, discard_step, nullptr)
+                        : status;
 }
 
 // ---- moving ----
 
-static status_t move_check(const struct aspace *aspace, u64 address, u64 size, u64 target,
-                           u64 target_size) {
-    status_t status = aspace_range_check(aspace, address, size);
-    if (status == OK && target != 0) status = aspace_range_check(aspace, target, target_size);
+struct move {
+    u64 address, size;
+    u64 target, target_size; // target 0: to be found
+    bool is_begun;
+};
+
+static status_t move_check(const struct aspace *aspace, const struct move *move) {
+    status_t status = aspace_range_check(aspace, move->address, move->size);
+    if (status == OK && move->target != 0)
+        status = aspace_range_check(aspace, move->target, move->target_size);
     if (status != OK) return status;
-    bool overlaps = target != 0 && target < address + size && address < target + target_size;
-    return overlaps || target_size < size ? ERR_INVALID_ARGUMENT : OK;
+    bool overlaps = move->target != 0 && move->target < move->address + move->size &&
+                    move->address < move->target + move->target_size;
+    return overlaps || move->target_size < move->size ? ERR_INVALID_ARGUMENT : OK;
 }
 
 // Makes the new mapping, with page tables for what is to come. Nothing moves yet.
-static status_t move_begin(struct aspace *aspace, u64 address, u64 size, u64 *target,
-                           u64 target_size, struct aspace_step *step) REQUIRES(&aspace -> lock) {
+static status_t move_begin(struct aspace *aspace, struct move *move, struct aspace_step *step)
+    REQUIRES(&aspace -> lock) {
+    u64 address = move->address;
     status_t status = aspace_change_check(aspace);
     if (status != OK) return status;
     const struct mapping *from = mapping_at(&aspace->mappings, address);
-    if (!from || from->end - address < size) return ERR_NOT_FOUND;
-    status = place(aspace, target, target_size, *target ? CL_MAP_EXACT : 0);
-    if (status == OK) status = arch_pmap_reserve(&aspace->pmap, *target, size >> PAGE_SHIFT);
+    if (!from || from->end - address < move->size) return ERR_NOT_FOUND;
+    status = place(aspace, &move->target, move->target_size, move->target ? CL_MAP_EXACT : 0);
+    if (status == OK)
+        status = arch_pmap_reserve(&aspace->pmap, move->target, move->size >> PAGE_SHIFT);
     struct mapping *mapping;
     if (status == OK)
-        status =
-            mapping_create_part(aspace, from, address, address + target_size, *target, &mapping);
+        status = mapping_create(aspace, from, address, address + move->target_size, move->target,
+                                &mapping);
     if (status != OK) return status;
     if (mapping->object) memobj_attach_part(mapping, from);
     // Cut off from the rest, so that the part that moves is gone as a whole.
     status = aspace_split(aspace, address);
-    if (status == OK) status = aspace_split(aspace, address + size);
+    if (status == OK) status = aspace_split(aspace, address + move->size);
     mapping_insert(&aspace->mappings, mapping);
     if (status != OK) aspace_detach(aspace, mapping, step);
+    move->is_begun = status == OK;
     return status;
 }
 
@@ -194,23 +198,23 @@ static void move_pages(struct aspace *aspace, u64 distance, struct arch_gather *
     gather->count = kept;
 }
 
+static status_t move_step(struct aspace *aspace, void *args, u64 *at, u64 end,
+                          struct aspace_step *step) REQUIRES(&aspace -> lock) {
+    struct move *move = args;
+    status_t status = move->is_begun ? OK : move_begin(aspace, move, step);
+    if (status != OK) return status;
+    status = aspace_unmap_step(aspace, nullptr, at, end, step);
+    arch_gather_flush(&step->gather);
+    move_pages(aspace, move->target - move->address, &step->gather);
+    return status;
+}
+
 status_t aspace_move(struct aspace *aspace, u64 address, u64 size, u64 target, u64 target_size,
                      u64 *moved) {
-    struct aspace_step step;
-    status_t status = move_check(aspace, address, size, target, target_size);
-    if (status != OK) return status;
-    aspace_step_begin(aspace, &step);
-    status = move_begin(aspace, address, size, &target, target_size, &step);
-    aspace_step_end(aspace, &step);
-    u64 at = address;
-    while (status == OK && at < address + size) {
-        aspace_step_begin(aspace, &step);
-        status = aspace_unmap_step(aspace, &at, address + size, &step);
-        arch_gather_flush(&step.gather);
-        move_pages(aspace, target - address, &step.gather);
-        aspace_step_end(aspace, &step);
-        sched_preempt_point();
-    }
-    *moved = target;
+    struct move move = {
+        .address = address, .size = size, .target = target, .target_size = target_size};
+    status_t status = move_check(aspace, &move);
+    if (status == OK) status = aspace_walk(aspace, address, address + size, move_step, &move);
+    *moved = move.target;
     return status;
 }

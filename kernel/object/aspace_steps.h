@@ -4,17 +4,16 @@
 
 #include "object/aspace.h"
 
-enum { STEP_MAPPINGS = 64 };
-
 // One hold of the lock. What it unmaps is put, and what it removes is freed, when it ends.
 struct aspace_step {
     struct arch_gather gather;
     struct list removed; // struct mapping.order_link
-    u32 removed_count;
 };
-void aspace_step_begin(struct aspace *aspace, struct aspace_step *step) ACQUIRE(&aspace -> lock);
-// Flushes, opens the lock, puts pages, frees mappings.
-void aspace_step_end(struct aspace *aspace, struct aspace_step *step) RELEASE(&aspace -> lock);
+// What long work does in one hold of the lock: it moves *at on towards `end`.
+typedef status_t aspace_work(struct aspace *aspace, void *args, u64 *at, u64 end,
+                             struct aspace_step *step);
+// Works on [at, end) in steps, until it comes to the end or fails. Preemptible.
+status_t aspace_walk(struct aspace *aspace, u64 at, u64 end, aspace_work *work, void *args);
 
 // OUT_OF_RANGE if the range is not inside the address space.
 status_t aspace_range_check(const struct aspace *aspace, u64 address, u64 size);
@@ -23,19 +22,10 @@ status_t aspace_change_check(struct aspace *aspace) REQUIRES(&aspace -> lock);
 // Executable implies readable; writable too. Both: INVALID_ARGUMENT in a process's own part.
 status_t aspace_rights_check(const struct aspace *aspace, u32 *rights);
 
-// A mapping like `args` describes, not in the set and not on the object's list. REVOKED,
-// NO_RESOURCES.
-struct mapping_args {
-    struct memobj *object;
-    struct revoker *revoker;
-    u64 start, end, offset;
-    u32 flags, allowed;
-};
-status_t mapping_create(struct aspace *aspace, const struct mapping_args *args,
-                        struct mapping **out);
-// One like [start, end) of `whole`, to be put at `target`.
-status_t mapping_create_part(struct aspace *aspace, const struct mapping *whole, u64 start, u64 end,
-                             u64 target, struct mapping **out);
+// A mapping at `target`, not in the set and not on the object's list, like [start, end) of `like`:
+// object, offset, rights and revoker. REVOKED, NO_RESOURCES.
+status_t mapping_create(struct aspace *aspace, const struct mapping *like, u64 start, u64 end,
+                        u64 target, struct mapping **out);
 // Not in the set. No locks held.
 void mapping_free(struct mapping *mapping);
 // Takes a mapping, whose pages are unmapped, out of the set; the end of the step frees it.
@@ -49,13 +39,10 @@ bool aspace_join(struct aspace *aspace, struct mapping *mapping, struct aspace_s
     REQUIRES(&aspace -> lock);
 // Splits the mapping that `address` lies inside of, if any. NO_RESOURCES, REVOKED.
 status_t aspace_split(struct aspace *aspace, u64 address) REQUIRES(&aspace -> lock);
-// Unmaps from *at towards `end` as much as fits in the step; done when *at == end. Errors: as
-// aspace_split, then nothing has changed.
-status_t aspace_unmap_step(struct aspace *aspace, u64 *at, u64 end, struct aspace_step *step)
-    REQUIRES(&aspace -> lock);
-// Unmaps `mapping` as far as fits in the step; true: it is gone.
-bool aspace_remove_step(struct aspace *aspace, struct mapping *mapping, struct aspace_step *step)
-    REQUIRES(&aspace -> lock);
+// Unmaps what is there; `args` is a struct unmap_choice, or nullptr for all. Errors: as
+// aspace_split, when it unmaps all; then nothing has changed.
+status_t aspace_unmap_step(struct aspace *aspace, void *args, u64 *at, u64 end,
+                           struct aspace_step *step) REQUIRES(&aspace -> lock);
 
 // What the page-table entry of a page of this mapping may allow.
 u32 mapping_page_rights(const struct mapping *mapping, const struct page *page);

@@ -47,24 +47,6 @@ static void tree_split(struct mapping *tree, u64 at, struct mapping **low, struc
     node_update(tree);
 }
 
-// Removes `gone` from the tree; its place is found by its start.
-static struct mapping *tree_without(struct mapping *tree, struct mapping *gone) {
-    if (tree == gone) return tree_join(tree->left, tree->right);
-    if (gone->start < tree->start)
-        tree->left = tree_without(tree->left, gone);
-    else
-        tree->right = tree_without(tree->right, gone);
-    node_update(tree);
-    return tree;
-}
-
-// Brings the nodes from `changed` up to date.
-static void tree_refresh(struct mapping *tree, const struct mapping *changed) {
-    if (tree != changed)
-        tree_refresh(changed->start < tree->start ? tree->left : tree->right, changed);
-    node_update(tree);
-}
-
 void mapping_set_init(struct mapping_set *set) {
     set->root = nullptr;
     list_init(&set->list);
@@ -93,16 +75,19 @@ void mapping_insert(struct mapping_set *set, struct mapping *mapping) {
 }
 
 void mapping_remove(struct mapping_set *set, struct mapping *mapping) {
-    set->root = tree_without(set->root, mapping);
+    struct mapping *low, *high;
+    tree_split(set->root, mapping->start, &low, &high);
+    tree_split(high, mapping->start + 1, &mapping, &high);
+    set->root = tree_join(low, high);
     list_remove(&mapping->order_link);
 }
 
 void mapping_set_range(struct mapping_set *set, struct mapping *mapping, u64 start, u64 end) {
+    mapping_remove(set, mapping);
     if (mapping->object) mapping->offset += start - mapping->start;
-    // Order among the others does not change, so the way down is the same with either start.
     mapping->start = start;
     mapping->end = end;
-    tree_refresh(set->root, mapping);
+    mapping_insert(set, mapping);
 }
 
 struct mapping *mapping_find(const struct mapping_set *set, u64 address) {

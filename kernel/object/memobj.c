@@ -9,66 +9,38 @@
 #include "object/namespace.h"
 #include "sched/thread.h"
 
-// Nobody knows the object yet.
-static status_t create(struct namespace *ns, u64 size_pages,
-                       struct memobj **out) NO_THREAD_SAFETY_ANALYSIS {
+status_t memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size_pages,
+                             struct memobj **out) NO_THREAD_SAFETY_ANALYSIS { // nobody knows it yet
+    if (block &&
+        (offset > block->size_bytes || size_pages > (block->size_bytes - offset) >> PAGE_SHIFT))
+        return ERR_OUT_OF_RANGE;
     struct memobj *memobj = object_alloc(ns, OBJ_MEMOBJ, sizeof(*memobj));
     if (!memobj) return ERR_NO_RESOURCES;
     lock_init(&memobj->lock, LOCK_MEMORY);
     list_init(&memobj->mappings);
     waitq_init(&memobj->waiters);
     memobj->size_pages = size_pages;
+    if (block) object_get(&block->base);
+    memobj->block = block;
+    memobj->block_offset = offset;
+    object_publish(&memobj->base);
     *out = memobj;
     return OK;
 }
 
-status_t memobj_create(struct namespace *ns, u64 size_pages, struct memobj **out) {
-    status_t status = create(ns, size_pages, out);
-    if (status == OK) object_publish(&(*out)->base);
-    return status;
-}
-
-status_t memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size_pages,
-                             struct memobj **out) {
-    if (offset > block->size_bytes || size_pages > (block->size_bytes - offset) >> PAGE_SHIFT)
-        return ERR_OUT_OF_RANGE;
-    status_t status = create(ns, size_pages, out);
-    if (status != OK) return status;
-    object_get(&block->base);
-    (*out)->block = block;
-    (*out)->block_offset = offset;
-    object_publish(&(*out)->base);
-    return OK;
-}
-
-// Enters a page that the caller holds a reference to, and gives that away. OK also when there is
-// one already, then *lost is the page to be put.
-static status_t enter_page(struct memobj *memobj, u64 index, struct page **lost)
-    REQUIRES(&memobj -> lock) {
-    if (object_is_dead(&memobj->base)) return ERR_DEAD;
-    if (index >= memobj->size_pages) return ERR_OUT_OF_RANGE;
-    void **slot = page_tree_make(&memobj->pages, index, &memobj->base.ns->ledger);
-    if (!slot) return ERR_NO_RESOURCES;
-    if (*slot) return OK;
-    *slot = *lost;
-    *lost = nullptr;
-    memobj->resident++;
-    return OK;
-}
-
 status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, struct memobj **out) {
-    struct memobj *memobj;
-    status_t status = memobj_create(ns, size_pages, &memobj);
+    status_t status = memobj_create(ns, size_pages, out);
     for (u64 i = 0; status == OK && i < size_pages; i++) {
         struct page *page = page_from_paddr(paddr + i * PAGE_SIZE);
         // One reference more than there will ever be puts for: it is never free.
         *page = (struct page){.payer = &ns->ledger, .refs = 2};
-        lock_acquire(&memobj->lock);
-        status = enter_page(memobj, i, &page);
-        lock_release(&memobj->lock);
-        if (status != OK) object_put(&memobj->base);
+        lock_acquire(&(*out)->lock);
+        void **slot = page_tree_make(&(*out)->pages, i, &ns->ledger);
+        if (slot) *slot = page;
+        (*out)->resident++;
+        lock_release(&(*out)->lock);
+        if (!slot) status = ERR_NO_RESOURCES; // at boot this ends in a panic
     }
-    if (status == OK) *out = memobj;
     return status;
 }
 
@@ -97,62 +69,37 @@ struct page *memobj_find_page(struct memobj *memobj, u64 index) {
     return page;
 }
 
-static status_t fill_zero(struct memobj *memobj, u64 index) {
-    struct page *page = page_alloc(&memobj->base.ns->ledger, 0);
-    if (!page) return ERR_NO_RESOURCES;
-    lock_acquire(&memobj->lock);
-    status_t status = enter_page(memobj, index, &page);
-    lock_release(&memobj->lock);
-    if (page) page_put(page);
-    return status;
-}
-
-// The page, or nullptr and why: OK means that it is to be filled.
-static status_t look_locked(struct memobj *memobj, u64 index, struct page **page, bool *is_filling)
+// The slot of a page that may be there: its page if it is, or a new one in an object that is not
+// read from a block range. DEAD, OUT_OF_RANGE, NO_RESOURCES.
+static status_t slot_locked(struct memobj *memobj, u64 index, void ***slot)
     REQUIRES(&memobj -> lock) {
-    *page = nullptr;
-    *is_filling = false;
+    struct ledger *payer = &memobj->base.ns->ledger;
     if (object_is_dead(&memobj->base)) return ERR_DEAD;
     if (index >= memobj->size_pages) return ERR_OUT_OF_RANGE;
-    void **slot = page_tree_find(&memobj->pages, index);
-    *page = slot ? page_tree_page(slot) : nullptr;
-    *is_filling = !*page && slot && *slot;
-    if (*page) page_get(*page);
+    *slot = page_tree_make(&memobj->pages, index, payer);
+    if (!*slot) return ERR_NO_RESOURCES;
+    if (**slot || memobj->block) return OK;
+    **slot = page_alloc(payer, 0);
+    if (!**slot) return ERR_NO_RESOURCES;
+    memobj->resident++;
     return OK;
 }
 
 status_t memobj_get_page(struct memobj *memobj, u64 index, struct page **out) {
     for (;;) {
-        bool is_filling;
+        void **slot;
         lock_acquire(&memobj->lock);
-        status_t status = look_locked(memobj, index, out, &is_filling);
-        if (is_filling) {
+        status_t status = slot_locked(memobj, index, &slot);
+        *out = status == OK ? page_tree_page(slot) : nullptr;
+        if (*out) page_get(*out);
+        if (status == OK && !*out && *slot) {
             status = waitq_block(&memobj->waiters, &memobj->lock, CL_DEADLINE_NEVER, 0);
         } else {
             lock_release(&memobj->lock);
-            if (status == OK && !*out)
-                status =
-                    memobj->block ? memobj_fill_block(memobj, index) : fill_zero(memobj, index);
+            if (status == OK && !*out) status = memobj_fill_block(memobj, index);
         }
         if (status != OK || *out) return status;
     }
-}
-
-status_t memobj_write_kernel(struct memobj *memobj, u64 offset, const void *bytes, usize size) {
-    const u8 *from = bytes;
-    while (size > 0) {
-        u64 in_page = offset & PAGE_MASK;
-        usize part = min(size, PAGE_SIZE - in_page);
-        struct page *page;
-        status_t status = memobj_get_page(memobj, offset >> PAGE_SHIFT, &page);
-        if (status != OK) return status;
-        memcpy((u8 *)page_address(page) + in_page, from, part);
-        page_put(page);
-        offset += part;
-        from += part;
-        size -= part;
-    }
-    return OK;
 }
 
 // ---- mappings ----
@@ -200,48 +147,32 @@ void memobj_mark_cut(struct mapping *mapping, u32 resizes) {
     lock_release(&memobj->lock);
 }
 
-// The address space of one mapping, referenced. nullptr: it is being freed and detaches just now.
-static struct aspace *mapping_aspace(const struct mapping *mapping) {
-    return object_tryget(&mapping->aspace->base) ? mapping->aspace : nullptr;
-}
-
-// True when no mapping is left.
-static bool unmap_some(struct memobj *memobj) {
-    lock_acquire(&memobj->lock);
-    struct mapping *first = list_first(&memobj->mappings, struct mapping, object_link);
-    struct aspace *aspace = first ? mapping_aspace(first) : nullptr;
-    lock_release(&memobj->lock);
-    if (aspace) {
-        aspace_drop_object(aspace, memobj);
-        object_put(&aspace->base);
-    }
-    return !first;
-}
-
-// The next mapping that has not been cut yet; those that have are at the tail.
+// A mapping that shows what is gone: anything of a dead object, or something beyond the end. Those
+// that were cut already are at the tail.
 static struct mapping *uncut_locked(struct memobj *memobj) REQUIRES(&memobj -> lock) {
     struct mapping *mapping;
     list_for_each(mapping, &memobj->mappings, object_link) {
-        if (mapping->resizes_seen != memobj->resizes) return mapping;
+        if (object_is_dead(&memobj->base) || mapping->resizes_seen != memobj->resizes)
+            return mapping;
     }
     return nullptr;
 }
 
-// Takes the pages beyond the end out of all mappings.
-static void cut_mappings(struct memobj *memobj, u64 size_pages) {
-    for (;;) {
-        lock_acquire(&memobj->lock);
-        struct mapping *mapping = uncut_locked(memobj);
-        struct aspace *aspace = mapping ? mapping_aspace(mapping) : nullptr;
-        u32 resizes = memobj->resizes;
-        lock_release(&memobj->lock);
-        if (!mapping) return;
-        if (aspace) {
-            aspace_cut_object(aspace, memobj, size_pages, resizes);
-            object_put(&aspace->base);
-        }
-        sched_preempt_point();
+// Cuts the mappings of one address space. True when none is left to be cut.
+static bool cut_mappings_some(struct memobj *memobj) {
+    lock_acquire(&memobj->lock);
+    struct mapping *mapping = uncut_locked(memobj);
+    // An address space that is being freed detaches its mappings just now.
+    bool is_held = mapping && object_tryget(&mapping->aspace->base);
+    struct aspace *aspace = is_held ? mapping->aspace : nullptr;
+    u64 size = memobj->size_pages << PAGE_SHIFT;
+    u32 resizes = memobj->resizes;
+    lock_release(&memobj->lock);
+    if (aspace) {
+        aspace_cut_object(aspace, memobj, size, resizes);
+        object_put(&aspace->base);
     }
+    return !mapping;
 }
 
 static bool cut_pages_some(struct memobj *memobj, u64 from) {
@@ -277,7 +208,8 @@ status_t memobj_resize(struct memobj *memobj, u64 size_pages) {
     if (memobj->block) return ERR_NOT_SUPPORTED;
     status_t status = resize_begin(memobj, size_pages);
     if (status != OK) return status;
-    cut_mappings(memobj, size_pages);
+    while (!cut_mappings_some(memobj))
+        sched_preempt_point();
     while (!cut_pages_some(memobj, size_pages))
         sched_preempt_point();
     lock_acquire(&memobj->lock);
@@ -294,7 +226,7 @@ static bool memobj_kill(struct object *object) {
     lock_acquire(&memobj->lock);
     waitq_wake_all(&memobj->waiters, ERR_DEAD);
     lock_release(&memobj->lock);
-    return unmap_some(memobj) && cut_pages_some(memobj, 0);
+    return cut_mappings_some(memobj) && cut_pages_some(memobj, 0);
 }
 
 static void memobj_free(struct object *object) {

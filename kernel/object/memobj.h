@@ -34,10 +34,12 @@ struct memobj {
 
 extern const struct object_ops memobj_object_ops;
 
-status_t memobj_create(struct namespace *ns, u64 size_pages, struct memobj **out);
-// OUT_OF_RANGE when the block range does not hold it all.
+// OUT_OF_RANGE when the block range does not hold it all; without one (nullptr) it is anonymous.
 status_t memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size_pages,
                              struct memobj **out);
+static inline status_t memobj_create(struct namespace *ns, u64 size_pages, struct memobj **out) {
+    return memobj_create_block(ns, nullptr, 0, size_pages, out);
+}
 // Boot: over pages of RAM that no one else manages (the boot bundle), for ever and paid by nobody.
 status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, struct memobj **out);
 
@@ -67,7 +69,8 @@ void memobj_detach(struct mapping *mapping);
 void memobj_mark_cut(struct mapping *mapping, u32 resizes);
 
 // ---- internal ----
-// Reads one page from the block range; as get_page, but OK means: look again. memobj_block.c
+// Reads a missing page from the block range; as get_page, but OK means: look again.
+// memobj_block.c
 status_t memobj_fill_block(struct memobj *memobj, u64 index);
 
 #endif

@@ -41,41 +41,49 @@ static status_t page_to_read(struct memobj *memobj, u64 index, struct page **pag
     return *page ? OK : memobj_get_page(memobj, index, page);
 }
 
-status_t sys_memobj_read(struct memobj *memobj, u64 offset, struct user_out bytes) {
-    status_t status = range_check(memobj, offset, bytes.size);
-    for (u64 done = 0; status == OK && done < bytes.size;) {
-        u64 at = offset + done;
-        u64 in_page = at & PAGE_MASK;
-        u64 part = min(bytes.size - done, PAGE_SIZE - in_page);
-        struct page *page;
-        status = page_to_read(memobj, at >> PAGE_SHIFT, &page);
-        if (status != OK) break;
-        const u8 *from = page_address(page);
-        status = arch_copy_to_user(bytes.address + done, from + in_page, part);
-        page_put(page);
+enum transfer { FROM_KERNEL, FROM_USER, TO_USER };
+
+// Up to the end of a page.
+static status_t transfer_part(struct memobj *memobj, u64 offset, u64 address, u64 size,
+                              enum transfer transfer) {
+    struct page *page;
+    status_t status = transfer == TO_USER ? page_to_read(memobj, offset >> PAGE_SHIFT, &page)
+                                          : memobj_get_page(memobj, offset >> PAGE_SHIFT, &page);
+    if (status != OK) return status;
+    u8 *bytes = (u8 *)page_address(page) + (offset & PAGE_MASK);
+    if (transfer == FROM_KERNEL)
+        memcpy(bytes, (const void *)address, size);
+    else if (transfer == FROM_USER)
+        status = arch_copy_from_user(bytes, address, size);
+    else
+        status = arch_copy_to_user(address, bytes, size);
+    page_put(page);
+    return status;
+}
+
+static status_t memobj_transfer(struct memobj *memobj, u64 offset, u64 address, u64 size,
+                                enum transfer transfer) {
+    status_t status = range_check(memobj, offset, size);
+    for (u64 done = 0; status == OK && done < size;) {
+        u64 part = min(size - done, PAGE_SIZE - ((offset + done) & PAGE_MASK));
+        status = transfer_part(memobj, offset + done, address + done, part, transfer);
         done += part;
         if ((done >> PAGE_SHIFT) % COPY_PAGES == 0) sched_preempt_point();
     }
     return status;
 }
 
+status_t memobj_write_kernel(struct memobj *memobj, u64 offset, const void *bytes, usize size) {
+    return memobj_transfer(memobj, offset, (u64)bytes, size, FROM_KERNEL);
+}
+
+status_t sys_memobj_read(struct memobj *memobj, u64 offset, struct user_out bytes) {
+    return memobj_transfer(memobj, offset, bytes.address, bytes.size, TO_USER);
+}
+
 status_t sys_memobj_write(struct memobj *memobj, u64 offset, struct user_in bytes) {
     if (memobj->block) return ERR_NOT_SUPPORTED;
-    status_t status = range_check(memobj, offset, bytes.size);
-    for (u64 done = 0; status == OK && done < bytes.size;) {
-        u64 at = offset + done;
-        u64 in_page = at & PAGE_MASK;
-        u64 part = min(bytes.size - done, PAGE_SIZE - in_page);
-        struct page *page;
-        status = memobj_get_page(memobj, at >> PAGE_SHIFT, &page);
-        if (status != OK) break;
-        u8 *to = page_address(page);
-        status = arch_copy_from_user(to + in_page, bytes.address + done, part);
-        page_put(page);
-        done += part;
-        if ((done >> PAGE_SHIFT) % COPY_PAGES == 0) sched_preempt_point();
-    }
-    return status;
+    return memobj_transfer(memobj, offset, bytes.address, bytes.size, FROM_USER);
 }
 
 status_t sys_memobj_resize(struct memobj *memobj, u64 size) {

@@ -52,37 +52,29 @@ void **page_tree_make(struct page_tree *tree, u64 index, struct ledger *payer) {
     return slot;
 }
 
-enum cut_result { CUT_ALL, CUT_KEPT, CUT_FULL };
-
-static enum cut_result slot_cut(void **slot, struct page_batch *batch) {
-    if (!page_tree_page(slot)) return *slot ? CUT_KEPT : CUT_ALL;
-    if (batch->count == PAGE_BATCH) return CUT_FULL;
-    batch->pages[batch->count++] = *slot;
-    *slot = nullptr;
-    return CUT_ALL;
-}
-
-// Cuts what is below `slot`, the root of `level` levels of nodes, from the index `from` in it on.
-static enum cut_result branch_cut(void **slot, u32 level, u64 from, struct page_batch *batch) {
-    if (level == 0 || !*slot) return slot_cut(slot, batch);
-    enum cut_result result = from == 0 ? CUT_ALL : CUT_KEPT;
-    for (u64 i = from >> level_shift(level); i < PAGE_TREE_SLOTS; i++) {
-        void **child = (void **)*slot + i;
-        u64 child_from = max(from, i << level_shift(level)) - (i << level_shift(level));
-        enum cut_result below = branch_cut(child, level - 1, child_from, batch);
-        if (below == CUT_FULL) return CUT_FULL;
-        if (below == CUT_KEPT) result = CUT_KEPT;
-    }
-    if (result == CUT_ALL) {
-        heap_free(*slot);
+// Cuts what is below `slot`, the root of `level` levels of nodes, from the index `from` in it on,
+// until the batch is full. True: nothing is left there.
+static bool branch_cut(void **slot, u32 level, u64 from, struct page_batch *batch) {
+    if (level == 0 && page_tree_page(slot)) {
+        batch->pages[batch->count++] = *slot;
         *slot = nullptr;
     }
-    return result;
+    if (level == 0 || !*slot) return !*slot;
+    bool is_empty = from == 0;
+    for (u64 i = from >> level_shift(level); i < PAGE_TREE_SLOTS; i++) {
+        if (batch->count == PAGE_BATCH) return false;
+        u64 first = i << level_shift(level);
+        is_empty &= branch_cut((void **)*slot + i, level - 1, max(from, first) - first, batch);
+    }
+    if (!is_empty) return false;
+    heap_free(*slot);
+    *slot = nullptr;
+    return true;
 }
 
 bool page_tree_cut(struct page_tree *tree, u64 from, struct page_batch *batch) {
-    if (!tree_covers(tree, from)) return true;
-    return branch_cut(&tree->root, tree->depth, from, batch) != CUT_FULL;
+    if (tree_covers(tree, from)) (void)branch_cut(&tree->root, tree->depth, from, batch);
+    return batch->count < PAGE_BATCH;
 }
 
 void page_batch_put(struct page_batch *batch) {

@@ -22,7 +22,7 @@ status_t process_create(struct namespace *ns, struct process *from_template, str
     handle_table_init(&process->handles, &process->base);
     futex_table_init(&process->futexes);
     status_t status = from_template ? aspace_clone(from_template->aspace, ns, &process->aspace)
-                                    : aspace_create_process(ns, &process->aspace);
+                                    : aspace_create(ns, nullptr, &process->aspace);
     if (status != OK) {
         object_put(&process->base);
         return status;

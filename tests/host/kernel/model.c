@@ -240,7 +240,7 @@ static void do_kill(struct model *model) {
 
 static void space_make(struct model *model, struct model_space *space) {
     *space = (struct model_space){};
-    status_t status = aspace_create_restricted(model->ns, model->owner, &space->aspace);
+    status_t status = aspace_create(model->ns, model->owner, &space->aspace);
     if (refused(model, status)) space->aspace = nullptr;
 }
 

@@ -34,7 +34,7 @@ static void test_model(void) {
     struct aspace *owner;
     struct namespace *ns = ns_make(options.limit_pages);
     i64 before = ledger_used_pages(&ns->ledger);
-    CHECK(aspace_create_process(ns, &owner) == OK);
+    CHECK(aspace_create(ns, nullptr, &owner) == OK);
     model_begin(&model, ns, owner, options.seed);
     for (u64 i = 0; i < options.steps; i++)
         model_step(&model);
@@ -60,7 +60,7 @@ static void test_clone(void) {
         .flags = CL_MAP_READ | CL_MAP_WRITE | CL_MAP_EXACT,
     };
     u64 mapped;
-    CHECK(aspace_create_process(from, &template) == OK);
+    CHECK(aspace_create(from, nullptr, &template) == OK);
     CHECK(aspace_map(template, &args, &mapped) == OK);
     for (u64 i = 0; i < SIZE; i++)
         CHECK(space_access(template, mapped + i * PAGE_SIZE, ARCH_MAP_WRITE, &i) == OK);
@@ -156,8 +156,8 @@ static void worker(void *argument) {
 static void test_many(void) {
     shared.ns = ns_make(options.limit_pages);
     i64 before = ledger_used_pages(&shared.ns->ledger);
-    CHECK(aspace_create_process(shared.ns, &shared.owner) == OK);
-    CHECK(aspace_create_restricted(shared.ns, shared.owner, &shared.aspace) == OK);
+    CHECK(aspace_create(shared.ns, nullptr, &shared.owner) == OK);
+    CHECK(aspace_create(shared.ns, shared.owner, &shared.aspace) == OK);
     CHECK(memobj_create(shared.ns, OBJECT_PAGES, &shared.memobj) == OK);
     shared.running = options.cpus;
     for (u64 i = 0; i < options.cpus; i++)
@@ -215,8 +215,8 @@ static void test_disk(void) {
           ERR_OUT_OF_RANGE);
     CHECK(memobj_create_block(shared.ns, block, 0, DISK_PAGES, &args.object) == OK);
     shared.memobj = args.object;
-    CHECK(aspace_create_process(shared.ns, &shared.owner) == OK);
-    CHECK(aspace_create_restricted(shared.ns, shared.owner, &shared.aspace) == OK);
+    CHECK(aspace_create(shared.ns, nullptr, &shared.owner) == OK);
+    CHECK(aspace_create(shared.ns, shared.owner, &shared.aspace) == OK);
     CHECK(aspace_map(shared.aspace, &args, &mapped) == OK);
     args.flags |= CL_MAP_WRITE;
     CHECK(aspace_map(shared.aspace, &args, &mapped) == ERR_ACCESS_DENIED);

@@ -89,7 +89,7 @@ struct arch_range {
 };
 
 // Calls back for each range of free RAM (whole pages, not the kernel, the bundle or the tables
-// made at boot), ascending. To be called once; from then on the boot allocator is closed.
+// made at boot). To be called once; from then on the boot allocator is closed.
 void arch_boot_memory(void (*add)(u64 paddr, u64 size));
 // All RAM, free or not: the highest address + 1 (for the size of the page array).
 u64 arch_memory_end(void);

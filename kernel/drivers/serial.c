@@ -24,6 +24,7 @@ enum {
     MODEM_DTR_RTS_OUT2 = 0xb,
     STATUS_RECEIVED = 1 << 0,
     STATUS_WRITABLE = 1 << 5,
+    STATUS_ALL_SENT = 1 << 6,
     LOG_WAIT_LOOPS = 100000,
 };
 
@@ -159,4 +160,14 @@ usize serial_port_write(u32 index, const u8 *bytes, usize count) {
     }
     lock_release(&port->lock);
     return done;
+}
+
+void serial_drain(void) {
+    enum : u64 { DRAIN_NS_MAX = 1'000'000'000 };
+    for (u32 i = 0; i < SERIAL_PORTS; i++) {
+        u64 end_ns = arch_time_ns() + DRAIN_NS_MAX;
+        while (ports[i].present && !(uart_read(&ports[i], UART_STATUS) & STATUS_ALL_SENT) &&
+               arch_time_ns() < end_ns)
+            arch_spin_poll();
+    }
 }

@@ -21,5 +21,7 @@ struct serial_port_handlers {
 void serial_port_set_handlers(u32 port, const struct serial_port_handlers *handlers);
 // Writes what fits without waiting; returns how many bytes. After a short write `writable` comes.
 usize serial_port_write(u32 port, const u8 *bytes, usize count);
+// Waits until all that was written has left, before the power goes; at most a second for a port.
+void serial_drain(void);
 
 #endif

@@ -16,7 +16,6 @@
 // Clang's thread-safety attributes. In C, name the lock by its address: GUARDED_BY(&lock).
 #define CAPABILITY(name) __attribute__((capability(name)))
 #define GUARDED_BY(lock) __attribute__((guarded_by(lock)))
-#define POINTEE_GUARDED_BY(lock) __attribute__((pt_guarded_by(lock)))
 #define ACQUIRE(...) __attribute__((acquire_capability(__VA_ARGS__)))
 #define RELEASE(...) __attribute__((release_capability(__VA_ARGS__)))
 #define REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))

@@ -21,73 +21,54 @@ struct sink {
     usize length; // without the cut
 };
 
-struct spec {
-    u32 width;
-    u32 precision; // of %s; ~0u: none given
-    char pad;      // ' ' or '0'
-    u32 longs;
-};
-
 static void sink_put(struct sink *sink, char c) {
     if (sink->length + 1 < sink->size) sink->buffer[sink->length] = c;
     sink->length++;
 }
 
-static void put_text(struct sink *sink, const struct spec *spec, const char *text, usize length) {
-    for (usize used = length; used < spec->width; used++)
-        sink_put(sink, spec->pad);
+static void put_text(struct sink *sink, const char *text, usize length, usize width, char pad) {
+    for (; width > length; width--)
+        sink_put(sink, pad);
     for (usize i = 0; i < length; i++)
         sink_put(sink, text[i]);
 }
 
-static void put_number(struct sink *sink, const struct spec *spec, u64 value, u32 base) {
-    char digits[24];
-    usize used = sizeof(digits);
-    do {
-        digits[--used] = "0123456789abcdef"[value % base];
-        value /= base;
-    } while (value);
-    put_text(sink, spec, digits + used, sizeof(digits) - used);
-}
-
-static void put_signed(struct sink *sink, const struct spec *spec, i64 value) {
-    if (value < 0) sink_put(sink, '-');
-    put_number(sink, spec, value < 0 ? -(u64)value : (u64)value, 10);
-}
-
-static const char *parse_number(const char *p, u32 *value) {
-    for (*value = 0; *p >= '0' && *p <= '9'; p++)
-        *value = *value * 10 + (u32)(*p - '0');
-    return p;
-}
-
 // One conversion; p is behind the %. Returns its last character.
 static const char *put_conversion(struct sink *sink, const char *p, va_list *arguments) {
-    struct spec spec = {.precision = ~0u, .pad = *p == '0' ? '0' : ' '};
-    const char *text;
-    p = parse_number(p, &spec.width);
+    char digits[24];
+    usize first = sizeof(digits);
+    char pad = *p == '0' ? '0' : ' ';
+    usize width = 0;
+    for (; *p >= '0' && *p <= '9'; p++)
+        width = width * 10 + (usize)(*p - '0');
+    usize limit = ~0ul;
     if (p[0] == '.' && p[1] == '*') {
-        spec.precision = va_arg(*arguments, u32);
+        limit = va_arg(*arguments, u32);
         p += 2;
     }
-    for (; *p == 'l' || *p == 'z'; p++)
-        spec.longs++;
-    switch (*p) {
-    case 'd':
-        put_signed(sink, &spec, spec.longs ? va_arg(*arguments, i64) : va_arg(*arguments, int));
-        break;
-    case 'u':
-    case 'x':
-        put_number(sink, &spec, spec.longs ? va_arg(*arguments, u64) : va_arg(*arguments, u32),
-                   *p == 'x' ? 16 : 10);
-        break;
-    case 'p': put_number(sink, &spec, va_arg(*arguments, u64), 16); break;
-    case 's':
-        text = va_arg(*arguments, const char *);
-        put_text(sink, &spec, text, strnlen(text, spec.precision));
-        break;
-    default: sink_put(sink, *p);
+    bool is_long = *p == 'l' || *p == 'z' || *p == 'p';
+    while (*p == 'l' || *p == 'z')
+        p++;
+    if (*p == 's') {
+        const char *text = va_arg(*arguments, const char *);
+        put_text(sink, text, strnlen(text, limit), width, pad);
+        return p;
     }
+    if (*p != 'd' && *p != 'u' && *p != 'x' && *p != 'p') {
+        sink_put(sink, *p);
+        return p;
+    }
+    i64 number = is_long ? va_arg(*arguments, i64) : va_arg(*arguments, int);
+    u64 value = is_long ? (u64)number : (u32)number;
+    u64 base = *p == 'x' || *p == 'p' ? 16 : 10;
+    if (*p == 'd' && number < 0) {
+        sink_put(sink, '-');
+        value = -(u64)number;
+    }
+    do
+        digits[--first] = "0123456789abcdef"[value % base];
+    while (value /= base);
+    put_text(sink, digits + first, sizeof(digits) - first, width, pad);
     return p;
 }
 
@@ -127,26 +108,15 @@ static void log_write(enum log_level level, const char *text,
     if (locked) lock_release(&log_lock);
 }
 
-static void log_format(enum log_level level, const char *format, va_list arguments) {
+void klog(enum log_level level, const char *format, ...) {
     static const char *const prefixes[] = {"error: ", "warning: ", "", ""};
     char line[LINE_SIZE];
+    va_list arguments;
     usize used = ksnprintf(line, sizeof(line), "%s", prefixes[level]);
+    va_start(arguments, format);
     used += kvsnprintf(line + used, sizeof(line) - used, format, arguments);
+    va_end(arguments);
     log_write(level, line, min(used, sizeof(line) - 1));
-}
-
-void kprintf(const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    log_format(LOG_INFO, format, arguments);
-    va_end(arguments);
-}
-
-void klog(enum log_level level, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    log_format(level, format, arguments);
-    va_end(arguments);
 }
 
 void log_set_output(void (*output)(const char *text, usize length)) { log_output = output; }

@@ -13,7 +13,7 @@
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
 // One line or part of one; ends with '\n' when the line is complete. Level LOG_INFO.
-void kprintf(const char *format, ...) PRINTF_LIKE(1, 2);
+#define kprintf(...) klog(LOG_INFO, __VA_ARGS__)
 // With a level: LOG_ERROR and LOG_WARNING get a prefix; LOG_DEBUG goes to the ring only.
 void klog(enum log_level level, const char *format, ...) PRINTF_LIKE(2, 3);
 

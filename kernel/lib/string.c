@@ -21,17 +21,10 @@ void *memcpy(void *restrict to, const void *restrict from, usize size) {
 
 void *memmove(void *to, const void *from, usize size) {
     if ((u64)to - (u64)from >= size) return memcpy(to, from, size);
-    u8 *t = (u8 *)to + size;
-    const u8 *f = (const u8 *)from + size;
-    for (; size >= 8; size -= 8) {
-        u64 word;
-        t -= 8;
-        f -= 8;
-        __builtin_memcpy_inline(&word, f, 8);
-        __builtin_memcpy_inline(t, &word, 8);
-    }
+    u8 *t = to;
+    const u8 *f = from;
     while (size--)
-        *--t = *--f;
+        t[size] = f[size];
     return to;
 }
 

@@ -13,21 +13,12 @@ static i64 load(const i64 *figure) { return __atomic_load_n(figure, RELAXED); }
 
 static void add(i64 *figure, i64 amount) { __atomic_fetch_add(figure, amount, RELAXED); }
 
-// Takes `amount` from a figure that must not fall below `floor`.
-static bool take(i64 *figure, i64 amount, i64 floor) {
-    i64 now = load(figure);
-    while (now - amount >= floor)
-        if (__atomic_compare_exchange_n(figure, &now, now - amount, true, RELAXED, RELAXED))
-            return true;
-    return false;
-}
-
-// Takes as much as there is above `floor`, `most` at the most; returns how much.
-static i64 take_some(i64 *figure, i64 most, i64 floor) {
+// Takes `most` from a figure, or what there is of it; nothing if that is less than `least`.
+static i64 take(i64 *figure, i64 least, i64 most) {
     i64 now = load(figure);
     for (;;) {
-        i64 amount = min(now - floor, most);
-        if (amount <= 0) return 0;
+        i64 amount = min(now, most);
+        if (amount < least || amount <= 0) return 0;
         if (__atomic_compare_exchange_n(figure, &now, now - amount, true, RELAXED, RELAXED))
             return amount;
     }
@@ -53,11 +44,13 @@ void ledger_init(struct ledger *ledger, struct ledger *parent) {
     lock_release(&parent->lock);
 }
 
-// Gives `pages` of drawn credit back to the parent; they are in nobody's figure meanwhile.
+// Gives `pages` of drawn credit back to the parent; they are in nobody's figure meanwhile. The
+// ledger's own is touched last: it may end then.
 static void give_back(struct ledger *ledger, i64 pages) {
+    struct ledger *parent = ledger->parent;
+    add(&parent->children_pages, -pages);
+    add(&parent->idle_pages, pages);
     add(&ledger->drawn_pages, -pages);
-    add(&ledger->parent->children_pages, -pages);
-    add(&ledger->parent->idle_pages, pages);
 }
 
 void ledger_destroy(struct ledger *ledger) {
@@ -75,25 +68,17 @@ void ledger_root_add(struct ledger *root, i64 pages) {
     add(&root->idle_pages, pages);
 }
 
-// Takes idle credit of `ledger` beyond its reservation.
-static void recall_one(struct ledger *ledger) {
-    i64 most = load(&ledger->drawn_pages) - load(&ledger->reserved_pages);
-    i64 pages = most > 0 ? take_some(&ledger->idle_pages, most, 0) : 0;
-    if (pages) give_back(ledger, pages);
-}
-
-// Depth is at most LEDGER_DEPTH_MAX, and so is the recursion.
-static void recall_children(struct ledger *ledger) {
+// Idle credit beyond a reservation. Depth is at most LEDGER_DEPTH_MAX, and so is the recursion.
+void ledger_recall(struct ledger *ledger) {
     struct ledger *child;
     lock_acquire_same_rank(&ledger->lock);
     list_for_each(child, &ledger->children, sibling) {
-        recall_children(child);
-        recall_one(child);
+        ledger_recall(child);
+        i64 most = load(&child->drawn_pages) - load(&child->reserved_pages);
+        give_back(child, take(&child->idle_pages, 1, most));
     }
     lock_release(&ledger->lock);
 }
-
-void ledger_recall(struct ledger *ledger) { recall_children(ledger); }
 
 // Draws credit from the parent: at least `pages`, a whole chunk where the limit allows.
 static status_t draw(struct ledger *ledger, i64 pages) {
@@ -115,7 +100,7 @@ static status_t draw(struct ledger *ledger, i64 pages) {
 
 status_t ledger_charge(struct ledger *ledger, i64 pages) {
     bool recalled = false;
-    while (!take(&ledger->idle_pages, pages, 0)) {
+    while (take(&ledger->idle_pages, pages, pages) < pages) {
         i64 missing = max(pages - max(load(&ledger->idle_pages), (i64)0), (i64)1);
         if (draw(ledger, missing) == OK) continue;
         if (recalled) return ERR_NO_RESOURCES;
@@ -128,17 +113,13 @@ status_t ledger_charge(struct ledger *ledger, i64 pages) {
 // A page's credit may be the last that keeps a ledger from ending: its figures are touched once,
 // at the end.
 void ledger_uncharge(struct ledger *ledger, i64 pages) {
-    struct ledger *parent = ledger->parent;
     bool is_plenty = load(&ledger->idle_pages) > 2 * LEDGER_CHUNK_PAGES &&
                      load(&ledger->drawn_pages) - pages >= load(&ledger->reserved_pages);
-    if (!parent || !is_plenty) {
-        add(&ledger->idle_pages, pages);
-        return;
-    }
     // A namespace that shrinks gives back without being asked.
-    add(&parent->children_pages, -pages);
-    add(&parent->idle_pages, pages);
-    add(&ledger->drawn_pages, -pages);
+    if (ledger->parent && is_plenty)
+        give_back(ledger, pages);
+    else
+        add(&ledger->idle_pages, pages);
 }
 
 status_t ledger_set_memory(struct ledger *ledger, i64 limit_pages, i64 reserved_pages) {
@@ -159,20 +140,14 @@ i64 ledger_used_pages(const struct ledger *ledger) {
     return load(&ledger->drawn_pages) - load(&ledger->idle_pages) - load(&ledger->children_pages);
 }
 
-static bool count_one(struct ledger *ledger, enum ledger_count what, i64 amount) {
-    struct ledger_counter *counter = &ledger->counters[what];
-    if (__atomic_add_fetch(&counter->used, amount, RELAXED) <= load(&counter->limit)) return true;
-    add(&counter->used, -amount);
-    return false;
-}
-
 status_t ledger_count_add(struct ledger *ledger, enum ledger_count what, i64 amount) {
-    if (!count_one(ledger, what, amount)) return ERR_NO_RESOURCES;
-    if (what != LEDGER_THREADS) return OK;
-    for (struct ledger *above = ledger->parent; above; above = above->parent) {
-        if (count_one(above, what, amount)) continue;
-        for (struct ledger *undo = ledger; undo != above; undo = undo->parent)
-            add(&undo->counters[what].used, -amount);
+    struct ledger *at = ledger;
+    for (; at; at = what == LEDGER_THREADS ? at->parent : nullptr) {
+        struct ledger_counter *counter = &at->counters[what];
+        i64 used = __atomic_add_fetch(&counter->used, amount, RELAXED);
+        if (likely(used <= load(&counter->limit))) continue;
+        for (; ledger != at->parent; ledger = ledger->parent)
+            add(&ledger->counters[what].used, -amount);
         return ERR_NO_RESOURCES;
     }
     return OK;

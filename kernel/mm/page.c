@@ -13,22 +13,35 @@ enum { CACHE_MAX = 32, CACHE_BATCH = 16, ZEROED_MAX = 32, RANGES_MAX = 32 };
 
 struct page *page_array;
 
+struct page_stack {
+    struct page *first;
+    u64 count;
+};
+
 static struct lock free_lock = LOCK_INIT(LOCK_PAGES);
-static struct page *free_first GUARDED_BY(&free_lock);
-static u64 free_count GUARDED_BY(&free_lock);
+static struct page_stack used_before GUARDED_BY(&free_lock);
 static struct arch_range untouched[RANGES_MAX] GUARDED_BY(&free_lock);
 static u32 untouched_count GUARDED_BY(&free_lock);
+static struct page_stack caches[MAX_CPUS], zeroed[MAX_CPUS];
 
-static struct page_cache {
-    struct page *first;
-    u32 count;
-} caches[MAX_CPUS], zeroed[MAX_CPUS];
+static void push(struct page_stack *stack, struct page *page) {
+    page->next = stack->first;
+    stack->first = page;
+    stack->count++;
+}
+
+static struct page *pop(struct page_stack *stack) {
+    struct page *page = stack->first;
+    if (!page) return nullptr;
+    stack->first = page->next;
+    stack->count--;
+    return page;
+}
 
 static void range_add(u64 paddr, u64 size) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
 {
     if (untouched_count == RANGES_MAX || size == 0) return;
     untouched[untouched_count++] = (struct arch_range){paddr, size};
-    free_count += size >> PAGE_SHIFT;
 }
 
 // Cuts the page array itself out of the last range that holds it. The pages above it are used first:
@@ -41,7 +54,6 @@ static void array_place(u64 bytes) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
         struct arch_range *range = &untouched[i];
         if (range->size < bytes + ABOVE) continue;
         range->size -= bytes + ABOVE;
-        free_count -= (bytes + ABOVE) >> PAGE_SHIFT;
         page_array = arch_direct(range->paddr + range->size);
         range_add(range->paddr + range->size + bytes, ABOVE);
         return;
@@ -53,72 +65,50 @@ void page_init(struct ledger *root) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
 {
     arch_boot_memory(range_add);
     array_place(align_up((arch_memory_end() >> PAGE_SHIFT) * sizeof(struct page), PAGE_SIZE));
+    u64 count = 0;
+    for (u32 i = 0; i < untouched_count; i++)
+        count += untouched[i].size >> PAGE_SHIFT;
     // Pages in one CPU's cache are out of the others' reach: they are nobody's to charge.
-    ledger_root_add(root, (i64)(free_count - page_withheld_count()));
+    ledger_root_add(root, (i64)(count - page_withheld_count()));
 }
 
 static struct page *take_locked(void) REQUIRES(&free_lock) {
-    struct page *page = free_first;
-    if (page) {
-        free_first = page->next;
-    } else {
-        if (untouched_count == 0) return nullptr;
-        struct arch_range *range = &untouched[untouched_count - 1];
-        page = page_from_paddr(range->paddr);
-        *page = (struct page){};
-        range->paddr += PAGE_SIZE;
-        range->size -= PAGE_SIZE;
-        if (range->size == 0) untouched_count--;
-    }
-    free_count--;
+    if (used_before.first) return pop(&used_before);
+    if (untouched_count == 0) return nullptr;
+    struct arch_range *range = &untouched[untouched_count - 1];
+    struct page *page = page_from_paddr(range->paddr);
+    *page = (struct page){};
+    range->paddr += PAGE_SIZE;
+    range->size -= PAGE_SIZE;
+    if (range->size == 0) untouched_count--;
     return page;
 }
 
-static struct page *cache_take(struct page_cache *cache) {
-    struct page *page = cache->first;
-    if (!page) return nullptr;
-    cache->first = page->next;
-    __atomic_store_n(&cache->count, cache->count - 1, __ATOMIC_RELAXED);
-    return page;
-}
-
-static void cache_add(struct page_cache *cache, struct page *page) {
-    page->next = cache->first;
-    cache->first = page;
-    __atomic_store_n(&cache->count, cache->count + 1, __ATOMIC_RELAXED);
-}
-
-static void cache_refill(struct page_cache *cache) {
+static void cache_refill(struct page_stack *cache) {
+    struct page *page;
     lock_acquire(&free_lock);
-    for (u32 i = 0; i < CACHE_BATCH; i++) {
-        struct page *page = take_locked();
-        if (!page) break;
-        cache_add(cache, page);
-    }
+    while (cache->count < CACHE_BATCH && (page = take_locked()))
+        push(cache, page);
     lock_release(&free_lock);
 }
 
-static void cache_spill(struct page_cache *cache) {
+static void cache_spill(struct page_stack *cache) {
     lock_acquire(&free_lock);
-    for (u32 i = 0; i < CACHE_BATCH; i++) {
-        struct page *page = cache_take(cache);
-        page->next = free_first;
-        free_first = page;
-        free_count++;
-    }
+    for (u32 i = 0; i < CACHE_BATCH; i++)
+        push(&used_before, pop(cache));
     lock_release(&free_lock);
 }
 
 // Zeros for who wants them; for others only when there is nothing else.
 static struct page *frame_take(u32 *flags) {
-    struct page_cache *cache = &caches[arch_cpu_id()];
-    struct page_cache *zeros = &zeroed[arch_cpu_id()];
+    struct page_stack *cache = &caches[arch_cpu_id()];
+    struct page_stack *zeros = &zeroed[arch_cpu_id()];
     if (*flags & PAGE_DIRTY || !zeros->first) {
         if (!cache->first) cache_refill(cache);
-        if (cache->first) return cache_take(cache);
+        if (cache->first) return pop(cache);
     }
     *flags |= PAGE_DIRTY;
-    return cache_take(zeros);
+    return pop(zeros);
 }
 
 struct page *page_alloc_paid(struct ledger *payer, u32 flags) {
@@ -139,11 +129,11 @@ struct page *page_alloc(struct ledger *payer, u32 flags) {
 }
 
 // The last reference is gone: the frame goes to `cache`, its credit to the payer.
-static void page_release(struct page *page, struct page_cache *cache) {
+static void page_release(struct page *page, struct page_stack *cache) {
     struct ledger *payer = page->payer;
     if (page->flags & PAGE_KERNEL) __atomic_fetch_sub(&payer->kernel_pages, 1, __ATOMIC_RELAXED);
     // The frame is free before its credit is, so that credit never exceeds free frames.
-    cache_add(cache, page);
+    push(cache, page);
     if (cache->count > CACHE_MAX) cache_spill(cache);
     ledger_uncharge(payer, 1);
 }
@@ -169,16 +159,6 @@ void page_put_zeroed(struct page *page) {
 }
 
 u64 page_withheld_count(void) { return (u64)arch_cpu_count() * (CACHE_MAX + 1 + ZEROED_MAX); }
-
-u64 page_free_count(void) {
-    lock_acquire(&free_lock);
-    u64 count = free_count;
-    lock_release(&free_lock);
-    for (u32 i = 0; i < MAX_CPUS; i++)
-        count += __atomic_load_n(&caches[i].count, __ATOMIC_RELAXED) +
-                 __atomic_load_n(&zeroed[i].count, __ATOMIC_RELAXED);
-    return count;
-}
 
 static u64 source_give(struct page_source *source, u32 flags) {
     struct ledger *payer = container_of(source, struct ledger_page_source, base)->payer;

@@ -50,9 +50,6 @@ static inline u64 page_paddr(const struct page *page) {
 }
 static inline void *page_address(const struct page *page) { return arch_direct(page_paddr(page)); }
 
-// Pages in the allocator's hands now; for reports and tests.
-u64 page_free_count(void);
-
 // Pages that nobody can charge, so that one CPU's cache can't starve another.
 u64 page_withheld_count(void);
 

@@ -3,6 +3,7 @@
 
 #include "arch/arch.h"
 #include "drivers/random.h"
+#include "drivers/serial.h"
 #include "kernel/handlers.h"
 #include "mm/page.h"
 #include "object/namespace.h"
@@ -53,6 +54,7 @@ status_t sys_system_info(struct system *system, struct cl_system_info *info) {
 void sys_system_poweroff(struct system *system, u32 status) {
     (void)system;
     kprintf("power off, status %u\n", status);
+    serial_drain();
     arch_poweroff(ARCH_POWEROFF);
 }
 

@@ -12,15 +12,16 @@ enum : u64 { PERIOD_MIN_NS = 100'000 };
 static void timer_fired(struct ktimer *ktimer) {
     struct timer *timer = container_of(ktimer, struct timer, ktimer);
     object_signal(&timer->base, 0, SIGNAL_SIGNALED);
-    if (timer->period_ns == 0) return;
+    u64 period_ns = __atomic_load_n(&timer->period_ns, __ATOMIC_RELAXED);
+    if (period_ns == 0) return;
     // Late by more than a period: the beats that were missed are not made up.
-    u64 next_ns = max(ktimer->deadline_ns, arch_time_ns() - timer->period_ns) + timer->period_ns;
+    u64 next_ns = max(ktimer->deadline_ns, arch_time_ns() - period_ns) + period_ns;
     ktimer_arm(ktimer, next_ns);
 }
 
 // A periodic timer re-arms while it runs: until neither is so.
 static void timer_stop_locked(struct timer *timer) REQUIRES(&timer -> set_lock) {
-    timer->period_ns = 0;
+    __atomic_store_n(&timer->period_ns, 0, __ATOMIC_RELAXED);
     while (ktimer_cancel(&timer->ktimer))
         ;
 }
@@ -45,7 +46,7 @@ status_t sys_timer_set(struct timer *timer, u64 deadline_ns, u64 period_ns) {
     timer_stop_locked(timer);
     object_signal(&timer->base, SIGNAL_SIGNALED, 0);
     if (deadline_ns != CL_DEADLINE_NEVER && !object_is_dead(&timer->base)) {
-        timer->period_ns = period_ns;
+        __atomic_store_n(&timer->period_ns, period_ns, __ATOMIC_RELAXED);
         ktimer_arm(&timer->ktimer, deadline_ns);
     }
     lock_release(&timer->set_lock);

@@ -12,7 +12,7 @@ struct timer {
     struct object base;
     struct lock set_lock; // rank LOCK_OBJECT: one setter at a time
     struct ktimer ktimer;
-    u64 period_ns; // of the running setting; changed only while not armed
+    u64 period_ns; // atomic; of the running setting
 };
 
 extern const struct object_ops timer_object_ops;

@@ -56,40 +56,45 @@ static void queue_add(struct run_queue *queue, struct thread *thread) {
     lock_release(&queue->lock);
 }
 
+static bool others_wait(const struct run_queue *queue) {
+    return __atomic_load_n(&queue->ready_count, __ATOMIC_ACQUIRE) != 0;
+}
+
 // The first that can be switched to: one whose last CPU has not left its stack is not yet.
 static struct thread *queue_take(struct run_queue *queue) {
-    if (__atomic_load_n(&queue->ready_count, __ATOMIC_ACQUIRE) == 0) return nullptr;
+    if (!others_wait(queue)) return nullptr;
     struct thread *found = nullptr;
     struct thread *thread;
     lock_acquire(&queue->lock);
     list_for_each(thread, &queue->ready, run_link) {
         if (thread != thread_current() && arch_thread_on_cpu(thread)) continue;
         found = thread;
-        break;
-    }
-    if (found) {
         list_remove(&found->run_link);
         __atomic_store_n(&queue->ready_count, queue->ready_count - 1, __ATOMIC_RELAXED);
+        break;
     }
     lock_release(&queue->lock);
     return found;
 }
 
-static struct thread *steal(void) {
-    for (u32 i = 1; i < arch_cpu_count(); i++) {
-        struct run_queue *queue = &queues[(arch_cpu_id() + i) % arch_cpu_count()];
-        struct thread *thread = queue_take(queue);
-        if (thread) return thread;
-    }
-    return nullptr;
+// This CPU's next thread, else one of another's; nullptr when nobody waits.
+static struct thread *next_take(struct run_queue *queue) {
+    struct thread *thread = queue_take(queue);
+    for (u32 i = 1; !thread && i < arch_cpu_count(); i++)
+        thread = queue_take(&queues[(arch_cpu_id() + i) % arch_cpu_count()]);
+    return thread;
 }
 
 // ---- switching ----
 
-static void slice_start(struct run_queue *queue, u64 now_ns) {
-    queue->slice_end_ns = now_ns + SLICE_NS;
-    if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) != 0)
-        arch_timer_set_ns(min(queue->slice_end_ns, ktimer_next_deadline_ns()));
+// The next interrupt: for a timer, or at the end of the slice when others wait for it.
+static void timer_start(const struct run_queue *queue) {
+    u64 next_ns = ktimer_next_deadline_ns();
+    arch_timer_set_ns(others_wait(queue) ? min(next_ns, queue->slice_end_ns) : next_ns);
+}
+
+static bool slice_is_over(const struct run_queue *queue) {
+    return others_wait(queue) && arch_time_ns() >= queue->slice_end_ns;
 }
 
 static void switch_to(struct thread *next) {
@@ -114,31 +119,32 @@ void thread_switched(struct thread *prev) {
         arch_this_cpu()->work |= CPU_WORK_RESCHED;
 }
 
-// Switches to whoever is next; the current thread has been queued, blocked or ended before.
+// Switches to a thread that was taken from a queue, or to the idle thread.
+static void run(struct run_queue *queue, struct thread *next) {
+    __atomic_store_n(&queue->is_idle, next->is_idle, __ATOMIC_RELAXED);
+    queue->slice_end_ns = arch_time_ns() + SLICE_NS;
+    if (others_wait(queue)) timer_start(queue);
+    switch_to(next);
+}
+
+// The current thread is blocked or has ended.
 static void schedule(void) {
     struct run_queue *queue = queue_this();
-    struct thread *next = queue_take(queue);
-    if (!next) next = steal();
-    if (!next) next = &queue->idle;
-    __atomic_store_n(&queue->is_idle, next->is_idle, __ATOMIC_RELAXED);
-    slice_start(queue, arch_time_ns());
-    switch_to(next);
+    struct thread *next = next_take(queue);
+    run(queue, next ? next : &queue->idle);
 }
 
 NORETURN void sched_idle(void) {
     struct run_queue *queue = queue_this();
     for (;;) {
         __atomic_store_n(&queue->is_idle, 1, __ATOMIC_SEQ_CST);
-        struct thread *next = queue_take(queue);
-        if (!next) next = steal();
-        if (!next) {
-            arch_timer_set_ns(ktimer_next_deadline_ns());
+        struct thread *next = next_take(queue);
+        if (next) {
+            run(queue, next);
+        } else {
+            timer_start(queue);
             arch_idle();
-            continue;
         }
-        __atomic_store_n(&queue->is_idle, 0, __ATOMIC_RELAXED);
-        slice_start(queue, arch_time_ns());
-        switch_to(next);
     }
 }
 
@@ -159,32 +165,26 @@ void sched_make_runnable(struct thread *thread) {
     // The thread may still be on its way off its CPU, and looks whether it has ended.
     __atomic_store_n(&thread->state, THREAD_RUNNABLE, __ATOMIC_RELAXED);
     queue_add(queue, thread);
-    if (cpu == arch_cpu_id()) {
-        // Someone else waits now: the running thread's slice begins to count.
-        if (!thread_current()->is_idle &&
-            __atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) == 1)
-            arch_timer_set_ns(
-                min(max(queue->slice_end_ns, arch_time_ns()), ktimer_next_deadline_ns()));
-        return;
-    }
     // The running thread there may have no slice timer: the interrupt lets it look.
-    arch_ipi_resched(cpu);
+    if (cpu != arch_cpu_id()) arch_ipi_resched(cpu);
+    // Someone else waits now: the running thread's slice begins to count.
+    else if (!thread_current()->is_idle &&
+             __atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) == 1)
+        timer_start(queue);
 }
 
 void sched_yield(void) {
     struct thread *current = thread_current();
     struct run_queue *queue = queue_this();
-    if (!current->is_idle) {
-        struct thread *next = queue_take(queue);
-        if (!next) {
-            queue->slice_end_ns = arch_time_ns() + SLICE_NS;
-            return;
-        }
-        current->state = THREAD_RUNNABLE;
-        queue_add(queue, current);
-        slice_start(queue, arch_time_ns());
-        switch_to(next);
+    if (current->is_idle) return;
+    struct thread *next = queue_take(queue);
+    if (!next) {
+        queue->slice_end_ns = arch_time_ns() + SLICE_NS;
+        return;
     }
+    current->state = THREAD_RUNNABLE;
+    queue_add(queue, current);
+    run(queue, next);
 }
 
 NORETURN void thread_end(void) {
@@ -207,47 +207,31 @@ void sched_block(struct thread *next) {
 
 void timer_interrupt(void) {
     struct run_queue *queue = queue_this();
-    u64 now_ns = arch_time_ns();
-    u64 next_ns = ktimer_run_due(now_ns);
-    if (thread_current()->is_idle) {
-        arch_timer_set_ns(next_ns);
-        return;
+    ktimer_run_due(arch_time_ns());
+    if (!thread_current()->is_idle && slice_is_over(queue)) {
+        arch_this_cpu()->work |= CPU_WORK_RESCHED;
+        arch_timer_set_ns(ktimer_next_deadline_ns());
+    } else {
+        timer_start(queue);
     }
-    if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) != 0) {
-        if (now_ns >= queue->slice_end_ns)
-            arch_this_cpu()->work |= CPU_WORK_RESCHED;
-        else
-            next_ns = min(next_ns, queue->slice_end_ns);
-    }
-    arch_timer_set_ns(next_ns);
 }
 
 void sched_return_work(void) {
-    struct cpu *cpu = arch_this_cpu();
     struct thread *current = thread_current();
-    cpu->work &= ~(u32)CPU_WORK_RESCHED;
     struct run_queue *queue = queue_this();
-    if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) != 0) {
-        u64 now_ns = arch_time_ns();
-        if (now_ns >= queue->slice_end_ns)
-            sched_yield();
-        else
-            arch_timer_set_ns(min(queue->slice_end_ns, ktimer_next_deadline_ns()));
-    }
+    arch_this_cpu()->work &= ~(u32)CPU_WORK_RESCHED;
+    if (slice_is_over(queue))
+        sched_yield();
+    else if (others_wait(queue))
+        timer_start(queue);
     if (__atomic_load_n(&current->pending, __ATOMIC_ACQUIRE) & THREAD_KILL)
         current->killed(current);
 }
 
 void sched_preempt_point(void) {
     arch_interrupts_open();
-    struct cpu *cpu = arch_this_cpu();
-    if (cpu->work & CPU_WORK_RESCHED) {
-        // Left set if the thread is to end: that is done on the way to user mode.
-        struct run_queue *queue = queue_this();
-        if (__atomic_load_n(&queue->ready_count, __ATOMIC_RELAXED) != 0 &&
-            arch_time_ns() >= queue->slice_end_ns)
-            sched_yield();
-    }
+    // The bit is left set: if the thread is to end, that is done on the way to user mode.
+    if (arch_this_cpu()->work & CPU_WORK_RESCHED && slice_is_over(queue_this())) sched_yield();
 }
 
 bool thread_is_killed(void) {

@@ -1,4 +1,4 @@
-// Kernel timers: per CPU a pairing heap under that CPU's lock. Arming and the usual disarming
+// Kernel timers: per CPU a heap under that CPU's lock. Arming and the usual disarming
 // are on the own CPU; another CPU's lock is taken to cancel there.
 #include "sched/timer.h"
 
@@ -11,57 +11,36 @@ static struct timer_heap {
     struct ktimer *running GUARDED_BY(&lock); // its callback runs now
 } heaps[MAX_CPUS] = {[0 ... MAX_CPUS - 1] = {.lock = LOCK_INIT(LOCK_TIMER)}};
 
-// `previous` is the left sibling, or the parent of the first child.
+// Of two heaps one (a skew heap: children change sides on the way, which keeps it balanced enough).
 static struct ktimer *heap_meld(struct ktimer *a, struct ktimer *b) {
-    if (!a || !b) return a ? a : b;
-    if (b->deadline_ns < a->deadline_ns) {
-        struct ktimer *swap = a;
-        a = b;
-        b = swap;
+    struct ktimer *root;
+    struct ktimer **place = &root;
+    struct ktimer *parent = nullptr;
+    while (a && b) {
+        struct ktimer *first = b->deadline_ns < a->deadline_ns ? b : a;
+        b = first == a ? b : a;
+        a = first->right;
+        first->right = first->left;
+        first->parent = parent;
+        *place = parent = first;
+        place = &first->left;
     }
-    b->sibling = a->child;
-    if (a->child) a->child->previous = b;
-    b->previous = a;
-    a->child = b;
-    return a;
-}
-
-// Melds a list of siblings in pairs, then the pairs, without recursion.
-static struct ktimer *heap_meld_list(struct ktimer *first) {
-    struct ktimer *pairs = nullptr;
-    while (first) {
-        struct ktimer *a = first;
-        struct ktimer *b = a->sibling;
-        first = b ? b->sibling : nullptr;
-        a->sibling = a->previous = nullptr;
-        if (b) b->sibling = b->previous = nullptr;
-        a = heap_meld(a, b);
-        a->sibling = pairs;
-        pairs = a;
-    }
-    struct ktimer *root = nullptr;
-    while (pairs) {
-        struct ktimer *next = pairs->sibling;
-        pairs->sibling = nullptr;
-        root = heap_meld(root, pairs);
-        pairs = next;
-    }
+    *place = a ? a : b;
+    if (*place) (*place)->parent = parent;
     return root;
 }
 
 static void heap_remove(struct timer_heap *heap, struct ktimer *timer) REQUIRES(&heap -> lock) {
-    struct ktimer *below = heap_meld_list(timer->child);
-    if (timer == heap->root) {
+    struct ktimer *parent = timer->parent;
+    struct ktimer *below = heap_meld(timer->left, timer->right);
+    if (below) below->parent = parent;
+    if (!parent)
         heap->root = below;
-    } else {
-        if (timer->previous->child == timer)
-            timer->previous->child = timer->sibling;
-        else
-            timer->previous->sibling = timer->sibling;
-        if (timer->sibling) timer->sibling->previous = timer->previous;
-        heap->root = heap_meld(heap->root, below);
-    }
-    timer->child = timer->sibling = timer->previous = nullptr;
+    else if (parent->left == timer)
+        parent->left = below;
+    else
+        parent->right = below;
+    timer->left = timer->right = timer->parent = nullptr;
     __atomic_store_n(&timer->cpu_plus_one, 0, __ATOMIC_RELEASE);
 }
 
@@ -87,14 +66,15 @@ bool ktimer_cancel(struct ktimer *timer) {
         if (was_armed) heap_remove(heap, timer);
         lock_release(&heap->lock);
         if (was_armed) return true;
-        while (__atomic_load_n(&heap->running, __ATOMIC_ACQUIRE) == timer &&
-               heap != &heaps[arch_cpu_id()])
+        if (heap == &heaps[arch_cpu_id()]) continue; // the callback itself cancels
+        while (__atomic_load_n(&heap->running, __ATOMIC_ACQUIRE) == timer)
             arch_spin_poll();
+        cpu = ~0u; // it may have armed the timer again: from the start
     }
     return false;
 }
 
-u64 ktimer_run_due(u64 now_ns) {
+void ktimer_run_due(u64 now_ns) {
     struct timer_heap *heap = &heaps[arch_cpu_id()];
     lock_acquire(&heap->lock);
     while (heap->root && heap->root->deadline_ns <= now_ns) {
@@ -106,9 +86,7 @@ u64 ktimer_run_due(u64 now_ns) {
         lock_acquire(&heap->lock);
         __atomic_store_n(&heap->running, nullptr, __ATOMIC_RELEASE);
     }
-    u64 next_ns = heap->root ? heap->root->deadline_ns : ARCH_TIMER_OFF;
     lock_release(&heap->lock);
-    return next_ns;
 }
 
 u64 ktimer_next_deadline_ns(void) {

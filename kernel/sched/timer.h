@@ -13,8 +13,8 @@
 struct ktimer {
     u64 deadline_ns;
     void (*callback)(struct ktimer *timer);
-    // the heap's (a pairing heap, per CPU):
-    struct ktimer *child, *sibling, *previous;
+    // the heap's:
+    struct ktimer *left, *right, *parent;
     u32 cpu_plus_one; // 0: not armed
 };
 
@@ -25,8 +25,8 @@ static inline void ktimer_init(struct ktimer *timer, void (*callback)(struct kti
 void ktimer_arm(struct ktimer *timer, u64 deadline_ns);
 // Disarms; true if it had not fired.
 bool ktimer_cancel(struct ktimer *timer);
-// Called by sched/ in the timer interrupt; runs what is due. Returns the next deadline.
-u64 ktimer_run_due(u64 now_ns);
+// Called by sched/ in the timer interrupt; runs what is due.
+void ktimer_run_due(u64 now_ns);
 u64 ktimer_next_deadline_ns(void);
 
 #endif

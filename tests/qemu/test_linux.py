@@ -27,9 +27,15 @@ def shell(command: str, smp: int = 2) -> Result:
 
 def program_build(name: str) -> Path:
     """The static Linux program tests/linux/NAME.c."""
-    out = BUILD / "test" / "linux" / name
+    out = BUILD / "test" / "linux" / Path(name).name
     flags = [*tools.PROGRAM_FLAGS, "-Wno-unused-function"]
     return tools.compile_to(out, PROGRAMS / f"{name}.c", HEADERS, flags)
+
+
+def script_of(program: Path, arguments: str = "") -> str:
+    """A shell script that carries the program, and runs it."""
+    packed = base64.b64encode(gzip.compress(program.read_bytes(), 9)).decode()
+    return f"echo {packed} | base64 -d | gunzip > /tmp/t; chmod +x /tmp/t; exec /tmp/t {arguments}"
 
 
 @pytest.mark.parametrize("smp", [1, 2])
@@ -40,9 +46,7 @@ def test_program(name: str, smp: int) -> None:
     expected = f"{name}: ok\n".encode()
     here = subprocess.run([str(program)], capture_output=True, timeout=60, check=False)
     assert (here.returncode, here.stdout) == (0, expected)
-    packed = base64.b64encode(gzip.compress(program.read_bytes(), 9)).decode()
-    script = f"echo {packed} | base64 -d | gunzip > /tmp/t; chmod +x /tmp/t; exec /tmp/t"
-    result = shell(f"run --rm busybox sh -c '{script}'", smp)
+    result = shell(f"run --rm busybox sh -c '{script_of(program)}'", smp)
     assert (result.status, result.out) == (0, expected), result.err.decode()
 
 
@@ -105,7 +109,41 @@ def test_scripts() -> None:
 def test_an_unknown_call_is_named_in_the_log() -> None:
     """ENOSYS comes with a line that names the call."""
     program = program_build("memory")
-    packed = base64.b64encode(gzip.compress(program.read_bytes(), 9)).decode()
-    script = f"echo {packed} | base64 -d | gunzip > /tmp/t; chmod +x /tmp/t; exec /tmp/t"
-    shell(f"run --rm busybox sh -c '{script}'")
+    shell(f"run --rm busybox sh -c '{script_of(program)}'")
     assert "unknown system call 9999" in LOG.read_text(errors="replace")
+
+
+def random_calls(seeds: range) -> Result:
+    """Runs random system calls, a container for each seed; the last one's status counts."""
+    program = program_build("hostile/random_calls")
+    runs = [f"run --rm busybox sh -c '{script_of(program, str(seed))}'" for seed in seeds]
+    return shell("; ".join(runs), smp=2)
+
+
+def test_random_calls() -> None:
+    """The personality outlives whatever a program asks of it."""
+    result = random_calls(range(1, 4))
+    assert (result.status, result.out) == (0, b"random_calls: ok\n" * 3), result.err.decode()
+
+
+@pytest.mark.long
+def test_many_random_calls() -> None:
+    """The same with other seeds."""
+    result = random_calls(range(100, 112))
+    assert (result.status, result.out) == (0, b"random_calls: ok\n" * 12), result.err.decode()
+
+
+@pytest.mark.parametrize(
+    ("script", "said"),
+    [
+        ("x=xxxxxxxxxxxxxxxx; while true; do x=$x$x; done", "out of memory"),
+        ("dd if=/dev/zero of=/tmp/big bs=65536 count=4000", ""),
+        ("f() { f | f & }; f; sleep 1", ""),
+    ],
+)
+def test_a_greedy_container_hits_its_own_limit(script: str, said: str) -> None:
+    """Memory, files in memory, processes: the container ends or gets errors, others run on."""
+    result = shell(f"run --rm busybox sh -c '{script}'; run --rm busybox echo alive")
+    assert (result.status, result.out) == (0, b"alive\n")
+    assert said in LOG.read_text(errors="replace")
+    assert b"crashed" not in result.err

@@ -122,7 +122,7 @@ i64 kernel_stream_read(handle_t channel, void *buffer, usize size) {
     if (status == ERR_PEER_CLOSED) {
         return 0;
     }
-    return status == OK ? received.bytes_size : error_of(status);
+    return status == OK ? (i64)received.bytes_size : error_of(status);
 }
 
 i64 kernel_stream_write(handle_t channel, const void *buffer, usize size) {

@@ -178,6 +178,7 @@ static void event_serve(struct run *run, u64 key) {
 static void streams_carry(struct run *run) {
     bool has_console = !shell.command && port_register(shell.port, shell.console, SIGNAL_READABLE,
                                                        END_CONSOLE, 0) == OK;
+    if (has_console) console_take(run); // what was typed ahead
     while (!run->has_ended) {
         u64 key;
         u32 signals;

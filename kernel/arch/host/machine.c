@@ -119,6 +119,8 @@ void serial_port_set_handlers(u32 port, const struct serial_port_handlers *handl
     (void)handlers;
 }
 
+void serial_drain(void) {}
+
 usize serial_port_write(u32 port, const u8 *bytes, usize count) {
     (void)port;
     (void)bytes;

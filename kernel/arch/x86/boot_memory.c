@@ -74,23 +74,12 @@ static void boot_allocator_init(void) {
         boot_end = align_down(bundle.paddr, PAGE_SIZE);
 }
 
-static void memory_map_sort(void) {
-    for (u32 i = 1; i < memory_map_count; i++) {
-        struct memory_entry entry = memory_map[i];
-        u32 j = i;
-        for (; j > 0 && memory_map[j - 1].paddr > entry.paddr; j--)
-            memory_map[j] = memory_map[j - 1];
-        memory_map[j] = entry;
-    }
-}
-
 void boot_memory_init(u64 start_info_paddr) {
     const struct start_info *info = arch_direct(start_info_paddr);
     if (start_info_paddr >= GIB(1) || info->magic != START_INFO_MAGIC || info->version < 1)
         panic("the boot loader gave no PVH start info with a memory map");
     memory_map_count = min(info->memory_map_count, (u32)MEMORY_MAP_MAX);
     memcpy(memory_map, arch_direct(info->memory_map), memory_map_count * sizeof(memory_map[0]));
-    memory_map_sort();
     if (info->command_line)
         ksnprintf(command_line, sizeof(command_line), "%s",
                   (const char *)arch_direct(info->command_line));
@@ -113,14 +102,10 @@ u64 boot_page_alloc(void) {
 u64 boot_rsdp(void) { return rsdp; }
 
 void boot_memory_regions(void (*region)(u64 paddr, u64 size)) {
-    u64 done = 0;
-    for (u32 i = 0; i < memory_map_count; i++) {
-        struct memory_entry *e = &memory_map[i];
-        if (e->type != MEMORY_RAM && e->type != MEMORY_ACPI && e->type != MEMORY_NVS) continue;
-        u64 begin = max(align_down(e->paddr, MIB(2)), done);
-        u64 end = align_up(e->paddr + e->size, MIB(2));
-        if (begin < end) region(begin, end - begin);
-        done = max(done, end);
+    for (const struct memory_entry *e = memory_map; e < memory_map + memory_map_count; e++) {
+        u64 begin = align_down(e->paddr, MIB(2));
+        if (e->type == MEMORY_RAM || e->type == MEMORY_ACPI || e->type == MEMORY_NVS)
+            region(begin, align_up(e->paddr + e->size, MIB(2)) - begin);
     }
 }
 

@@ -12,18 +12,7 @@ struct arch_cpu *cpu_table[MAX_CPUS] = {&cpu_boot};
 u32 cpu_running = 1;
 
 static usize vector_size;
-static u64 vector_features;
-
-struct idt_gate {
-    u16 offset_low;
-    u16 selector;
-    u8 ist;
-    u8 type;
-    u16 offset_middle;
-    u32 offset_high;
-    u32 reserved;
-};
-static struct idt_gate idt[256];
+static u64 idt[256][2];
 
 u32 arch_cpu_count(void) { return __atomic_load_n(&cpu_running, __ATOMIC_ACQUIRE); }
 
@@ -70,9 +59,9 @@ static void cpu_setup_control(void) {
     asm volatile("mov %0, %%cr4" ::"r"(cr4) : "memory");
     // x87, SSE, and AVX and AVX-512 where there.
     struct cpuid id = cpuid(0xd, 0);
-    vector_features = id.eax & 0xe7;
+    u32 vector_features = id.eax & 0xe7;
     if ((vector_features & 0xe0) != 0xe0) vector_features &= 7;
-    asm volatile("xsetbv" ::"c"(0), "a"((u32)vector_features), "d"(0));
+    asm volatile("xsetbv" ::"c"(0), "a"(vector_features), "d"(0));
     vector_size = align_up(cpuid(0xd, 0).ebx, 64);
 }
 
@@ -88,36 +77,28 @@ static void cpu_setup_gdt(struct arch_cpu *cpu) {
     cpu->gdt[6] = tss >> 32;
     cpu->tss.io_map = sizeof(cpu->tss);
     struct table_pointer pointer = {sizeof(cpu->gdt) - 1, (u64)cpu->gdt};
+    // Code and stack segments are the boot GDT's, which are the same.
     asm volatile("lgdt %0\n\t"
-                 "pushq %1\n\t"
-                 "leaq 1f(%%rip), %%rax\n\t"
-                 "pushq %%rax\n\t"
-                 "lretq\n"
-                 "1:\n\t"
-                 "movl %2, %%ss\n\t"
-                 "movl %3, %%ds\n\t"
-                 "movl %3, %%es\n\t"
-                 "movl %3, %%fs\n\t"
-                 "lldt %w3\n\t"
-                 "ltr %w4" ::"m"(pointer),
-                 "i"(SELECTOR_KERNEL_CODE), "r"(SELECTOR_KERNEL_DATA), "r"(0), "r"(SELECTOR_TSS)
-                 : "rax", "memory");
+                 "movl %1, %%ds\n\t"
+                 "movl %1, %%es\n\t"
+                 "movl %1, %%fs\n\t"
+                 "lldt %w1\n\t"
+                 "ltr %w2" ::"m"(pointer),
+                 "r"(0), "r"(SELECTOR_TSS)
+                 : "memory");
 }
 
-static void idt_set(u32 vector, const void *handler, u8 ist, u8 privilege) {
+// A gate for interrupts: Intel SDM volume 3, 6.14.1.
+static void idt_set(u32 vector, const void *handler, u64 ist, u64 privilege) {
     u64 offset = (u64)handler;
-    idt[vector] = (struct idt_gate){
-        .offset_low = (u16)offset,
-        .selector = SELECTOR_KERNEL_CODE,
-        .ist = ist,
-        .type = (u8)(0x8e | privilege << 5),
-        .offset_middle = (u16)(offset >> 16),
-        .offset_high = (u32)(offset >> 32),
-    };
+    u64 type = 0x8e | privilege << 5;
+    idt[vector][0] = (offset & 0xffff) | SELECTOR_KERNEL_CODE << 16 | ist << 32 | type << 40 |
+                     (offset >> 16 & 0xffff) << 48;
+    idt[vector][1] = offset >> 32;
 }
 
 static void cpu_setup_idt(void) {
-    if (idt[0].type == 0) {
+    if (idt[0][0] == 0) {
         for (u32 i = 0; i < 256; i++)
             idt_set(i, entry_stubs + 16 * i, 0, 0);
         idt_set(3, entry_stubs + 16 * 3, 0, 3); // int3 from user mode

@@ -11,7 +11,6 @@ enum : u32 {
     MSR_STAR = 0xc0000081,
     MSR_LSTAR = 0xc0000082,
     MSR_SFMASK = 0xc0000084,
-    MSR_PAT = 0x277,
     MSR_GS_BASE = 0xc0000101,
 };
 
@@ -133,7 +132,7 @@ u64 boot_page_alloc(void); // zeroed; panics when there is none
 u64 boot_rsdp(void);
 // True if the kernel command line has this word.
 bool boot_option(const char *word);
-// Calls back for each 2 MiB-aligned region with any RAM or ACPI table in it, ascending.
+// Calls back for the 2 MiB-aligned regions with any RAM or ACPI table in them; they may overlap.
 void boot_memory_regions(void (*region)(u64 paddr, u64 size));
 extern struct page_source boot_source;
 

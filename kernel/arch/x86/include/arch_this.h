@@ -11,7 +11,6 @@ enum : u64 {
     ARCH_USER_SPLIT = 0x7f8000000000, // below: restricted; from here: the process's own (slot 255)
     ARCH_USER_END = 0x7ffffffff000,   // the last page is never mapped
     ARCH_DIRECT_BASE = 0xffff800000000000,
-    ARCH_DIRECT_END = 0xffffc00000000000,
     ARCH_KSTACK_BASE = 0xffffc00000000000,
     ARCH_KSTACK_STRIDE = 0x4000, // one guard page, three of stack
     ARCH_KSTACK_PAGES = 3,

@@ -62,15 +62,17 @@ static u32 priority_next(struct mapping_set *set) {
 }
 
 void mapping_insert(struct mapping_set *set, struct mapping *mapping) {
-    struct mapping *after = mapping_find(set, mapping->start);
+    // Often above all others: a clone is made in order, and programs are loaded upwards.
+    bool is_last = !set->root || set->root->tree_end <= mapping->start;
+    struct mapping *after = is_last ? nullptr : mapping_find(set, mapping->start);
     DASSERT(!after || after->start >= mapping->end);
     list_insert_before(after ? &after->order_link : &set->list, &mapping->order_link);
     mapping->left = nullptr;
     mapping->right = nullptr;
     mapping->priority = priority_next(set);
     node_update(mapping);
-    struct mapping *low, *high;
-    tree_split(set->root, mapping->start, &low, &high);
+    struct mapping *low = set->root, *high = nullptr;
+    if (!is_last) tree_split(set->root, mapping->start, &low, &high);
     set->root = tree_join(tree_join(low, mapping), high);
 }
 

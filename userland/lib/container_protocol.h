@@ -6,8 +6,9 @@
 //   himage   the image, a memory object: READ, EXECUTE, INSPECT. EROFS in all but its last page,
 //            which is the image's text (docs/decisions/images-on-disk.md)
 //   hstdin hstdout hstderr   channel ends for one-way messages of bytes; one that is not there is
-//            /dev/null. A full channel answers SHOULD_WAIT: wait for WRITABLE. On stdin,
-//            PEER_CLOSED with nothing left is the end of the file
+//            /dev/null. A full channel answers SHOULD_WAIT: wait for WRITABLE. On stdin a message
+//            has at most CONTAINER_STREAM_BYTES_MAX bytes, and PEER_CLOSED with nothing left is the
+//            end of the file
 //   aWORD …  the program and its arguments, at least one; the program is looked for in PATH
 //   eKEY=VALUE …  its environment, all of it
 //   oKEY=VALUE …  options of the container; unknown ones are ignored. `hostname`
@@ -21,7 +22,7 @@
 
 #include "lib/types.h"
 
-enum : u32 { CONTAINER_PROTOCOL_VERSION = 1 };
+enum : u32 { CONTAINER_PROTOCOL_VERSION = 1, CONTAINER_STREAM_BYTES_MAX = 4096 };
 
 enum container_report_kind : u32 {
     CONTAINER_EXITED = 1, // `status` is the exit status as a shell counts: 128 + N for a signal

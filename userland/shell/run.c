@@ -6,9 +6,11 @@
 #include "cloister.h"
 
 #include "abi/names.h"
+#include "lib/container_protocol.h"
 #include "lib/message.h"
 #include "lib/string.h"
 #include "shell/client.h"
+#include "shell/editor.h"
 #include "shell/input.h"
 #include "shell/options.h"
 #include "shell/output.h"
@@ -30,6 +32,7 @@ struct run {
 };
 
 static char stream_bytes[STREAM_BYTES_MAX];
+static struct editor typed; // with -i
 
 static bool is_wanted(const struct run *run, enum end end) {
     return !run->options.is_detached && (end != END_STDIN || run->options.is_interactive);
@@ -145,24 +148,44 @@ static void container_kill(const struct run *run) {
     request_send(&reply, STATUS_FAILED, &status);
 }
 
+static void typed_echo(const char *bytes, usize size_bytes) {
+    output_write(STREAM_OUTPUT, bytes, size_bytes);
+}
+
+// Sends what was typed to the container, and forgets it.
+static void typed_send(struct run *run) {
+    for (u32 at = 0; at < typed.size_bytes; at += CONTAINER_STREAM_BYTES_MAX) {
+        u32 size_bytes = min(typed.size_bytes - at, (u32)CONTAINER_STREAM_BYTES_MAX);
+        if (message_send(run->ours[END_STDIN], typed.line + at, size_bytes, NULL, 0) ==
+            ERR_SHOULD_WAIT)
+            error_print("the container does not read: %u bytes are lost", size_bytes);
+    }
+    typed.size_bytes = 0;
+}
+
+// A line is sent when it is whole; Ctrl-D sends what there is of one, or ends the input.
+static void typed_take(struct run *run, char byte) {
+    if (byte == KEY_CTRL_D && typed.size_bytes == 0) {
+        end_close(run, END_STDIN);
+    } else if (byte == KEY_CTRL_D) {
+        typed_send(run);
+    } else if (editor_take(&typed, byte, typed_echo) == EDITOR_LINE) {
+        if (typed.size_bytes < LINE_BYTES_MAX) typed.line[typed.size_bytes++] = '\n';
+        typed_send(run);
+    }
+}
+
 // What is typed while the container runs: Ctrl-C kills it; with -i the rest is its input, without
 // it waits for the shell.
 static void console_take(struct run *run) {
-    i32 typed;
+    i32 byte;
     input_poll();
     if (input_interrupted()) {
         output_write(STREAM_OUTPUT, "^C\n", 3);
         container_kill(run);
     }
-    while (run->options.is_interactive && (typed = input_take()) >= 0) {
-        char byte = typed == '\r' ? '\n' : (char)typed;
-        if (byte == KEY_CTRL_D) {
-            end_close(run, END_STDIN);
-        } else if (run->ours[END_STDIN]) {
-            output_write(STREAM_OUTPUT, &byte, 1);
-            message_send(run->ours[END_STDIN], &byte, 1, NULL, 0);
-        }
-    }
+    while (run->ours[END_STDIN] && (byte = input_take()) >= 0)
+        typed_take(run, (char)byte);
 }
 
 static void event_serve(struct run *run, u64 key) {
@@ -225,6 +248,7 @@ static i32 container_start(struct run *run, const struct words *words) {
 i32 run_verb(const struct words *words) {
     static struct run run;
     memset(&run, 0, sizeof(run));
+    typed.size_bytes = 0;
     if (!run_options_read(words, &run.options)) {
         return STATUS_OURS;
     }

@@ -7,6 +7,7 @@
 
 #include "kernel/handlers.h"
 #include "object/namespace.h"
+#include "object/thread_object.h"
 #include "object/user.h"
 
 // ---- the caller ----
@@ -22,11 +23,18 @@ static void call_withdraw_locked(struct channel *server, struct channel_caller *
     }
 }
 
+// The caller's thread, off its wait; nullptr: something else ends that.
+static struct thread *call_claim(struct channel_caller *caller) {
+    struct thread *thread = &container_of(caller, struct thread_object, caller)->thread;
+    return waitq_claim(thread, OK) ? thread : nullptr;
+}
+
 void call_end_locked(struct channel *server, struct channel_caller *caller, status_t result) {
     call_withdraw_locked(server, caller);
     caller->state = CALL_ENDED;
     caller->result = result;
-    waitq_wake_one(&caller->wait, OK);
+    struct thread *thread = call_claim(caller);
+    if (thread) sched_make_runnable(thread);
 }
 
 // Sets aside what the handles of a reply need: slots on the way, counted for the end's namespace,
@@ -73,7 +81,6 @@ static status_t request_make(struct channel_caller *caller, struct channel *chan
     struct message *message = &caller->message;
     caller->reply_bytes_max = reply->bytes_size;
     caller->reply_handles_max = reply->handles_count;
-    message->caller = caller;
     status_t status = message_copy_bytes(message, from);
     if (status != OK || (from->handles_count | reply->handles_count) == 0) return status;
     return request_handles(caller, channel, from, reply->handles_count);
@@ -103,7 +110,7 @@ static status_t call_wait(struct channel *channel, struct channel *server,
     list_insert_tail(&server->inbox, &caller->message.link);
     struct thread *receiver = waitq_claim_one(&server->receivers, OK);
     if (!receiver) channel_show_readable_locked(server);
-    status = waitq_block_handoff(&caller->wait, &server->lock, deadline_ns, 0, receiver);
+    status = waitq_block_handoff(nullptr, &server->lock, deadline_ns, 0, receiver);
     if (status != OK) call_give_up(server, caller);
     if (caller->state == CALL_REPLIED) return OK;
     return caller->state == CALL_ENDED ? caller->result : status;
@@ -175,7 +182,7 @@ static struct thread *call_done_locked(struct channel *end, struct channel_calle
     REQUIRES(&end -> lock) {
     index_remove(&end->calls, &caller->by_token);
     caller->state = CALL_REPLIED;
-    return waitq_claim_one(&caller->wait, OK);
+    return call_claim(caller);
 }
 
 // A small reply, without handles: its bytes are in the server's hands, and are copied.
@@ -304,7 +311,7 @@ status_t sys_channel_reply(struct channel *channel, u64 token, const struct cl_m
     struct thread *claimed = nullptr;
     status_t status;
     if (reply_is_small(message)) {
-        status = user_copy_in(bytes, message->bytes, message->bytes_size);
+        status = message_bytes_in(bytes, message);
         if (status != OK) return status;
         lock_acquire(&channel->lock);
         status = reply_small_locked(channel, token, message, bytes, &claimed);
@@ -323,7 +330,7 @@ status_t sys_channel_reply_receive(struct channel *channel, u64 token,
     struct thread *claimed = nullptr;
     status_t status;
     if (reply_is_small(message)) {
-        status = user_copy_in(bytes, message->bytes, message->bytes_size);
+        status = message_bytes_in(bytes, message);
         if (status != OK) return status;
         lock_acquire(&channel->lock);
         status = reply_small_locked(channel, token, message, bytes, &claimed);

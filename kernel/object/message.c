@@ -8,9 +8,8 @@
 
 void channel_caller_init(struct channel_caller *caller) {
     *caller = (struct channel_caller){};
-    waitq_init(&caller->wait);
+    caller->message.caller = caller;
     list_init(&caller->dropping);
-    list_init(&caller->message.link);
 }
 
 u64 message_charge(u32 bytes_size, u32 handles_count) {
@@ -38,15 +37,8 @@ static SLOW_PATH status_t pages_take(struct message *message, u32 bytes_max, str
 
 status_t message_init(struct message *message, u32 bytes_max, struct ledger *payer) {
     struct process *sender = process_current();
-    list_init(&message->link);
-    message->caller = nullptr;
-    message->owner = nullptr;
     message->sender_namespace = sender->base.ns->base.koid;
     message->sender_process = sender->base.koid;
-    message->handles = nullptr;
-    message->bytes_size = 0;
-    message->handles_count = 0;
-    message->page_count = 0;
     return bytes_max <= MESSAGE_INLINE ? OK : pages_take(message, bytes_max, payer);
 }
 
@@ -67,12 +59,13 @@ static SLOW_PATH status_t pages_copy(struct message *message, u64 user, enum dir
 status_t message_copy_bytes(struct message *message, const struct cl_message *from) {
     message->bytes_size = from->bytes_size;
     if (unlikely(message->page_count != 0)) return pages_copy(message, from->bytes, COPY_IN);
-    return user_copy_in(message->bytes, from->bytes, from->bytes_size);
+    return message_bytes_in(message->bytes, from);
 }
 
 static status_t bytes_out(struct message *message, u64 to) {
     if (unlikely(message->page_count != 0)) return pages_copy(message, to, COPY_OUT);
-    return user_copy_out(to, message->bytes, message->bytes_size);
+    u32 size = message->bytes_size;
+    return size == 0 ? OK : arch_copy_to_user(to, message->bytes, size);
 }
 
 // ---- handles ----

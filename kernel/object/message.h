@@ -59,7 +59,6 @@ struct channel_caller {
     u32 reply_handles_max;
     struct handle *reply_handles; // slots for the reply's handles, counted
     u32 reserved;                 // places in the process's table for them
-    struct waitq wait;            // the thread itself
     // Of the thread alone:
     struct list dropping; // messages that it still has to drop
     bool is_dropping;
@@ -74,9 +73,13 @@ static inline struct channel_caller *channel_caller_current(void) { return threa
 u64 message_charge(u32 bytes_size, u32 handles_count);
 
 // Fills the sender in and makes room for `bytes_max` bytes, paid by `payer`. NO_RESOURCES.
-// The rest of *message is empty then; bytes beyond what is written stay undefined.
+// *message is empty before; bytes beyond what is written stay undefined.
 status_t message_init(struct message *message, u32 bytes_max, struct ledger *payer);
-// Copies the bytes in. BAD_POINTER.
+// Copies the bytes in: into a buffer, into the message. Their range was checked with the structure,
+// unless they are none. BAD_POINTER.
+static inline status_t message_bytes_in(void *to, const struct cl_message *from) {
+    return from->bytes_size ? arch_copy_from_user(to, from->bytes, from->bytes_size) : OK;
+}
 status_t message_copy_bytes(struct message *message, const struct cl_message *from);
 // Moves handles of the current process into `slots` (heap memory; consumed on success), which
 // are counted for the holder's namespace now, or were before. Errors as handles_take.

@@ -63,7 +63,7 @@ CHANGES_ALL status_t waitq_block_handoff(struct waitq *queue, struct lock *lock,
     struct thread *current = thread_current();
     current->wait_flags = flags;
     current->state = THREAD_BLOCKED;
-    list_insert_tail(&queue->threads, &current->wait_link);
+    if (queue) list_insert_tail(&queue->threads, &current->wait_link);
     __atomic_store_n(&current->wait_state, WAIT_WAITING, __ATOMIC_RELEASE);
     lock_release(lock);
 

@@ -42,6 +42,7 @@ struct thread *waitq_claim_one(struct waitq *queue, status_t status);
 // Claims one given thread if it waits (then on no queue any more).
 bool waitq_claim(struct thread *thread, status_t status);
 // As waitq_block, but hands this CPU straight to `next`, which was claimed (nullptr: as block).
+// Without a queue: the lock guards who may claim the thread.
 CHANGES_ALL status_t waitq_block_handoff(struct waitq *queue, struct lock *lock, u64 deadline_ns,
                                          u32 flags, struct thread *next) RELEASE(lock);
 

@@ -38,11 +38,12 @@ from .schema import (
 SERVICES = """The decoding of every system call: arguments are checked in the order that \
 kernel/abi/README.md fixes, then the handler runs.
 What it takes from the rest of the kernel:
-- arch/arch.h: struct syscall_args (out is zero on entry), syscall_entry_t, syscall_unknown.
+- arch/arch.h: struct syscall_args (out is zero on entry), syscall_entry_t, syscall_unknown, \
+arch_copy_from_user for structures whose range was checked.
 - object/handle.h: handle_get(handle, type mask, rights, &object), object_put; handle_get_info and \
 handle_info_put for calls that need the handle's rights, user or revoker. A handle that moves is \
 checked here, and again by the handler when it takes it.
-- syscall/syscall.h: user_range_ok, user_copy_in, user_copy_out, user_probe_write, and \
+- syscall/syscall.h: user_range_ok, user_copy_out, user_probe_write, and \
 name_path_copy_in(&path, address, size), which refuses what is no valid path of names."""
 
 
@@ -350,7 +351,7 @@ class Decoder:
         self.declarations.append(f"    struct cl_{arg.struct} {name};")
         outer = self.body
         self.body = []
-        self.attempt(f"user_copy_in(&{name}, {raw}, sizeof({name}))")
+        self.attempt(f"arch_copy_from_user(&{name}, {raw}, sizeof({name}))")
         if arg.struct in self.checked:
             self.attempt(f"check_{arg.struct}(&{name})")
         self.body = outer + self.when_given(arg, self.body)

@@ -23,7 +23,7 @@ static bool in_memory(u64 address, u64 size, u64 room) {
     return address >= MEMORY_BASE && size <= room && address - MEMORY_BASE <= room - size;
 }
 
-status_t user_copy_in(void *to, u64 address, usize size) {
+status_t arch_copy_from_user(void *to, u64 address, usize size) {
     printf(" in(%lx,%lu)", address, size);
     if (!in_memory(address, size, sizeof(memory))) return ERR_BAD_POINTER;
     memcpy(to, memory + (address - MEMORY_BASE), size);

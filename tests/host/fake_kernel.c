@@ -230,6 +230,8 @@ struct thread *thread_alloc(void) {
 
 void thread_free(struct thread *thread) { free((u8 *)thread - BLOCK_BYTES); }
 
+void threads_trim(void) {}
+
 void thread_end(struct thread *thread) {
     thread_free(thread);
     pthread_exit(NULL);

@@ -184,3 +184,14 @@ int descriptor_set_flags(struct thread *thread, i32 number, u32 flags) {
     mutex_unlock(&descriptors->lock);
     return entry ? 0 : -EBADF;
 }
+
+void descriptors_close_range(struct thread *thread, u32 first, u32 last, u32 flags) {
+    last = min(last, (u32)DESCRIPTORS_MAX - 1);
+    for (u32 number = first; number <= last; number++) {
+        if (flags & FD_CLOEXEC) {
+            descriptor_set_flags(thread, (i32)number, FD_CLOEXEC);
+        } else {
+            descriptor_close(thread, (i32)number);
+        }
+    }
+}

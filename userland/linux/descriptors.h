@@ -36,3 +36,5 @@ int descriptor_replace(struct thread *thread, i32 number, struct file *file, u32
 int descriptor_close(struct thread *thread, i32 number);
 int descriptor_flags(struct thread *thread, i32 number);
 int descriptor_set_flags(struct thread *thread, i32 number, u32 flags);
+// Closes, or marks to be closed on exec, every number in [first, last].
+void descriptors_close_range(struct thread *thread, u32 first, u32 last, u32 flags);

@@ -56,6 +56,17 @@ i64 linux_fchdir(struct thread *thread, i32 fd) {
     return result;
 }
 
+i64 linux_chroot(struct thread *thread, linux_ptr path) {
+    struct vnode *directory;
+    i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &directory);
+    if (result == 0) {
+        result = vnode_is_directory(directory) ? 0 : -ENOTDIR;
+        if (result == 0) fs_context_set_root(thread->process->fs, directory);
+        vnode_put(directory);
+    }
+    return result;
+}
+
 // Packs entries as struct linux_dirent64 into a buffer.
 struct dirent_sink {
     struct directory_sink base;

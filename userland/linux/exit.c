@@ -170,6 +170,7 @@ static int usage_write(linux_ptr out, u64 cpu_ns) {
     return linux_is_null(out) ? 0 : copy_to_linux(out, &usage, sizeof(usage));
 }
 
+// Waiting is when threads have just ended.
 i64 linux_wait4(struct thread *thread, i32 pid, linux_ptr status, u32 options, linux_ptr usage) {
     struct wait_result found;
     if (options & ~(u32)(WNOHANG | WUNTRACED | WCONTINUED | 0xe0000000)) {
@@ -184,6 +185,7 @@ i64 linux_wait4(struct thread *thread, i32 pid, linux_ptr status, u32 options, l
     if (!linux_is_null(status) && copy_to_linux(status, &found.status, sizeof(found.status)) != 0) {
         return -EFAULT;
     }
+    threads_trim();
     return usage_write(usage, found.cpu_ns) != 0 ? -EFAULT : found.pid;
 }
 

@@ -6,14 +6,6 @@
 #include "linux/thread.h"
 #include "linux/walk.h"
 
-static u32 creation_mode(struct thread *thread, u32 mode) {
-    struct fs_context *context = thread->process->fs;
-    mutex_lock(&context->lock);
-    u32 masked = mode & MODE_PERMISSIONS & ~context->umask;
-    mutex_unlock(&context->lock);
-    return masked;
-}
-
 // Looks the last component up, or makes the file, in one go with respect to others who make it.
 static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u32 mode,
                           struct vnode **out, bool *is_new) {
@@ -27,10 +19,11 @@ static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u
         return -EEXIST;
     }
     if (result == -ENOENT) {
-        result = walk->at->ops->create
-                     ? walk->at->ops->create(walk->at, walk->last,
-                                             MODE_REGULAR | creation_mode(thread, mode), 0, out)
-                     : -EROFS;
+        result =
+            walk->at->ops->create
+                ? walk->at->ops->create(walk->at, walk->last,
+                                        MODE_REGULAR | creation_mode(thread->process, mode), 0, out)
+                : -EROFS;
         *is_new = result == 0;
         if (result == -EEXIST && !(flags & O_EXCL)) {
             result = vnode_lookup(walk->at, walk->last, out);
@@ -316,8 +309,29 @@ i64 linux_umask(struct thread *thread, u32 mask) {
     return old;
 }
 
-i64 linux_fadvise64(struct thread *thread, i32 fd, i64, u64, i32) {
+// Nothing here outlives the container, so there is nothing to make durable, and nobody to lock
+// against who would not be told: advisory locks always succeed, so far.
+static i64 descriptor_is_open(struct thread *thread, i32 fd) {
     return descriptor_flags(thread, fd) < 0 ? -EBADF : 0;
 }
 
+i64 linux_fadvise64(struct thread *thread, i32 fd, i64, u64, i32) {
+    return descriptor_is_open(thread, fd);
+}
+
+i64 linux_fsync(struct thread *thread, i32 fd) { return descriptor_is_open(thread, fd); }
+
+i64 linux_fdatasync(struct thread *thread, i32 fd) { return descriptor_is_open(thread, fd); }
+
+i64 linux_syncfs(struct thread *thread, i32 fd) { return descriptor_is_open(thread, fd); }
+
+i64 linux_flock(struct thread *thread, i32 fd, u32) { return descriptor_is_open(thread, fd); }
+
 i64 linux_sync(struct thread *) { return 0; }
+
+i64 linux_close_range(struct thread *thread, u32 first, u32 last, u32 flags) {
+    enum { CLOSE_RANGE_CLOEXEC = 4 };
+    if (first > last || (flags & ~(u32)CLOSE_RANGE_CLOEXEC)) return -EINVAL;
+    descriptors_close_range(thread, first, last, flags ? FD_CLOEXEC : 0);
+    return 0;
+}

@@ -123,3 +123,21 @@ i64 linux_setsid(struct thread *thread) {
     mutex_unlock(&tasks.lock);
     return result;
 }
+
+// Root has every capability, of version 3 of the interface: two words each.
+i64 linux_capget(struct thread *, linux_ptr header_ptr, linux_ptr data) {
+    enum { CAPABILITIES_VERSION = 0x20080522 };
+    struct {
+        u32 version;
+        i32 pid;
+    } header;
+    u32 sets[2][3] = {{~0U, ~0U, 0}, {0x1ff, 0x1ff, 0}};
+    if (copy_from_linux(&header, header_ptr, sizeof(header)) != 0) return -EFAULT;
+    if (header.version != CAPABILITIES_VERSION) {
+        header.version = CAPABILITIES_VERSION;
+        return copy_to_linux(header_ptr, &header, sizeof(header)) != 0 ? -EFAULT : -EINVAL;
+    }
+    return linux_is_null(data) ? 0 : copy_to_linux(data, sets, sizeof(sets));
+}
+
+i64 linux_capset(struct thread *, linux_ptr, linux_ptr) { return -EPERM; }

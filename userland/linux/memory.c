@@ -307,3 +307,10 @@ i64 linux_mremap(struct thread *thread, u64 address, u64 size, u64 new_size, u32
     result = kernel_move(memory->aspace, address, size, 0, new_size, &moved);
     return result != 0 ? result : (i64)moved;
 }
+
+// Shared mappings are the memory itself, and nothing is ever paged out.
+i64 linux_msync(struct thread *, u64 address, u64 size, i32) { return range_check(address, &size); }
+
+i64 linux_mlock(struct thread *, u64, u64) { return 0; }
+
+i64 linux_munlock(struct thread *, u64, u64) { return 0; }

@@ -6,14 +6,6 @@
 #include "linux/thread.h"
 #include "linux/walk.h"
 
-static u32 creation_mode(struct thread *thread, u32 mode) {
-    struct fs_context *context = thread->process->fs;
-    mutex_lock(&context->lock);
-    u32 masked = mode & MODE_PERMISSIONS & ~context->umask;
-    mutex_unlock(&context->lock);
-    return masked;
-}
-
 // Walks to a name that is to be made; -EEXIST for one that is there already, whatever the file
 // system can do.
 static int walk_to_new(struct walk *walk, struct thread *thread, i32 directory, linux_ptr path) {
@@ -44,7 +36,7 @@ static i64 node_create(struct thread *thread, i32 directory, linux_ptr path, u32
         result = -ENOENT;
     }
     if (result == 0) {
-        u32 full = (mode & MODE_TYPE) | creation_mode(thread, mode);
+        u32 full = (mode & MODE_TYPE) | creation_mode(thread->process, mode);
         result = walk.at->ops->create
                      ? walk.at->ops->create(walk.at, walk.last, full, device, &made)
                      : -EROFS;

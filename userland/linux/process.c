@@ -182,3 +182,19 @@ void fs_context_set_cwd(struct fs_context *context, struct vnode *cwd) {
     mutex_unlock(&context->lock);
     vnode_put(old);
 }
+
+u32 creation_mode(struct process *process, u32 mode) {
+    struct fs_context *context = process->fs;
+    mutex_lock(&context->lock);
+    u32 masked = mode & MODE_PERMISSIONS & ~context->umask;
+    mutex_unlock(&context->lock);
+    return masked;
+}
+
+void fs_context_set_root(struct fs_context *context, struct vnode *root) {
+    mutex_lock(&context->lock);
+    struct vnode *old = context->root;
+    context->root = vnode_get(root);
+    mutex_unlock(&context->lock);
+    vnode_put(old);
+}

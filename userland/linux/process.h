@@ -125,6 +125,7 @@ struct fs_context *fs_context_create(struct vnode *root);
 struct fs_context *fs_context_copy(struct fs_context *source);
 struct fs_context *fs_context_get(struct fs_context *context);
 void fs_context_put(struct fs_context *context);
+void fs_context_set_root(struct fs_context *context, struct vnode *root);
 struct vnode *fs_context_root(struct fs_context *context);
 struct vnode *fs_context_cwd(struct fs_context *context);
 void fs_context_set_cwd(struct fs_context *context, struct vnode *cwd);
@@ -149,3 +150,6 @@ int exec_program(struct thread *thread, i32 directory, const char *path, struct 
 
 // Ends the calling process with this wait status.
 [[noreturn]] void process_end(struct thread *thread, i32 wait_status);
+
+// What a file is made with: the permissions asked for, without those of the mask.
+u32 creation_mode(struct process *process, u32 mode);

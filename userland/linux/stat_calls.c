@@ -269,6 +269,18 @@ i64 linux_utimes(struct thread *thread, linux_ptr path, linux_ptr times_ptr) {
     return change_path(thread, AT_FDCWD, path, 0, &values, ATTRIBUTE_ATIME | ATTRIBUTE_MTIME);
 }
 
+i64 linux_utime(struct thread *thread, linux_ptr path, linux_ptr times_ptr) {
+    i64 times[2];
+    struct attributes values = {.atime_ns = time_now_ns()};
+    values.mtime_ns = values.atime_ns;
+    if (!linux_is_null(times_ptr)) {
+        if (copy_from_linux(times, times_ptr, sizeof(times)) != 0) return -EFAULT;
+        values.atime_ns = (u64)times[0] * SECOND_NS;
+        values.mtime_ns = (u64)times[1] * SECOND_NS;
+    }
+    return change_path(thread, AT_FDCWD, path, 0, &values, ATTRIBUTE_ATIME | ATTRIBUTE_MTIME);
+}
+
 static i64 statfs_write(struct vnode *vnode, linux_ptr out) {
     struct linux_statfs statfs = {
         .block_size = BLOCK_BYTES, .fragment_size = BLOCK_BYTES, .name_max = LINUX_NAME_MAX};

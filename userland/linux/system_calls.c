@@ -169,3 +169,24 @@ i64 linux_getrandom(struct thread *, linux_ptr buffer, usize size, u32 flags) {
     }
     return (i64)size;
 }
+
+i64 linux_sched_setaffinity(struct thread *, i32, usize, linux_ptr) { return 0; }
+
+i64 linux_sethostname(struct thread *, linux_ptr name, usize size) {
+    char text[SYSTEM_HOSTNAME_MAX + 1] = {};
+    if (size > SYSTEM_HOSTNAME_MAX) return -EINVAL;
+    if (copy_from_linux(text, name, size) != 0) return -EFAULT;
+    memcpy(system_hostname, text, sizeof(text));
+    return 0;
+}
+
+// Only the ordinary Linux personality.
+i64 linux_personality(struct thread *, u64 persona) {
+    enum : u64 { PERSONALITY_ASK = 0xffffffff };
+    return persona == 0 || persona == PERSONALITY_ASK ? 0 : -EINVAL;
+}
+
+// All processes have the same weight; the kernel's call gives 20 - nice.
+i64 linux_getpriority(struct thread *, i32, i32) { return 20; }
+
+i64 linux_setpriority(struct thread *, i32, i32, i32) { return 0; }

@@ -1,6 +1,7 @@
 // Thread blocks and stacks. A stack is the upper half of an aligned slot of address space; the
 // lower half is never mapped, so that running over the end faults. The block is at the very top, so
-// that a shallow thread touches one page. Slots are used again; a free one keeps its mapping.
+// that a shallow thread touches one page. Slots are used again; a free one keeps its mapping, and
+// some keep their pages too.
 #include "linux/thread.h"
 
 #include "lib/heap.h"
@@ -9,7 +10,7 @@
 #include "linux/kernel_if.h"
 #include "linux/process.h"
 
-enum { SLOTS_MAX = 1024, SLOTS_NEAR = 16 };
+enum { SLOTS_MAX = 1024, SLOTS_NEAR = 16, SLOTS_KEPT = 8 };
 
 // The first slots lie beside the program's own data, so that they share a page table.
 static u8 *const near_slots = (u8 *)0x7f8000480000;
@@ -19,6 +20,8 @@ static struct {
     struct mutex lock;
     u32 mapped GUARDED_BY(&lock); // slots [0, mapped) have a stack
     u64 used[SLOTS_MAX / 64] GUARDED_BY(&lock);
+    u64 kept[SLOTS_MAX / 64] GUARDED_BY(&lock); // free ones that still have their pages
+    u32 kept_count GUARDED_BY(&lock);
 } slots;
 
 static u64 slot_end(u32 slot) {
@@ -74,6 +77,10 @@ static struct thread *slot_take_locked(u32 slot) REQUIRES(&slots.lock) {
     }
     if (!stack_pay(slot)) return NULL;
     slots.used[slot / 64] |= 1UL << (slot % 64);
+    if (slots.kept[slot / 64] >> (slot % 64) & 1) {
+        slots.kept[slot / 64] &= ~(1UL << (slot % 64));
+        slots.kept_count--;
+    }
     return slot_thread(slot);
 }
 
@@ -100,6 +107,8 @@ struct thread *thread_alloc(void) {
 static void slot_release(u32 slot) {
     mutex_lock(&slots.lock);
     slots.used[slot / 64] &= ~(1UL << (slot % 64));
+    slots.kept[slot / 64] |= 1UL << (slot % 64);
+    slots.kept_count++;
     mutex_unlock(&slots.lock);
 }
 
@@ -117,4 +126,18 @@ void thread_end(struct thread *thread) {
     }
     slot_release(thread_slot(thread));
     kernel_thread_exit(&thread->stack_in_use);
+}
+
+void threads_trim(void) {
+    mutex_lock(&slots.lock);
+    for (u32 slot = slots.mapped; slot > 0 && slots.kept_count > SLOTS_KEPT; slot--) {
+        u32 at = slot - 1;
+        bool is_kept = slots.kept[at / 64] >> (at % 64) & 1;
+        if (is_kept && slot_is_free_locked(at)) {
+            kernel_discard(0, slot_end(at) - THREAD_STACK_BYTES, THREAD_STACK_BYTES);
+            slots.kept[at / 64] &= ~(1UL << (at % 64));
+            slots.kept_count--;
+        }
+    }
+    mutex_unlock(&slots.lock);
 }

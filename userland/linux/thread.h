@@ -50,6 +50,8 @@ struct thread {
 // A stack with its block, or NULL. thread_free is for one that never ran.
 struct thread *thread_alloc(void);
 void thread_free(struct thread *thread);
+// Gives the pages of free stacks back, but for a few.
+void threads_trim(void);
 void *thread_stack_top(struct thread *thread);
 
 // The calling thread, found by its stack.

@@ -138,7 +138,7 @@ static bool sleep_types(const struct table *dsdt, u8 types[2]) {
     return false;
 }
 
-void acpi_poweroff(void) {
+static void poweroff(void) {
     enum { SLEEP_ENABLE = 1 << 13 };
     const struct table *fadt = fadt_paddr ? table_at(fadt_paddr) : nullptr;
     const struct table *dsdt = fadt ? table_at(get32(fadt, FADT_DSDT)) : nullptr;
@@ -150,10 +150,22 @@ void acpi_poweroff(void) {
                           (u16)(types[1] << 10 | SLEEP_ENABLE));
 }
 
-void acpi_reset(void) {
+static void reset(void) {
     enum { RESET_CONTROL = 0xcf9, FULL_RESET = 0xe };
     const struct table *fadt = fadt_paddr ? table_at(fadt_paddr) : nullptr;
     if (fadt && fadt->length > FADT_RESET_VALUE && get32(fadt, FADT_FLAGS) & FADT_RESET)
         arch_port_write8((u16)get64(fadt, FADT_RESET_ADDRESS), get8(fadt, FADT_RESET_VALUE));
     arch_port_write8(RESET_CONTROL, FULL_RESET);
+}
+
+void arch_poweroff(enum arch_poweroff_kind kind) {
+    arch_interrupts_disable();
+    if (kind == ARCH_POWEROFF)
+        poweroff();
+    else
+        reset();
+    // Without ACPI: a triple fault ends QEMU with -no-reboot, and resets a real machine.
+    const u8 no_table[10] = {};
+    asm volatile("lidt %0; ud2" ::"m"(no_table));
+    __builtin_unreachable();
 }

@@ -1,4 +1,4 @@
-// What the ACPI tables say of the machine.
+// What the ACPI tables say of the machine; arch_poweroff() of arch/arch.h is done by them.
 #ifndef DRIVERS_ACPI_H
 #define DRIVERS_ACPI_H
 
@@ -18,8 +18,5 @@ extern struct acpi_info {
 
 // Reads the tables; panics when there are none.
 void acpi_init(u64 rsdp_paddr);
-// Both return when it can't be done.
-void acpi_poweroff(void);
-void acpi_reset(void);
 
 #endif

@@ -6,7 +6,6 @@
 
 #include "abi/errors.h"
 #include "lib/print.h"
-#include "sched/sched_internal.h"
 
 enum : u64 { SLICE_NS = 5'000'000 };
 

@@ -63,6 +63,9 @@ void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top
 void sched_make_runnable(struct thread *thread);
 // Gives up the CPU; stays runnable.
 void sched_yield(void);
+// For waitq.c: the current thread has published its wait: runs others until it is claimed and its
+// turn comes. `next`, claimed by the caller, gets this CPU at once.
+void sched_block(struct thread *next);
 // Ends the current thread; `ended` is called on the next thread's stack.
 NORETURN void thread_end(void);
 // Between steps of long work, no locks held: lets interrupts in and others run.

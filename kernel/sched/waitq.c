@@ -4,7 +4,6 @@
 #include "sched/waitq.h"
 
 #include "abi/errors.h"
-#include "sched/sched_internal.h"
 #include "sched/thread.h"
 
 bool waitq_claim(struct thread *thread, status_t status) {

@@ -31,7 +31,7 @@ pvh_entry:
     cpuid
     testl $(1 << 29), %edx
     jz no_long_mode
-    lgdt PHYSICAL(boot_gdt_pointer)
+    lgdt PHYSICAL(gdt_pointer)
     ljmp $SELECTOR_BOOT_CODE32, $PHYSICAL(cpu_start_32)
 
 no_long_mode:
@@ -48,19 +48,16 @@ no_long_mode:
 
 // ---- Other CPUs ---------------------------------------------------------------------------------
 
-// Copied to TRAMPOLINE; each CPU starts here in real mode, with cs = TRAMPOLINE >> 4.
+// Copied to TRAMPOLINE; each CPU starts here in real mode, ds = 0, interrupts off.
 .code16
 .globl trampoline_begin, trampoline_end
 trampoline_begin:
-    cli
-    movw %cs, %ax
-    movw %ax, %ds
-    lgdtl trampoline_gdt_pointer - trampoline_begin
+    lgdtl TRAMPOLINE + gdt_pointer - trampoline_begin
     movl %cr0, %eax
     orl $1, %eax
     movl %eax, %cr0
     ljmpl $SELECTOR_BOOT_CODE32, $PHYSICAL(cpu_start_32)
-trampoline_gdt_pointer:
+gdt_pointer:
     .word boot_gdt_end - boot_gdt - 1
     .long PHYSICAL(boot_gdt)
 trampoline_end:
@@ -123,9 +120,6 @@ boot_gdt:
     .quad 0x00cf93000000ffff    // kernel data
     .quad 0x00cf9b000000ffff    // code, 32-bit
 boot_gdt_end:
-boot_gdt_pointer:
-    .word boot_gdt_end - boot_gdt - 1
-    .quad PHYSICAL(boot_gdt)
 
 .balign 4096
 boot_pml4:

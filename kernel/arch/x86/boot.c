@@ -28,15 +28,3 @@ static NORETURN void boot_main(u64 start_info_paddr) {
     if (ticket == 0) boot_main(start_info_paddr);
     smp_cpu_main(cpu);
 }
-
-void arch_poweroff(enum arch_poweroff_kind kind) {
-    arch_interrupts_disable();
-    if (kind == ARCH_POWEROFF)
-        acpi_poweroff();
-    else
-        acpi_reset();
-    // Without ACPI: a triple fault ends QEMU with -no-reboot, and resets a real machine.
-    struct table_pointer nothing = {0, 0};
-    asm volatile("lidt %0; ud2" ::"m"(nothing));
-    __builtin_unreachable();
-}

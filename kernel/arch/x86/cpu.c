@@ -89,8 +89,8 @@ static void cpu_setup_gdt(struct arch_cpu *cpu) {
 }
 
 // A gate for interrupts: Intel SDM volume 3, 6.14.1.
-static void idt_set(u32 vector, const void *handler, u64 ist, u64 privilege) {
-    u64 offset = (u64)handler;
+static void idt_set(u32 vector, u64 ist, u64 privilege) {
+    u64 offset = (u64)(entry_stubs + 16 * vector);
     u64 type = 0x8e | privilege << 5;
     idt[vector][0] = (offset & 0xffff) | SELECTOR_KERNEL_CODE << 16 | ist << 32 | type << 40 |
                      (offset >> 16 & 0xffff) << 48;
@@ -100,12 +100,12 @@ static void idt_set(u32 vector, const void *handler, u64 ist, u64 privilege) {
 static void cpu_setup_idt(void) {
     if (idt[0][0] == 0) {
         for (u32 i = 0; i < 256; i++)
-            idt_set(i, entry_stubs + 16 * i, 0, 0);
-        idt_set(3, entry_stubs + 16 * 3, 0, 3); // int3 from user mode
-        idt_set(4, entry_stubs + 16 * 4, 0, 3);
-        idt_set(VECTOR_NMI, entry_paranoid_nmi, 1, 0);
-        idt_set(VECTOR_DOUBLE_FAULT, entry_paranoid_double_fault, 2, 0);
-        idt_set(VECTOR_MACHINE_CHECK, entry_paranoid_machine_check, 3, 0);
+            idt_set(i, 0, 0);
+        idt_set(3, 0, 3); // int3 from user mode
+        idt_set(4, 0, 3);
+        idt_set(VECTOR_NMI, 1, 0);
+        idt_set(VECTOR_DOUBLE_FAULT, 2, 0);
+        idt_set(VECTOR_MACHINE_CHECK, 3, 0);
     }
     struct table_pointer pointer = {sizeof(idt) - 1, (u64)idt};
     asm volatile("lidt %0" ::"m"(pointer));

@@ -171,7 +171,6 @@ void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error
 
 // ---- entry.S
 extern u8 entry_stubs[]; // 256 stubs of 16 bytes
-extern u8 entry_paranoid_nmi[], entry_paranoid_double_fault[], entry_paranoid_machine_check[];
 void syscall_entry(void);
 void thread_start(void);
 

@@ -249,7 +249,11 @@ entry_stubs:
     pushq $0
     .endif
     pushq $vector
+    .if (vector == 2) || (vector == 8) || (vector == 18) // NMI, double fault, machine check
+    jmp trap_alone
+    .else
     jmp trap_common
+    .endif
     .set vector, vector + 1
 .endr
 
@@ -276,13 +280,7 @@ trap_return_user:
     iretq
 
 // On a stack of its own, whose last word is struct cpu; GS may be anybody's. No way back.
-.macro paranoid name, vector, error
-.globl entry_paranoid_\name
-entry_paranoid_\name:
-    .if \error == 0
-    pushq $0
-    .endif
-    pushq $\vector
+trap_alone:
     cld
     clac
     push_registers
@@ -293,10 +291,6 @@ entry_paranoid_\name:
     wrgsbase %rax
     call trap_paranoid
     ud2
-.endm
-paranoid nmi, 2, 0
-paranoid double_fault, 8, 1
-paranoid machine_check, 18, 0
 
 // ---- Threads ------------------------------------------------------------------------------------
 
@@ -349,37 +343,8 @@ user_copy_fault:
     movq $ASM_BAD_POINTER, %rax
     ret
 
-// i64 user_load_u32(const u32 *from, u32 *value)
-.globl user_load_u32
-.type user_load_u32, @function
-user_load_u32:
-    stac
-user_load_begin:
-    movl (%rdi), %eax
-user_load_end:
-    clac
-    movl %eax, (%rsi)
-    xorl %eax, %eax
-    ret
-
-// i64 user_cas_u32(u32 *at, u32 expected, u32 desired, u32 *found)
-.globl user_cas_u32
-.type user_cas_u32, @function
-user_cas_u32:
-    movl %esi, %eax
-    stac
-user_cas_begin:
-    lock cmpxchgl %edx, (%rdi)
-user_cas_end:
-    clac
-    movl %eax, (%rcx)
-    xorl %eax, %eax
-    ret
-
 // Where the kernel may touch user memory, and where it goes on when that fails.
 .section .exception_table, "a"
     .quad restricted_load, restricted_load_end, restricted_load_fault
     .quad restricted_store, restricted_store_end, restricted_store_fault
     .quad user_copy_begin, user_copy_end, user_copy_fault
-    .quad user_load_begin, user_load_end, user_copy_fault
-    .quad user_cas_begin, user_cas_end, user_copy_fault

@@ -19,9 +19,8 @@ struct symbol_table {
     struct symbol symbols[];
 };
 extern const struct symbol_table symbols_begin[];
-extern const u8 symbols_end[];
 extern const u8 build_id_begin[], build_id_end[];
-extern const u8 image_begin[], image_rodata[];
+extern const u8 image_begin[], image_rodata[], boot_stack_guard[];
 
 static int panic_cpu = PANIC_NOBODY;
 
@@ -41,22 +40,13 @@ void arch_build_id(char *text, usize size) {
         used += ksnprintf(text + used, size - used, "%02x", *byte);
 }
 
-static const struct symbol *symbol_find(u64 address) {
-    const struct symbol_table *table = symbols_begin;
-    const struct symbol *found = nullptr;
-    if ((const u8 *)table == symbols_end || address < (u64)image_begin ||
-        address >= (u64)image_rodata)
-        return nullptr;
-    for (u32 i = 0; i < table->count; i++) {
-        if (table->symbols[i].address > address - ARCH_IMAGE_BASE) break;
-        found = &table->symbols[i];
-    }
-    return found;
-}
-
 static void address_print(u64 address) {
-    const struct symbol *symbol = symbol_find(address);
-    const char *names = (const char *)&symbols_begin->symbols[symbols_begin->count];
+    const struct symbol_table *table = symbols_begin;
+    const char *names = (const char *)&table->symbols[table->count];
+    const struct symbol *symbol = nullptr;
+    if (address >= (u64)image_begin && address < (u64)image_rodata)
+        for (u32 i = 0; i < table->count; i++)
+            if (table->symbols[i].address <= address - ARCH_IMAGE_BASE) symbol = &table->symbols[i];
     if (symbol)
         kprintf("    %016lx %s+0x%lx\n", address, names + symbol->name,
                 address - ARCH_IMAGE_BASE - symbol->address);
@@ -84,8 +74,9 @@ static void registers_print(const struct arch_trap *t) {
     kprintf("  rsi %016lx rdi %016lx rbp %016lx rsp %016lx\n", t->rsi, t->rdi, t->rbp, t->rsp);
     kprintf("  r8  %016lx r9  %016lx r10 %016lx r11 %016lx\n", t->r8, t->r9, t->r10, t->r11);
     kprintf("  r12 %016lx r13 %016lx r14 %016lx r15 %016lx\n", t->r12, t->r13, t->r14, t->r15);
-    u64 guard = align_down(cr2, ARCH_KSTACK_STRIDE);
-    if (cr2 >= ARCH_KSTACK_BASE && cr2 < ARCH_MMIO_BASE && cr2 - guard < PAGE_SIZE)
+    u64 guard =
+        cr2 >= ARCH_IMAGE_BASE ? (u64)boot_stack_guard : align_down(cr2, ARCH_KSTACK_STRIDE);
+    if (cr2 >= ARCH_KSTACK_BASE && cr2 - guard < PAGE_SIZE)
         kprintf("  kernel stack overflow: %lx is in the guard page of the stack above it\n", cr2);
 }
 
@@ -146,33 +137,13 @@ void panic(const char *format, ...) {
     panic_end(nullptr, (u64)__builtin_frame_address(0));
 }
 
-static const char *const exception_names[] = {"divide error",
-                                              "debug",
-                                              "NMI",
-                                              "breakpoint",
-                                              "overflow",
-                                              "bound",
-                                              "invalid instruction",
-                                              "no FPU",
-                                              "double fault",
-                                              "9",
-                                              "invalid TSS",
-                                              "segment not present",
-                                              "stack segment",
-                                              "general protection",
-                                              "page fault",
-                                              "15",
-                                              "x87 error",
-                                              "alignment",
-                                              "machine check",
-                                              "SIMD error",
-                                              "virtualization",
-                                              "control protection"};
-
 void panic_trap(struct arch_trap *trap) {
+    // By vector, as the SDM calls them.
+    static const char names[] = "#DE #DB NMI #BP #OF #BR #UD #NM #DF 9   #TS #NP #SS #GP #PF 15  "
+                                "#MF #AC #MC #XM #VE #CP ";
+    const char *name = trap->vector * 4 + 4 < sizeof(names) ? names + trap->vector * 4 : "    ";
     panic_begin();
-    const char *name =
-        trap->vector < ARRAY_SIZE(exception_names) ? exception_names[trap->vector] : "exception";
-    kprintf("\nPANIC: %s in %s\n", name, trap_from_user(trap) ? "user mode" : "the kernel");
+    kprintf("\nPANIC: exception %lu %.*s in %s\n", trap->vector, 3, name,
+            trap_from_user(trap) ? "user mode" : "the kernel");
     panic_end(trap, trap->rbp);
 }

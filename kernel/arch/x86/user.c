@@ -1,18 +1,37 @@
-// Access to user memory: range checks; the accesses themselves are in entry.S, between stac and
-// clac and in the exception table.
+// Words of user memory that threads share; copies are in arch_this.h.
 #include "abi/errors.h"
-#include "cpu.h"
-#include "lib/print.h"
+#include "arch/arch.h"
 
-i64 user_load_u32(const u32 *from, u32 *value);
-i64 user_cas_u32(u32 *at, u32 expected, u32 desired, u32 *found);
+// One instruction on user memory, or to `fault`.
+#define USER_ACCESS(instruction)               \
+    "stac\n"                                   \
+    "1:\t" instruction "\n"                    \
+    "2:\tclac\n\t"                             \
+    ".pushsection .exception_table, \"a\"\n\t" \
+    ".quad 1b, 2b, %l[fault]\n\t"              \
+    ".popsection"
+
+static bool is_word(u64 user) { return user <= ARCH_USER_END && user % sizeof(u32) == 0; }
 
 status_t arch_user_load_u32(u64 user, u32 *value) {
-    if (unlikely(user > ARCH_USER_END || user % sizeof(u32))) return ERR_BAD_POINTER;
-    return user_load_u32((const u32 *)user, value);
+    if (unlikely(!is_word(user))) return ERR_BAD_POINTER;
+    asm goto(USER_ACCESS("movl (%1), %0") : "=r"(*value) : "r"(user) : "memory" : fault);
+    return OK;
+fault:
+    asm volatile("clac");
+    return ERR_BAD_POINTER;
 }
 
 status_t arch_user_cas_u32(u64 user, u32 expected, u32 desired, u32 *found) {
-    if (unlikely(user > ARCH_USER_END || user % sizeof(u32))) return ERR_BAD_POINTER;
-    return user_cas_u32((u32 *)user, expected, desired, found);
+    if (unlikely(!is_word(user))) return ERR_BAD_POINTER;
+    asm goto(USER_ACCESS("lock cmpxchgl %2, (%1)")
+             : "+a"(expected)
+             : "r"(user), "r"(desired)
+             : "memory", "cc"
+             : fault);
+    *found = expected;
+    return OK;
+fault:
+    asm volatile("clac");
+    return ERR_BAD_POINTER;
 }

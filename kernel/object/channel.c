@@ -6,6 +6,7 @@
 
 #include "kernel/handlers.h"
 #include "object/namespace.h"
+#include "object/user.h"
 
 enum : u32 { DEFAULT_SEND_BYTES = 64 << 10 };
 
@@ -234,19 +235,28 @@ struct taken {
     struct message copy;
 };
 
-static void take_locked(struct channel *end, struct taken *taken) REQUIRES(&end -> lock) {
-    struct message *message = list_take_first(&end->inbox, struct message, link);
-    struct channel_caller *caller = message->caller;
+// From now on the call can be answered.
+static void call_take_locked(struct channel *end, struct channel_caller *caller)
+    REQUIRES(&end -> lock) {
+    list_remove(&caller->message.link);
+    caller->state = CALL_DELIVERED;
+    index_insert(&end->calls, &caller->by_token);
+    channel_show_readable_locked(end);
+}
+
+static void take_locked(struct channel *end, struct message *message, struct taken *taken)
+    REQUIRES(&end -> lock) {
     taken->message = message;
     taken->token = 0;
-    if (caller) {
-        taken->token = caller->by_token.key;
+    if (message->caller) {
+        taken->token = message->caller->by_token.key;
         taken->message = &taken->copy;
         message_borrow(&taken->copy, message);
-        caller->state = CALL_DELIVERED;
-        index_insert(&end->calls, &caller->by_token);
+        call_take_locked(end, message->caller);
+    } else {
+        list_remove(&message->link);
+        channel_show_readable_locked(end);
     }
-    channel_show_readable_locked(end);
 }
 
 static void inbox_put_back_locked(struct channel *end, struct message *message)
@@ -280,19 +290,55 @@ static SLOW_PATH void put_back(struct channel *end, struct taken *taken) {
         message_destroy(taken->message);
 }
 
-static status_t deliver(struct channel *end, struct taken *taken, const struct cl_message *room,
-                        u64 received) {
-    struct message *message = taken->message;
-    status_t status = message_deliver(message, taken->token, room, received);
+static SLOW_PATH status_t receive_any_locked(struct channel *end, struct message *message,
+                                             const struct cl_message *room, u64 received)
+    RELEASE(&end -> lock) {
+    struct taken taken;
+    take_locked(end, message, &taken);
+    lock_release(&end->lock);
+    message = taken.message;
+    status_t status = message_deliver(message, taken.token, room, received);
     if (status != OK) {
-        put_back(end, taken);
-    } else if (taken->token) {
+        put_back(end, &taken);
+    } else if (taken.token) {
         message_release(message);
     } else {
         charge_return(end, message_charge(message->bytes_size, message->handles_charged));
         message_destroy(message);
     }
     return status;
+}
+
+// A small call without handles: nothing is to be kept of it but its bytes.
+static bool call_is_small(const struct message *message) {
+    return message->caller && message->page_count == 0 && message->handles_count == 0;
+}
+
+static status_t receive_small_locked(struct channel *end, struct message *message,
+                                     const struct cl_message *room, u64 received)
+    RELEASE(&end -> lock) {
+    struct taken taken;
+    struct cl_received facts = message_facts(message, message->caller->by_token.key);
+    message_copy_words(taken.copy.bytes, message->bytes, facts.bytes_size);
+    call_take_locked(end, message->caller);
+    lock_release(&end->lock);
+    status_t status = user_copy_out(room->bytes, taken.copy.bytes, facts.bytes_size);
+    if (status == OK) status = user_copy_out(received, &facts, sizeof(facts));
+    if (unlikely(status != OK)) {
+        taken.token = facts.token;
+        taken.message = &taken.copy;
+        message_clear(&taken.copy);
+        put_back(end, &taken);
+    }
+    return status;
+}
+
+static SLOW_PATH status_t refuse_locked(struct channel *end, const struct message *message,
+                                        u64 received) RELEASE(&end -> lock) {
+    struct cl_received facts = message_facts(message, 0);
+    channel_show_readable_locked(end);
+    lock_release(&end->lock);
+    return message_too_big(&facts, received);
 }
 
 static status_t empty_status_locked(const struct channel *end, u64 deadline_ns)
@@ -317,17 +363,11 @@ status_t channel_receive_locked(struct channel *end, const struct cl_message *ro
         lock_acquire(&end->lock);
     }
     if (next) sched_make_runnable(next);
-    const struct message *first = list_first(&end->inbox, struct message, link);
-    if (first->bytes_size > room->bytes_size || first->handles_count > room->handles_count) {
-        struct cl_received facts = message_facts(first, 0);
-        channel_show_readable_locked(end);
-        lock_release(&end->lock);
-        return message_too_big(&facts, received);
-    }
-    struct taken taken;
-    take_locked(end, &taken);
-    lock_release(&end->lock);
-    return deliver(end, &taken, room, received);
+    struct message *first = list_first(&end->inbox, struct message, link);
+    if (first->bytes_size > room->bytes_size || first->handles_count > room->handles_count)
+        return refuse_locked(end, first, received);
+    return call_is_small(first) ? receive_small_locked(end, first, room, received)
+                                : receive_any_locked(end, first, room, received);
 }
 
 status_t sys_channel_receive(struct channel *channel, const struct cl_message *message,

@@ -289,11 +289,7 @@ static status_t reply_drop(const struct cl_message *from) {
 static SLOW_PATH status_t reply_large(struct channel *end, u64 token, const struct cl_message *from,
                                       struct thread **claimed) {
     struct reply reply;
-    reply.message.caller = channel_caller_current(); // it is of a call
-    reply.message.owner = nullptr;
-    reply.message.handles = nullptr;
-    reply.message.handles_count = 0;
-    reply.message.page_count = 0;
+    message_clear(&reply.message);
     reply.client = nullptr;
     reply.slots = nullptr;
     status_t status = reply_begin(end, token, from, &reply);

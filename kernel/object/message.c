@@ -121,6 +121,14 @@ static SLOW_PATH status_t handles_out(struct message *message, u64 to, u32 *rese
     return status;
 }
 
+void message_clear(struct message *message) {
+    message->caller = channel_caller_current();
+    message->owner = nullptr;
+    message->handles = nullptr;
+    message->handles_count = 0;
+    message->page_count = 0;
+}
+
 // ---- delivering ----
 
 void message_borrow(struct message *copy, struct message *message) {
@@ -148,16 +156,6 @@ void message_restore(struct message *message, struct message *copy) {
     message->handles = copy->handles;
     message->handles_count = copy->handles_count;
     message->owner = copy->owner;
-}
-
-struct cl_received message_facts(const struct message *message, u64 token) {
-    return (struct cl_received){
-        .bytes_size = message->bytes_size,
-        .handles_count = message->handles_count,
-        .token = token,
-        .sender_namespace = message->sender_namespace,
-        .sender_process = message->sender_process,
-    };
 }
 
 status_t message_deliver(struct message *message, u64 token, const struct cl_message *room,

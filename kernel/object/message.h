@@ -113,9 +113,19 @@ status_t message_deliver(struct message *message, u64 token, const struct cl_mes
 // lowered). BAD_POINTER.
 status_t message_deliver_reply(struct message *message, const struct cl_message *room,
                                u32 *reserved);
-struct cl_received message_facts(const struct message *message, u64 token);
+static inline struct cl_received message_facts(const struct message *message, u64 token) {
+    return (struct cl_received){
+        .bytes_size = message->bytes_size,
+        .handles_count = message->handles_count,
+        .token = token,
+        .sender_namespace = message->sender_namespace,
+        .sender_process = message->sender_process,
+    };
+}
 // Copies out only the facts, for a message that stays. BAD_POINTER, else BUFFER_TOO_SMALL.
 status_t message_too_big(const struct cl_received *facts, u64 received);
+// Of a call, holding nothing.
+void message_clear(struct message *message);
 // Gives back pages and handles.
 void message_release(struct message *message);
 

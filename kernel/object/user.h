@@ -16,12 +16,12 @@ static inline bool user_range_ok(u64 address, u64 size) {
     enum : u64 { SIZE = ARCH_USER_END - CL_LINUX_BASE };
     return size == 0 || (size <= SIZE && address - CL_LINUX_BASE <= SIZE - size);
 }
-// Range check and copy.
+// Copies from and to a range that the decoding has checked.
 ALWAYS_INLINE status_t user_copy_in(void *to, u64 address, u64 size) {
-    return user_range_ok(address, size) ? arch_copy_from_user(to, address, size) : ERR_BAD_POINTER;
+    return size == 0 ? OK : arch_copy_from_user(to, address, size);
 }
 ALWAYS_INLINE status_t user_copy_out(u64 address, const void *from, u64 size) {
-    return user_range_ok(address, size) ? arch_copy_to_user(address, from, size) : ERR_BAD_POINTER;
+    return size == 0 ? OK : arch_copy_to_user(address, from, size);
 }
 // Makes sure that the range can be written, without changing what is there. Preemptible.
 status_t user_probe_write(u64 address, u64 size);

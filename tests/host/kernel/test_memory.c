@@ -6,6 +6,7 @@
 #include "model.h"
 #include "device/block.h"
 #include "object/process.h"
+#include "object/reaper.h"
 #include <stdlib.h>
 
 static struct options {
@@ -153,25 +154,48 @@ static void worker(void *argument) {
     __atomic_fetch_sub(&shared.running, 1, __ATOMIC_ACQ_REL);
 }
 
-static void test_many(void) {
+static void many_begin(void) {
     shared.ns = ns_make(options.limit_pages);
-    i64 before = ledger_used_pages(&shared.ns->ledger);
     CHECK(aspace_create(shared.ns, nullptr, &shared.owner) == OK);
     CHECK(aspace_create(shared.ns, shared.owner, &shared.aspace) == OK);
     CHECK(memobj_create(shared.ns, OBJECT_PAGES, &shared.memobj) == OK);
     shared.running = options.cpus;
     for (u64 i = 0; i < options.cpus; i++)
         CHECK(thread_kernel_create(worker, (void *)((options.seed + i) * 2654435761u + 1)) == OK);
+}
+
+static void many_end(void) {
     while (__atomic_load_n(&shared.running, __ATOMIC_ACQUIRE)) {
         sched_yield();
         sched_preempt_point();
     }
-    object_kill(&shared.memobj->base);
     object_put(&shared.memobj->base);
     object_put(&shared.aspace->base);
     object_put(&shared.owner->base);
-    kprintf("many: %ld pages left\n", ledger_used_pages(&shared.ns->ledger) - before);
-    CHECK(ledger_used_pages(&shared.ns->ledger) == before);
+}
+
+static void test_many(void) {
+    many_begin();
+    many_end();
+    i64 left = ledger_used_pages(&shared.ns->ledger);
+    kprintf("many: %ld pages left\n", left);
+    CHECK(left == 0);
+    object_put(&shared.ns->base);
+}
+
+// The namespace dies while all of them are at work in it; it is gone when they have let go.
+static void test_kill(void) {
+    many_begin();
+    for (u64 i = 0; i < options.seed % 50; i++) {
+        sched_yield();
+        sched_preempt_point();
+    }
+    ns_kill(shared.ns);
+    many_end();
+    while (__atomic_load_n(&shared.ns->state, __ATOMIC_ACQUIRE) != NS_GONE) {
+        sched_yield();
+        sched_preempt_point();
+    }
     object_put(&shared.ns->base);
 }
 
@@ -248,6 +272,7 @@ static void user_main(u64 bootstrap, u64 argument) {
         test_model();
     } else {
         test_many();
+        test_kill();
         test_disk();
     }
     kprintf("PASS\n");

@@ -1,0 +1,120 @@
+// The object kernel as a Unix process that does what it is told: system calls, one a line, through
+// the generated decoding. test_model.py drives it and compares with a model.
+//
+// Input: NUMBER ARGUMENT...; an argument is a number, 'TEXT (its address), #HEX (the address of
+// these bytes) or !SIZE (the address of room that is printed afterwards).
+// Output: STATUS OUT OUT OUT [HEX]. First of all a line with the handle of the root namespace.
+#include "arch/host/host.h"
+#include "kernel/handlers.h"
+#include "object/namespace.h"
+#include "object/process.h"
+#include <stdio.h>
+#include <stdlib.h>
+
+usize strspn(const char *text, const char *set);
+usize strcspn(const char *text, const char *set);
+
+enum { ARGUMENTS = 6, ROOM = 1024, LINE = 4096 };
+enum : u64 { ROOMS = CL_PROCESS_BASE + MIB(1) }; // where the rooms are in user memory, one a page
+
+struct call {
+    struct syscall_args args;
+    u64 out; // user address
+    u64 out_size;
+};
+
+static u64 room_fill(u64 room, const void *bytes, usize size) {
+    if (arch_copy_to_user(room, bytes, size) != OK) panic("the rooms can't be written");
+    return room;
+}
+
+static u64 hex_read(const char *text, u64 room) {
+    u8 bytes[ROOM];
+    usize size = 0;
+    unsigned byte;
+    for (; size < ROOM && sscanf(text + 2 * size, "%2x", &byte) == 1; size++)
+        bytes[size] = (u8)byte;
+    return room_fill(room, bytes, size);
+}
+
+static u64 argument_read(struct call *call, u32 index, char *word) {
+    u64 room = ROOMS + index * PAGE_SIZE;
+    switch (word[0]) {
+    case '\'': return room_fill(room, word + 1, strlen(word + 1));
+    case '#': return hex_read(word + 1, room);
+    case '!':
+        call->out = room;
+        call->out_size = min(strtoul(word + 1, nullptr, 0), (u64)ROOM);
+        return room;
+    default: return strtoul(word, nullptr, 0);
+    }
+}
+
+static void rooms_map(void) {
+    struct aspace_map_args args = {
+        .address = ROOMS,
+        .size = ARGUMENTS * PAGE_SIZE,
+        .flags = CL_MAP_READ | CL_MAP_WRITE | CL_MAP_EXACT,
+    };
+    u64 mapped;
+    if (aspace_map(process_current()->aspace, &args, &mapped) != OK) panic("no memory");
+}
+
+// Cuts the next word off a line; nullptr at its end.
+static char *word_next(char **rest) {
+    char *word = *rest + strspn(*rest, " \n");
+    usize size = strcspn(word, " \n");
+    *rest = word + size + (word[size] != 0);
+    word[size] = 0;
+    return size ? word : nullptr;
+}
+
+static void call_run(char *line) {
+    static struct call call;
+    __builtin_memset(&call, 0, sizeof(call));
+    char *word = word_next(&line);
+    call.args.number = strtoul(word, nullptr, 0);
+    for (u32 i = 0; i < ARGUMENTS && (word = word_next(&line)); i++)
+        call.args.arg[i] = argument_read(&call, i, word);
+    syscall_table[call.args.number](&call.args);
+    printf("%ld %lu %lu %lu ", call.args.status, call.args.out[0], call.args.out[1],
+           call.args.out[2]);
+    u8 bytes[ROOM] = {};
+    if (arch_copy_from_user(bytes, call.out, call.out_size) != OK) panic("no output");
+    for (u64 i = 0; i < call.out_size; i++)
+        printf("%02x", bytes[i]);
+    printf("\n");
+    fflush(stdout);
+}
+
+static void user_main(u64 bootstrap, u64 argument) {
+    char line[LINE];
+    (void)argument;
+    rooms_map();
+    printf("%lu\n", bootstrap);
+    fflush(stdout);
+    while (fgets(line, sizeof(line), stdin))
+        call_run(line);
+    exit(0);
+}
+
+static int run(void *argument) {
+    (void)argument;
+    struct process *process;
+    static struct waitq forever;
+    static struct lock lock = LOCK_INIT(LOCK_OBJECT);
+    struct arch_user_start start = {.ip = (u64)user_main};
+    handle_t root;
+    if (process_create(ns_root, nullptr, &process) != OK ||
+        handle_create_in(process, &ns_root->base, handle_full_rights(OBJ_NAMESPACE), &root) != OK)
+        panic("no memory");
+    start.arg[0] = root;
+    if (process_start(process, &start, CL_HANDLE_INVALID) != OK) panic("no memory");
+    waitq_init(&forever);
+    for (;;) {
+        lock_acquire(&lock);
+        (void)waitq_block(&forever, &lock, CL_DEADLINE_NEVER, 0);
+    }
+}
+
+int main(void) { host_run(1, run, nullptr); }

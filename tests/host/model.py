@@ -1,0 +1,334 @@
+"""The executable specification of namespaces, names, handles, rights, revocation and death.
+
+It says what every call answers and what there is afterwards; how the kernel does it is not here.
+test_model.py drives it beside the kernel's own code and compares.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+RIGHT_NAMES = (
+    *("DUPLICATE", "TRANSFER", "INSPECT", "WAIT", "READ", "WRITE", "EXECUTE", "CALL", "SIGNAL"),
+    *("MANAGE", "KILL", "CREATE", "OPEN", "LIST", "BIND", "OWNER", "CLONE", "KICK", "REVOKE"),
+)
+RIGHTS = {name: 1 << bit for bit, name in enumerate(RIGHT_NAMES)}
+COMMON = RIGHTS["DUPLICATE"] | RIGHTS["TRANSFER"] | RIGHTS["INSPECT"] | RIGHTS["WAIT"]
+FULL = {
+    "namespace": COMMON
+    | sum(RIGHTS[r] for r in ("MANAGE", "KILL", "CREATE", "OPEN", "LIST", "BIND", "OWNER")),
+    "event": COMMON | RIGHTS["SIGNAL"],
+    "revoker": COMMON | RIGHTS["REVOKE"],
+}
+ALL_RIGHTS = (1 << 19) - 1
+SAME = 0x8000_0000
+REVOKERS_MAX = 4
+
+
+class Refused(Exception):
+    """A call answered an error."""
+
+    def __init__(self, error: str) -> None:
+        super().__init__(error)
+        self.error = error
+
+
+@dataclass(eq=False)
+class Thing:
+    """An object."""
+
+    kind: str
+    payer: Space | None
+    dead: bool = False
+    handles: int = 0
+    # Of a revoker:
+    parent: Thing | None = None
+    revoked: bool = False
+
+    @property
+    def is_revoked(self) -> bool:
+        """It, or one above it, was revoked, is dead, or has lost its last handle."""
+        return self.revoked or self.dead or (self.parent is not None and self.parent.is_revoked)
+
+    @property
+    def depth(self) -> int:
+        """Revokers in the chain that ends here."""
+        return 1 + (self.parent.depth if self.parent else 0)
+
+
+@dataclass(eq=False)
+class Bound:
+    """What a name is bound to."""
+
+    handle: Handle
+    everyone: int = 0
+    child: Space | None = None
+
+
+@dataclass(eq=False)
+class Space(Thing):
+    """A namespace."""
+
+    above: Space | None = None
+    gone: bool = False
+    names: dict[str, Bound] = field(default_factory=dict)
+
+
+@dataclass(eq=False)
+class Handle:
+    """A handle, in the one process that there is, or in a name."""
+
+    thing: Thing
+    rights: int
+    user: int = 0
+    revoker: Thing | None = None
+    tombstone: str = ""
+
+
+def _collides(old: str, new: str) -> bool:
+    return old == new or new.startswith(old + "/") or old.startswith(new + "/")
+
+
+class Model:
+    """All that there is. Handles are known by the kernel's numbers for them."""
+
+    def __init__(self, root_handle: int) -> None:
+        self.root = Space("namespace", None)
+        self.things: list[Thing] = []
+        self.handles: dict[int, Handle] = {}
+        self.keep(root_handle, self._handle(self.root, FULL["namespace"]))
+
+    # ---- handles ----
+
+    def _handle(
+        self, thing: Thing, rights: int, user: int = 0, revoker: Thing | None = None
+    ) -> Handle:
+        thing.handles += 1
+        return Handle(thing, rights, user, revoker)
+
+    def _drop(self, handle: Handle) -> None:
+        if handle.tombstone:
+            return
+        handle.thing.handles -= 1
+        if handle.thing.kind == "revoker" and handle.thing.handles == 0:
+            self._revoke(handle.thing)
+
+    def keep(self, number: int, handle: Handle) -> None:
+        """The kernel's number for a new handle."""
+        assert number not in self.handles, f"handle {number} was given twice"
+        self.handles[number] = handle
+
+    def check(self, number: int, kind: str, rights: int) -> Handle:
+        """What the decoding says of a handle argument."""
+        handle = self.handles.get(number)
+        if handle is None:
+            raise Refused("BAD_HANDLE")
+        if handle.tombstone:
+            raise Refused(handle.tombstone)
+        if kind not in ("any", handle.thing.kind):
+            raise Refused("WRONG_TYPE")
+        if handle.rights & rights != rights:
+            raise Refused("ACCESS_DENIED")
+        return handle
+
+    def space(self, number: int, *rights: str) -> tuple[Handle, Space]:
+        """A namespace argument."""
+        handle = self.check(number, "namespace", sum(RIGHTS[r] for r in rights))
+        assert isinstance(handle.thing, Space)
+        return handle, handle.thing
+
+    @staticmethod
+    def narrow(handle: Handle, rights: int) -> int:
+        """The rights of a copy."""
+        if rights == SAME:
+            return handle.rights
+        if rights & ~ALL_RIGHTS:
+            raise Refused("INVALID_ARGUMENT")
+        if rights & ~handle.rights:
+            raise Refused("ACCESS_DENIED")
+        return rights
+
+    def duplicate(self, number: int, rights: int) -> Handle:
+        """handle_duplicate."""
+        old = self.check(number, "any", RIGHTS["DUPLICATE"])
+        return self._handle(old.thing, self.narrow(old, rights), old.user, old.revoker)
+
+    def duplicate_revocable(self, number: int, rights: int) -> tuple[Handle, Handle]:
+        """handle_duplicate_revocable: the copy and the revoker."""
+        old = self.check(number, "any", RIGHTS["DUPLICATE"])
+        rights = self.narrow(old, rights)
+        if old.revoker and old.revoker.depth == REVOKERS_MAX:
+            raise Refused("LIMIT")
+        revoker = Thing("revoker", self.root, parent=old.revoker)
+        self.things.append(revoker)
+        revoker_handle = self._handle(revoker, FULL["revoker"])
+        return self._handle(old.thing, rights, old.user, revoker), revoker_handle
+
+    def close(self, number: int) -> None:
+        """handle_close."""
+        if number not in self.handles:
+            raise Refused("BAD_HANDLE")
+        self._drop(self.handles.pop(number))
+
+    def _everywhere(self) -> list[Handle]:
+        found = list(self.handles.values())
+        spaces = [self.root, *(t for t in self.things if isinstance(t, Space))]
+        return found + [bound.handle for space in spaces for bound in space.names.values()]
+
+    def _revoke(self, revoker: Thing) -> None:
+        revoker.revoked = True
+        for handle in self._everywhere():
+            if not handle.tombstone and handle.revoker and handle.revoker.is_revoked:
+                self._entomb(handle, "REVOKED")
+
+    def _entomb(self, handle: Handle, why: str) -> None:
+        self._drop(handle)
+        handle.tombstone = why
+
+    def revoke(self, number: int) -> None:
+        """revoker_revoke."""
+        self._revoke(self.check(number, "revoker", RIGHTS["REVOKE"]).thing)
+
+    # ---- things ----
+
+    def make(self, ns: int, kind: str) -> Handle:
+        """event_create and the like; ns 0 is the root."""
+        payer = self.root if ns == 0 else self.space(ns, "CREATE")[1]
+        if payer.gone:
+            raise Refused("NO_RESOURCES")
+        thing = Thing(kind, payer)
+        self.things.append(thing)
+        return self._handle(thing, FULL[kind])
+
+    def signal(self, number: int) -> None:
+        """event_signal."""
+        self.check(number, "event", RIGHTS["SIGNAL"])
+
+    # ---- namespaces ----
+
+    def create(self, parent: int, name: str) -> Handle:
+        """ns_create."""
+        _, above = self.space(parent, "CREATE")
+        if "/" in name:
+            raise Refused("INVALID_ARGUMENT")
+        if above.gone:
+            raise Refused("NO_RESOURCES")
+        if any(_collides(old, name) for old in above.names):
+            raise Refused("ALREADY_EXISTS")
+        space = Space("namespace", above, above=above)
+        self.things.append(space)
+        above.names[name] = Bound(self._handle(space, FULL["namespace"]), child=space)
+        return self._handle(space, FULL["namespace"])
+
+    def bind(self, ns: int, name: str, number: int, everyone: int) -> None:
+        """ns_bind."""
+        _, space = self.space(ns, "BIND")
+        what = self.check(number, "any", RIGHTS["DUPLICATE"])
+        if space.gone:
+            raise Refused("NO_RESOURCES")
+        if any(_collides(old, name) for old in space.names):
+            raise Refused("ALREADY_EXISTS")
+        copy = self._handle(what.thing, what.rights, what.user, what.revoker)
+        space.names[name] = Bound(copy, everyone)
+
+    def unbind(self, ns: int, name: str) -> None:
+        """ns_unbind."""
+        _, space = self.space(ns, "BIND")
+        bound = space.names.get(name)
+        if bound is None:
+            raise Refused("NOT_FOUND")
+        if bound.child:
+            raise Refused("ACCESS_DENIED")
+        self._drop(space.names.pop(name).handle)
+
+    def open(self, ns: int, path: str, rights: int) -> Handle:
+        """ns_open."""
+        through, space = self.space(ns, "OPEN")
+        is_owner = bool(through.rights & RIGHTS["OWNER"])
+        parts = path.split("/")
+        while len(parts) > 1:
+            bound = space.names.get(parts[0])
+            if bound is None or bound.child is None:
+                break
+            if not is_owner:
+                raise Refused("ACCESS_DENIED")
+            space = bound.child
+            parts = parts[1:]
+        bound = space.names.get("/".join(parts))
+        if bound is None:
+            raise Refused("NOT_FOUND")
+        if bound.handle.tombstone:
+            raise Refused(bound.handle.tombstone)
+        ceiling = bound.handle.rights
+        if not is_owner:
+            ceiling = 0 if bound.child else ceiling & bound.everyone
+        found = Handle(bound.handle.thing, ceiling)
+        return self._handle(
+            bound.handle.thing,
+            self.narrow(found, rights),
+            bound.handle.user,
+            bound.handle.revoker or through.revoker,
+        )
+
+    def for_user(self, ns: int, user: int, rights: int) -> Handle:
+        """ns_handle_for_user."""
+        old, space = self.space(ns, "OWNER", "DUPLICATE")
+        if rights != SAME and rights & RIGHTS["OWNER"]:
+            raise Refused("INVALID_ARGUMENT")
+        rights = self.narrow(old, rights) & ~RIGHTS["OWNER"]
+        return self._handle(space, rights, user, old.revoker)
+
+    def kill(self, ns: int) -> None:
+        """ns_kill, and the end of all below."""
+        _, space = self.space(ns, "KILL")
+        if space.above is None:
+            raise Refused("ACCESS_DENIED")
+        if space.gone:
+            return
+        below = [t for t in self.things if isinstance(t, Space) and self._is_within(t, space)]
+        for victim in below:
+            victim.gone = True
+        for thing in self.things:
+            if isinstance(thing.payer, Space) and thing.payer in below:
+                thing.dead = True
+        for handle in self._everywhere():
+            if handle.tombstone:
+                continue
+            if handle.thing.dead:
+                self._entomb(handle, "DEAD")
+        for victim in below:
+            for bound in victim.names.values():
+                self._drop(bound.handle)
+            victim.names.clear()
+        names = space.above.names
+        for name in [n for n, bound in names.items() if bound.child is space]:
+            self._drop(names.pop(name).handle)
+
+    @staticmethod
+    def _is_within(space: Space | None, above: Space) -> bool:
+        while space is not None and space is not above:
+            space = space.above
+        return space is not None
+
+    # ---- the ledger ----
+
+    def charged(self, space: Space) -> tuple[int, int, int]:
+        """Objects, handles and names that a namespace pays for."""
+        objects = sum(1 for t in self.things if t.payer is space and self._exists(t))
+        handles = len(space.names) + (len(self.handles) if space is self.root else 0)
+        return objects, handles, len(space.names)
+
+    def _exists(self, thing: Thing) -> bool:
+        """Objects go with their last handle; a namespace's struct when it is gone too."""
+        if thing.dead:
+            return False
+        if isinstance(thing, Space):
+            is_a_parent = any(
+                isinstance(t, Space) and t.above is thing and self._exists(t) for t in self.things
+            )
+            return not thing.gone or thing.handles > 0 or is_a_parent
+        if thing.kind == "revoker":
+            in_use = any(h.revoker is thing and not h.tombstone for h in self._everywhere())
+            has_children = any(t.parent is thing and self._exists(t) for t in self.things)
+            return thing.handles > 0 or in_use or has_children
+        return thing.handles > 0

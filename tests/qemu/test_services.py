@@ -124,3 +124,16 @@ def test_a_killed_manager_comes_again(tmp_path: Path) -> None:
         text = machine.console.text.decode(errors="replace")
     assert "TEST manager PASS" in text
     assert text.count("it is started again") == 5
+
+
+def test_a_machine_without_memory_still_obeys() -> None:
+    """Containers take all there is; the services have theirs set aside."""
+    eat = "dd if=/dev/zero of=/tmp/all bs=64k; sleep 1000"
+    command = (
+        f"run -d --name eat1 busybox sh -c '{eat}'; run -d --name eat2 busybox sh -c '{eat}'; "
+        "run --rm busybox sleep 1; run --rm busybox echo none; free; ps; "
+        "rm -f eat1 eat2; run --rm busybox echo still"
+    )
+    result = run_captured(MachineConfig(mem_mib=48, log=LOG), command, 60)
+    assert result.status == 0
+    assert result.out.endswith(b"eat1\neat2\nstill\n")

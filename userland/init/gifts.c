@@ -73,11 +73,14 @@ static bool give_device(struct records_writer *records, const char *word) {
     return false;
 }
 
+// Words that say how a service is run, not what it is given.
+static bool is_manner(const char *word) {
+    return strcmp(word, "wait") == 0 || strcmp(word, "restart") == 0 || after(word, "reserve=");
+}
+
 static void give(struct records_writer *records, struct service *service, const char *word) {
     const char *name;
-    if (give_device(records, word) || strcmp(word, "wait") == 0 || strcmp(word, "restart") == 0) {
-        return;
-    }
+    if (give_device(records, word) || is_manner(word)) return;
     if (strcmp(word, "serve") == 0) {
         give_server(records, service);
     } else if (strcmp(word, "ledgers") == 0) {

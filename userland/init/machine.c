@@ -25,11 +25,37 @@ static handle_t namespace_known(const char *path, usize size) {
     return 0;
 }
 
+// init's namespaces hold everything that is not init's: what limits them is the machine. The limits
+// that bite are those of each container.
+static struct cl_ns_limits limits_wide(u64 reserved_pages) {
+    struct cl_system_info info = {};
+    system_info(startup_handle(machine.startup, "system"), &info);
+    return (struct cl_ns_limits){
+        .memory_pages = info.memory_pages,
+        .memory_reserved_pages = reserved_pages,
+        .threads = 1 << 16,
+        .handles = 1 << 20,
+        .names = 1 << 16,
+        .timers = 1 << 16,
+        .message_bytes = 1 << 30,
+        .cpu_weight = CL_LIMIT_SAME,
+        .cpu_cap = CL_LIMIT_SAME,
+        .log_bytes = CL_LIMIT_SAME,
+    };
+}
+
+void machine_reserve(handle_t ns, u64 pages, const char *name) {
+    struct cl_ns_limits limits = limits_wide(pages);
+    status_t status = ns_set_limits(ns, &limits);
+    if (status != OK)
+        log_line("init: %lu pages can't be set aside for %s: %s", pages, name,
+                 cl_error_name(status));
+}
+
 static handle_t namespace_make(handle_t parent, const char *path, usize path_size,
                                const char *name) {
     struct machine_namespace *made = &machine.namespaces[machine.namespaces_count];
-    struct cl_ns_limits limits;
-    memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME: the defaults
+    struct cl_ns_limits limits = limits_wide(0);
     if (machine.namespaces_count == MACHINE_NAMESPACES_MAX || path_size > MACHINE_PATH_MAX) {
         log_line("init: namespace %s: there are too many, or its path is too long", path);
         return 0;

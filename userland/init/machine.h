@@ -28,6 +28,9 @@ void machine_open(struct startup *startup);
 // that fails.
 handle_t machine_namespace(const char *path);
 
+// Sets pages aside for a namespace: they are its own however short memory is elsewhere.
+void machine_reserve(handle_t ns, u64 pages, const char *name);
+
 // A copy of a handle with these rights and TRANSFER, or fewer, to send to somebody else; 0 and a line on the log when
 // that fails. `what` names it.
 handle_t machine_copy(handle_t handle, u32 rights, const char *what);

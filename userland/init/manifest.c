@@ -111,3 +111,13 @@ void manifest_copy(struct manifest_line *to, const struct manifest_line *from) {
         to->words[i] = to->text + (from->words[i] - from->text);
     }
 }
+
+u64 manifest_number(const struct manifest_line *line, const char *prefix) {
+    u64 number = 0;
+    for (u32 i = 0; i < line->words_count; i++) {
+        if (strncmp(line->words[i], prefix, strlen(prefix)) != 0) continue;
+        for (const char *at = line->words[i] + strlen(prefix); *at >= '0' && *at <= '9'; at++)
+            number = min(number * 10 + (u64)(*at - '0'), 1ul << 40);
+    }
+    return number;
+}

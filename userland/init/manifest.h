@@ -31,4 +31,6 @@ enum manifest_result manifest_next(struct manifest *manifest, struct manifest_li
                                    const char **problem);
 // A line's words lie in the line itself: a plain assignment would leave them behind.
 void manifest_copy(struct manifest_line *to, const struct manifest_line *from);
+// The number behind a word that begins so, or 0 if there is none.
+u64 manifest_number(const struct manifest_line *line, const char *prefix);
 bool manifest_has_word(const struct manifest_line *line, const char *word);

@@ -24,7 +24,9 @@ void service_prepare(const struct manifest_line *line) {
     const char *format = line->kind == MANIFEST_SERVICE ? "services/%s" : "%s";
     const char *name = line->kind == MANIFEST_TEMPLATE ? "templates" : line->name;
     format_text(path, sizeof(path), format, name);
-    machine_namespace(path);
+    handle_t ns = machine_namespace(path);
+    u64 pages = manifest_number(line, "reserve=");
+    if (ns && pages > 0) machine_reserve(ns, pages, path);
 }
 
 static status_t service_run(struct service *service) {

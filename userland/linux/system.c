@@ -43,30 +43,29 @@ int system_prepare(void) {
     return result;
 }
 
-// An image without the directory goes without the mount.
-static int mount_attach(struct mounted *mount) {
-    struct vnode *covered;
-    int result = vnode_lookup(image_system.root, mount->directory, &covered);
-    if (result == -ENOENT) {
-        return 0;
+static struct mutex attach_lock;
+
+// Mounts what belongs on a directory of the image's root when it is first looked up, so that a
+// start does not wait for it.
+static void mount_attach(struct name name, struct vnode *directory) {
+    for (usize i = 0; i < ARRAY_SIZE(mounts); i++) {
+        struct mounted *mount = &mounts[i];
+        if (name.size != mount->directory.size ||
+            memcmp(name.text, mount->directory.text, name.size) != 0) {
+            continue;
+        }
+        mutex_lock(&attach_lock);
+        if (!mount->system.covered) {
+            mount->system.covered = vnode_get(directory);
+            __atomic_store_n(&directory->mounted, &mount->system, __ATOMIC_RELEASE);
+        }
+        mutex_unlock(&attach_lock);
     }
-    if (result == 0 && !vnode_is_directory(covered)) {
-        vnode_put(covered);
-        return 0;
-    }
-    if (result == 0) {
-        covered->mounted = &mount->system;
-        mount->system.covered = covered;
-    }
-    return result;
 }
 
 int system_mount(const void *image, u64 image_size, u32 image_memobj, const char **problem) {
-    int result = image_mount(&image_system, image, image_size, image_memobj, problem);
-    for (usize i = 0; i < ARRAY_SIZE(mounts) && result == 0; i++) {
-        result = mount_attach(&mounts[i]);
-    }
-    return result;
+    image_system.attach = mount_attach;
+    return image_mount(&image_system, image, image_size, image_memobj, problem);
 }
 
 struct vnode *system_root(void) { return image_system.root; }
@@ -79,6 +78,8 @@ int system_device(const char *name, struct vnode **out) {
 usize system_mounts(char *buffer, usize size) {
     usize length = format_text(buffer, size, "image / erofs ro 0 0\n");
     for (usize i = 0; i < ARRAY_SIZE(mounts) && length < size; i++) {
+        struct vnode *root;
+        if (vnode_lookup(image_system.root, mounts[i].directory, &root) == 0) vnode_put(root);
         if (mounts[i].system.covered) {
             length += format_text(buffer + length, size - length, "%s /%s %s %s 0 0\n",
                                   mounts[i].system.name, mounts[i].directory.text,

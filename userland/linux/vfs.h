@@ -95,6 +95,8 @@ struct vnode_ops {
 };
 
 struct file_system {
+    // Told of each directory that is found in the root; may mount something on it. NULL: nothing is.
+    void (*attach)(struct name name, struct vnode *directory);
     const char *name;
     u32 device; // minor number of st_dev
     struct vnode *root;

@@ -50,8 +50,13 @@ int vnode_lookup(struct vnode *directory, struct name name, struct vnode **out) 
     if (result != 0) {
         return result;
     }
-    while ((*out)->mounted) {
-        struct vnode *root = vnode_get((*out)->mounted->root);
+    struct file_system *system = directory->system;
+    if (system->attach && directory == system->root && vnode_is_directory(*out)) {
+        system->attach(name, *out);
+    }
+    struct file_system *mounted;
+    while ((mounted = __atomic_load_n(&(*out)->mounted, __ATOMIC_ACQUIRE))) {
+        struct vnode *root = vnode_get(mounted->root);
         vnode_put(*out);
         *out = root;
     }

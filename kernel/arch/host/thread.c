@@ -26,7 +26,8 @@ void arch_thread_init(struct thread *thread, u64 stack_top, void *vector,
                       void (*entry)(void *argument), void *argument) {
     (void)vector;
     thread->arch.stack_top = stack_top;
-    thread->arch.host = host_thread_create(entry, argument);
+    thread->arch.entry = entry;
+    thread->arch.argument = argument;
 }
 
 void arch_thread_init_idle(struct thread *idle) {
@@ -46,6 +47,8 @@ static void thread_main(void *argument) {
 
 void arch_context_switch(struct thread *prev, struct thread *next) {
     struct host_thread *leaving = prev->arch.host;
+    if (!next->arch.host)
+        next->arch.host = host_thread_create(next->arch.entry, next->arch.argument);
     struct host_thread *coming = next->arch.host;
     bool has_ended = __atomic_load_n(&prev->state, __ATOMIC_RELAXED) == THREAD_ENDED;
     coming->cpu = host_cpu;

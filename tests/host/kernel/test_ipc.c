@@ -8,6 +8,8 @@
 #include "object/namespace.h"
 #include "object/port.h"
 #include "object/process.h"
+#include "object/queue.h"
+#include "object/timer.h"
 #include <stdlib.h>
 
 #define CHECK(condition)                                                                    \
@@ -151,11 +153,34 @@ static void server_step(struct user *user, handle_t port) {
     }
 }
 
+// A mailbox, a timer and a futex of the thread's own.
+static void other_step(struct user *user, handle_t queue, handle_t timer, handle_t port) {
+    struct handle_info info;
+    struct cl_message message = random_message(user), in = room(user);
+    u32 woken;
+    if (CALL(queue, queue, sys_queue_send(queue_, &message)) == OK &&
+        random_next(&user->random) % 2 &&
+        CALL(queue, queue,
+             sys_queue_receive(queue_, &in, user->memory + ROOM - 128, 0, CL_DEADLINE_POLL)) == OK)
+        handles_close(user, message.handles_count);
+    u64 period_ns = random_next(&user->random) % 2 ? MS / 5 : 0;
+    (void)CALL(timer, timer, sys_timer_set(timer_, arch_time_ns() + MS / 10, period_ns));
+    if (handle_get_info(timer, ~0u, 0, &info) == OK) {
+        (void)CALL(port, port, sys_port_register(port_, &info, SIGNAL_SIGNALED, 9, CL_PORT_ONCE));
+        handle_info_put(&info);
+    }
+    (void)sys_futex_wait(user->memory + 64, 0, 0, arch_time_ns() + MS / 20);
+    (void)sys_futex_wake(user->memory + 64, 1, &woken);
+    host_user_return();
+}
+
 static void server(u64 end, u64 seed) {
     struct user user;
-    handle_t port = 0;
+    handle_t port = 0, queue = 0, timer = 0;
     user_begin(&user, end, seed);
     (void)sys_port_create(nullptr, &port);
+    (void)sys_queue_create(nullptr, 5, 40000, &queue);
+    (void)sys_timer_create(nullptr, &timer);
     for (;;) {
         struct handle_info info;
         if (random_next(&user.random) % 16 == 0 && handle_get_info(user.end, ~0u, 0, &info) == OK) {
@@ -166,6 +191,7 @@ static void server(u64 end, u64 seed) {
         }
         if (random_next(&user.random) % 16 == 0)
             (void)CALL(port, port, sys_port_unregister(port_, random_next(&user.random) % 4));
+        if (random_next(&user.random) % 8 == 0) other_step(&user, queue, timer, port);
         server_step(&user, port);
     }
 }

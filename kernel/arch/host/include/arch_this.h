@@ -16,7 +16,9 @@ struct host_thread;
 
 // First member of struct thread.
 struct arch_thread {
-    struct host_thread *host;
+    struct host_thread *host; // made when it is first switched to
+    void (*entry)(void *argument);
+    void *argument;
     u64 stack_top;
     struct arch_pmap *pmap; // nullptr: kernel only
     u32 kick;               // atomic

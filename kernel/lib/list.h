@@ -25,23 +25,19 @@ static inline void list_init(struct list *list) {
 
 static inline bool list_empty(const struct list *list) { return list->next == list; }
 
-static inline void list_insert_between(struct list *node, struct list *prev, struct list *next) {
-    node->next = next;
-    node->prev = prev;
-    prev->next = node;
-    next->prev = node;
+static inline void list_insert_before(struct list *position, struct list *node) {
+    node->next = position;
+    node->prev = position->prev;
+    node->prev->next = node;
+    position->prev = node;
 }
 
 static inline void list_insert_head(struct list *list, struct list *node) {
-    list_insert_between(node, list, list->next);
+    list_insert_before(list->next, node);
 }
 
 static inline void list_insert_tail(struct list *list, struct list *node) {
-    list_insert_between(node, list->prev, list);
-}
-
-static inline void list_insert_before(struct list *position, struct list *node) {
-    list_insert_between(node, position->prev, position);
+    list_insert_before(list, node);
 }
 
 static inline void list_remove(struct list *node) {

@@ -30,7 +30,9 @@ static u32 class_of(usize size) {
     return i;
 }
 
-static struct slab *slab_create(struct ledger *payer, u32 class_index) {
+static struct slab *slab_create(struct ledger *payer, struct heap_class *class)
+    REQUIRES(&class -> lock) {
+    u32 class_index = (u32)(class - payer->heap);
     struct page *page = page_alloc(payer, PAGE_KERNEL | PAGE_DIRTY);
     if (!page) return nullptr;
     struct slab *slab = page_address(page);
@@ -39,7 +41,7 @@ static struct slab *slab_create(struct ledger *payer, u32 class_index) {
         .class_index = class_index,
         .slots = (PAGE_SIZE - SLAB_HEADER) / class_sizes[class_index],
     };
-    list_init(&slab->link);
+    list_insert_head(&class->partial, &slab->link);
     return slab;
 }
 
@@ -49,7 +51,7 @@ static void *slab_take(struct slab *slab) {
         slab->free_first = *(void **)slot;
     else
         slot = (u8 *)slab + SLAB_HEADER + (usize)slab->fresh++ * class_sizes[slab->class_index];
-    slab->used++;
+    if (++slab->used == slab->slots) list_remove(&slab->link);
     return slot;
 }
 
@@ -63,18 +65,10 @@ void *heap_alloc(struct ledger *payer, usize size) {
     struct heap_class *class = &payer->heap[index];
     lock_acquire(&class->lock);
     struct slab *slab = list_first(&class->partial, struct slab, link);
-    if (!slab) {
-        slab = slab_create(payer, index);
-        if (!slab) {
-            lock_release(&class->lock);
-            return nullptr;
-        }
-        list_insert_head(&class->partial, &slab->link);
-    }
-    void *slot = slab_take(slab);
-    if (slab->used == slab->slots) list_remove(&slab->link);
+    if (!slab) slab = slab_create(payer, class);
+    void *slot = slab ? slab_take(slab) : nullptr;
     lock_release(&class->lock);
-    return memset(slot, 0, class_sizes[index]);
+    return slot ? memset(slot, 0, class_sizes[index]) : nullptr;
 }
 
 void heap_free(void *memory) {

@@ -46,7 +46,6 @@ void lock_debug_acquire([[maybe_unused]] const struct lock *lock, [[maybe_unused
 
 void lock_debug_release([[maybe_unused]] const struct lock *lock) { model_locks_held--; }
 
-void kprintf([[maybe_unused]] const char *format, ...) {}
 void klog([[maybe_unused]] enum log_level level, [[maybe_unused]] const char *format, ...) {}
 
 NORETURN void panic(const char *format, ...) {

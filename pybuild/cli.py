@@ -28,8 +28,11 @@ def build_tasks(*names: str, failure: int = 1) -> None:
     with (BUILD / ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         command = ["run", "--continue", "-n", "2", "-P", "thread", "--reporter", "error-only"]
-        with contextlib.redirect_stdout(sys.stderr):
+        # Two of doit's threads may put back each other's stand-in for stderr: ours is kept here.
+        stderr = sys.stderr
+        with contextlib.redirect_stdout(stderr):
             status = DoitMain(ModuleTaskLoader(dodo)).run([*command, *names])
+        sys.stderr = stderr
     if status:
         click.echo("cloister: the build failed", err=True)
         sys.exit(failure)

@@ -84,19 +84,16 @@ static void manager_kill(u64 koid) {
     handle_close(channel);
 }
 
-// init needs a moment; the name leads to the dead channel until then.
+// init needs a moment; the name leads to the dead channel, or nowhere, until then.
 static void manager_await(void) {
+    handle_t names = startup_handle(here, "names:manager");
     for (;;) {
         u64 now_ns = 0;
-        channel_open();
-        if (call(MANAGER_LIST, NULL, NULL, 0) == OK) {
-            return;
-        }
-        handle_close(channel);
+        status_t status = ns_open(names, "channel", 7, RIGHT_CALL | RIGHT_WAIT, &channel);
+        if (status == OK && call(MANAGER_LIST, NULL, NULL, 0) == OK) return;
+        if (status == OK) handle_close(channel);
         clock_get(CL_CLOCK_MONOTONIC, &now_ns);
-        if (now_ns > deadline_ns) {
-            finish("the manager does not come again", ERR_TIMED_OUT);
-        }
+        if (now_ns > deadline_ns) finish("the manager does not come again", ERR_TIMED_OUT);
         thread_yield();
     }
 }

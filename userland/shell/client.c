@@ -6,6 +6,8 @@
 #include "shell/client.h"
 #include "shell/output.h"
 
+enum : u64 { RESTART_NS_MAX = 1'000'000'000 };
+
 static union {
     struct manager_request head;
     char bytes[CL_MESSAGE_BYTES_MAX];
@@ -17,18 +19,34 @@ static union {
 static struct records_writer writer;
 static handle_t channel;
 
-// The manager may have been started again since: then its name leads to another channel.
-static void channel_check(void) {
+static bool channel_is_open(void) {
     u32 observed;
-    status_t status = object_wait(channel, SIGNAL_PEER_CLOSED, 0, CL_DEADLINE_POLL, &observed);
-    if (channel && status != ERR_TIMED_OUT) {
-        handle_close(channel);
+    return channel && object_wait(channel, SIGNAL_PEER_CLOSED, 0, CL_DEADLINE_POLL, &observed) ==
+                          ERR_TIMED_OUT;
+}
+
+static status_t channel_open(void) {
+    static const char name[] = "channel";
+    handle_t names = startup_handle(shell.startup, "names:manager");
+    return ns_open(names, name, sizeof(name) - 1, RIGHT_CALL | RIGHT_WAIT, &channel);
+}
+
+// The manager may have died since: then its name leads to another channel as soon as init has
+// started it again, which takes a moment.
+static void channel_await(void) {
+    u64 now_ns = 0;
+    clock_get(CL_CLOCK_MONOTONIC, &now_ns);
+    u64 deadline_ns = now_ns + RESTART_NS_MAX;
+    while (!channel_is_open() && now_ns < deadline_ns) {
+        if (channel) handle_close(channel);
         channel = CL_HANDLE_INVALID;
+        if (channel_open() != OK || !channel_is_open()) thread_yield();
+        clock_get(CL_CLOCK_MONOTONIC, &now_ns);
     }
 }
 
 struct records_writer *request_begin(enum manager_operation operation, u32 flags, u64 position) {
-    channel_check();
+    channel_await();
     request.head = (struct manager_request){
         .version = MANAGER_PROTOCOL_VERSION,
         .operation = operation,
@@ -38,12 +56,6 @@ struct records_writer *request_begin(enum manager_operation operation, u32 flags
     records_begin(&writer, request.bytes + sizeof(request.head),
                   sizeof(request.bytes) - sizeof(request.head));
     return &writer;
-}
-
-static status_t channel_open(void) {
-    static const char name[] = "channel";
-    handle_t names = startup_handle(shell.startup, "names:manager");
-    return ns_open(names, name, sizeof(name) - 1, RIGHT_CALL | RIGHT_WAIT, &channel);
 }
 
 static status_t request_call(u32 *reply_bytes) {
@@ -65,7 +77,7 @@ bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *stat
     status_t result = ERR_TOO_BIG;
     *status = status_ours;
     if (!writer.is_full) {
-        result = channel ? OK : channel_open();
+        result = channel ? OK : ERR_PEER_CLOSED;
     }
     if (result == OK) {
         result = request_call(&reply_bytes);

@@ -14,7 +14,9 @@
 #include "sched/waitq.h"
 
 enum thread_state : u32 { THREAD_RUNNABLE, THREAD_RUNNING, THREAD_BLOCKED, THREAD_ENDED };
-enum wait_state : u32 { WAIT_NONE, WAIT_WAITING, WAIT_CLAIMED };
+// One word says both that a thread waits and whether kicks end that wait: a kick that comes late
+// finds the next wait, not what it was meant for.
+enum wait_state : u32 { WAIT_NONE, WAIT_WAITING, WAIT_KICKABLE, WAIT_CLAIMED };
 enum : u32 { THREAD_KILL = 1 << 0 }; // pending
 
 // What threads share the CPU with: one per namespace.
@@ -35,8 +37,7 @@ struct thread {
     u64 run_ns;           // processor time used before
     struct sched_group *group;
     // Waiting:
-    u32 wait_state; // atomic; WAIT_WAITING → WAIT_CLAIMED by exactly one
-    u32 wait_flags;
+    u32 wait_state; // atomic; WAIT_WAITING or _KICKABLE → WAIT_CLAIMED by exactly one
     struct list wait_link; // under the lock of the queue's owner
     status_t wait_status;
     struct ktimer wait_timer;

@@ -6,13 +6,16 @@
 #include "abi/errors.h"
 #include "sched/thread.h"
 
-bool waitq_claim(struct thread *thread, status_t status) {
-    u32 expected = WAIT_WAITING;
-    if (!__atomic_compare_exchange_n(&thread->wait_state, &expected, WAIT_CLAIMED, false,
+static bool claim_from(struct thread *thread, u32 state, status_t status) {
+    if (!__atomic_compare_exchange_n(&thread->wait_state, &state, WAIT_CLAIMED, false,
                                      __ATOMIC_SEQ_CST, __ATOMIC_RELAXED))
         return false;
     thread->wait_status = status;
     return true;
+}
+
+bool waitq_claim(struct thread *thread, status_t status) {
+    return claim_from(thread, WAIT_WAITING, status) || claim_from(thread, WAIT_KICKABLE, status);
 }
 
 static void claim_and_run(struct thread *thread, status_t status) {
@@ -60,10 +63,10 @@ static bool claim_by_self(struct thread *current, u32 flags) {
 CHANGES_ALL status_t waitq_block_handoff(struct waitq *queue, struct lock *lock, u64 deadline_ns,
                                          u32 flags, struct thread *next) NO_THREAD_SAFETY_ANALYSIS {
     struct thread *current = thread_current();
-    current->wait_flags = flags;
     current->state = THREAD_BLOCKED;
     if (queue) list_insert_tail(&queue->threads, &current->wait_link);
-    __atomic_store_n(&current->wait_state, WAIT_WAITING, __ATOMIC_RELEASE);
+    u32 waiting = flags & WAIT_INTERRUPTIBLE ? WAIT_KICKABLE : WAIT_WAITING;
+    __atomic_store_n(&current->wait_state, waiting, __ATOMIC_RELEASE);
     lock_release(lock);
 
     bool has_timer = deadline_ns != ~0ul;
@@ -115,7 +118,6 @@ void thread_kill(struct thread *thread) {
 void thread_kick(struct thread *thread) {
     arch_thread_kick_set(thread);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
-    if (__atomic_load_n(&thread->wait_flags, __ATOMIC_RELAXED) & WAIT_INTERRUPTIBLE)
-        claim_and_run(thread, ERR_INTERRUPTED);
+    if (claim_from(thread, WAIT_KICKABLE, ERR_INTERRUPTED)) sched_make_runnable(thread);
     thread_interrupt(thread);
 }

@@ -12,10 +12,10 @@ enum : u64 { PERIOD_MIN_NS = 100'000 };
 static void timer_fired(struct ktimer *ktimer) {
     struct timer *timer = container_of(ktimer, struct timer, ktimer);
     object_signal(&timer->base, 0, SIGNAL_SIGNALED);
-    u64 period_ns = __atomic_load_n(&timer->period_ns, __ATOMIC_RELAXED);
-    if (period_ns == 0) return;
+    u64 period_ns = __atomic_load_n(&timer->period_ns, __ATOMIC_RELAXED), next_ns;
+    if (period_ns == 0 || __builtin_add_overflow(ktimer->deadline_ns, period_ns, &next_ns)) return;
     // Late by more than a period: the beats that were missed are not made up.
-    u64 next_ns = max(ktimer->deadline_ns, arch_time_ns() - period_ns) + period_ns;
+    next_ns = max(next_ns, arch_time_ns());
     ktimer_arm(ktimer, next_ns);
 }
 

@@ -117,6 +117,29 @@ static void bases_switch(struct arch_thread *prev, const struct arch_thread *nex
                  : "r"(next->fs_base), "r"(next->gs_base));
 }
 
+// What one process left in the data selectors is not for the next to read. Loading FS and GS
+// touches their bases.
+static void selectors_clear(void) {
+    u32 ds, es, fs, gs;
+    asm volatile("movl %%ds, %0\n\t"
+                 "movl %%es, %1\n\t"
+                 "movl %%fs, %2\n\t"
+                 "movl %%gs, %3"
+                 : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
+    if (likely((ds | es | fs | gs) == 0)) return;
+    u64 fs_base, gs_base;
+    asm volatile("rdfsbase %0\n\t"
+                 "rdgsbase %1\n\t"
+                 "movl %2, %%ds\n\t"
+                 "movl %2, %%es\n\t"
+                 "movl %2, %%fs\n\t"
+                 "movl %2, %%gs\n\t"
+                 "wrfsbase %0\n\t"
+                 "wrgsbase %1"
+                 : "=&r"(fs_base), "=&r"(gs_base)
+                 : "r"(0));
+}
+
 // Goes on where `to` was switched away from, on its stack. Returns, one day, in `from`; whom this
 // CPU ran before that is the result.
 static inline struct arch_thread *stack_switch(struct arch_thread *from, struct arch_thread *to) {
@@ -151,7 +174,10 @@ CHANGES_ALL void arch_context_switch(struct thread *prev, struct thread *next) {
     vector_switch(from, to);
     bases_switch(from, to);
     if (from->pmap) cpu->cr3 = from->cr3; // restricted mode switches without telling
-    if (to->pmap && to->cr3 != cpu->cr3) pmap_load(cpu, to->pmap, to->cr3);
+    if (to->pmap && to->cr3 != cpu->cr3) {
+        pmap_load(cpu, to->pmap, to->cr3);
+        selectors_clear();
+    }
     cpu->cpu.current = next;
     cpu->cpu.syscall_stack = to->stack_top;
     cpu->tss.rsp[0] = to->stack_top;

@@ -238,6 +238,8 @@ status_t sys_port_wait(struct port *port, u32 flags, u64 deadline_ns, u64 *key, 
             struct choice reported = {.by = CHOOSE_REPORTED, .key = registration->by_key.key};
             bool is_once = registration->flags & CL_PORT_ONCE;
             *key = reported.key;
+            // What is still ready is for the next who waits; it was told of the first only.
+            if (!list_empty(&port->ready)) waitq_wake_one(&port->waiters, OK);
             lock_release(&port->lock);
             if (is_once) (void)registration_end_one(port, &reported);
             return OK;

@@ -37,7 +37,7 @@ struct thread {
     u64 run_ns;           // processor time used before
     struct sched_group *group;
     // Waiting:
-    u32 wait_state; // atomic; WAIT_WAITING or _KICKABLE → WAIT_CLAIMED by exactly one
+    u32 wait_state;        // atomic; WAIT_WAITING or _KICKABLE → WAIT_CLAIMED by exactly one
     struct list wait_link; // under the lock of the queue's owner
     status_t wait_status;
     struct ktimer wait_timer;

@@ -12,15 +12,16 @@ enum : u32 { DEFAULT_SEND_BYTES = 64 << 10 };
 
 // ---- making ----
 
-static struct channel *end_create(struct namespace *ns, const struct cl_channel_options *options)
-    NO_THREAD_SAFETY_ANALYSIS // nobody knows it yet
+struct channel *channel_end_create(struct namespace *ns, u32 type, u32 messages_max,
+                                   u32 bytes_max) NO_THREAD_SAFETY_ANALYSIS // nobody knows it yet
 {
-    struct channel *end = object_alloc(ns, OBJ_CHANNEL, sizeof(*end));
+    struct channel *end = object_alloc(ns, type, sizeof(*end));
     if (!end) return nullptr;
     handle_holder_init(&end->holder, &end->base, &end->base.ns->ledger);
     end->call_bytes_max = CL_MESSAGE_BYTES_MAX;
     end->call_handles_max = CL_MESSAGE_HANDLES_MAX;
-    end->send_bytes_max = options->send_bytes_max ? options->send_bytes_max : DEFAULT_SEND_BYTES;
+    end->messages_max = messages_max;
+    end->send_bytes_max = bytes_max;
     lock_init(&end->lock, LOCK_OBJECT);
     list_init(&end->inbox);
     waitq_init(&end->receivers);
@@ -40,9 +41,10 @@ static void end_join(struct channel *end, struct channel *peer) {
 status_t channel_create(struct namespace *first_ns, struct namespace *second_ns,
                         const struct cl_channel_options *options, struct channel **first,
                         struct channel **second) {
-    *first = end_create(first_ns, options);
+    u32 bytes_max = options->send_bytes_max ? options->send_bytes_max : DEFAULT_SEND_BYTES;
+    *first = channel_end_create(first_ns, OBJ_CHANNEL, ~0u, bytes_max);
     if (!*first) return ERR_NO_RESOURCES;
-    *second = end_create(second_ns, options);
+    *second = channel_end_create(second_ns, OBJ_CHANNEL, ~0u, bytes_max);
     if (!*second) {
         object_put(&(*first)->base);
         return ERR_NO_RESOURCES;
@@ -63,15 +65,14 @@ status_t sys_channel_create(struct namespace *first_ns, struct namespace *second
     status_t status =
         channel_create(ns_or_current(first_ns), ns_or_current(second_ns), options, &first, &second);
     if (status != OK) return status;
-    u32 rights = handle_full_rights(OBJ_CHANNEL);
-    status = handle_create(&first->base, rights, CL_USER_ROOT, nullptr, first_handle);
-    if (status == OK) {
-        status = handle_create(&second->base, rights, CL_USER_ROOT, nullptr, second_handle);
-        if (status != OK) (void)handle_close(*first_handle);
+    status = handle_for_new(&first->base, first_handle);
+    if (status != OK) {
+        channel_close(second);
+        object_put(&second->base);
+        return status;
     }
-    if (status != OK) channel_close(first);
-    object_put(&first->base);
-    object_put(&second->base);
+    status = handle_for_new(&second->base, second_handle);
+    if (status != OK) (void)handle_close(*first_handle);
     return status;
 }
 
@@ -139,7 +140,7 @@ void channel_close(struct channel *end) {
     end->is_closed = true;
     inbox_empty_locked(end, ERR_PEER_CLOSED, &dropped);
     lock_release(&end->lock);
-    if (peer) peer_part(end, peer);
+    if (peer && peer != end) peer_part(end, peer);
     messages_drop(&dropped);
 }
 
@@ -153,7 +154,7 @@ static bool channel_kill(struct object *object) {
 static void channel_describe(struct object *object, u64 detail[4]) {
     struct channel *peer = channel_peer_get((struct channel *)object);
     if (!peer) return;
-    detail[0] = peer->base.koid;
+    if (&peer->base != object) detail[0] = peer->base.koid; // a queue is its own
     object_put(&peer->base);
 }
 
@@ -165,16 +166,14 @@ const struct object_ops channel_object_ops = {
 
 // ---- one-way messages ----
 
-static void charge_return_locked(struct channel *end, u64 charge) REQUIRES(&end -> lock) {
-    end->inbox_charge -= charge;
-    if (!end->has_blocked_peer) return;
-    end->has_blocked_peer = false;
-    if (end->peer) object_signal(&end->peer->base, 0, SIGNAL_WRITABLE);
-}
-
 static void charge_return(struct channel *end, u64 charge) {
     lock_acquire(&end->lock);
-    charge_return_locked(end, charge);
+    end->inbox_count--;
+    end->inbox_charge -= charge;
+    if (end->has_blocked_peer) {
+        end->has_blocked_peer = false;
+        if (end->peer) object_signal(&end->peer->base, 0, SIGNAL_WRITABLE);
+    }
     lock_release(&end->lock);
 }
 
@@ -182,12 +181,17 @@ static status_t charge_take(struct channel *end, struct channel *sender, u64 cha
     if (charge > end->send_bytes_max) return ERR_TOO_BIG;
     lock_acquire(&end->lock);
     status_t status = channel_check_peer_locked(end, sender);
-    if (status == OK && end->inbox_charge + charge > end->send_bytes_max) {
+    bool is_full =
+        end->inbox_count == end->messages_max || end->inbox_charge + charge > end->send_bytes_max;
+    if (status == OK && is_full) {
         end->has_blocked_peer = true;
         object_signal(&sender->base, SIGNAL_WRITABLE, 0);
         status = ERR_SHOULD_WAIT;
     }
-    if (status == OK) end->inbox_charge += charge;
+    if (status == OK) {
+        end->inbox_count++;
+        end->inbox_charge += charge;
+    }
     lock_release(&end->lock);
     return status;
 }
@@ -203,8 +207,8 @@ static status_t inbox_add(struct channel *end, struct channel *sender, struct me
     return status;
 }
 
-static status_t send_to(struct channel *end, struct channel *sender,
-                        const struct cl_message *from) {
+status_t channel_send_to(struct channel *end, struct channel *sender,
+                         const struct cl_message *from) {
     u64 charge = message_charge(from->bytes_size, from->handles_count);
     status_t status = charge_take(end, sender, charge);
     if (status != OK) return status;
@@ -221,7 +225,7 @@ static status_t send_to(struct channel *end, struct channel *sender,
 status_t sys_channel_send(struct channel *channel, const struct cl_message *message) {
     struct channel *peer = channel_peer_get(channel);
     if (!peer) return ERR_PEER_CLOSED;
-    status_t status = send_to(peer, channel, message);
+    status_t status = channel_send_to(peer, channel, message);
     object_put(&peer->base);
     return status;
 }

@@ -21,7 +21,8 @@ struct channel {
     // constant:
     u32 call_bytes_max; // accepted in a call to this end
     u32 call_handles_max;
-    u32 send_bytes_max; // of one-way messages in the inbox
+    u32 messages_max; // one-way messages in the inbox
+    u32 send_bytes_max;
 
     struct lock lock;                       // rank LOCK_OBJECT
     struct channel *peer GUARDED_BY(&lock); // with a reference; nullptr when either has closed
@@ -29,7 +30,8 @@ struct channel {
     bool is_readable GUARDED_BY(&lock);      // what the signal says
     bool has_blocked_peer GUARDED_BY(&lock); // the peer is not WRITABLE
     struct list inbox GUARDED_BY(&lock);
-    u64 inbox_charge GUARDED_BY(&lock); // of one-way messages, reserved ones too
+    u32 inbox_count GUARDED_BY(&lock);  // of one-way messages, those on their way in or out too
+    u64 inbox_charge GUARDED_BY(&lock); // of the same
     struct index calls GUARDED_BY(&lock);
     u64 token_last GUARDED_BY(&lock);
     struct waitq receivers GUARDED_BY(&lock);
@@ -44,8 +46,13 @@ status_t channel_create(struct namespace *first_ns, struct namespace *second_ns,
 // Ends all that waits at either end and drops the messages. Harmless again.
 void channel_close(struct channel *end);
 
-// ---- between channel.c and channel_call.c ----
+// ---- between channel.c, channel_call.c and queue.c ----
 
+// One end, without a peer, not published. nullptr: NO_RESOURCES.
+struct channel *channel_end_create(struct namespace *ns, u32 type, u32 messages_max, u32 bytes_max);
+// Sends a one-way message to `end`, whose peer is `sender`.
+status_t channel_send_to(struct channel *end, struct channel *sender,
+                         const struct cl_message *from);
 // The other end, referenced; nullptr when it is gone.
 struct channel *channel_peer_get(struct channel *end);
 // PEER_CLOSED when `end` has closed, DEAD when `peer` has: for what `peer` sends.

@@ -33,6 +33,7 @@ status_t channel_post_kernel(struct channel *end, const void *bytes, u32 size,
     message->owner = &end->base;
     lock_acquire(&end->lock);
     list_insert_tail(&end->inbox, &message->link);
+    end->inbox_count++;
     end->inbox_charge += (u64)charge;
     channel_show_readable_locked(end);
     lock_release(&end->lock);

@@ -13,36 +13,18 @@ static bool tree_covers(const struct page_tree *tree, u64 index) {
     return index >> (tree->depth * PAGE_TREE_SHIFT) == 0;
 }
 
-void **page_tree_find(struct page_tree *tree, u64 index) {
-    if (!tree_covers(tree, index)) return nullptr;
-    void **slot = &tree->root;
-    for (u32 level = tree->depth; level > 0; level--) {
-        if (!*slot) return nullptr;
-        slot = node_slot(*slot, index, level);
-    }
-    return slot;
-}
-
 static void **node_create(struct ledger *payer) {
-    return heap_alloc(payer, PAGE_TREE_SLOTS * sizeof(void *));
-}
-
-// Adds levels on top until the tree reaches `index`.
-static bool tree_deepen(struct page_tree *tree, u64 index, struct ledger *payer) {
-    while (!tree_covers(tree, index)) {
-        if (tree->root) {
-            void **node = node_create(payer);
-            if (!node) return false;
-            node[0] = tree->root;
-            tree->root = node;
-        }
-        tree->depth++;
-    }
-    return true;
+    return payer ? heap_alloc(payer, PAGE_TREE_SLOTS * sizeof(void *)) : nullptr;
 }
 
 void **page_tree_make(struct page_tree *tree, u64 index, struct ledger *payer) {
-    if (!tree_deepen(tree, index, payer)) return nullptr;
+    for (; !tree_covers(tree, index); tree->depth++) {
+        if (payer && !tree->root) continue;
+        void **node = node_create(payer);
+        if (!node) return nullptr;
+        node[0] = tree->root;
+        tree->root = node;
+    }
     void **slot = &tree->root;
     for (u32 level = tree->depth; level > 0; level--) {
         if (!*slot) *slot = node_create(payer);

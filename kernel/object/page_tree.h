@@ -19,10 +19,12 @@ struct page_tree {
 
 enum : u64 { PAGE_TREE_INDEX_END = 1ul << (PAGE_TREE_SHIFT * PAGE_TREE_DEPTH_MAX) };
 
-// The slot of `index`, or nullptr where there is none.
-void **page_tree_find(struct page_tree *tree, u64 index);
 // The slot of `index` (below PAGE_TREE_INDEX_END), made if needed; nullptr: it can't be paid.
 void **page_tree_make(struct page_tree *tree, u64 index, struct ledger *payer);
+// The slot of `index`, or nullptr where there is none.
+static inline void **page_tree_find(struct page_tree *tree, u64 index) {
+    return page_tree_make(tree, index, nullptr);
+}
 
 static inline struct page *page_tree_page(void *const *slot) {
     return (u64)*slot & 1 ? nullptr : *slot;

@@ -87,45 +87,37 @@ static struct index_node *choose_locked(struct port *port, const struct choice *
     return is_other ? nullptr : node;
 }
 
-enum end_result { END_NONE, END_DONE, END_AGAIN };
-
-// Ends one registration from the port's side. The object is referenced under the port's lock and
-// locked before the port, so the choice is made again. An object that is being freed (its last
-// reference is gone) ends its registrations itself, right now.
-static enum end_result registration_end(struct port *port, const struct choice *choice) {
-    lock_acquire(&port->lock);
-    struct index_node *node = choose_locked(port, choice);
-    struct object *object = node ? registration_of(node)->object : nullptr;
-    bool is_held = object && object_tryget(object);
-    lock_release(&port->lock);
-    if (!object) return END_NONE;
-    if (!is_held) {
+// Ends one registration from the port's side; false: there is none. The object is referenced under
+// the port's lock and locked before the port, so the choice is made again. An object that is being
+// freed (its last reference is gone) ends its registrations itself, right now.
+static bool registration_end(struct port *port, const struct choice *choice) {
+    bool is_done = false;
+    while (!is_done) {
+        lock_acquire(&port->lock);
+        struct index_node *node = choose_locked(port, choice);
+        struct object *object = node ? registration_of(node)->object : nullptr;
+        bool is_held = object && object_tryget(object);
+        lock_release(&port->lock);
+        if (!object) return false;
         arch_spin_poll();
-        return END_AGAIN;
+        if (!is_held) continue;
+        struct port_registration *registration = nullptr;
+        lock_acquire(&object->lock);
+        lock_acquire(&port->lock);
+        node = choose_locked(port, choice);
+        if (node && registration_of(node)->object == object) registration = registration_of(node);
+        lock_release(&port->lock);
+        if (registration) registration_unlink(registration);
+        lock_release(&object->lock);
+        if (registration) registration_free(registration);
+        object_put(object);
+        is_done = registration != nullptr;
     }
-    struct port_registration *registration = nullptr;
-    lock_acquire(&object->lock);
-    lock_acquire(&port->lock);
-    node = choose_locked(port, choice);
-    if (node && registration_of(node)->object == object) registration = registration_of(node);
-    lock_release(&port->lock);
-    if (registration) registration_unlink(registration);
-    lock_release(&object->lock);
-    if (registration) registration_free(registration);
-    object_put(object);
-    return registration ? END_DONE : END_AGAIN;
-}
-
-static status_t registration_end_one(struct port *port, const struct choice *choice) {
-    enum end_result result;
-    do
-        result = registration_end(port, choice);
-    while (result == END_AGAIN);
-    return result == END_DONE ? OK : ERR_NOT_FOUND;
+    return true;
 }
 
 static void registrations_end_all(struct port *port, const struct choice *choice) {
-    while (registration_end(port, choice) != END_NONE)
+    while (registration_end(port, choice))
         sched_preempt_point();
 }
 
@@ -210,7 +202,7 @@ status_t sys_port_register(struct port *port, const struct handle_info *object, 
 
 status_t sys_port_unregister(struct port *port, u64 key) {
     struct choice choice = {.by = CHOOSE_KEY, .key = key};
-    return registration_end_one(port, &choice);
+    return registration_end(port, &choice) ? OK : ERR_NOT_FOUND;
 }
 
 // The next one that is really ready, moved to the end of the queue.
@@ -241,7 +233,7 @@ status_t sys_port_wait(struct port *port, u32 flags, u64 deadline_ns, u64 *key, 
             // What is still ready is for the next who waits; it was told of the first only.
             if (!list_empty(&port->ready)) waitq_wake_one(&port->waiters, OK);
             lock_release(&port->lock);
-            if (is_once) (void)registration_end_one(port, &reported);
+            if (is_once) (void)registration_end(port, &reported);
             return OK;
         }
         if (port->is_closed) {

@@ -8,7 +8,6 @@
 #include "object/object.h"
 #include "object/port.h"
 #include "object/process.h"
-#include "object/queue.h"
 #include "object/revoker.h"
 #include "device/serial.h"
 #include "object/system.h"
@@ -27,7 +26,7 @@ const struct object_ops *const object_ops[OBJ_COUNT] = {
     [OBJ_ASPACE] = &aspace_object_ops,
     [OBJ_MEMOBJ] = &memobj_object_ops,
     [OBJ_CHANNEL] = &channel_object_ops,
-    [OBJ_QUEUE] = &queue_object_ops,
+    [OBJ_QUEUE] = &channel_object_ops,
     [OBJ_PORT] = &port_object_ops,
     [OBJ_TIMER] = &timer_object_ops,
     [OBJ_EVENT] = &event_object_ops,

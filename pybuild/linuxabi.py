@@ -1,8 +1,8 @@
 """From the table of Linux system calls: prototypes, register decoding, dispatch table, names.
 
 Run as `python -m pybuild.linuxabi SCHEMA OUTPUT`: reads SCHEMA (userland/linux/abi/x86_64.toml),
-writes OUTPUT/calls.h and OUTPUT/dispatch.c. Exits with 1 and a line that names the entry when the
-schema is wrong.
+writes OUTPUT/calls.h, OUTPUT/dispatch.c and OUTPUT/../docs/linux.md. Exits with 1 and a line that
+names the entry when the schema is wrong.
 """
 
 import sys
@@ -113,12 +113,31 @@ def dispatch(calls: list[Call], names: dict[int, str]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def manual(calls: list[Call], names: dict[int, str]) -> str:
+    """The text of linux.md: what is supported, and what is not."""
+    known = {call.number for call in calls}
+    lines = ["# System calls of Linux", ""]
+    lines += [
+        f"{len(calls)} of {len(names)} are there; the others give ENOSYS and a line in the log."
+    ]
+    lines += ["", "| number | name | arguments |", "|---|---|---|"]
+    lines += [
+        f"| {call.number} | {call.name} | {', '.join(name for _, name in call.args)} |"
+        for call in calls
+    ]
+    missing = ", ".join(name for number, name in sorted(names.items()) if number not in known)
+    return "\n".join([*lines, "", f"Not supported: {missing}."]) + "\n"
+
+
 def generate(schema: Path, output: Path) -> None:
-    """Write both files below `output`; SchemaError when the schema is wrong."""
+    """Write all files below `output` and its sibling docs; SchemaError when the schema is wrong."""
     calls, names = parse(schema)
     output.mkdir(parents=True, exist_ok=True)
     (output / "calls.h").write_text(header(calls, names))
     (output / "dispatch.c").write_text(dispatch(calls, names))
+    docs = output.parent / "docs"
+    docs.mkdir(exist_ok=True)
+    (docs / "linux.md").write_text(manual(calls, names))
 
 
 def main(arguments: list[str]) -> int:

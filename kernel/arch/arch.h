@@ -42,8 +42,6 @@ struct cpu {
     const struct lock *held[CPU_HELD_LOCKS]; // debug builds only
     u64 lock_wait_ns;                        // time lost spinning
     u64 lock_wait_count;                     // contended acquires
-    void *sched;                             // the scheduler's own
-    void *pages;                             // the page allocator's own
     struct arch_cpu *arch;
 };
 
@@ -56,7 +54,7 @@ struct cpu *arch_cpu(u32 id);
 // stack, which becomes that of its idle thread). Returns when all have come up or timed out.
 void arch_smp_start(void);
 
-// Inline: void arch_interrupts_enable(void), arch_interrupts_disable(void)
+// Inline: void arch_interrupts_disable(void)
 // Inline: bool arch_interrupts_enabled(void)
 // Inline: void arch_interrupts_open(void): lets pending interrupts in, then closes again.
 // Inline: void arch_idle(void): atomically enables interrupts and halts; returns with interrupts

@@ -13,7 +13,7 @@ static NORETURN void boot_main(u64 start_info_paddr) {
     mmu_init();
     cpu_add_exception_stacks(cpu_table[0]);
     cpu_setup(cpu_table[0]);
-    acpi_init(boot_rsdp());
+    acpi_init(boot_rsdp);
     apic_init();
     clock_init();
     serial_init_interrupts();

@@ -14,30 +14,19 @@ enum : u32 { MEMORY_RAM = 1, MEMORY_ACPI = 3, MEMORY_NVS = 4 };
 enum { MEMORY_MAP_MAX = 64, COMMAND_LINE_MAX = 2048, RESERVE_PAGES = 16 };
 
 struct start_info {
-    u32 magic;
-    u32 version;
-    u32 flags;
-    u32 module_count;
-    u64 modules;
-    u64 command_line;
-    u64 rsdp;
+    u32 magic, version, flags, module_count;
+    u64 modules, command_line, rsdp;
     u64 memory_map; // from version 1
-    u32 memory_map_count;
-    u32 reserved;
+    u32 memory_map_count, reserved;
 };
 
 struct start_module {
-    u64 paddr;
-    u64 size;
-    u64 command_line;
-    u64 reserved;
+    u64 paddr, size, command_line, reserved;
 };
 
 struct memory_entry {
-    u64 paddr;
-    u64 size;
-    u32 type;
-    u32 reserved;
+    u64 paddr, size;
+    u32 type, reserved;
 };
 
 extern u8 image_begin[], image_end[];
@@ -45,7 +34,7 @@ extern u8 image_begin[], image_end[];
 static struct memory_entry memory_map[MEMORY_MAP_MAX];
 static u32 memory_map_count;
 static char command_line[COMMAND_LINE_MAX];
-static u64 rsdp;
+u64 boot_rsdp;
 static struct arch_range bundle;
 static u64 boot_next; // the next page of the boot allocator
 static u64 boot_end;
@@ -83,7 +72,7 @@ void boot_memory_init(u64 start_info_paddr) {
     if (info->command_line)
         ksnprintf(command_line, sizeof(command_line), "%s",
                   (const char *)arch_direct(info->command_line));
-    rsdp = info->rsdp;
+    boot_rsdp = info->rsdp;
     if (info->module_count) {
         const struct start_module *module = arch_direct(info->modules);
         bundle = (struct arch_range){module->paddr, module->size};
@@ -98,8 +87,6 @@ u64 boot_page_alloc(void) {
     page_zero(arch_direct(paddr));
     return paddr;
 }
-
-u64 boot_rsdp(void) { return rsdp; }
 
 void boot_memory_regions(void (*region)(u64 paddr, u64 size)) {
     for (const struct memory_entry *e = memory_map; e < memory_map + memory_map_count; e++) {

@@ -129,7 +129,7 @@ extern u32 cpu_running;                      // have come up: 0..cpu_running-1
 // ---- boot_memory.c: the memory map and the allocator of boot
 void boot_memory_init(u64 start_info_paddr);
 u64 boot_page_alloc(void); // zeroed; panics when there is none
-u64 boot_rsdp(void);
+extern u64 boot_rsdp;      // where the ACPI tables begin; 0: not told
 // True if the kernel command line has this word.
 bool boot_option(const char *word);
 // Calls back for the 2 MiB-aligned regions with any RAM or ACPI table in them; they may overlap.

@@ -56,8 +56,6 @@ static inline struct thread *arch_current_thread(void) { return host_cpu->curren
 void arch_interrupts_open(void);
 void arch_idle(void);
 
-static inline void arch_interrupts_enable(void) {}
-
 static inline void arch_interrupts_disable(void) {}
 
 static inline bool arch_interrupts_enabled(void) { return false; }

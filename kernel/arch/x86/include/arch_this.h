@@ -61,8 +61,6 @@ static inline u32 arch_cpu_id(void) { return ARCH_CPU->id; }
 
 static inline struct thread *arch_current_thread(void) { return ARCH_CPU->current; }
 
-static inline void arch_interrupts_enable(void) { asm volatile("sti" ::: "memory"); }
-
 static inline void arch_interrupts_disable(void) { asm volatile("cli" ::: "memory"); }
 
 static inline bool arch_interrupts_enabled(void) {

@@ -62,7 +62,7 @@ static void user_begin(struct user *user, u64 end, u64 seed) {
         OK)
         sys_thread_exit();
     for (u64 at = 0; at < ROOM; at += PAGE_SIZE) {
-        u64 value = at;
+        u64 value = 0;
         (void)arch_copy_to_user(user->memory + at, &value, sizeof(value));
     }
     host_user_return();
@@ -153,9 +153,20 @@ static void server_step(struct user *user, handle_t port) {
     }
 }
 
+// Nothing may be held on the way to user mode: there a killed thread ends.
+static void port_watch(handle_t port_handle, handle_t observed, u32 signals, u64 key, u32 flags) {
+    struct handle_info info;
+    struct port *port = (struct port *)get(port_handle);
+    if (port && handle_get_info(observed, ~0u, 0, &info) == OK) {
+        (void)sys_port_register(port, &info, signals, key, flags);
+        handle_info_put(&info);
+    }
+    if (port) object_put(&port->base);
+    host_user_return();
+}
+
 // A mailbox, a timer and a futex of the thread's own.
 static void other_step(struct user *user, handle_t queue, handle_t timer, handle_t port) {
-    struct handle_info info;
     struct cl_message message = random_message(user), in = room(user);
     u32 woken;
     if (CALL(queue, queue, sys_queue_send(queue_, &message)) == OK &&
@@ -165,10 +176,7 @@ static void other_step(struct user *user, handle_t queue, handle_t timer, handle
         handles_close(user, message.handles_count);
     u64 period_ns = random_next(&user->random) % 2 ? MS / 5 : 0;
     (void)CALL(timer, timer, sys_timer_set(timer_, arch_time_ns() + MS / 10, period_ns));
-    if (handle_get_info(timer, ~0u, 0, &info) == OK) {
-        (void)CALL(port, port, sys_port_register(port_, &info, SIGNAL_SIGNALED, 9, CL_PORT_ONCE));
-        handle_info_put(&info);
-    }
+    port_watch(port, timer, SIGNAL_SIGNALED, 9, CL_PORT_ONCE);
     (void)sys_futex_wait(user->memory + 64, 0, 0, arch_time_ns() + MS / 20);
     (void)sys_futex_wake(user->memory + 64, 1, &woken);
     host_user_return();
@@ -182,13 +190,9 @@ static void server(u64 end, u64 seed) {
     (void)sys_queue_create(nullptr, 5, 40000, &queue);
     (void)sys_timer_create(nullptr, &timer);
     for (;;) {
-        struct handle_info info;
-        if (random_next(&user.random) % 16 == 0 && handle_get_info(user.end, ~0u, 0, &info) == OK) {
-            (void)CALL(port, port,
-                       sys_port_register(port_, &info, SIGNAL_READABLE | SIGNAL_PEER_CLOSED,
-                                         random_next(&user.random) % 4, seed % 2));
-            handle_info_put(&info);
-        }
+        if (random_next(&user.random) % 16 == 0)
+            port_watch(port, user.end, SIGNAL_READABLE | SIGNAL_PEER_CLOSED,
+                       random_next(&user.random) % 4, seed % 2);
         if (random_next(&user.random) % 16 == 0)
             (void)CALL(port, port, sys_port_unregister(port_, random_next(&user.random) % 4));
         if (random_next(&user.random) % 8 == 0) other_step(&user, queue, timer, port);

@@ -24,6 +24,7 @@ CONFIG = MachineConfig(
 IMAGE = "tiny"
 PROGRAM = "/bin/bench_linux"
 STARTS = 15
+TOGETHER = 64
 PAGE_BYTES = 4096
 
 
@@ -77,6 +78,12 @@ def native_hits(probe: Probe, program: str) -> list[Hit]:
 def start_hits(probe: Probe) -> list[Hit]:
     """Starts the tiny program's container again and again."""
     commands_run(probed(probe, "channel=com2"), [f"run --rm {IMAGE}"] * STARTS)
+    return probe.hits()
+
+
+def together_hits(probe: Probe) -> list[Hit]:
+    """Starts containers that stay, one after the other."""
+    commands_run(probed(probe, "channel=com2"), [f"run -d {IMAGE} {PROGRAM} idle"] * TOGETHER)
     return probe.hits()
 
 

@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from statistics import median
+from statistics import mean, median
 from typing import TypeVar
 
 from pybuild.bench import cloister, linux
 from pybuild.bench.guest import Probe, probe_count, probe_time
 from pybuild.bench.linux import Peer
-from pybuild.bench.markers import Counter, Hit, constants
+from pybuild.bench.markers import Counter, Hit, constants, samples
 from pybuild.bench.metrics import Metric, marked_metrics, selected
 from pybuild.bench.report import Row, json_write, table_print
 from pybuild.bench.tools import BenchError
@@ -22,6 +22,7 @@ from pybuild.paths import BUILD
 
 BOOTS = 7
 BOOT_BAR_RATIO = 0.1
+TOGETHER_BAR_RATIO = 1.1
 # Of crun's idle container, all counted: docs/measuring.md.
 IDLE_CRUN_BYTES = 348 * 1024
 IDLE_PEER = "crun, by hand"
@@ -121,6 +122,22 @@ def linux_hits(bench: Bench, counter: Counter) -> list[Hit]:
     return bench.tried(what, lambda: linux.bench_hits(bench.peer, probe("linux"))) or []
 
 
+def together_row(bench: Bench) -> Row:
+    """A start while many containers live, beside a start while hardly any does."""
+    work = partial(
+        run_hits, cloister.Run("together", frozenset(), cloister.together_hits), probe_count
+    )
+    hits = (
+        bench.tried(f"Cloister: {cloister.TOGETHER} containers at once, instructions", work) or []
+    )
+    found = samples(hits, "CONTAINER_TOLD", "CONTAINER_FIRST", "instructions")
+    whole = len(found) == cloister.TOGETHER
+    # The first start is not a warm one.
+    each, alone = (mean(found[1:]), median(found[1:4])) if whole else (None, None)
+    variant, bar = f"each of {cloister.TOGETHER}", TOGETHER_BAR_RATIO * (alone or 0)
+    return Row("container_start", variant, "instructions", "icount", each, alone, "one alone", bar)
+
+
 def idle_rows(bench: Bench) -> list[Row]:
     """An idle container's memory, beside crun's, which was measured once and by hand."""
     idle = bench.tried("Cloister: an idle container", cloister.idle_memory)
@@ -140,6 +157,8 @@ def bench_rows(bench: Bench, wanted: list[Metric]) -> list[Row]:
         rows += idle_rows(bench)
     if not bench.names - {"idle_container"}:
         return rows
+    if "container_start" in bench.names:
+        rows.append(together_row(bench))
     for counter in COUNTERS:
         theirs, ours = linux_hits(bench, counter), cloister_hits(bench, counter)
         if counter == "instructions" and "boot_to_prompt" in bench.names:

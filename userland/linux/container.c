@@ -150,7 +150,7 @@ static int program_search(struct thread *thread, const char *search, const char 
                           struct program *program) {
     char path[512];
     int problem = -ENOENT;
-    while (*search) {
+    while (*search && *name) {
         const char *end = strchr(search, ':');
         usize size = end ? (usize)(end - search) : strlen(search);
         usize length = format_text(path, sizeof(path), "%.*s/%s", (int)size, search, name);

@@ -27,11 +27,9 @@ static void wait_timed_out(struct ktimer *timer) {
 }
 
 struct thread *waitq_claim_one(struct waitq *queue, status_t status) {
-    while (!list_empty(&queue->threads)) {
-        struct thread *thread = list_entry(queue->threads.next, struct thread, wait_link);
-        list_remove(&thread->wait_link);
+    struct thread *thread;
+    while ((thread = list_take_first(&queue->threads, struct thread, wait_link)))
         if (waitq_claim(thread, status)) return thread;
-    }
     return nullptr;
 }
 

@@ -50,7 +50,7 @@ static struct object *get(handle_t handle) {
         status_t status_ = ERR_BAD_HANDLE;                 \
         if (type##_) {                                     \
             status_ = call;                                \
-            object_put(&type##_->base);                    \
+            object_put((struct object *)type##_);          \
         }                                                  \
         host_user_return();                                \
         status_;                                           \

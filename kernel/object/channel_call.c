@@ -67,13 +67,8 @@ static SLOW_PATH status_t request_handles(struct channel_caller *caller, struct 
     struct message *message = &caller->message;
     status_t status = reply_count ? reply_slots_take(caller, reply_count, &channel->base) : OK;
     if (status != OK || from->handles_count == 0) return status;
-    struct handle *slots;
-    status = message_slots_alloc(from->handles_count, &channel->base, &slots);
-    if (status != OK) return status;
-    status = message_take_handles(message, from, &channel->base, &channel->base, &channel->holder,
-                                  slots, HANDLES_COUNT);
-    if (status != OK) heap_free(slots);
-    return status;
+    return message_take_handles(message, from, &channel->base, &channel->base, &channel->holder,
+                                nullptr);
 }
 
 static status_t request_make(struct channel_caller *caller, struct channel *channel,
@@ -241,7 +236,7 @@ static status_t reply_fill(const struct cl_message *from, struct reply *reply) {
     if (status != OK || from->handles_count == 0) return status;
     struct channel *client = reply->client;
     status = message_take_handles(&reply->message, from, nullptr, &client->base, &client->holder,
-                                  reply->slots, HANDLES_PAID);
+                                  reply->slots);
     if (status != OK) return status;
     reply->slots = nullptr;
     ledger_count_sub(&client->base.ns->ledger, LEDGER_HANDLES,
@@ -302,19 +297,22 @@ static SLOW_PATH status_t reply_large(struct channel *end, u64 token, const stru
     return status;
 }
 
-status_t sys_channel_reply(struct channel *channel, u64 token, const struct cl_message *message) {
+// Whatever comes of it, the end's lock is held then.
+ALWAYS_INLINE status_t reply_locking(struct channel *end, u64 token, const struct cl_message *from,
+                                     struct thread **claimed) ACQUIRE(&end -> lock) {
     alignas(u64) u8 bytes[MESSAGE_INLINE];
+    bool is_small = reply_is_small(from);
+    status_t status =
+        likely(is_small) ? message_bytes_in(bytes, from) : reply_large(end, token, from, claimed);
+    lock_acquire(&end->lock);
+    if (unlikely(!is_small || status != OK)) return status;
+    return reply_small_locked(end, token, from, bytes, claimed);
+}
+
+status_t sys_channel_reply(struct channel *channel, u64 token, const struct cl_message *message) {
     struct thread *claimed = nullptr;
-    status_t status;
-    if (reply_is_small(message)) {
-        status = message_bytes_in(bytes, message);
-        if (status != OK) return status;
-        lock_acquire(&channel->lock);
-        status = reply_small_locked(channel, token, message, bytes, &claimed);
-        lock_release(&channel->lock);
-    } else {
-        status = reply_large(channel, token, message, &claimed);
-    }
+    status_t status = reply_locking(channel, token, message, &claimed);
+    lock_release(&channel->lock);
     if (claimed) sched_make_runnable(claimed);
     return status;
 }
@@ -322,18 +320,8 @@ status_t sys_channel_reply(struct channel *channel, u64 token, const struct cl_m
 status_t sys_channel_reply_receive(struct channel *channel, u64 token,
                                    const struct cl_message *message, const struct cl_message *room,
                                    u64 received, u64 deadline_ns) {
-    alignas(u64) u8 bytes[MESSAGE_INLINE];
     struct thread *claimed = nullptr;
-    status_t status;
-    if (reply_is_small(message)) {
-        status = message_bytes_in(bytes, message);
-        if (status != OK) return status;
-        lock_acquire(&channel->lock);
-        status = reply_small_locked(channel, token, message, bytes, &claimed);
-    } else {
-        status = reply_large(channel, token, message, &claimed);
-        lock_acquire(&channel->lock);
-    }
+    status_t status = reply_locking(channel, token, message, &claimed);
     if (status != OK && status != ERR_NOT_FOUND) {
         lock_release(&channel->lock);
         return status;

@@ -79,16 +79,19 @@ status_t message_slots_alloc(u32 count, struct object *owner, struct handle **sl
 
 status_t message_take_handles(struct message *message, const struct cl_message *from,
                               struct object *forbidden, struct object *owner,
-                              struct handle_holder *holder, struct handle *slots,
-                              enum handles_payment payment) {
+                              struct handle_holder *holder, struct handle *counted) {
     u32 count = from->handles_count;
     handle_t values[CL_MESSAGE_HANDLES_MAX];
+    struct handle *slots = counted;
     status_t status = arch_copy_from_user(values, from->handles, count * sizeof(handle_t));
-    if (status == OK)
-        status = payment == HANDLES_PAID
-                     ? handles_take_counted(values, count, forbidden, holder, slots)
-                     : handles_take(values, count, forbidden, holder, slots);
+    if (status == OK && !counted) status = message_slots_alloc(count, owner, &slots);
     if (status != OK) return status;
+    status = counted ? handles_take_counted(values, count, forbidden, holder, slots)
+                     : handles_take(values, count, forbidden, holder, slots);
+    if (status != OK) {
+        if (!counted) heap_free(slots);
+        return status;
+    }
     message->handles = slots;
     message->handles_count = (u8)count;
     if (!message->owner) object_get(owner);
@@ -160,12 +163,9 @@ void message_restore(struct message *message, struct message *copy) {
 
 status_t message_deliver(struct message *message, u64 token, const struct cl_message *room,
                          u64 received) {
-    status_t status = bytes_out(message, room->bytes);
-    if (status != OK) return status;
     struct cl_received facts = message_facts(message, token);
-    status = arch_copy_to_user(received, &facts, sizeof(facts));
-    if (status != OK || message->handles_count == 0) return status;
-    return handles_out(message, room->handles, nullptr);
+    status_t status = arch_copy_to_user(received, &facts, sizeof(facts));
+    return status == OK ? message_deliver_reply(message, room, nullptr) : status;
 }
 
 status_t message_deliver_reply(struct message *message, const struct cl_message *room,
@@ -198,23 +198,6 @@ void message_release(struct message *message) {
 
 // ---- one-way messages ----
 
-static status_t message_fill(struct message *message, const struct cl_message *from,
-                             struct object *owner, struct handle_holder *holder,
-                             struct object *forbidden) {
-    status_t status = message_init(message, from->bytes_size, &owner->ns->ledger);
-    if (status != OK) return status;
-    object_get(owner);
-    message->owner = owner;
-    status = message_copy_bytes(message, from);
-    if (status != OK || from->handles_count == 0) return status;
-    struct handle *slots;
-    status = message_slots_alloc(from->handles_count, owner, &slots);
-    if (status != OK) return status;
-    status = message_take_handles(message, from, forbidden, owner, holder, slots, HANDLES_COUNT);
-    if (status != OK) heap_free(slots);
-    return status;
-}
-
 status_t message_create(const struct cl_message *from, struct object *owner,
                         struct handle_holder *holder, struct object *forbidden,
                         struct message **out) {
@@ -229,16 +212,18 @@ status_t message_create(const struct cl_message *from, struct object *owner,
         ledger_count_sub(payer, LEDGER_MESSAGE_BYTES, charge);
         return ERR_NO_RESOURCES;
     }
-    status_t status = message_fill(message, from, owner, holder, forbidden);
-    if (status == OK) {
-        message->handles_charged = message->handles_count;
+    object_get(owner);
+    message->owner = owner;
+    message->bytes_size = from->bytes_size;
+    message->handles_charged = (u8)from->handles_count;
+    status_t status = message_init(message, from->bytes_size, payer);
+    if (status == OK) status = message_copy_bytes(message, from);
+    if (status == OK && from->handles_count != 0)
+        status = message_take_handles(message, from, forbidden, owner, holder, nullptr);
+    if (status == OK)
         *out = message;
-        return OK;
-    }
-    message_release(message);
-    if (message->owner) object_put(owner);
-    heap_free(message);
-    ledger_count_sub(payer, LEDGER_MESSAGE_BYTES, charge);
+    else
+        message_destroy(message);
     return status;
 }
 

@@ -81,13 +81,12 @@ static inline status_t message_bytes_in(void *to, const struct cl_message *from)
     return from->bytes_size ? arch_copy_from_user(to, from->bytes, from->bytes_size) : OK;
 }
 status_t message_copy_bytes(struct message *message, const struct cl_message *from);
-// Moves handles of the current process into `slots` (heap memory; consumed on success), which
-// are counted for the holder's namespace now, or were before. Errors as handles_take.
-enum handles_payment { HANDLES_COUNT, HANDLES_PAID };
+// Moves handles of the current process into slots: `counted`, heap memory that was counted for the
+// holder's namespace before and is consumed on success; or, nullptr, new ones. NO_RESOURCES, and
+// errors as handles_take.
 status_t message_take_handles(struct message *message, const struct cl_message *from,
                               struct object *forbidden, struct object *owner,
-                              struct handle_holder *holder, struct handle *slots,
-                              enum handles_payment payment);
+                              struct handle_holder *holder, struct handle *counted);
 // Allocates slots for `count` handles, on the ledger of the owner's namespace; nullptr for 0.
 status_t message_slots_alloc(u32 count, struct object *owner, struct handle **slots);
 

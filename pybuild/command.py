@@ -85,7 +85,8 @@ def command_run(
                 return int(payload)
             else:
                 sink(kind, payload)
-        machine.check_console(0.0)
+        if not data:
+            machine.check_console(0.0)
 
 
 @dataclass

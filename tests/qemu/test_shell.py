@@ -175,6 +175,11 @@ STATUSES = {
     "help": 0,
     "version": 0,
     "images": 0,
+    "poweroff": 0,
+    "": 0,
+    "; ;": 0,
+    "run busybox cat": 0,
+    "run -i busybox cat": 0,
 }
 
 

@@ -34,8 +34,10 @@ struct run {
 static char stream_bytes[STREAM_BYTES_MAX];
 static struct editor typed; // with -i
 
+// Input comes from the console: a command of `run -c` has none, and reads the end at once.
 static bool is_wanted(const struct run *run, enum end end) {
-    return !run->options.is_detached && (end != END_STDIN || run->options.is_interactive);
+    if (run->options.is_detached) return false;
+    return end != END_STDIN || (run->options.is_interactive && !shell.command);
 }
 
 // A channel with one end for us and one for the request.

@@ -56,7 +56,7 @@ static int open_creating(struct thread *thread, struct walk *walk, u32 flags, u3
 }
 
 // Whether the file may be opened so; truncates it where that is asked for.
-static int open_check(struct vnode *vnode, u32 flags, bool is_new) {
+static int open_check(struct vnode *vnode, u32 flags) {
     bool writes = (flags & O_ACCMODE) != O_RDONLY;
     if (flags & O_PATH) {
         return (flags & O_DIRECTORY) && !vnode_is_directory(vnode) ? -ENOTDIR : 0;
@@ -76,7 +76,7 @@ static int open_check(struct vnode *vnode, u32 flags, bool is_new) {
     if (writes && !vnode->ops->write) {
         return vnode->ops->open ? -EACCES : -EROFS;
     }
-    if ((flags & O_TRUNC) && writes && !is_new) {
+    if ((flags & O_TRUNC) && writes) {
         return vnode_set_attributes(vnode, &(struct attributes){}, ATTRIBUTE_SIZE);
     }
     return 0;
@@ -98,7 +98,7 @@ static i64 open_at(struct thread *thread, i32 directory, linux_ptr path, u32 fla
     if (result != 0) {
         return result;
     }
-    result = open_check(vnode, flags, is_new);
+    result = open_check(vnode, is_new ? flags & ~(u32)O_TRUNC : flags);
     if (result == 0) {
         result = file_open_vnode(thread, vnode, flags, &file);
     }

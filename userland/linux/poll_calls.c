@@ -201,14 +201,16 @@ static i64 select_results(struct select *select, const struct poll *poll) {
     return ready;
 }
 
+enum copy_direction { COPY_IN, COPY_OUT };
+
 static i64 select_sets_copy(struct select *select, const linux_ptr pointers[3], usize size,
-                            bool is_reading) {
+                            enum copy_direction direction) {
     for (u32 set = 0; set < 3; set++) {
         if (linux_is_null(pointers[set]) || size == 0) {
             continue;
         }
-        int result = is_reading ? copy_from_linux(select->sets[set], pointers[set], size)
-                                : copy_to_linux(pointers[set], select->sets[set], size);
+        int result = direction == COPY_IN ? copy_from_linux(select->sets[set], pointers[set], size)
+                                          : copy_to_linux(pointers[set], select->sets[set], size);
         if (result != 0) {
             return result;
         }
@@ -225,7 +227,7 @@ static i64 select_linux(struct thread *thread, i32 count, const linux_ptr pointe
     }
     count = min(count, (i32)DESCRIPTORS_MAX);
     usize size = ((usize)count + 63) / 64 * 8;
-    i64 result = select_sets_copy(&select, pointers, size, true);
+    i64 result = select_sets_copy(&select, pointers, size, COPY_IN);
     if (result != 0) {
         return result;
     }
@@ -238,7 +240,7 @@ static i64 select_linux(struct thread *thread, i32 count, const linux_ptr pointe
     if (result >= 0) {
         result = select_results(&select, &poll);
     }
-    if (result >= 0 && select_sets_copy(&select, pointers, size, false) != 0) {
+    if (result >= 0 && select_sets_copy(&select, pointers, size, COPY_OUT) != 0) {
         result = -EFAULT;
     }
     heap_free(poll.entries);

@@ -195,3 +195,12 @@ def test_containers_leave_nothing() -> None:
     tables = result.out.split(b"PAGES")[1:]
     assert len(tables) == 2
     assert tables[0].split() == tables[1].split()
+
+
+@pytest.mark.parametrize("word", ["x", "word", "y" * 1000, "z" * 65536])
+def test_a_line_of_64_kib_arrives(word: str) -> None:
+    start = "run busybox sh -c 'echo $# ${#1}' sh "
+    count = (65536 - len(start) + 1) // (len(word) + 1) or 1
+    line = (start + " ".join([word] * count))[:65536]
+    words = line.removeprefix(start).split()
+    assert shell(line).out.decode().split() == [str(len(words)), str(len(words[0]))]

@@ -10,7 +10,7 @@
 #include "lib/types.h"
 
 enum {
-    HEAP_ALLOC_MAX = 64 * PAGE_SIZE, // bytes in one allocation
+    HEAP_ALLOC_MAX = 128 * PAGE_SIZE, // bytes in one allocation
 };
 
 [[nodiscard]] void *heap_alloc(usize size);

@@ -63,6 +63,6 @@ struct blockdev *blockdev_get(u32 index);
 status_t blockdev_register(struct blockdev *disk, const struct blockdev_driver *driver, u64 sectors,
                            u32 flags);
 // Hands waiting requests to the device while it takes them.
-void blockdev_pump_locked(struct blockdev *disk) REQUIRES(&disk -> lock);
+void blockdev_pump_locked(struct blockdev *disk) REQUIRES(&disk->lock);
 
 #endif

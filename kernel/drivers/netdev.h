@@ -51,6 +51,6 @@ struct netdev *netdev_get(u32 index);
 // For drivers. LIMIT when there are too many.
 status_t netdev_register(struct netdev *card, const struct netdev_driver *driver,
                          const u8 mac[NETDEV_MAC_SIZE]);
-void netdev_notify(struct netdev *card, u32 events) EXCLUDES(&card -> lock);
+void netdev_notify(struct netdev *card, u32 events) EXCLUDES(&card->lock);
 
 #endif

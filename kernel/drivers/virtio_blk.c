@@ -99,7 +99,7 @@ static status_t result_of(const struct virtio_blk *blk, const struct block_reque
 }
 
 // Resets the device and moves all that it had, and all that waited, to `requests`.
-static void fail_locked(struct virtio_blk *blk, struct list *requests) REQUIRES(&blk -> disk.lock) {
+static void fail_locked(struct virtio_blk *blk, struct list *requests) REQUIRES(&blk->disk.lock) {
     blk->disk.failed = true;
     if (virtio_reset(&blk->device) != OK) klog(LOG_ERROR, "virtio-blk: does not reset\n");
     for (u32 i = 0; i < VIRTQUEUE_SIZE_MAX; i++) {

@@ -31,7 +31,7 @@ static u32 class_of(usize size) {
 }
 
 static struct slab *slab_create(struct ledger *payer, struct heap_class *class)
-    REQUIRES(&class -> lock) {
+    REQUIRES(&class->lock) {
     u32 class_index = (u32)(class - payer->heap);
     struct page *page = page_alloc(payer, PAGE_KERNEL | PAGE_DIRTY);
     if (!page) return nullptr;

@@ -91,14 +91,14 @@ status_t aspace_split(struct aspace *aspace, u64 address) {
 
 // ---- steps ----
 
-static void step_begin(struct aspace *aspace, struct aspace_step *step) ACQUIRE(&aspace -> lock) {
+static void step_begin(struct aspace *aspace, struct aspace_step *step) ACQUIRE(&aspace->lock) {
     lock_acquire(&aspace->lock);
     arch_gather_init(&step->gather, &aspace->pmap);
     list_init(&step->removed);
 }
 
 // Flushes, opens the lock, puts pages, frees mappings.
-static void step_end(struct aspace *aspace, struct aspace_step *step) RELEASE(&aspace -> lock) {
+static void step_end(struct aspace *aspace, struct aspace_step *step) RELEASE(&aspace->lock) {
     arch_gather_flush(&step->gather);
     lock_release(&aspace->lock);
     for (u32 i = 0; i < step->gather.count; i++)
@@ -164,7 +164,7 @@ static u64 cut_start(const struct mapping *mapping, u64 size) {
 // Unmaps a chosen mapping, from *at on, as far as fits in the step.
 static void unmap_mapping(struct aspace *aspace, struct mapping *mapping,
                           const struct unmap_choice *choice, u64 *at, struct aspace_step *step)
-    REQUIRES(&aspace -> lock) {
+    REQUIRES(&aspace->lock) {
     bool is_kept = choice && choice->object && !object_is_dead(&choice->object->base);
     u64 from = is_kept ? max(*at, cut_start(mapping, choice->size)) : mapping->start;
     *at = arch_pmap_unmap(&aspace->pmap, from, mapping->end, &step->gather);

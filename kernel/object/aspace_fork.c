@@ -17,7 +17,7 @@ struct copy {
 // entries are never used any more and stay as they are.
 static status_t copy_entries(struct copy *copy, const struct mapping *mapping, u64 *budget,
                              struct arch_gather *gather, u64 *next)
-    REQUIRES(&copy -> from->lock, &copy->to->lock) {
+    REQUIRES(&copy->from->lock, &copy->to->lock) {
     bool is_clone = copy->kind == COPY_CLONE;
     bool is_copied = is_clone && mapping->flags & CL_MAP_WRITE;
     u64 cost = is_copied ? COPY_COST : 1;
@@ -37,7 +37,7 @@ static status_t copy_entries(struct copy *copy, const struct mapping *mapping, u
 // Copies (the rest of) one mapping, or as much as the budget of pages allows.
 static status_t copy_mapping(struct copy *copy, const struct mapping *mapping, u64 *at, u64 *budget,
                              struct aspace_step *step)
-    REQUIRES(&copy -> from->lock, &copy->to->lock) {
+    REQUIRES(&copy->from->lock, &copy->to->lock) {
     u64 start = max(*at, mapping->start);
     struct mapping *part;
     status_t status = mapping_create(copy->to, mapping, start, mapping->end, start, &part);
@@ -60,7 +60,7 @@ static status_t copy_mapping(struct copy *copy, const struct mapping *mapping, u
 }
 
 static status_t copy_some(struct copy *copy, u64 *at, struct aspace_step *step)
-    REQUIRES(&copy -> from->lock, &copy->to->lock) {
+    REQUIRES(&copy->from->lock, &copy->to->lock) {
     u64 budget = STEP_PAGES;
     for (u32 i = 0; i < STEP_MAPPINGS_COPIED && budget > 0; i++) {
         const struct mapping *mapping = mapping_find(&copy->from->mappings, *at);

@@ -27,14 +27,14 @@ static status_t map_check(const struct aspace *aspace, const struct aspace_map_a
     return args->flags & fixed ? aspace_range_check(aspace, args->address, args->size) : OK;
 }
 
-static bool range_is_free(struct aspace *aspace, u64 address, u64 size) REQUIRES(&aspace -> lock) {
+static bool range_is_free(struct aspace *aspace, u64 address, u64 size) REQUIRES(&aspace->lock) {
     const struct mapping *there = mapping_find(&aspace->mappings, address);
     return !there || there->start >= address + size;
 }
 
 // Finds the place of a new mapping of `size` bytes; FIXED ones are cleared later.
 static status_t place(struct aspace *aspace, u64 *address, u64 size, u32 flags)
-    REQUIRES(&aspace -> lock) {
+    REQUIRES(&aspace->lock) {
     if (flags & CL_MAP_FIXED) return OK;
     if (flags & CL_MAP_EXACT)
         return range_is_free(aspace, *address, size) ? OK : ERR_ALREADY_EXISTS;
@@ -53,7 +53,7 @@ struct map {
 };
 
 static status_t map_step(struct aspace *aspace, void *map_args, u64 *at, u64 end,
-                         struct aspace_step *step) REQUIRES(&aspace -> lock) {
+                         struct aspace_step *step) REQUIRES(&aspace->lock) {
     struct map *map = map_args;
     const struct aspace_map_args *args = map->args;
     struct mapping *mapping = map->mapping;
@@ -78,7 +78,7 @@ static status_t map_step(struct aspace *aspace, void *map_args, u64 *at, u64 end
 
 // Enters the pages that are there already, as far as they can be paid.
 static status_t populate_step(struct aspace *aspace, void *, u64 *at, u64 end, struct aspace_step *)
-    REQUIRES(&aspace -> lock) {
+    REQUIRES(&aspace->lock) {
     for (u32 i = 0; i < STEP_WINDOWS && *at < end; i++) {
         const struct mapping *mapping = mapping_at(&aspace->mappings, *at);
         if (!mapping || !mapping->object) return ERR_NOT_FOUND;
@@ -109,7 +109,7 @@ status_t aspace_map(struct aspace *aspace, const struct aspace_map_args *args, u
 }
 
 static status_t unmap_step(struct aspace *aspace, void *, u64 *at, u64 end,
-                           struct aspace_step *step) REQUIRES(&aspace -> lock) {
+                           struct aspace_step *step) REQUIRES(&aspace->lock) {
     status_t status = aspace_change_check(aspace);
     return status == OK ? aspace_unmap_step(aspace, nullptr, at, end, step) : status;
 }
@@ -121,7 +121,7 @@ status_t aspace_unmap(struct aspace *aspace, u64 address, u64 size) {
 }
 
 static status_t discard_step(struct aspace *aspace, void *, u64 *at, u64 end,
-                             struct aspace_step *step) REQUIRES(&aspace -> lock) {
+                             struct aspace_step *step) REQUIRES(&aspace->lock) {
     status_t status = aspace_change_check(aspace);
     if (status == OK) *at = arch_pmap_unmap(&aspace->pmap, *at, end, &step->gather);
     return status;
@@ -153,7 +153,7 @@ static status_t move_check(const struct aspace *aspace, const struct move *move)
 
 // Makes the new mapping, with page tables for what is to come. Nothing moves yet.
 static status_t move_begin(struct aspace *aspace, struct move *move, struct aspace_step *step)
-    REQUIRES(&aspace -> lock) {
+    REQUIRES(&aspace->lock) {
     u64 address = move->address;
     status_t status = aspace_change_check(aspace);
     if (status != OK) return status;
@@ -180,7 +180,7 @@ static status_t move_begin(struct aspace *aspace, struct move *move, struct aspa
 // Enters what was unmapped at its new place; what finds no place there (somebody else was at work
 // on the range) stays in the gather to be put.
 static void move_pages(struct aspace *aspace, u64 distance, struct arch_gather *gather)
-    REQUIRES(&aspace -> lock) {
+    REQUIRES(&aspace->lock) {
     u32 kept = 0;
     for (u32 i = 0; i < gather->count; i++) {
         u64 va = gather->va[i] + distance;
@@ -199,7 +199,7 @@ static void move_pages(struct aspace *aspace, u64 distance, struct arch_gather *
 }
 
 static status_t move_step(struct aspace *aspace, void *args, u64 *at, u64 end,
-                          struct aspace_step *step) REQUIRES(&aspace -> lock) {
+                          struct aspace_step *step) REQUIRES(&aspace->lock) {
     struct move *move = args;
     status_t status = move->is_begun ? OK : move_begin(aspace, move, step);
     if (status != OK) return status;

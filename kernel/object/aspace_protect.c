@@ -6,7 +6,7 @@ enum : u64 { PROTECT_STEP = MIB(64) };
 
 // Everything in the range is mapped and may get these rights.
 static status_t protect_check(struct aspace *aspace, u64 address, u64 end, u32 rights)
-    REQUIRES(&aspace -> lock) {
+    REQUIRES(&aspace->lock) {
     const struct mapping *mapping = mapping_at(&aspace->mappings, address);
     status_t status = OK;
     for (u64 at = address; at < end;
@@ -18,7 +18,7 @@ static status_t protect_check(struct aspace *aspace, u64 address, u64 end, u32 r
 }
 
 static void protect_mappings(struct aspace *aspace, u64 address, u64 end, u32 rights,
-                             struct aspace_step *step) REQUIRES(&aspace -> lock) {
+                             struct aspace_step *step) REQUIRES(&aspace->lock) {
     struct mapping *mapping = mapping_at(&aspace->mappings, address);
     while (mapping && mapping->start <= end) {
         struct mapping *next = mapping_next(&aspace->mappings, mapping);
@@ -29,7 +29,7 @@ static void protect_mappings(struct aspace *aspace, u64 address, u64 end, u32 ri
 }
 
 static status_t protect_begin(struct aspace *aspace, u64 address, u64 end, u32 rights,
-                              struct aspace_step *step) REQUIRES(&aspace -> lock) {
+                              struct aspace_step *step) REQUIRES(&aspace->lock) {
     status_t status = aspace_change_check(aspace);
     if (status == OK) status = protect_check(aspace, address, end, rights);
     if (status == OK) status = aspace_split(aspace, address);
@@ -45,7 +45,7 @@ struct protect {
 
 // The mappings first; then entries lose what their mapping does not allow.
 static status_t protect_step(struct aspace *aspace, void *args, u64 *at, u64 end,
-                             struct aspace_step *step) REQUIRES(&aspace -> lock) {
+                             struct aspace_step *step) REQUIRES(&aspace->lock) {
     const struct protect *protect = args;
     status_t status = OK;
     if (*at == protect->address)

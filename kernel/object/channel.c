@@ -102,7 +102,7 @@ void channel_show_readable_locked(struct channel *end) {
 
 // Calls end; one-way messages go to `dropped`, or stay when that is nullptr.
 static void inbox_empty_locked(struct channel *end, status_t result, struct list *dropped)
-    REQUIRES(&end -> lock) {
+    REQUIRES(&end->lock) {
     struct message *message;
     list_for_each_safe(message, &end->inbox, link) {
         if (message->caller) {
@@ -241,7 +241,7 @@ struct taken {
 
 // From now on the call can be answered.
 static void call_take_locked(struct channel *end, struct channel_caller *caller)
-    REQUIRES(&end -> lock) {
+    REQUIRES(&end->lock) {
     list_remove(&caller->message.link);
     caller->state = CALL_DELIVERED;
     index_insert(&end->calls, &caller->by_token);
@@ -249,7 +249,7 @@ static void call_take_locked(struct channel *end, struct channel_caller *caller)
 }
 
 static void take_locked(struct channel *end, struct message *message, struct taken *taken)
-    REQUIRES(&end -> lock) {
+    REQUIRES(&end->lock) {
     taken->message = message;
     taken->token = 0;
     if (message->caller) {
@@ -264,7 +264,7 @@ static void take_locked(struct channel *end, struct message *message, struct tak
 }
 
 static void inbox_put_back_locked(struct channel *end, struct message *message)
-    REQUIRES(&end -> lock) {
+    REQUIRES(&end->lock) {
     list_insert_head(&end->inbox, &message->link);
     if (!waitq_wake_one(&end->receivers, OK)) channel_show_readable_locked(end);
 }
@@ -296,7 +296,7 @@ static SLOW_PATH void put_back(struct channel *end, struct taken *taken) {
 
 static SLOW_PATH status_t receive_any_locked(struct channel *end, struct message *message,
                                              const struct cl_message *room, u64 received)
-    RELEASE(&end -> lock) {
+    RELEASE(&end->lock) {
     struct taken taken;
     take_locked(end, message, &taken);
     lock_release(&end->lock);
@@ -320,7 +320,7 @@ static bool call_is_small(const struct message *message) {
 
 static status_t receive_small_locked(struct channel *end, struct message *message,
                                      const struct cl_message *room, u64 received)
-    RELEASE(&end -> lock) {
+    RELEASE(&end->lock) {
     struct taken taken;
     struct cl_received facts = message_facts(message, message->caller->by_token.key);
     message_copy_words(taken.copy.bytes, message->bytes, facts.bytes_size);
@@ -338,7 +338,7 @@ static status_t receive_small_locked(struct channel *end, struct message *messag
 }
 
 static SLOW_PATH status_t refuse_locked(struct channel *end, const struct message *message,
-                                        u64 received) RELEASE(&end -> lock) {
+                                        u64 received) RELEASE(&end->lock) {
     struct cl_received facts = message_facts(message, 0);
     channel_show_readable_locked(end);
     lock_release(&end->lock);
@@ -346,7 +346,7 @@ static SLOW_PATH status_t refuse_locked(struct channel *end, const struct messag
 }
 
 static status_t empty_status_locked(const struct channel *end, u64 deadline_ns)
-    REQUIRES(&end -> lock) {
+    REQUIRES(&end->lock) {
     if (end->is_closed) return ERR_DEAD;
     if (!end->peer) return ERR_PEER_CLOSED;
     return deadline_ns == CL_DEADLINE_POLL ? ERR_SHOULD_WAIT : OK;

@@ -57,15 +57,15 @@ status_t channel_send_to(struct channel *end, struct channel *sender,
 struct channel *channel_peer_get(struct channel *end);
 // PEER_CLOSED when `end` has closed, DEAD when `peer` has: for what `peer` sends.
 status_t channel_check_peer_locked(const struct channel *end, const struct channel *peer)
-    REQUIRES(&end -> lock);
+    REQUIRES(&end->lock);
 // Makes the signal READABLE tell whether there is something in the inbox.
-void channel_show_readable_locked(struct channel *end) REQUIRES(&end -> lock);
+void channel_show_readable_locked(struct channel *end) REQUIRES(&end->lock);
 // Takes the next message; `next`, claimed, is run first or gets this CPU if there is none.
 status_t channel_receive_locked(struct channel *end, const struct cl_message *room, u64 received,
                                 u32 flags, u64 deadline_ns, struct thread *next)
-    RELEASE(&end -> lock);
+    RELEASE(&end->lock);
 // Ends a call that is queued or delivered, for its caller.
 void call_end_locked(struct channel *server, struct channel_caller *caller, status_t result)
-    REQUIRES(&server -> lock);
+    REQUIRES(&server->lock);
 
 #endif

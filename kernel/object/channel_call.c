@@ -14,7 +14,7 @@
 
 // Takes a call that has not ended out of the server's hands.
 static void call_withdraw_locked(struct channel *server, struct channel_caller *caller)
-    REQUIRES(&server -> lock) {
+    REQUIRES(&server->lock) {
     if (caller->state == CALL_QUEUED) {
         list_remove(&caller->message.link);
         channel_show_readable_locked(server);
@@ -160,7 +160,7 @@ status_t sys_channel_call(struct channel *channel, const struct cl_message *mess
 // The call that waits for an answer under this token, and whether the answer fits.
 static status_t call_find_locked(struct channel *end, u64 token, enum call_state state,
                                  const struct cl_message *reply, struct channel_caller **out)
-    REQUIRES(&end -> lock) {
+    REQUIRES(&end->lock) {
     struct index_node *node = index_find(&end->calls, token);
     if (!node) return ERR_NOT_FOUND;
     *out = container_of(node, struct channel_caller, by_token);
@@ -174,7 +174,7 @@ static status_t call_find_locked(struct channel *end, u64 token, enum call_state
 // The reply is in the caller's hands. Its thread, to be made runnable or switched to; nullptr:
 // something else ends its wait.
 static struct thread *call_done_locked(struct channel *end, struct channel_caller *caller)
-    REQUIRES(&end -> lock) {
+    REQUIRES(&end->lock) {
     index_remove(&end->calls, &caller->by_token);
     caller->state = CALL_REPLIED;
     return call_claim(caller);
@@ -186,8 +186,7 @@ static bool reply_is_small(const struct cl_message *from) {
 }
 
 static status_t reply_small_locked(struct channel *end, u64 token, const struct cl_message *from,
-                                   const u8 *bytes, struct thread **claimed)
-    REQUIRES(&end -> lock) {
+                                   const u8 *bytes, struct thread **claimed) REQUIRES(&end->lock) {
     struct channel_caller *caller;
     status_t status = call_find_locked(end, token, CALL_DELIVERED, from, &caller);
     if (status != OK) return status;
@@ -299,7 +298,7 @@ static SLOW_PATH status_t reply_large(struct channel *end, u64 token, const stru
 
 // Whatever comes of it, the end's lock is held then.
 ALWAYS_INLINE status_t reply_locking(struct channel *end, u64 token, const struct cl_message *from,
-                                     struct thread **claimed) ACQUIRE(&end -> lock) {
+                                     struct thread **claimed) ACQUIRE(&end->lock) {
     alignas(u64) u8 bytes[MESSAGE_INLINE];
     bool is_small = reply_is_small(from);
     status_t status =

@@ -53,7 +53,7 @@ static u64 mapping_index(const struct mapping *mapping, u64 va) {
 
 // Gives the reference to `page` to a new page-table entry.
 static status_t enter(struct aspace *aspace, const struct mapping *mapping, u64 va,
-                      struct page *page) REQUIRES(&aspace -> lock) {
+                      struct page *page) REQUIRES(&aspace->lock) {
     u32 rights = mapping_page_rights(mapping, page);
     status_t status = arch_pmap_map(&aspace->pmap, va, page_paddr(page), rights);
     if (status != OK) page_put(page);
@@ -94,7 +94,7 @@ static struct page *page_duplicate(struct aspace *aspace, struct page *original)
 // Puts a copy in the place of a page that others have too. The entry's table is there already.
 static status_t entry_copy(struct aspace *aspace, const struct fault *fault,
                            const struct mapping *mapping, struct page *original)
-    REQUIRES(&aspace -> lock) {
+    REQUIRES(&aspace->lock) {
     struct page *copy = page_duplicate(aspace, original);
     if (!copy) return ERR_NO_RESOURCES;
     struct arch_gather gather;
@@ -110,7 +110,7 @@ static status_t entry_copy(struct aspace *aspace, const struct fault *fault,
 
 static status_t fault_present(struct aspace *aspace, const struct fault *fault,
                               const struct mapping *mapping, struct page *page, u32 entry_rights)
-    REQUIRES(&aspace -> lock) {
+    REQUIRES(&aspace->lock) {
     if (entry_rights & fault->access) return OK; // somebody else was quicker
     u32 rights = mapping_page_rights(mapping, page);
     if (!(rights & fault->access)) return entry_copy(aspace, fault, mapping, page);
@@ -118,7 +118,7 @@ static status_t fault_present(struct aspace *aspace, const struct fault *fault,
 }
 
 static status_t fault_anonymous(struct aspace *aspace, const struct fault *fault,
-                                const struct mapping *mapping) REQUIRES(&aspace -> lock) {
+                                const struct mapping *mapping) REQUIRES(&aspace->lock) {
     struct page *page = fault->access == CL_MAP_WRITE ? nullptr : zero_page();
     if (page && page_refs(page) < ZERO_PAGE_REFS_MAX)
         page_get(page);
@@ -135,7 +135,7 @@ static status_t object_page_missing(struct fault *fault, const struct mapping *m
 }
 
 static status_t fault_object(struct aspace *aspace, struct fault *fault,
-                             const struct mapping *mapping) REQUIRES(&aspace -> lock) {
+                             const struct mapping *mapping) REQUIRES(&aspace->lock) {
     struct page *page = memobj_find_page(mapping->object, mapping_index(mapping, fault->va));
     if (!page) return object_page_missing(fault, mapping);
     struct page *copy = nullptr;
@@ -146,7 +146,7 @@ static status_t fault_object(struct aspace *aspace, struct fault *fault,
     return copy ? enter(aspace, mapping, fault->va, copy) : ERR_NO_RESOURCES;
 }
 
-static status_t fault_locked(struct aspace *aspace, struct fault *fault) REQUIRES(&aspace -> lock) {
+static status_t fault_locked(struct aspace *aspace, struct fault *fault) REQUIRES(&aspace->lock) {
     const struct mapping *mapping = mapping_at(&aspace->mappings, fault->va);
     if (!mapping) return ERR_BAD_POINTER;
     if (!(mapping->flags & fault->access)) return ERR_ACCESS_DENIED;

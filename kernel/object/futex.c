@@ -15,7 +15,7 @@ void futex_table_init(struct futex_table *table) {
 }
 
 static struct futex_bucket *bucket_locked(struct futex_table *table, u64 address)
-    REQUIRES(&table -> lock) {
+    REQUIRES(&table->lock) {
     return &table->buckets[(address >> 2 ^ address >> 6 ^ address >> 12) % FUTEX_BUCKETS];
 }
 

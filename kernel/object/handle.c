@@ -24,7 +24,7 @@ void handle_holder_init(struct handle_holder *holder, struct object *owner, stru
 // becomes a tombstone: looked at under the list's lock, so that whoever empties the list either
 // finds the slot there or was seen.
 static void slot_fill(struct handle *slot, struct handle_holder *holder, struct object *object,
-                      u32 rights, u32 user, struct revoker *revoker) REQUIRES(&holder -> lock) {
+                      u32 rights, u32 user, struct revoker *revoker) REQUIRES(&holder->lock) {
     *slot = (struct handle){.rights = rights, .user = user, .holder = holder};
     list_init(&slot->object_link);
     list_init(&slot->revoker_link);
@@ -319,7 +319,7 @@ bool handle_table_close_some(struct handle_table *table) {
 // ---- moving ----
 
 static status_t take_check(struct handle_table *table, const handle_t *values, u32 count,
-                           const struct object *forbidden) REQUIRES(&table -> holder.lock) {
+                           const struct object *forbidden) REQUIRES(&table->holder.lock) {
     for (u32 i = 0; i < count; i++) {
         struct handle *slot = handle_table_slot(table, values[i]);
         status_t status = slot_check(slot, ~0u, RIGHT_TRANSFER);

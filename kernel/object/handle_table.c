@@ -10,8 +10,7 @@ void handle_table_init(struct handle_table *table, struct object *process) {
     handle_holder_init(&table->holder, process, &process->ns->ledger);
 }
 
-static struct handle *slot_at(struct handle_table *table, u32 place)
-    REQUIRES(&table -> holder.lock) {
+static struct handle *slot_at(struct handle_table *table, u32 place) REQUIRES(&table->holder.lock) {
     u32 chunk = place / HANDLE_CHUNK;
     struct handle *slots = chunk < HANDLE_CHUNKS_DIRECT ? table->chunks[chunk]
                                                         : table->more[chunk - HANDLE_CHUNKS_DIRECT];
@@ -24,7 +23,7 @@ struct handle *handle_table_slot(struct handle_table *table, handle_t value) {
     return slot->holder ? slot : nullptr;
 }
 
-static bool table_grow(struct handle_table *table) REQUIRES(&table -> holder.lock) {
+static bool table_grow(struct handle_table *table) REQUIRES(&table->holder.lock) {
     struct ledger *ledger = table->holder.ledger;
     u32 chunk = table->capacity / HANDLE_CHUNK;
     if (table->capacity == CAPACITY_MAX) return false;
@@ -48,7 +47,7 @@ static bool table_grow(struct handle_table *table) REQUIRES(&table -> holder.loc
 }
 
 static struct handle *slot_take(struct handle_table *table, handle_t *value)
-    REQUIRES(&table -> holder.lock) {
+    REQUIRES(&table->holder.lock) {
     *value = table->free_first;
     struct handle *slot = slot_at(table, *value - 1);
     table->free_first = slot->rights;

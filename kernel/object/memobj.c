@@ -72,7 +72,7 @@ struct page *memobj_find_page(struct memobj *memobj, u64 index) {
 // The slot of a page that may be there: its page if it is, or a new one in an object that is not
 // read from a block range. DEAD, OUT_OF_RANGE, NO_RESOURCES.
 static status_t slot_locked(struct memobj *memobj, u64 index, void ***slot)
-    REQUIRES(&memobj -> lock) {
+    REQUIRES(&memobj->lock) {
     struct ledger *payer = &memobj->base.ns->ledger;
     if (object_is_dead(&memobj->base)) return ERR_DEAD;
     if (index >= memobj->size_pages) return ERR_OUT_OF_RANGE;
@@ -149,7 +149,7 @@ void memobj_mark_cut(struct mapping *mapping, u32 resizes) {
 
 // A mapping that shows what is gone: anything of a dead object, or something beyond the end. Those
 // that were cut already are at the tail.
-static struct mapping *uncut_locked(struct memobj *memobj) REQUIRES(&memobj -> lock) {
+static struct mapping *uncut_locked(struct memobj *memobj) REQUIRES(&memobj->lock) {
     struct mapping *mapping;
     list_for_each(mapping, &memobj->mappings, object_link) {
         if (object_is_dead(&memobj->base) || mapping->resizes_seen != memobj->resizes)

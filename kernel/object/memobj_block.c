@@ -11,13 +11,13 @@ struct fill {
     struct page *pages[BLOCK_REQUEST_PAGES_MAX];
 };
 
-static bool is_missing(struct memobj *memobj, u64 index) REQUIRES(&memobj -> lock) {
+static bool is_missing(struct memobj *memobj, u64 index) REQUIRES(&memobj->lock) {
     void **slot = page_tree_find(&memobj->pages, index);
     return index < memobj->size_pages && !(slot && *slot);
 }
 
 // Marks one slot; false when that can't be paid.
-static bool fill_add(struct memobj *memobj, struct fill *fill) REQUIRES(&memobj -> lock) {
+static bool fill_add(struct memobj *memobj, struct fill *fill) REQUIRES(&memobj->lock) {
     struct ledger *payer = &memobj->base.ns->ledger;
     void **slot = page_tree_make(&memobj->pages, fill->first + fill->count, payer);
     struct page *page = slot ? page_alloc(payer, PAGE_DIRTY) : nullptr;

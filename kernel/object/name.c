@@ -20,10 +20,10 @@ struct name {
 };
 
 static struct name *name_find(struct namespace *ns, const char *text, u32 size)
-    REQUIRES(&ns -> lock) {
+    REQUIRES(&ns->lock) {
     struct name *name;
-    list_for_each(name, &ns->names,
-                  link) if (name->size == size && memcmp(name->text, text, size) == 0) return name;
+    list_for_each(name, &ns->names, link)
+        if (name->size == size && memcmp(name->text, text, size) == 0) return name;
     return nullptr;
 }
 
@@ -33,12 +33,13 @@ static bool is_part_prefix(const char *prefix, u32 prefix_size, const char *text
 }
 
 // A name can't be both a thing and a way to things.
-static bool name_collides(struct namespace *ns, const char *text, u32 size) REQUIRES(&ns -> lock) {
+static bool name_collides(struct namespace *ns, const char *text, u32 size) REQUIRES(&ns->lock) {
     struct name *name;
-    list_for_each(name, &ns->names,
-                  link) if ((name->size == size && memcmp(name->text, text, size) == 0) ||
-                            is_part_prefix(name->text, name->size, text, size) ||
-                            is_part_prefix(text, size, name->text, name->size)) return true;
+    list_for_each(name, &ns->names, link)
+        if ((name->size == size && memcmp(name->text, text, size) == 0) ||
+            is_part_prefix(name->text, name->size, text, size) ||
+            is_part_prefix(text, size, name->text, name->size))
+            return true;
     return false;
 }
 
@@ -128,8 +129,8 @@ void name_unbind_child(struct namespace *parent, struct namespace *child) {
     struct name *found = nullptr;
     struct name *name;
     lock_acquire(&parent->lock);
-    list_for_each(name, &parent->names, link) if (name->koid == child->base.koid && name->is_child)
-        found = name;
+    list_for_each(name, &parent->names, link)
+        if (name->koid == child->base.koid && name->is_child) found = name;
     if (found) list_remove(&found->link);
     lock_release(&parent->lock);
     if (found) name_free(parent, found);

@@ -237,8 +237,8 @@ static u64 dying_pages(struct namespace *ns) {
     i64 pages = 0;
     struct namespace *child;
     lock_acquire(&ns->lock);
-    list_for_each(child, &ns->children, child_link) if (!ns_is_alive(child)) pages +=
-        child->ledger.drawn_pages;
+    list_for_each(child, &ns->children, child_link)
+        if (!ns_is_alive(child)) pages += child->ledger.drawn_pages;
     lock_release(&ns->lock);
     return (u64)pages;
 }
@@ -247,7 +247,8 @@ static u64 children_count(struct namespace *ns) {
     u64 count = 0;
     struct namespace *child;
     lock_acquire(&ns->lock);
-    list_for_each(child, &ns->children, child_link) count++;
+    list_for_each(child, &ns->children, child_link)
+        count++;
     lock_release(&ns->lock);
     return count;
 }

@@ -26,8 +26,8 @@ struct namespace {
     struct lock objects_lock; // rank LOCK_OBJECT_LIST
     struct list objects GUARDED_BY(&objects_lock);
 
-    struct handle_holder holder; // of the handles in its names
-    struct lock lock;            // rank LOCK_NAMESPACE
+    struct handle_holder holder;         // of the handles in its names
+    struct lock lock;                    // rank LOCK_NAMESPACE
     struct list names GUARDED_BY(&lock); // struct name, in order of creation
     u64 name_position_next GUARDED_BY(&lock);
     struct list children GUARDED_BY(&lock);

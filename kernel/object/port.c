@@ -12,7 +12,7 @@ static struct port_registration *registration_of(struct index_node *node) {
 // ---- signals ----
 
 static void ready_add_locked(struct port *port, struct port_registration *registration)
-    REQUIRES(&port -> lock) {
+    REQUIRES(&port->lock) {
     if (!list_empty(&registration->ready_link)) return;
     list_insert_tail(&port->ready, &registration->ready_link);
     waitq_wake_one(&port->waiters, OK);
@@ -77,7 +77,7 @@ static struct index_node *node_of_revoker(struct index_node *node, const struct 
 }
 
 static struct index_node *choose_locked(struct port *port, const struct choice *choice)
-    REQUIRES(&port -> lock) {
+    REQUIRES(&port->lock) {
     if (choice->by == CHOOSE_REVOKER)
         return node_of_revoker(port->registrations.root, choice->revoker);
     if (choice->by == CHOOSE_ANY) return index_any(&port->registrations);
@@ -207,7 +207,7 @@ status_t sys_port_unregister(struct port *port, u64 key) {
 
 // The next one that is really ready, moved to the end of the queue.
 static struct port_registration *ready_next_locked(struct port *port, u32 *signals)
-    REQUIRES(&port -> lock) {
+    REQUIRES(&port->lock) {
     struct port_registration *registration;
     while ((registration = list_take_first(&port->ready, struct port_registration, ready_link))) {
         *signals = __atomic_load_n(&registration->object->signals, __ATOMIC_RELAXED) &

@@ -36,7 +36,7 @@ struct port {
 extern const struct object_ops port_object_ops;
 
 // For object.c. An object has got new signals; `signals` are all that it has.
-void port_observers_notify(struct object *object, u32 signals) REQUIRES(&object -> lock);
+void port_observers_notify(struct object *object, u32 signals) REQUIRES(&object->lock);
 // Ends all registrations of an object that dies or is freed.
 void port_observers_drop(struct object *object);
 

@@ -20,7 +20,7 @@ static void timer_fired(struct ktimer *ktimer) {
 }
 
 // A periodic timer re-arms while it runs: until neither is so.
-static void timer_stop_locked(struct timer *timer) REQUIRES(&timer -> set_lock) {
+static void timer_stop_locked(struct timer *timer) REQUIRES(&timer->set_lock) {
     __atomic_store_n(&timer->period_ns, 0, __ATOMIC_RELAXED);
     while (ktimer_cancel(&timer->ktimer))
         ;

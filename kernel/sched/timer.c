@@ -30,7 +30,7 @@ static struct ktimer *heap_meld(struct ktimer *a, struct ktimer *b) {
     return root;
 }
 
-static void heap_remove(struct timer_heap *heap, struct ktimer *timer) REQUIRES(&heap -> lock) {
+static void heap_remove(struct timer_heap *heap, struct ktimer *timer) REQUIRES(&heap->lock) {
     struct ktimer *parent = timer->parent;
     struct ktimer *below = heap_meld(timer->left, timer->right);
     if (below) below->parent = parent;

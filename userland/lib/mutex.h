@@ -32,7 +32,7 @@ void mutex_wake(u32 *word);
 void mutex_lock_slow(struct mutex *mutex);
 
 static inline void mutex_lock(struct mutex *mutex) ACQUIRE(mutex)
-THREAD_ANNOTATION(no_thread_safety_analysis) {
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     u32 expected = 0;
     if (unlikely(!__atomic_compare_exchange_n(&mutex->word, &expected, 1, false, __ATOMIC_ACQUIRE,
                                               __ATOMIC_RELAXED))) {
@@ -41,7 +41,7 @@ THREAD_ANNOTATION(no_thread_safety_analysis) {
 }
 
 static inline void mutex_unlock(struct mutex *mutex) RELEASE(mutex)
-THREAD_ANNOTATION(no_thread_safety_analysis) {
+    THREAD_ANNOTATION(no_thread_safety_analysis) {
     if (unlikely(__atomic_exchange_n(&mutex->word, 0, __ATOMIC_RELEASE) == 2)) {
         mutex_wake(&mutex->word);
     }

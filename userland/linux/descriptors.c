@@ -70,7 +70,7 @@ void descriptors_close_on_exec(struct descriptors *descriptors)
 }
 
 static struct descriptor *descriptor_at_locked(struct descriptors *descriptors, i32 number)
-    REQUIRES(&descriptors -> lock) {
+    REQUIRES(&descriptors->lock) {
     if (number < 0 || (u32)number >= descriptors->capacity || !descriptors->table[number].file) {
         return NULL;
     }
@@ -78,7 +78,7 @@ static struct descriptor *descriptor_at_locked(struct descriptors *descriptors, 
 }
 
 static bool table_reach_locked(struct descriptors *descriptors, u32 number)
-    REQUIRES(&descriptors -> lock) {
+    REQUIRES(&descriptors->lock) {
     u32 capacity = descriptors->capacity;
     if (number < capacity) {
         return true;

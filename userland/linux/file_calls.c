@@ -205,7 +205,7 @@ i64 linux_fcntl(struct thread *thread, i32 fd, u32 command, u64 argument) {
     }
 }
 
-static i64 seek_locked(struct file *file, i64 offset, u32 whence) REQUIRES(&file -> lock) {
+static i64 seek_locked(struct file *file, i64 offset, u32 whence) REQUIRES(&file->lock) {
     struct attributes attributes;
     i64 base;
     switch (whence) {

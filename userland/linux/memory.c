@@ -61,7 +61,7 @@ static u32 access_of(u32 protection) {
            (protection & PROT_EXEC ? CL_MAP_READ | CL_MAP_EXECUTE : 0);
 }
 
-static int break_move_locked(struct memory *memory, u64 target) REQUIRES(&memory -> lock) {
+static int break_move_locked(struct memory *memory, u64 target) REQUIRES(&memory->lock) {
     u64 unused;
     u64 old_end = page_round_up(memory->break_end);
     u64 new_end = page_round_up(target);

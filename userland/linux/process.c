@@ -77,7 +77,9 @@ struct process *process_find_locked(i32 pid) {
 void process_free_locked(struct process *process) {
     struct queued_signal *signal;
     struct queued_signal *following;
-    list_for_each_safe(signal, following, &process->queued, node) { heap_free(signal); }
+    list_for_each_safe(signal, following, &process->queued, node) {
+        heap_free(signal);
+    }
     list_remove(&process->sibling);
     list_remove(&process->all);
     tasks.count--;

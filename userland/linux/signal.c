@@ -81,7 +81,9 @@ void signal_send_locked(struct process *process, const struct queued_signal *sig
             process->state = PROCESS_RUNNING;
             process->wait_events = WCONTINUED;
             struct thread *thread;
-            list_for_each(thread, &process->threads, in_process) { thread_wake(thread); }
+            list_for_each(thread, &process->threads, in_process) {
+                thread_wake(thread);
+            }
         }
     }
     struct thread *thread = list_first(&process->threads, struct thread, in_process);

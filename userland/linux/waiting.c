@@ -27,7 +27,9 @@ void waitqueue_remove(struct waitqueue *queue, struct waiter *waiter) {
 void waitqueue_wake(struct waitqueue *queue) {
     struct waiter *waiter;
     mutex_lock(&queue->lock);
-    list_for_each(waiter, &queue->waiters, node) { thread_wake(waiter->thread); }
+    list_for_each(waiter, &queue->waiters, node) {
+        thread_wake(waiter->thread);
+    }
     mutex_unlock(&queue->lock);
 }
 

@@ -28,8 +28,7 @@ struct pipe {
 };
 
 // Copies between the ring and a buffer, chunk by chunk. A chunk is there when bytes are in it.
-static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size)
-    REQUIRES(&pipe -> lock) {
+static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size) REQUIRES(&pipe->lock) {
     while (size > 0) {
         usize within = pipe->tail % PIPE_CHUNK;
         usize count = min(size, PIPE_CHUNK - within);
@@ -43,7 +42,7 @@ static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size)
     }
 }
 
-static bool ring_reserve_locked(struct pipe *pipe, usize size) REQUIRES(&pipe -> lock) {
+static bool ring_reserve_locked(struct pipe *pipe, usize size) REQUIRES(&pipe->lock) {
     for (u64 at = pipe->head / PIPE_CHUNK; at <= (pipe->head + size - 1) / PIPE_CHUNK; at++) {
         u8 **chunk = &pipe->chunks[at % PIPE_CHUNKS];
         if (!*chunk) {
@@ -57,7 +56,7 @@ static bool ring_reserve_locked(struct pipe *pipe, usize size) REQUIRES(&pipe ->
 }
 
 static void ring_copy_in_locked(struct pipe *pipe, const u8 *buffer, usize size)
-    REQUIRES(&pipe -> lock) {
+    REQUIRES(&pipe->lock) {
     while (size > 0) {
         usize within = pipe->head % PIPE_CHUNK;
         usize count = min(size, PIPE_CHUNK - within);

@@ -24,7 +24,7 @@ struct stream {
 static struct stream *console;
 
 static i64 stream_take_locked(struct stream *stream, void *buffer, usize size)
-    REQUIRES(&stream -> lock) {
+    REQUIRES(&stream->lock) {
     usize count = min(size, (usize)(stream->end - stream->start));
     memcpy(buffer, stream->buffer + stream->start, count);
     stream->start += (u32)count;

@@ -40,6 +40,16 @@ u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va);
 u64 *pmap_entry_find(struct arch_pmap *pmap, u64 *va);
 u64 pmap_entry_flags(u32 map_flags);
 
+// The next entry before `last` that is not empty, or `last`; eight at a time, most are.
+static inline u64 *pmap_entry_next(u64 *entry, const u64 *last) {
+    while (entry + 8 <= last &&
+           !(entry[0] | entry[1] | entry[2] | entry[3] | entry[4] | entry[5] | entry[6] | entry[7]))
+        entry += 8;
+    while (entry < last && *entry == 0)
+        entry++;
+    return entry;
+}
+
 static inline void pmap_gather_span(struct arch_gather *gather, u64 va) {
     gather->start = min(gather->start, va);
     gather->end = max(gather->end, va + PAGE_SIZE);

@@ -51,8 +51,9 @@ status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *pro
 // are zeros when they go back. The pages' own entries were emptied when they were unmapped.
 static void tables_free(struct arch_pmap *pmap, u64 *entry, u32 level) {
     u64 *table = table_of(*entry);
-    for (u32 i = 0; level > 1 && i < TABLE_ENTRIES; i++)
-        if (table[i]) tables_free(pmap, &table[i], level - 1);
+    const u64 *last = level > 1 ? table + TABLE_ENTRIES : table;
+    while ((table = pmap_entry_next(table, last)) < last)
+        tables_free(pmap, table, level - 1);
     table_free(pmap, *entry & PTE_ADDRESS);
     *entry = 0;
     if (level > 1) sched_preempt_point();
@@ -157,10 +158,12 @@ static u64 entries_change(struct arch_pmap *pmap, u64 va, u64 end, u64 keep, u64
         u64 *entry = pmap_entry_find(pmap, &va);
         if (entry == nullptr) continue;
         u64 table_end = min(end, align_down(va, MIB(2)) + MIB(2));
-        for (; va < table_end; va += PAGE_SIZE, entry++) {
+        const u64 *last = entry + ((table_end - va) >> PAGE_SHIFT);
+        for (; (entry = pmap_entry_next(entry, last)) < last; entry++) {
             u64 old = *entry;
             u64 changed = (old & keep) | set;
-            if (old == 0 || changed == old) continue;
+            va = table_end - (u64)(last - entry) * PAGE_SIZE;
+            if (changed == old) continue;
             if (keep == 0 && gather->count == ARCH_GATHER_PAGES) return va;
             __atomic_store_n(entry, changed, __ATOMIC_RELAXED);
             pmap_gather_span(gather, va);
@@ -169,6 +172,7 @@ static u64 entries_change(struct arch_pmap *pmap, u64 va, u64 end, u64 keep, u64
                 gather->va[gather->count++] = va;
             }
         }
+        va = table_end;
     }
     return end;
 }

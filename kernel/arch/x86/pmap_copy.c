@@ -46,22 +46,13 @@ static u64 entry_duplicate(const struct arch_pmap_copy *copy, u64 entry) {
     return page_paddr(page) | pmap_entry_flags(copy->map_flags);
 }
 
-// The next entry that is not empty; four at a time, most are.
-static u64 *entry_next(u64 *entry, const u64 *last) {
-    while (entry + 4 <= last && !(entry[0] | entry[1] | entry[2] | entry[3]))
-        entry += 4;
-    while (entry < last && *entry == 0)
-        entry++;
-    return entry;
-}
-
 // Entries of one table, from the one at *va on; `end` is not beyond the table.
 static status_t table_copy(struct arch_pmap_copy *copy, u64 *from, u64 *va, u64 end) {
     const u64 *last = from + ((end - *va) >> PAGE_SHIFT);
     u64 *to = nullptr;
     u64 *first = from;
     u64 start = *va;
-    for (from = entry_next(from, last); from < last; from = entry_next(from + 1, last)) {
+    for (from = pmap_entry_next(from, last); from < last; from = pmap_entry_next(from + 1, last)) {
         *va = start + (u64)(from - first) * PAGE_SIZE;
         if (copy->count == copy->limit) return OK;
         if (!to) to = pmap_entry_make(copy->to, start);

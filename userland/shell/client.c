@@ -66,10 +66,11 @@ static status_t request_call(u32 *reply_bytes) {
     return channel_call(channel, &message, &room, CL_DEADLINE_NEVER, reply_bytes, &handles_count);
 }
 
-static void handles_close(void) {
+void request_drop(void) {
     for (u32 i = 0; i < writer.handles_count; i++) {
         handle_close(writer.handles[i]);
     }
+    writer.handles_count = 0;
 }
 
 bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *status) {
@@ -83,7 +84,7 @@ bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *stat
         result = request_call(&reply_bytes);
     }
     if (result != OK) {
-        handles_close();
+        request_drop();
         error_print("the manager can't be asked: %s", cl_error_name(result));
         return false;
     }

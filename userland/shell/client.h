@@ -13,5 +13,8 @@ struct records_writer *request_begin(enum manager_operation operation, u32 flags
 // not be asked). The handles have moved, or are closed.
 bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *status);
 
+// Closes the handles of a request that will not be sent.
+void request_drop(void);
+
 // The structures behind a reply of a call for one or more of them.
 static inline const void *reply_data(const struct manager_reply *reply) { return reply + 1; }

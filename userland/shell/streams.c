@@ -1,0 +1,176 @@
+// The streams of a container that runs in the foreground.
+//
+// The channels are made here and their far ends handed over, so that bytes come straight from the
+// container. The end is told on one more channel, `notify`, when the container's last page is back;
+// what it wrote is all there by then.
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "lib/container_protocol.h"
+#include "lib/message.h"
+#include "shell/client.h"
+#include "shell/editor.h"
+#include "shell/input.h"
+#include "shell/output.h"
+#include "shell/streams.h"
+
+enum { STREAM_BYTES_MAX = 65536, KEY_CTRL_D = 4, KEY_CONSOLE = ENDS_COUNT };
+static const char *const end_names[ENDS_COUNT] = {"notify", "stdout", "stderr", "stdin"};
+
+static char stream_bytes[STREAM_BYTES_MAX];
+static struct editor typed; // with -i
+
+// A channel with one end for us and one for the request.
+static bool end_make(struct streams *streams, enum end end, struct records_writer *writer) {
+    struct cl_channel_options options = {.send_bytes_max = STREAM_BYTES_MAX};
+    handle_t theirs = CL_HANDLE_INVALID;
+    status_t status = channel_create(0, 0, &options, &streams->ours[end], &theirs);
+    if (status == OK && end != END_STDIN) {
+        status = port_register(shell.port, streams->ours[end], SIGNAL_READABLE | SIGNAL_PEER_CLOSED,
+                               end, 0);
+    }
+    if (status != OK) {
+        if (theirs) handle_close(theirs);
+        error_print("the container's %s can't be made: %s", end_names[end], cl_error_name(status));
+        return false;
+    }
+    records_add_handle(writer, end_names[end], theirs);
+    return true;
+}
+
+static void end_close(struct streams *streams, enum end end) {
+    if (streams->ours[end]) {
+        if (end != END_STDIN) {
+            port_unregister(shell.port, end);
+        }
+        handle_close(streams->ours[end]);
+        streams->ours[end] = CL_HANDLE_INVALID;
+    }
+}
+
+bool streams_make(struct streams *streams, bool has_input, struct records_writer *writer) {
+    *streams = (struct streams){.end = {.status = STATUS_OURS, .problem = "the manager is gone"}};
+    typed.size_bytes = 0;
+    for (enum end end = 0; end < ENDS_COUNT; end++)
+        if ((end != END_STDIN || has_input) && !end_make(streams, end, writer)) return false;
+    return true;
+}
+
+void streams_close(struct streams *streams) {
+    for (enum end end = 0; end < ENDS_COUNT; end++)
+        end_close(streams, end);
+}
+
+// Takes one message of a stream; false: nothing is there now.
+static bool stream_take(struct streams *streams, enum end end) {
+    struct cl_received received;
+    status_t status = message_receive(streams->ours[end], stream_bytes, sizeof(stream_bytes), NULL,
+                                      0, CL_DEADLINE_POLL, &received);
+    if (status == OK) {
+        output_write(end == END_STDOUT ? STREAM_OUTPUT : STREAM_ERROR, stream_bytes,
+                     received.bytes_size);
+        return true;
+    }
+    if (status != ERR_SHOULD_WAIT) {
+        end_close(streams, end);
+    }
+    return false;
+}
+
+// The end is whole when the manager has closed its end, too: then it holds nothing of the container.
+static void notify_take(struct streams *streams) {
+    struct cl_received received;
+    struct manager_end end;
+    status_t status = message_receive(streams->ours[END_NOTIFY], &end, sizeof(end), NULL, 0,
+                                      CL_DEADLINE_POLL, &received);
+    if (status == OK && received.bytes_size == sizeof(end)) {
+        streams->end = end;
+        streams->end.problem[MANAGER_PROBLEM_MAX] = 0;
+    } else if (status != ERR_SHOULD_WAIT) {
+        streams->has_ended = true;
+    }
+}
+
+static void container_kill(const struct streams *streams) {
+    i32 status;
+    const struct manager_reply *reply;
+    records_add(request_begin(MANAGER_KILL, 0, 0), 'n', streams->name);
+    request_send(&reply, STATUS_FAILED, &status);
+}
+
+static void typed_echo(const char *bytes, usize size_bytes) {
+    output_write(STREAM_OUTPUT, bytes, size_bytes);
+}
+
+// Sends what was typed to the container, and forgets it.
+static void typed_send(struct streams *streams) {
+    for (u32 at = 0; at < typed.size_bytes; at += CONTAINER_STREAM_BYTES_MAX) {
+        u32 size_bytes = min(typed.size_bytes - at, (u32)CONTAINER_STREAM_BYTES_MAX);
+        if (message_send(streams->ours[END_STDIN], typed.line + at, size_bytes, NULL, 0) ==
+            ERR_SHOULD_WAIT)
+            error_print("the container does not read: %u bytes are lost", size_bytes);
+    }
+    typed.size_bytes = 0;
+}
+
+// A line is sent when it is whole; Ctrl-D sends what there is of one, or ends the input.
+static void typed_take(struct streams *streams, char byte) {
+    if (byte == KEY_CTRL_D && typed.size_bytes == 0) {
+        end_close(streams, END_STDIN);
+    } else if (byte == KEY_CTRL_D) {
+        typed_send(streams);
+    } else if (editor_take(&typed, byte, typed_echo) == EDITOR_LINE) {
+        if (typed.size_bytes < LINE_BYTES_MAX) typed.line[typed.size_bytes++] = '\n';
+        typed_send(streams);
+    }
+}
+
+// What is typed while the container runs: Ctrl-C kills it; with -i the rest is its input, without
+// it waits for the shell.
+static void console_take(struct streams *streams) {
+    i32 byte;
+    input_poll();
+    if (input_interrupted()) {
+        output_write(STREAM_OUTPUT, "^C\n", 3);
+        container_kill(streams);
+    }
+    while (streams->ours[END_STDIN] && (byte = input_take()) >= 0)
+        typed_take(streams, (char)byte);
+}
+
+static void event_serve(struct streams *streams, u64 key) {
+    switch (key) {
+    case END_STDOUT:
+    case END_STDERR: stream_take(streams, (enum end)key); break;
+    case END_NOTIFY: notify_take(streams); break;
+    default: console_take(streams);
+    }
+}
+
+// Carries the streams until the end is told; then what is left of them.
+void streams_carry(struct streams *streams, const char *name) {
+    streams->name = name;
+    bool has_console = !shell.command && port_register(shell.port, shell.console, SIGNAL_READABLE,
+                                                       KEY_CONSOLE, 0) == OK;
+    if (has_console) console_take(streams); // what was typed ahead
+    while (!streams->has_ended) {
+        u64 key;
+        u32 signals;
+        status_t status = port_wait(shell.port, 0, CL_DEADLINE_POLL, &key, &signals);
+        if (status == ERR_TIMED_OUT) {
+            output_flush();
+            status = port_wait(shell.port, 0, CL_DEADLINE_NEVER, &key, &signals);
+        }
+        if (status != OK) {
+            break;
+        }
+        event_serve(streams, key);
+    }
+    for (enum end end = END_STDOUT; end <= END_STDERR; end++) {
+        while (streams->ours[end] && stream_take(streams, end)) {
+        }
+    }
+    if (has_console) {
+        port_unregister(shell.port, KEY_CONSOLE);
+    }
+}

@@ -60,17 +60,15 @@ bool object_tryget(struct object *object) {
 void object_free(struct object *object) {
     const struct object_ops *ops = object_ops[object->type];
     struct namespace *ns = object->ns;
-    // With the object's last page its namespace may end; it must not go before the hint.
-    object_get(&ns->base);
+    bool is_dying = !ns_is_alive(ns); // if not yet, the reaper looks again
     port_observers_drop(object);
     if (ops->free) ops->free(object);
     lock_acquire(&ns->objects_lock);
     list_remove(&object->ns_link);
     lock_release(&ns->objects_lock);
     heap_free(object);
-    ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1);
-    ns_reap_hint(ns);
-    object_put(&ns->base);
+    ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1); // with it the namespace may be gone
+    if (is_dying) reaper_wake();
 }
 
 void object_kill(struct object *object) {
@@ -87,8 +85,7 @@ void object_kill(struct object *object) {
         sched_preempt_point();
 }
 
-void object_signal(struct object *object, u32 clear, u32 set) {
-    lock_acquire(&object->lock);
+static void signal_locked(struct object *object, u32 clear, u32 set) REQUIRES(&object->lock) {
     u32 before = object->signals;
     u32 after = (before & ~clear) | set;
     __atomic_store_n(&object->signals, after, __ATOMIC_RELAXED);
@@ -96,5 +93,19 @@ void object_signal(struct object *object, u32 clear, u32 set) {
         waitq_wake_all(&object->waiters, OK);
         port_observers_notify(object, after);
     }
+}
+
+void object_signal(struct object *object, u32 clear, u32 set) {
+    lock_acquire(&object->lock);
+    signal_locked(object, clear, set);
     lock_release(&object->lock);
+}
+
+void object_signal_put(struct object *object, u32 set) {
+    // Who is told and drops the last reference waits for the lock, in port_observers_drop().
+    lock_acquire(&object->lock);
+    bool is_last = __atomic_fetch_sub(&object->refs, 1, __ATOMIC_ACQ_REL) == 1;
+    if (!is_last) signal_locked(object, 0, set);
+    lock_release(&object->lock);
+    if (is_last) object_free(object);
 }

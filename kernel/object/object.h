@@ -83,6 +83,8 @@ static inline bool object_is_dead(const struct object *object) {
 // Changes signals and tells waiters and ports. Takes object->lock; from LOCK_SIGNALS on no lock
 // may be held.
 void object_signal(struct object *object, u32 clear, u32 set);
+// Sets signals and drops a reference: who is told of them does not find that reference any more.
+void object_signal_put(struct object *object, u32 set);
 
 u64 koid_new(void);
 // Boot: for the root namespace's own object, which nobody pays for.
@@ -91,5 +93,6 @@ void object_init_static(struct object *object, u32 type);
 bool handles_entomb_some(struct object *object);
 // An object of this namespace is gone: if it is dying, its end may have come. In reaper.c.
 void ns_reap_hint(struct namespace *ns);
+void reaper_wake(void);
 
 #endif

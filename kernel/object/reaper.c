@@ -1,6 +1,6 @@
 // The reaper. Deepest first: a dying namespace is only finished when it has no children. An
 // object is killed once (object_kill marks it); what keeps it afterwards are threads that are on
-// their way out of the kernel, and they end by themselves. object_free() calls ns_reap_hint() for
+// their way out of the kernel, and they end by themselves. object_free() wakes the reaper for
 // each object that goes. A page can go after the last object, from the hands of a stranger who
 // copies a message out of it, and without a word: while something is dying, the reaper looks again.
 // Lock: dying_lock, for the list and the wait of the reaper.
@@ -18,7 +18,7 @@ static struct list dying GUARDED_BY(&dying_lock) = LIST_INIT(dying);
 static struct waitq reaper_wait = {.threads = LIST_INIT(reaper_wait.threads)};
 static bool has_work GUARDED_BY(&dying_lock);
 
-static void reaper_wake(void) {
+void reaper_wake(void) {
     lock_acquire(&dying_lock);
     has_work = true;
     waitq_wake_one(&reaper_wait, OK);
@@ -104,7 +104,7 @@ static bool ns_is_empty(struct namespace *ns) {
            ledger_used_pages(&ns->ledger) == 0;
 }
 
-// Cuts a finished namespace out of the tree. Its struct goes with the last reference to it.
+// Cuts a finished namespace out of the tree and drops the reaper's reference.
 static void ns_finish(struct namespace *ns) {
     struct namespace *parent = ns->parent;
     __atomic_fetch_add(&parent->group.run_ns, ns->group.run_ns, __ATOMIC_RELAXED);
@@ -115,12 +115,12 @@ static void ns_finish(struct namespace *ns) {
     list_remove(&ns->child_link);
     lock_release(&parent->lock);
     __atomic_store_n(&ns->state, NS_GONE, __ATOMIC_RELEASE);
-    object_signal(&ns->base, 0, SIGNAL_TERMINATED);
     if (was_linked) object_put(&ns->base);
     ns_reap_hint(parent);
+    object_signal_put(&ns->base, SIGNAL_TERMINATED);
 }
 
-// One step for one dying namespace; true when it is gone.
+// One step for one dying namespace; true when it is gone, also for the reaper.
 static bool ns_reap_step(struct namespace *ns) {
     for (u32 i = 0; i < KILL_BATCH; i++) {
         struct object *object = object_to_kill(ns);
@@ -146,10 +146,7 @@ static void reap_round(void) {
         if (ns) list_remove(&ns->dying_link);
         lock_release(&dying_lock);
         if (!ns) break;
-        if (ns_reap_step(ns))
-            object_put(&ns->base);
-        else
-            list_insert_head(&waiting, &ns->dying_link);
+        if (!ns_reap_step(ns)) list_insert_head(&waiting, &ns->dying_link);
     }
     lock_acquire(&dying_lock);
     list_splice_tail(&dying, &waiting);

@@ -25,7 +25,7 @@ def test_an_nmi_gives_a_report_and_the_end(smp: int) -> None:
         with pytest.raises(MachineError):
             machine.wait(REPORT_SECONDS)
         report = machine.console.text.decode(errors="replace")
-    assert re.search(r"^PANIC: NMI in (the kernel|user mode)", report, re.MULTILINE)
+    assert re.search(r"^PANIC: exception 2 NMI in (the kernel|user mode)", report, re.MULTILINE)
     assert re.search(r"CPU 0, \d+ us after boot, build [0-9a-f]{40}", report)
     assert re.search(r"rip [0-9a-f]+ cs [0-9a-f]+ rflags [0-9a-f]+", report)
     # An idle machine: the calls lead from the idle loop back to the start.

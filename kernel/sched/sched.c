@@ -207,7 +207,8 @@ void sched_block(struct thread *next) {
 void timer_interrupt(void) {
     struct run_queue *queue = queue_this();
     ktimer_run_due(arch_time_ns());
-    if (!thread_current()->is_idle && slice_is_over(queue)) {
+    if (thread_current()->is_idle || slice_is_over(queue)) {
+        // The queue is looked at next; a timer that is due already would keep the CPU from that.
         arch_this_cpu()->work |= CPU_WORK_RESCHED;
         arch_timer_set_ns(ktimer_next_deadline_ns());
     } else {

@@ -187,6 +187,46 @@ int kernel_object_wait(handle_t, u32, u64, u32 *observed) {
     return 0;
 }
 
+// The one port: what is watched is ready at once.
+static u64 watched[16]; // keys; atomic; 0: free
+
+int kernel_port_create(handle_t *port) {
+    *port = 1;
+    return 0;
+}
+
+int kernel_port_watch(handle_t, handle_t, u32, u64 key) {
+    for (usize i = 0; i < ARRAY_SIZE(watched); i++) {
+        u64 nobody = 0;
+        if (__atomic_compare_exchange_n(&watched[i], &nobody, key, false, __ATOMIC_SEQ_CST,
+                                        __ATOMIC_SEQ_CST))
+            return 0;
+    }
+    return -ENOMEM;
+}
+
+void kernel_port_unwatch(handle_t, u64 key) {
+    for (usize i = 0; i < ARRAY_SIZE(watched); i++) {
+        u64 expected = key;
+        __atomic_compare_exchange_n(&watched[i], &expected, 0, false, __ATOMIC_SEQ_CST,
+                                    __ATOMIC_SEQ_CST);
+    }
+}
+
+int kernel_port_wait(handle_t, u64 deadline_ns, u64 *key, u32 *observed) {
+    struct fake_thread *self = &fake_threads[current_handle];
+    while (!__atomic_exchange_n(&self->kick, 0, __ATOMIC_SEQ_CST)) {
+        for (usize i = 0; i < ARRAY_SIZE(watched); i++) {
+            *key = __atomic_exchange_n(&watched[i], 0, __ATOMIC_SEQ_CST);
+            *observed = SIGNAL_READABLE | SIGNAL_WRITABLE;
+            if (*key) return 0;
+        }
+        if (kernel_monotonic_ns() >= deadline_ns) return -ETIMEDOUT;
+        usleep(200);
+    }
+    return -EINTR;
+}
+
 // A run of Linux code: the program in rip.
 int kernel_enter(struct cl_restricted_state *state, u32 *reason) {
     ((fake_program)state->rip)(current);
@@ -229,6 +269,8 @@ struct thread *thread_alloc(void) {
 }
 
 void thread_free(struct thread *thread) { free((u8 *)thread - BLOCK_BYTES); }
+
+void *thread_stack_top(struct thread *thread) { return thread; }
 
 void threads_trim(void) {}
 

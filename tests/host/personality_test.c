@@ -3,6 +3,8 @@
 #include "fake_kernel.h"
 
 #include "linux/abi.h"
+#include "linux/events.h"
+#include "linux/kernel_if.h"
 #include "linux/signal.h"
 
 #include <stdio.h>
@@ -504,6 +506,60 @@ static void test_poll(void) {
     CHECK_IS(polled[0].revents, POLLNVAL);
 }
 
+// Timers fire in the order of their deadlines; a cancelled one does not.
+static struct {
+    struct event_timer timers[4];
+    u32 order[8];
+    u32 fired; // atomic
+} timing;
+
+static void timer_fired(struct event_timer *timer) {
+    u32 place = __atomic_load_n(&timing.fired, __ATOMIC_SEQ_CST);
+    u32 which = (u32)(timer - timing.timers);
+    timing.order[place % ARRAY_SIZE(timing.order)] = which;
+    // The first one goes on by itself, twice.
+    if (which == 0 && place < 4) event_timer_set(timer, kernel_monotonic_ns() + 40000000);
+    __atomic_store_n(&timing.fired, place + 1, __ATOMIC_SEQ_CST);
+}
+
+static void test_timers(void) {
+    static const u64 after_ms[] = {30, 10, 20, 15};
+    static const u32 order[] = {1, 2, 0, 0, 0};
+    u64 now_ns = kernel_monotonic_ns();
+    for (u32 i = 0; i < ARRAY_SIZE(timing.timers); i++) {
+        event_timer_init(&timing.timers[i], timer_fired);
+        CHECK_IS(event_timer_set(&timing.timers[i], now_ns + after_ms[i] * 1000000), 0);
+    }
+    event_timer_cancel(&timing.timers[3]);
+    while (__atomic_load_n(&timing.fired, __ATOMIC_SEQ_CST) < ARRAY_SIZE(order))
+        kernel_yield();
+    for (u32 i = 0; i < ARRAY_SIZE(order); i++)
+        CHECK_IS(timing.order[i], order[i]);
+    CHECK_IS(kernel_monotonic_ns() >= now_ns + 110000000, 1);
+    CHECK_IS(event_timer_set(&timing.timers[0], kernel_monotonic_ns()), 0);
+    event_timer_cancel(&timing.timers[0]); // whether it has fired or not
+    u32 fired = __atomic_load_n(&timing.fired, __ATOMIC_SEQ_CST);
+    kernel_futex_wait(&fired, fired, WAIT_PLAIN, kernel_monotonic_ns() + 5000000);
+    CHECK_IS(timing.fired, fired);
+}
+
+static u32 watches_ready; // atomic
+
+static void watch_ready(struct event_watch *watch, u32 observed) {
+    u32 count = __atomic_add_fetch(&watches_ready, 1, __ATOMIC_SEQ_CST);
+    if (count < 3) event_watch_arm(watch, 1, observed);
+}
+
+static void test_watches(void) {
+    static struct event_watch watch;
+    event_watch_init(&watch, watch_ready);
+    CHECK_IS(event_watch_arm(&watch, 1, SIGNAL_READABLE), 0);
+    while (__atomic_load_n(&watches_ready, __ATOMIC_SEQ_CST) < 3)
+        kernel_yield();
+    event_unwatch(&watch);
+    CHECK_IS(__atomic_load_n(&watches_ready, __ATOMIC_SEQ_CST), 3);
+}
+
 int main(int argc, char **argv) {
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
     if (!file) {
@@ -527,6 +583,8 @@ int main(int argc, char **argv) {
     test_signals();
     test_orphans();
     test_poll();
+    test_timers();
+    test_watches();
     free(image);
     return failures ? 1 : 0;
 }

@@ -135,6 +135,18 @@ int kernel_object_wait(handle_t object, u32 signals, u64 deadline_ns, u32 *obser
     return error_of(object_wait(object, signals, CL_WAIT_INTERRUPTIBLE, deadline_ns, observed));
 }
 
+int kernel_port_create(handle_t *port) { return error_of(port_create(0, port)); }
+
+int kernel_port_watch(handle_t port, handle_t object, u32 signals, u64 key) {
+    return error_of(port_register(port, object, signals, key, CL_PORT_ONCE));
+}
+
+void kernel_port_unwatch(handle_t port, u64 key) { port_unregister(port, key); }
+
+int kernel_port_wait(handle_t port, u64 deadline_ns, u64 *key, u32 *observed) {
+    return error_of(port_wait(port, CL_WAIT_INTERRUPTIBLE, deadline_ns, key, observed));
+}
+
 u64 kernel_monotonic_ns(void) {
     u64 now_ns = 0;
     clock_get(CL_CLOCK_MONOTONIC, &now_ns);

@@ -57,6 +57,14 @@ i64 kernel_stream_write(handle_t channel, const void *buffer, usize size);
 int kernel_object_wait(handle_t object, u32 signals, u64 deadline_ns, u32 *observed);
 
 // Clocks, randomness, the log.
+
+// A port: one thread waits for many things. A watch reports once, under its key; unwatching one
+// that has reported does nothing. The wait is interruptible.
+int kernel_port_create(handle_t *port);
+int kernel_port_watch(handle_t port, handle_t object, u32 signals, u64 key);
+void kernel_port_unwatch(handle_t port, u64 key);
+int kernel_port_wait(handle_t port, u64 deadline_ns, u64 *key, u32 *observed);
+
 u64 kernel_monotonic_ns(void);
 u64 kernel_realtime_ns(void);
 void kernel_random(void *buffer, usize size);

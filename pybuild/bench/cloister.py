@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 
 from pybuild.bench.guest import Probe, guest_start
 from pybuild.bench.markers import Hit, constants
+from pybuild.bench.metrics import USERLAND
 from pybuild.bench.tools import BenchError
 from pybuild.command import command_run
 from pybuild.machine import Machine, MachineConfig, MachineError, machine_command
@@ -23,6 +24,9 @@ CONFIG = MachineConfig(
 # The image that holds tests/bench/tiny.c, as its command, and bench_linux.
 IMAGE = "tiny"
 PROGRAM = "/bin/bench_linux"
+# The image with a userland, and what runs in it.
+USERLAND_IMAGE = "bench"
+USERLAND_PROGRAM = "/bin/bench_userland"
 STARTS = 15
 TOGETHER = 64
 PAGE_BYTES = 4096
@@ -87,9 +91,9 @@ def together_hits(probe: Probe) -> list[Hit]:
     return probe.hits()
 
 
-def program_hits(probe: Probe, bench: str) -> list[Hit]:
-    """Runs a Linux bench in a container, whose start is not the one to measure."""
-    commands_run(probed(probe, "channel=com2"), [f"run --rm {IMAGE} {PROGRAM} {bench}"])
+def program_hits(probe: Probe, program: str) -> list[Hit]:
+    """Runs a Linux bench (image, program, argument) in a container, whose start does not count."""
+    commands_run(probed(probe, "channel=com2"), [f"run --rm {program}"])
     starts = {number for name, number in constants().items() if name.startswith("CONTAINER_")}
     return [hit for hit in probe.hits() if hit.marker not in starts]
 
@@ -153,7 +157,12 @@ def runs() -> list[Run]:
         return Run(program, frozenset({metric}), lambda probe: native_hits(probe, program))
 
     def linux(metric: str, bench: str) -> Run:
-        return Run(bench, frozenset({metric}), lambda probe: program_hits(probe, bench))
+        program = f"{IMAGE} {PROGRAM} {bench}"
+        return Run(bench, frozenset({metric}), lambda probe: program_hits(probe, program))
+
+    def userland(metric: str, bench: str) -> Run:
+        program = f"{USERLAND_IMAGE} {USERLAND_PROGRAM} {bench}"
+        return Run(bench, frozenset({metric}), lambda probe: program_hits(probe, program))
 
     return [
         Run("boot", frozenset({"boot_to_prompt"}), boot_hits),
@@ -164,4 +173,5 @@ def runs() -> list[Run]:
         linux("sched_yield", "yield_alone"),
         linux("sched_yield", "yield_pair"),
         linux("page_touch", "page_touch"),
+        *(userland(metric, bench) for metric, _, bench, _, _ in USERLAND),
     ]

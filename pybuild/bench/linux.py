@@ -8,12 +8,16 @@ for decompression.
 import lzma
 import re
 import shutil
+import stat
 import struct
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from pybuild import images
 from pybuild.bench.guest import Probe, guest_start
 from pybuild.bench.markers import Hit
+from pybuild.bench.metrics import USERLAND
 from pybuild.bench.tools import OUT, BenchError, program_build, run_checked
 from pybuild.paths import CACHE
 
@@ -23,23 +27,26 @@ COMMAND_LINE = (
     "console=ttyS0 quiet mitigations=off nokaslr tsc=reliable clocksource=tsc panic=-1 rdinit=/init"
 )
 READY = "init: ready"
-BENCHES = ["getppid", "yield_alone", "yield_pair", "page_touch"]
+BENCHES = [f"bench_linux:{name}" for name in ["getppid", "yield_alone", "yield_pair", "page_touch"]]
+# The image whose tree the peer has, too.
+TREE = "bench"
 LZ4_MAGIC = b"\x02\x21\x4c\x18"
 FILE, FOLDER, DEVICE = 0o100755, 0o040755, 0o020600
 
 
 @dataclass(frozen=True)
 class Peer:
-    """A Linux to boot: `version` is Debian's, for the table."""
+    """A Linux to boot, with hardly an initramfs or with a userland; `version` is Debian's."""
 
     kernel: Path
-    initramfs: Path
+    smallest: Path
+    userland: Path
     version: str
 
-    def arguments(self, *init_arguments: str) -> list[str]:
+    def arguments(self, initramfs: Path, *init_arguments: str) -> list[str]:
         """QEMU's arguments for this peer; the words go to its init."""
         line = " ".join([COMMAND_LINE, "--", *init_arguments])
-        return ["-kernel", str(self.kernel), "-initrd", str(self.initramfs), "-append", line]
+        return ["-kernel", str(self.kernel), "-initrd", str(initramfs), "-append", line]
 
 
 def bzimage_payload(image: bytes) -> bytes:
@@ -122,11 +129,24 @@ def _pad4(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
 
-def initramfs_bytes(files: dict[str, bytes]) -> bytes:
-    """The smallest initramfs: these executable files and a console."""
+def initramfs_bytes(init: bytes, tree: Path | None = None) -> bytes:
+    """The smallest initramfs: the first program and a console; and a folder's files."""
     entries = [cpio_entry("dev", FOLDER), cpio_entry("dev/console", DEVICE, device=(5, 1))]
-    entries += [cpio_entry(name, FILE, data) for name, data in files.items()]
+    entries.append(cpio_entry("init", FILE, init))
+    if tree:
+        entries += [tree_entry(tree, path) for path in sorted(tree.rglob("*"))]
     return b"".join([*entries, cpio_entry("TRAILER!!!", 0)])
+
+
+def tree_entry(tree: Path, path: Path) -> bytes:
+    """The member for a file, folder or link below `tree`."""
+    mode = path.lstat().st_mode
+    data = b""
+    if stat.S_ISLNK(mode):
+        data = str(path.readlink()).encode()
+    elif stat.S_ISREG(mode):
+        data = path.read_bytes()
+    return cpio_entry(str(path.relative_to(tree)), mode, data)
 
 
 def package_download(folder: Path) -> Path:
@@ -158,21 +178,31 @@ def kernel_fetch() -> tuple[Path, str]:
 def peer() -> Peer:
     """The Linux guest, with what is missing of it downloaded and built."""
     kernel, version = kernel_fetch()
-    initramfs = OUT / "initramfs.cpio"
-    programs = {name: program_build(name).read_bytes() for name in ["init", "tiny", "bench_linux"]}
-    initramfs.write_bytes(initramfs_bytes(programs))
-    return Peer(kernel, initramfs, version)
+    init = program_build("init").read_bytes()
+    OUT.mkdir(parents=True, exist_ok=True)
+    smallest, whole = OUT / "initramfs.cpio", OUT / "initramfs-tree.cpio"
+    smallest.write_bytes(initramfs_bytes(init))
+    recipe = next(recipe for recipe in images.recipes() if recipe.name == TREE)
+    with tempfile.TemporaryDirectory(dir=OUT) as folder:
+        tree, unpacked = Path(folder) / "tree", Path(folder) / "unpacked"
+        tree.mkdir()
+        unpacked.mkdir()
+        images.image_tree(recipe, tree, unpacked)
+        whole.write_bytes(initramfs_bytes(init, tree))
+    return Peer(kernel, smallest, whole, version)
 
 
 def boot_seconds(linux: Peer) -> float:
     """QEMU's start → its init prints, on the host's clock."""
-    with guest_start(linux.arguments("boot")) as guest:
+    with guest_start(linux.arguments(linux.smallest, "boot")) as guest:
         return guest.wait_for(READY, timeout_seconds=60)
 
 
 def bench_hits(linux: Peer, probe: Probe) -> list[Hit]:
     """Runs every Linux bench once and returns the markers that were hit."""
-    arguments = [*linux.arguments("bench", *BENCHES), *probe.arguments]
+    userland = [f"bench_userland:{bench}" for _, _, bench, _, _ in USERLAND]
+    words = ["bench", *BENCHES, *userland]
+    arguments = [*linux.arguments(linux.userland, *words), *probe.arguments]
     with guest_start(arguments) as guest:
         guest.wait_for("init: done", timeout_seconds=300)
         guest.wait_end(timeout_seconds=60)

@@ -34,7 +34,8 @@ class Stretch:
 class Metric:
     """One marked operation on both systems; gives an `icount` and a `wall` row.
 
-    `bar_instructions`: what the issues hold us to, 0 for none.
+    `bar_instructions`, `bar_ratio` (to the peer's instructions): what the issues hold us to, 0 for
+    none.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Metric:
     linux: Stretch
     linux_name: str
     bar_instructions: int = 0
+    bar_ratio: float = 0
 
 
 def loop(name: str, operations: int = 0) -> Stretch:
@@ -68,7 +70,33 @@ def marked_metrics() -> list[Metric]:
         Metric("sched_yield", "alone", alone, alone, "sched_yield"),
         Metric("sched_yield", "switch", pair, pair, "sched_yield"),
         Metric("page_touch", "anonymous 4 KiB", touch, touch, "page fault"),
+        *userland_metrics(),
     ]
+
+
+# Benches of tests/bench/bench_userland.c: metric, variant, bench, operations between its markers
+# (0: MARKER_LOOPS), the highest ratio to Linux.
+USERLAND = [
+    ("fork_exec_wait", "static program", "fork_exec", 1, 1.0),
+    ("vfork_exec_wait", "static program", "vfork_exec", 1, 1.5),
+    ("fork_exit_wait", "", "fork_exit", 1, 1.5),
+    ("pipe_round_trip", "8 B", "pipe", 0, 1.5),
+    ("file_cycle", "create, write, read, unlink 4 KiB", "file", 0, 1.5),
+    ("stat", "/bin/busybox", "stat", 0, 1.5),
+    ("directory_list", "/bin", "list", 1, 1.5),
+    ("find", "/ -xdev", "find", 1, 1.5),
+    ("shell_loop", "1000 true", "loop_builtin", 1, 1.5),
+    ("shell_loop", "1000 /bin/true", "loop_program", 1, 1.5),
+]
+
+
+def userland_metrics() -> list[Metric]:
+    """Linux programs on both systems."""
+    found = []
+    for name, variant, bench, operations, ratio in USERLAND:
+        stretch = loop(bench.upper(), operations)
+        found.append(Metric(name, variant, stretch, stretch, "the same", bar_ratio=ratio))
+    return found
 
 
 def selected(expression: str | None, *words: str) -> bool:

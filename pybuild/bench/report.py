@@ -15,7 +15,7 @@ Mode = Literal["icount", "wall", "size"]
 class Row:
     """One figure of both systems. None: not measured (the reason was printed).
 
-    `bar` is the largest `cloister` allowed, or with unit "ms" the largest ratio; 0 for none.
+    `bar` is the largest `cloister` allowed, `bar_ratio` the largest ratio; 0 for none.
     """
 
     metric: str
@@ -26,6 +26,7 @@ class Row:
     peer: float | None
     peer_name: str
     bar: float = 0
+    bar_ratio: float = 0
 
     @property
     def ratio(self) -> float | None:
@@ -35,16 +36,16 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         """The entry of build/bench.json."""
         entry = asdict(self)
-        del entry["bar"]
+        del entry["bar"], entry["bar_ratio"]
         return {**entry, "ratio": self.ratio}
 
     @property
     def verdict(self) -> str:
         """Whether the bar holds: a word for the table."""
-        held = self.ratio if self.unit == "ms" else self.cloister
-        if not self.bar or held is None:
+        bar, held = (self.bar_ratio, self.ratio) if self.bar_ratio else (self.bar, self.cloister)
+        if not bar or held is None:
             return ""
-        return "[green]holds" if held <= self.bar else "[red]missed"
+        return "[green]holds" if held <= bar else "[red]missed"
 
 
 def number(value: float | None) -> str:
@@ -56,9 +57,9 @@ def number(value: float | None) -> str:
 
 def bar_text(row: Row) -> str:
     """The bar as the table shows it."""
-    if not row.bar:
-        return ""
-    return f"{number(row.bar)} of peer" if row.unit == "ms" else number(row.bar)
+    if row.bar_ratio:
+        return f"{number(row.bar_ratio)} of peer"
+    return number(row.bar) if row.bar else ""
 
 
 def console_wide() -> Console:

@@ -73,7 +73,9 @@ def boot_wall_row(bench: Bench) -> Row:
         median(taken) * 1000 if len(taken) == BOOTS else None for taken in seconds.values()
     )
     peer_name = bench.peer_name("init")
-    return Row("boot_to_prompt", "q35", "ms", "wall", ours, theirs, peer_name, BOOT_BAR_RATIO)
+    return Row(
+        "boot_to_prompt", "q35", "ms", "wall", ours, theirs, peer_name, bar_ratio=BOOT_BAR_RATIO
+    )
 
 
 def boot_icount_row(bench: Bench, ours: list[Hit], theirs: list[Hit]) -> Row:
@@ -95,8 +97,8 @@ def marked_row(
     peer_name = bench.peer_name(metric.linux_name)
     if counter == "nanoseconds":
         return Row(metric.name, metric.variant, "ns", "wall", *figures, peer_name)
-    bar = metric.bar_instructions
-    return Row(metric.name, metric.variant, "instructions", "icount", *figures, peer_name, bar)
+    bars = metric.bar_instructions, metric.bar_ratio
+    return Row(metric.name, metric.variant, "instructions", "icount", *figures, peer_name, *bars)
 
 
 def cloister_hits(bench: Bench, counter: Counter) -> list[Hit]:

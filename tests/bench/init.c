@@ -1,10 +1,11 @@
 // The first process of the Linux peer guest. Its argument (after `--` on the kernel's command
 // line) says what it does: `boot`: prints one line and powers off; `bench`: runs what only Linux
-// runs (pipe round trip, fork + exec of tiny), then /bench_linux with the further arguments.
+// runs (fork + exec of tiny), then programs with the further arguments: each `PROGRAM:NAME` is one run
+// of /bin/PROGRAM with NAME.
 #include "../../userland/lib/marker.h"
 #include "linux.h"
 
-enum { REPEATS = 9, STARTS = 15, MESSAGE_SIZE = 8 };
+enum { STARTS = 15 };
 enum : unsigned {
     REBOOT_MAGIC1 = 0xfee1dead,
     REBOOT_MAGIC2 = 672274793,
@@ -28,45 +29,32 @@ static void bench_start(void) {
     char *argv[] = {"tiny", NULL};
     for (int i = 0; i < STARTS; i++) {
         MARK(MARKER_CONTAINER_TOLD);
-        program_run("/tiny", argv);
+        program_run("/bin/tiny", argv);
         MARK(MARKER_CONTAINER_GONE);
     }
 }
 
-[[noreturn]] static void pipe_answer(int from, int to) {
-    char message[MESSAGE_SIZE];
-    while (linux_call3(SYS_read, from, (long)message, MESSAGE_SIZE) == MESSAGE_SIZE)
-        linux_call3(SYS_write, to, (long)message, MESSAGE_SIZE);
-    linux_exit(0);
-}
-
-static void bench_pipe(void) {
-    int there[2], back[2];
-    char message[MESSAGE_SIZE] = {0};
-    checked(linux_call3(SYS_pipe, (long)there, 0, 0), "pipe");
-    checked(linux_call3(SYS_pipe, (long)back, 0, 0), "pipe");
-    long partner = checked(linux_call0(SYS_fork), "fork");
-    if (partner == 0) pipe_answer(there[0], back[1]);
-    for (int repeat = 0; repeat < REPEATS; repeat++) {
-        MARK(MARKER_PIPE_BEGIN);
-        for (int i = 0; i < MARKER_LOOPS; i++) {
-            linux_call3(SYS_write, there[1], (long)message, MESSAGE_SIZE);
-            linux_call3(SYS_read, back[0], (long)message, MESSAGE_SIZE);
-        }
-        MARK(MARKER_PIPE_END);
-    }
-    checked(linux_call3(SYS_kill, partner, SIGKILL, 0), "kill");
-    checked(linux_call6(SYS_wait4, partner, 0, 0, 0, 0, 0), "wait4");
+// One `PROGRAM:NAME`; it is cut in place.
+static void bench_run(char *word) {
+    static char path[64] = "/bin/";
+    char *name = word;
+    while (*name != ':' && *name != '\0')
+        name++;
+    if (*name == '\0' || name - word >= (long)sizeof(path) - 6) fail(word);
+    *name++ = '\0';
+    for (size_t i = 0; i <= text_length(word); i++)
+        path[5 + i] = word[i];
+    char *argv[] = {word, name, NULL};
+    program_run(path, argv);
 }
 
 static int init(long argc, char **argv) {
     MARK(MARKER_BOOT_PROMPT);
     text_write(STDOUT, "init: ready\n");
     if (argc > 1 && text_equal(argv[1], "bench")) {
-        bench_pipe();
         bench_start();
-        argv[1] = "bench_linux";
-        program_run("/bench_linux", &argv[1]);
+        for (long i = 2; i < argc; i++)
+            bench_run(argv[i]);
         text_write(STDOUT, "init: done\n");
     }
     linux_call6(SYS_reboot, REBOOT_MAGIC1, REBOOT_MAGIC2, REBOOT_POWER_OFF, 0, 0, 0);

@@ -6,22 +6,32 @@
 enum {
     SYS_read = 0,
     SYS_write = 1,
+    SYS_open = 2,
+    SYS_close = 3,
+    SYS_stat = 4,
+    SYS_lseek = 8,
     SYS_mmap = 9,
     SYS_munmap = 11,
     SYS_pipe = 22,
     SYS_sched_yield = 24,
+    SYS_dup2 = 33,
     SYS_getpid = 39,
     SYS_fork = 57,
+    SYS_vfork = 58,
     SYS_execve = 59,
     SYS_exit = 60,
     SYS_wait4 = 61,
     SYS_kill = 62,
+    SYS_mkdir = 83,
+    SYS_unlink = 87,
     SYS_getppid = 110,
     SYS_mount = 165,
     SYS_reboot = 169,
+    SYS_getdents64 = 217,
 };
 
-enum { STDOUT = 1, STDERR = 2, SIGKILL = 9 };
+enum { STDOUT = 1, STDERR = 2, SIGKILL = 9, ENOENT = 2 };
+enum { O_RDWR = 2, O_CREAT = 0100, O_DIRECTORY = 0200000 };
 enum { PROT_READ = 1, PROT_WRITE = 2, MAP_PRIVATE = 2, MAP_ANONYMOUS = 0x20 };
 
 // Result as the kernel gives it: negative errno on failure.

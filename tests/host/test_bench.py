@@ -132,7 +132,7 @@ def test_a_damaged_kernel_is_refused() -> None:
 
 
 def test_initramfs_members_are_aligned_and_end_with_the_trailer() -> None:
-    archive = linux.initramfs_bytes({"init": b"12345"})
+    archive = linux.initramfs_bytes(b"12345")
     assert len(archive) % 4 == 0
     names = [b"dev\0", b"dev/console\0", b"init\0", b"TRAILER!!!\0"]
     at = 0
@@ -145,8 +145,8 @@ def test_initramfs_members_are_aligned_and_end_with_the_trailer() -> None:
 
 
 def test_words_for_init_come_after_two_dashes() -> None:
-    peer = Peer(Path("k"), Path("i"), "6.1")
-    assert peer.arguments("bench", "getppid")[-1].endswith(" -- bench getppid")
+    peer = Peer(Path("k"), Path("i"), Path("t"), "6.1")
+    assert peer.arguments(peer.userland, "bench", "getppid")[-1].endswith(" -- bench getppid")
 
 
 def test_tiny_is_a_marker_and_an_exit() -> None:

@@ -45,6 +45,25 @@ enum {
     MARKER_PAGE_TOUCH_END = 21,
     MARKER_PIPE_BEGIN = 22,
     MARKER_PIPE_END = 23,
+    // tests/bench/bench_userland.c
+    MARKER_FORK_EXEC_BEGIN = 24,
+    MARKER_FORK_EXEC_END = 25,
+    MARKER_VFORK_EXEC_BEGIN = 26,
+    MARKER_VFORK_EXEC_END = 27,
+    MARKER_FORK_EXIT_BEGIN = 28,
+    MARKER_FORK_EXIT_END = 29,
+    MARKER_FILE_BEGIN = 30,
+    MARKER_FILE_END = 31,
+    MARKER_STAT_BEGIN = 32,
+    MARKER_STAT_END = 33,
+    MARKER_LIST_BEGIN = 34,
+    MARKER_LIST_END = 35,
+    MARKER_FIND_BEGIN = 36,
+    MARKER_FIND_END = 37,
+    MARKER_LOOP_BUILTIN_BEGIN = 38,
+    MARKER_LOOP_BUILTIN_END = 39,
+    MARKER_LOOP_PROGRAM_BEGIN = 40,
+    MARKER_LOOP_PROGRAM_END = 41,
 };
 
 // NUMBER is one of the constants above. Orders memory accesses as far as the compiler goes.

@@ -94,9 +94,9 @@ def test_json_has_the_ratio_and_survives_a_missing_figure(tmp_path: Path) -> Non
     assert first.keys() == keys
 
 
-def test_a_bar_in_milliseconds_is_a_ratio() -> None:
-    assert "holds" in report.Row("a", "v", "ms", "wall", 5.0, 50.0, "Linux", 0.1).verdict
-    assert "missed" in report.Row("a", "v", "ms", "wall", 6.0, 50.0, "Linux", 0.1).verdict
+def test_a_bar_is_a_figure_or_a_ratio() -> None:
+    assert "holds" in report.Row("a", "v", "ms", "wall", 5.0, 50.0, "L", bar_ratio=0.1).verdict
+    assert "missed" in report.Row("a", "v", "ms", "wall", 6.0, 50.0, "L", bar_ratio=0.1).verdict
     assert "missed" in report.Row("a", "v", "instructions", "icount", 151, 9, "L", 150).verdict
 
 
@@ -162,7 +162,8 @@ def test_tiny_is_a_marker_and_an_exit() -> None:
 
 def test_bench_linux_passes_on_this_linux() -> None:
     program = program_build("bench_linux")
-    assert subprocess.run([program, *linux.BENCHES], check=False, timeout=60).returncode == 0
+    words = [bench.partition(":")[2] for bench in linux.BENCHES]
+    assert subprocess.run([program, *words], check=False, timeout=60).returncode == 0
 
 
 def test_bench_linux_says_what_it_does_not_know() -> None:

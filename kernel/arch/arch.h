@@ -7,7 +7,7 @@
 //   marked "inline" below.
 // - The kernel runs with interrupts off, but for arch_interrupts_open() and user mode.
 // - Physical addresses are u64 `paddr`; user addresses are u64, never pointers.
-// - Nothing here allocates by itself: page-table and stack pages come from a struct page_source.
+// - Page-table and stack pages are on the account of the ledger that is given.
 #ifndef ARCH_ARCH_H
 #define ARCH_ARCH_H
 
@@ -104,19 +104,12 @@ NORETURN void arch_poweroff(enum arch_poweroff_kind kind);
 
 // ---- Threads ----------------------------------------------------------------------------------
 
-// Gives and takes whole pages. For page tables: all zeros, when given and when taken back. For
-// kernel stacks: with whatever is in them.
-struct page_source {
-    // 0 when there is none (or the ledger refuses).
-    u64 (*alloc)(struct page_source *source);
-    void (*free)(struct page_source *source, u64 paddr);
-};
-
+struct ledger;
 // A kernel stack: 3 pages under a guard page. Returns its top address, or 0 (NO_RESOURCES).
-// The page tables of the stack area itself are taken from `tables` and never given back.
-u64 arch_kstack_alloc(struct page_source *source, struct page_source *tables);
+// The page tables of the stack area itself are paid by `tables` and never given back.
+u64 arch_kstack_alloc(struct ledger *payer, struct ledger *tables);
 // The stack's thread must not run on it any more, on any CPU. No shoot-down is needed.
-void arch_kstack_free(u64 stack_top, struct page_source *source);
+void arch_kstack_free(u64 stack_top);
 
 // Size and alignment (64) of a vector state area, and its initial content.
 usize arch_vector_size(void);
@@ -204,12 +197,10 @@ enum : u32 {
     ARCH_MAP_UNCACHED = 1 << 3,
 };
 
-// Process pmap: slot 255. Restricted pmap: slots 0-254, and a second top-level table that shares
-// the process's slot 255. `source` gives its tables and must live as long as the pmap.
+// Process pmap: slot 255. Restricted pmap (`process` is not nullptr): slots 0-254, and a second
+// top-level table that shares the process's slot 255. `payer` pays for the tables.
 // The caller's lock serializes all calls on one pmap but activate. NO_RESOURCES.
-status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *source);
-status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *process,
-                                   struct page_source *source);
+status_t arch_pmap_init(struct arch_pmap *pmap, struct arch_pmap *process, struct ledger *payer);
 // Frees the tables. All leaf pages must have been unmapped (or their owner known otherwise);
 // CPUs that still have it loaded are moved to the kernel's table first. Long: no locks may be
 // held, others may run meanwhile.
@@ -252,7 +243,6 @@ u64 arch_pmap_query_window(struct arch_pmap *pmap, u64 va, u32 count);
 // Enters pages of one pmap at the same addresses of another where nothing is entered: the same
 // pages, each with a reference more, in neither writable; or with a payer copies of them, with
 // `map_flags`. The locks of both owners are held.
-struct ledger;
 struct arch_pmap_copy {
     struct arch_pmap *from, *to;
     struct arch_gather *gather; // of `from`; nullptr: `from` stays as it is

@@ -159,31 +159,3 @@ void page_put_zeroed(struct page *page) {
 }
 
 u64 page_withheld_count(void) { return (u64)arch_cpu_count() * (CACHE_MAX + 1 + ZEROED_MAX); }
-
-static u64 source_give(struct page_source *source, u32 flags) {
-    struct ledger *payer = container_of(source, struct ledger_page_source, base)->payer;
-    struct page *page = page_alloc(payer, PAGE_KERNEL | flags);
-    return page ? page_paddr(page) : 0;
-}
-
-static u64 table_alloc(struct page_source *source) { return source_give(source, 0); }
-
-static u64 stack_alloc(struct page_source *source) { return source_give(source, PAGE_DIRTY); }
-
-static void table_free(struct page_source *source, u64 paddr) {
-    (void)source;
-    page_put_zeroed(page_from_paddr(paddr));
-}
-
-static void stack_free(struct page_source *source, u64 paddr) {
-    (void)source;
-    page_put(page_from_paddr(paddr));
-}
-
-void ledger_table_source_init(struct ledger_page_source *source, struct ledger *payer) {
-    *source = (struct ledger_page_source){{table_alloc, table_free}, payer};
-}
-
-void ledger_stack_source_init(struct ledger_page_source *source, struct ledger *payer) {
-    *source = (struct ledger_page_source){{stack_alloc, stack_free}, payer};
-}

@@ -53,12 +53,4 @@ static inline void *page_address(const struct page *page) { return arch_direct(p
 // Pages that nobody can charge, so that one CPU's cache can't starve another.
 u64 page_withheld_count(void);
 
-// Page tables (zeros, both ways) and kernel stacks (whatever) on a ledger's account; for arch_*.
-struct ledger_page_source {
-    struct page_source base; // first
-    struct ledger *payer;
-};
-void ledger_table_source_init(struct ledger_page_source *source, struct ledger *payer);
-void ledger_stack_source_init(struct ledger_page_source *source, struct ledger *payer);
-
 #endif

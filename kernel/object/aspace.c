@@ -229,15 +229,13 @@ status_t aspace_create(struct namespace *ns, struct aspace *owner,
     if (owner) object_get(&owner->base);
     lock_init(&aspace->lock, LOCK_ASPACE);
     mapping_set_init(&aspace->mappings);
-    struct page_source *source = &aspace->source.base;
-    ledger_table_source_init(&aspace->source, aspace_ledger(aspace));
-    status_t status = owner ? arch_pmap_init_restricted(&aspace->pmap, &owner->pmap, source)
-                            : arch_pmap_init_process(&aspace->pmap, source);
+    status_t status =
+        arch_pmap_init(&aspace->pmap, owner ? &owner->pmap : nullptr, aspace_ledger(aspace));
     if (status == OK) {
         object_publish(&aspace->base);
         *out = aspace;
     } else {
-        aspace->pmap.source = nullptr; // no tables to free
+        aspace->pmap.payer = nullptr; // no tables to free
         object_put(&aspace->base);
     }
     return status;
@@ -251,7 +249,7 @@ static void aspace_free(struct object *object) NO_THREAD_SAFETY_ANALYSIS { // no
     struct aspace *aspace = (struct aspace *)object;
     while (!aspace_clear_some(aspace))
         sched_preempt_point();
-    if (aspace->pmap.source) arch_pmap_destroy(&aspace->pmap);
+    if (aspace->pmap.payer) arch_pmap_destroy(&aspace->pmap);
     if (aspace->owner) object_put(&aspace->owner->base);
 }
 

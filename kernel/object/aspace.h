@@ -28,7 +28,6 @@ struct aspace {
     // The process whose slot 255 a restricted aspace shares, by its aspace, referenced; nullptr: a
     // process's own. Constant.
     struct aspace *owner;
-    struct ledger_page_source source;
     struct lock lock; // rank LOCK_ASPACE
     struct arch_pmap pmap GUARDED_BY(&lock);
     struct mapping_set mappings GUARDED_BY(&lock);

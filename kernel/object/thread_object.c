@@ -21,9 +21,7 @@ struct thread_object *thread_object_current(void) {
 static void thread_left(struct thread *thread) {
     struct thread_object *object = object_of(thread);
     struct namespace *ns = object->base.ns;
-    struct ledger_page_source source;
-    ledger_stack_source_init(&source, &ns->ledger);
-    arch_kstack_free(thread->arch.stack_top, &source.base);
+    arch_kstack_free(thread->arch.stack_top);
     thread->arch.stack_top = 0;
     heap_free(object->vector);
     object->vector = nullptr;
@@ -56,14 +54,11 @@ static void thread_enter_kernel(void *argument) {
 static status_t thread_equip(struct thread_object *object, void (*entry)(void *), bool has_vector,
                              struct sched_group *group) {
     struct ledger *ledger = &object->base.ns->ledger;
-    struct ledger_page_source source, tables;
-    ledger_stack_source_init(&source, ledger);
-    ledger_table_source_init(&tables, &ns_root->ledger);
     if (ledger_count_add(ledger, LEDGER_THREADS, 1) != OK) return ERR_NO_RESOURCES;
     object->vector = has_vector ? heap_alloc(ledger, arch_vector_size()) : nullptr;
-    u64 stack_top = arch_kstack_alloc(&source.base, &tables.base);
+    u64 stack_top = arch_kstack_alloc(ledger, &ns_root->ledger);
     if (stack_top == 0 || (has_vector && !object->vector)) {
-        if (stack_top) arch_kstack_free(stack_top, &source.base);
+        if (stack_top) arch_kstack_free(stack_top);
         heap_free(object->vector);
         object->vector = nullptr;
         ledger_count_sub(ledger, LEDGER_THREADS, 1);

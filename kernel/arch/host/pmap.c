@@ -1,4 +1,4 @@
-// Page tables: a sorted array of entries for each address space; "tables" are taken from its source
+// Page tables: a sorted array of entries for each address space; "tables" are taken
 // and paid like real ones. Its mutex stands for the hardware, which looks at any time.
 #include "abi/errors.h"
 #include "host.h"
@@ -48,27 +48,24 @@ static void map_remove(struct host_map *map, u64 at, u64 count) {
 
 // ---- pmaps ----
 
-status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *source) {
-    *pmap = (struct arch_pmap){.source = source};
-    u64 top = source->alloc(source);
-    if (top == 0) return ERR_NO_RESOURCES;
-    pmap->mutex = host_mutex_create();
-    map_add(&pmap->tables, ~0ul, top, 0);
-    return OK;
+static bool table_add(struct arch_pmap *pmap, u64 va) {
+    struct page *page = page_alloc(pmap->payer, PAGE_KERNEL);
+    if (page) map_add(&pmap->tables, va, page_paddr(page), 0);
+    return page;
 }
 
-status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *process,
-                                   struct page_source *source) {
-    status_t status = arch_pmap_init_process(pmap, source);
-    pmap->process = process;
-    return status;
+status_t arch_pmap_init(struct arch_pmap *pmap, struct arch_pmap *process, struct ledger *payer) {
+    *pmap = (struct arch_pmap){.payer = payer, .process = process};
+    if (!table_add(pmap, ~0ul)) return ERR_NO_RESOURCES;
+    pmap->mutex = host_mutex_create();
+    return OK;
 }
 
 void arch_pmap_destroy(struct arch_pmap *pmap) {
     ASSERT(pmap->pages.count == 0);
     tlb_leave(pmap);
     for (u64 i = 0; i < pmap->tables.count; i++)
-        pmap->source->free(pmap->source, pmap->tables.entries[i].paddr);
+        page_put_zeroed(page_from_paddr(pmap->tables.entries[i].paddr));
     host_os_free(pmap->tables.entries);
     host_os_free(pmap->pages.entries);
     host_mutex_destroy(pmap->mutex);
@@ -78,9 +75,7 @@ static bool table_make(struct arch_pmap *pmap, u64 va) {
     DASSERT(va < ARCH_USER_END && (va >= ARCH_USER_SPLIT) == (pmap->process == nullptr));
     u64 table = align_down(va, MIB(2));
     if (map_find(&pmap->tables, table)) return true;
-    u64 paddr = pmap->source->alloc(pmap->source);
-    if (paddr) map_add(&pmap->tables, table, paddr, 0);
-    return paddr != 0;
+    return table_add(pmap, table);
 }
 
 static status_t map_locked(struct arch_pmap *pmap, u64 va, u64 paddr, u32 map_flags) {

@@ -2,6 +2,7 @@
 // run again.
 #include "host.h"
 #include "lib/print.h"
+#include "mm/page.h"
 #include "os.h"
 #include "sched/thread.h"
 
@@ -89,14 +90,13 @@ void arch_user_enter(const struct arch_user_start *start) {
 }
 
 // The pages are counted, and not used: a pthread has a stack of its own.
-u64 arch_kstack_alloc(struct page_source *source, struct page_source *tables) {
-    (void)tables;
-    u64 paddr = source->alloc(source);
-    return paddr ? (u64)arch_direct(paddr) + PAGE_SIZE : 0;
+u64 arch_kstack_alloc(struct ledger *payer, struct ledger *) {
+    struct page *page = page_alloc(payer, PAGE_KERNEL | PAGE_DIRTY);
+    return page ? (u64)page_address(page) + PAGE_SIZE : 0;
 }
 
-void arch_kstack_free(u64 stack_top, struct page_source *source) {
-    source->free(source, arch_paddr((void *)(stack_top - PAGE_SIZE)));
+void arch_kstack_free(u64 stack_top) {
+    page_put(page_from_paddr(arch_paddr((void *)(stack_top - PAGE_SIZE))));
 }
 
 usize arch_vector_size(void) { return 64; }

@@ -39,18 +39,6 @@ static struct arch_range bundle;
 static u64 boot_next; // the next page of the boot allocator
 static u64 boot_end;
 
-static u64 source_alloc(struct page_source *source) {
-    (void)source;
-    return boot_next < boot_end ? boot_page_alloc() : 0;
-}
-
-static void source_free(struct page_source *source, u64 paddr) {
-    (void)source;
-    (void)paddr;
-}
-
-struct page_source boot_source = {source_alloc, source_free};
-
 // The boot allocator's room: from the image to the end of its range, or to the bundle.
 static void boot_allocator_init(void) {
     boot_next = align_up(arch_paddr(image_end), PAGE_SIZE);

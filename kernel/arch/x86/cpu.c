@@ -127,15 +127,9 @@ void cpu_setup(struct arch_cpu *cpu) {
     cpu->cr3 = cr3_read();
 }
 
-static u64 stack_add(void) {
-    u64 top = arch_kstack_alloc(&boot_source, &boot_source);
-    if (top == 0) panic("no memory for the stacks of a CPU");
-    return top;
-}
-
 void cpu_add_exception_stacks(struct arch_cpu *cpu) {
     for (u32 i = 0; i < 3; i++) {
-        u64 top = stack_add();
+        u64 top = arch_kstack_alloc(nullptr, nullptr);
         *(struct cpu **)(top - 8) = &cpu->cpu;
         cpu->tss.ist[i] = top - 16;
     }
@@ -145,7 +139,7 @@ void cpu_add(u32 id) {
     static_assert(sizeof(struct arch_cpu) <= PAGE_SIZE);
     struct arch_cpu *cpu = arch_direct(boot_page_alloc());
     cpu->cpu.id = id;
-    cpu->cpu.syscall_stack = stack_add();
+    cpu->cpu.syscall_stack = arch_kstack_alloc(nullptr, nullptr);
     cpu_add_exception_stacks(cpu);
     cpu_table[id] = cpu;
 }

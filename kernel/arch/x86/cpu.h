@@ -134,7 +134,6 @@ extern u64 boot_rsdp;      // where the ACPI tables begin; 0: not told
 bool boot_option(const char *word);
 // Calls back for the 2 MiB-aligned regions with any RAM or ACPI table in them; they may overlap.
 void boot_memory_regions(void (*region)(u64 paddr, u64 size));
-extern struct page_source boot_source;
 
 // ---- mmu.c: the kernel's half of the address space
 void mmu_init(void);
@@ -142,6 +141,8 @@ extern u64 mmu_kernel_top; // physical address of the kernel's top-level table
 // Copies the kernel's slots into a new top-level table.
 void mmu_copy_kernel_slots(u64 *top);
 void mmu_clear_kernel_slots(u64 *top);
+// A page of zeros for a table, paid by `payer` (nullptr, at boot: nobody); 0: it can't be paid.
+u64 mmu_table_alloc(struct ledger *payer);
 
 // ---- shootdown.c
 // Has `cpus` (this one may be among them) forget [start, end), and waits for all.

@@ -6,6 +6,7 @@
 // before it first runs the stack's thread (thread.c).
 #include "cpu.h"
 #include "lib/print.h"
+#include "mm/page.h"
 #include "paging.h"
 
 enum : u64 { KSTACK_END = ARCH_KSTACK_BASE + GIB(1) };
@@ -22,13 +23,21 @@ static u64 kstack_next GUARDED_BY(&mmu_lock) = ARCH_KSTACK_BASE + PAGE_SIZE;
 static u32 kernel_slots[KERNEL_SLOTS_MAX]; // used top-level slots
 static u32 kernel_slot_count;
 
-// The entry for `va` at `level`, with the tables above made from `source`; nullptr: none left.
-static u64 *mmu_entry(u64 va, u32 level, struct page_source *source) {
+static u64 page_take_paid(struct ledger *payer, u32 flags) {
+    return payer ? page_paddr(page_alloc_paid(payer, PAGE_KERNEL | flags)) : boot_page_alloc();
+}
+
+u64 mmu_table_alloc(struct ledger *payer) {
+    return !payer || ledger_charge(payer, 1) == OK ? page_take_paid(payer, 0) : 0;
+}
+
+// The entry for `va` at `level`, with the tables above, paid by `payer`; nullptr: it can't.
+static u64 *mmu_entry(u64 va, u32 level, struct ledger *payer) {
     u64 *table = arch_direct(mmu_kernel_top);
     for (u32 l = 3; l > level; l--) {
         u64 *entry = &table[table_index(va, l)];
         if (*entry == 0) {
-            u64 page = source->alloc(source);
+            u64 page = mmu_table_alloc(payer);
             if (page == 0) return nullptr;
             *entry = page | PTE_TABLE_KERNEL;
         }
@@ -39,7 +48,7 @@ static u64 *mmu_entry(u64 va, u32 level, struct page_source *source) {
 
 static void map_image(u64 begin, u64 end, u64 flags) {
     for (u64 va = begin; va < end; va += PAGE_SIZE)
-        *mmu_entry(va, 0, &boot_source) = arch_paddr((void *)va) | flags | PTE_LEAF_KERNEL;
+        *mmu_entry(va, 0, nullptr) = arch_paddr((void *)va) | flags | PTE_LEAF_KERNEL;
 }
 
 // In large pages, but for those with code or constants of the image: they are read-only.
@@ -48,14 +57,14 @@ static void map_direct(u64 paddr, u64 size) {
     u64 protect_end = arch_paddr(image_data);
     for (u64 large = paddr; large < paddr + size; large += MIB(2)) {
         u64 va = (u64)arch_direct(large);
-        u64 *entry = mmu_entry(va, 1, &boot_source);
+        u64 *entry = mmu_entry(va, 1, nullptr);
         if (large + MIB(2) <= protect_begin || large >= protect_end) {
             *entry = large | PTE_LEAF_KERNEL | PTE_WRITE | PTE_LARGE | PTE_NX;
             continue;
         }
         for (u64 page = large; page < large + MIB(2); page += PAGE_SIZE) {
             u64 write = page >= protect_begin && page < protect_end ? 0 : PTE_WRITE;
-            *mmu_entry((u64)arch_direct(page), 0, &boot_source) =
+            *mmu_entry((u64)arch_direct(page), 0, nullptr) =
                 page | PTE_LEAF_KERNEL | write | PTE_NX;
         }
     }
@@ -66,10 +75,10 @@ void mmu_init(void) {
     map_image((u64)image_begin, (u64)image_rodata, 0);
     map_image((u64)image_rodata, (u64)image_data, PTE_NX);
     map_image((u64)image_data, (u64)image_end, PTE_NX | PTE_WRITE);
-    *mmu_entry((u64)boot_stack_guard, 0, &boot_source) = 0;
+    *mmu_entry((u64)boot_stack_guard, 0, nullptr) = 0;
     boot_memory_regions(map_direct);
-    mmu_entry(ARCH_KSTACK_BASE, 2, &boot_source);
-    mmu_entry(ARCH_MMIO_BASE, 2, &boot_source);
+    mmu_entry(ARCH_KSTACK_BASE, 2, nullptr);
+    mmu_entry(ARCH_MMIO_BASE, 2, nullptr);
 
     u64 *top = arch_direct(mmu_kernel_top);
     for (u32 slot = TABLE_ENTRIES / 2; slot < TABLE_ENTRIES; slot++) {
@@ -112,11 +121,8 @@ void *arch_mmio_map(u64 paddr, u64 size) {
     u64 result = va + (paddr - page);
     if (end - page > ARCH_MMIO_BASE + GIB(512) - va) result = 0;
     for (; result && page < end; page += unit, va += unit) {
-        u64 *entry = mmu_entry(va, unit == PAGE_SIZE ? 0 : 1, &boot_source);
-        if (entry)
-            *entry = page | flags;
-        else
-            result = 0;
+        u64 *entry = mmu_entry(va, unit == PAGE_SIZE ? 0 : 1, nullptr);
+        *entry = page | flags;
     }
     mmio_next = va;
     lock_release(&mmu_lock);
@@ -125,45 +131,35 @@ void *arch_mmio_map(u64 paddr, u64 size) {
 
 // ---- Kernel stacks ------------------------------------------------------------------------------
 
-static void pages_give(struct page_source *source, const u64 pages[ARCH_KSTACK_PAGES]) {
-    for (u32 i = 0; i < ARCH_KSTACK_PAGES; i++)
-        if (pages[i]) source->free(source, pages[i]);
-}
-
-u64 arch_kstack_alloc(struct page_source *source, struct page_source *tables) {
-    u64 pages[ARCH_KSTACK_PAGES] = {};
-    u64 *entry = nullptr;
-    for (u32 i = 0; i < ARCH_KSTACK_PAGES && (i == 0 || pages[i - 1]); i++)
-        pages[i] = source->alloc(source);
+u64 arch_kstack_alloc(struct ledger *payer, struct ledger *tables) {
+    if (payer && ledger_charge(payer, ARCH_KSTACK_PAGES) != OK) return 0;
     lock_acquire(&mmu_lock);
     u64 va = kstack_free ? kstack_free : kstack_next;
     // Slots do not cross page tables.
-    if (pages[ARCH_KSTACK_PAGES - 1] && va < KSTACK_END) entry = mmu_entry(va, 0, tables);
+    u64 *entry = va < KSTACK_END ? mmu_entry(va, 0, tables) : nullptr;
     if (entry) {
         if (kstack_free)
             kstack_free = *entry;
         else
             kstack_next += ARCH_KSTACK_STRIDE;
         for (u32 i = 0; i < ARCH_KSTACK_PAGES; i++)
-            entry[i] = pages[i] | PTE_LEAF_KERNEL | PTE_WRITE | PTE_NX;
+            entry[i] = page_take_paid(payer, PAGE_DIRTY) | PTE_LEAF_KERNEL | PTE_WRITE | PTE_NX;
     }
     lock_release(&mmu_lock);
     if (entry) return va + ARCH_KSTACK_PAGES * PAGE_SIZE;
-    pages_give(source, pages);
+    ledger_uncharge(payer, ARCH_KSTACK_PAGES);
     return 0;
 }
 
-void arch_kstack_free(u64 stack_top, struct page_source *source) {
-    u64 pages[ARCH_KSTACK_PAGES];
+void arch_kstack_free(u64 stack_top) {
     u64 va = stack_top - ARCH_KSTACK_PAGES * PAGE_SIZE;
     lock_acquire(&mmu_lock);
     u64 *entry = mmu_entry(va, 0, nullptr);
     for (u32 i = 0; i < ARCH_KSTACK_PAGES; i++) {
-        pages[i] = entry[i] & PTE_ADDRESS;
+        page_put(page_from_paddr(entry[i] & PTE_ADDRESS));
         entry[i] = 0;
     }
     *entry = kstack_free;
     kstack_free = va;
     lock_release(&mmu_lock);
-    pages_give(source, pages);
 }

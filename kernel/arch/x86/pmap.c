@@ -7,62 +7,50 @@
 #include "abi/errors.h"
 #include "cpu.h"
 #include "lib/print.h"
+#include "mm/page.h"
 #include "paging.h"
 #include "sched/thread.h"
 
 enum { PROCESS_SLOT = 255 };
 
-static u64 table_alloc(struct arch_pmap *pmap) { return pmap->source->alloc(pmap->source); }
-
-static void table_free(struct arch_pmap *pmap, u64 paddr) {
-    pmap->source->free(pmap->source, paddr);
-}
-
-// Two tables, or none.
-static status_t tables_alloc(struct arch_pmap *pmap, u64 *first, u64 *second) {
-    *first = table_alloc(pmap);
-    *second = *first ? table_alloc(pmap) : 0;
-    if (*second) return 0;
-    if (*first) table_free(pmap, *first);
-    return ERR_NO_RESOURCES;
-}
+static void table_free(u64 paddr) { page_put_zeroed(page_from_paddr(paddr)); }
 
 // The process's slot 255 gets its table at once: restricted pmaps copy the entry.
-status_t arch_pmap_init_process(struct arch_pmap *pmap, struct page_source *source) {
-    u64 table;
-    *pmap = (struct arch_pmap){.source = source};
-    if (tables_alloc(pmap, &pmap->top, &table)) return ERR_NO_RESOURCES;
+status_t arch_pmap_init(struct arch_pmap *pmap, struct arch_pmap *process, struct ledger *payer) {
+    *pmap = (struct arch_pmap){.payer = payer, .process = process};
+    pmap->top = mmu_table_alloc(payer);
+    u64 second = pmap->top ? mmu_table_alloc(payer) : 0;
+    if (second == 0) {
+        if (pmap->top) table_free(pmap->top);
+        return ERR_NO_RESOURCES;
+    }
+    u64 slot = second | PTE_TABLE_USER;
     mmu_copy_kernel_slots(table_of(pmap->top));
-    table_of(pmap->top)[PROCESS_SLOT] = table | PTE_TABLE_USER;
-    return 0;
-}
-
-status_t arch_pmap_init_restricted(struct arch_pmap *pmap, struct arch_pmap *process,
-                                   struct page_source *source) {
-    *pmap = (struct arch_pmap){.source = source, .process = process};
-    if (tables_alloc(pmap, &pmap->top, &pmap->top_restricted)) return ERR_NO_RESOURCES;
-    mmu_copy_kernel_slots(table_of(pmap->top));
-    mmu_copy_kernel_slots(table_of(pmap->top_restricted));
-    table_of(pmap->top)[PROCESS_SLOT] = table_of(process->top)[PROCESS_SLOT];
-    return 0;
+    if (process) {
+        pmap->top_restricted = second;
+        mmu_copy_kernel_slots(table_of(second));
+        slot = table_of(process->top)[PROCESS_SLOT];
+    }
+    table_of(pmap->top)[PROCESS_SLOT] = slot;
+    return OK;
 }
 
 // Frees the tables below *entry, which is one of a table of level `level`, and empties it: tables
 // are zeros when they go back. The pages' own entries were emptied when they were unmapped.
-static void tables_free(struct arch_pmap *pmap, u64 *entry, u32 level) {
+static void tables_free(u64 *entry, u32 level) {
     u64 *table = table_of(*entry);
     const u64 *last = level > 1 ? table + TABLE_ENTRIES : table;
     while ((table = pmap_entry_next(table, last)) < last)
-        tables_free(pmap, table, level - 1);
-    table_free(pmap, *entry & PTE_ADDRESS);
+        tables_free(table, level - 1);
+    table_free(*entry & PTE_ADDRESS);
     *entry = 0;
     if (level > 1) sched_preempt_point();
 }
 
-static void top_free(struct arch_pmap *pmap, u64 top) {
+static void top_free(u64 top) {
     mmu_clear_kernel_slots(table_of(top));
     table_of(top)[PROCESS_SLOT] = 0;
-    table_free(pmap, top);
+    table_free(top);
 }
 
 void arch_pmap_destroy(struct arch_pmap *pmap) {
@@ -72,11 +60,11 @@ void arch_pmap_destroy(struct arch_pmap *pmap) {
     u32 end = pmap->process ? PROCESS_SLOT : PROCESS_SLOT + 1;
     for (u32 slot = first; slot < end; slot++) {
         if (top[slot] == 0) continue;
-        tables_free(pmap, &top[slot], 3);
+        tables_free(&top[slot], 3);
         if (pmap->top_restricted) table_of(pmap->top_restricted)[slot] = 0;
     }
-    top_free(pmap, pmap->top);
-    if (pmap->top_restricted) top_free(pmap, pmap->top_restricted);
+    top_free(pmap->top);
+    if (pmap->top_restricted) top_free(pmap->top_restricted);
 }
 
 u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va) {
@@ -85,7 +73,7 @@ u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va) {
     for (u32 level = 3; level > 0; level--) {
         u64 *entry = &table[table_index(va, level)];
         if (unlikely(*entry == 0)) {
-            u64 page = table_alloc(pmap);
+            u64 page = mmu_table_alloc(pmap->payer);
             if (page == 0) return nullptr;
             *entry = page | PTE_TABLE_USER;
             if (level == 3 && pmap->top_restricted)

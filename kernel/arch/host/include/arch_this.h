@@ -37,9 +37,9 @@ struct host_map {
 
 struct arch_pmap {
     struct host_map pages;
-    struct host_map tables; // one page of the source for each 2 MiB in use, as page tables are
+    struct host_map tables; // one page of the payer's for each 2 MiB in use, as page tables are
     struct arch_pmap *process;
-    struct page_source *source;
+    struct ledger *payer;
     struct host_mutex *mutex; // "hardware" looks while the owner changes
 };
 

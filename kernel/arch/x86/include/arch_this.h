@@ -48,7 +48,7 @@ struct arch_pmap {
     u64 top_restricted;        // without slot 255; 0 for a process pmap
     u64 cpus;                  // CPUs that may have entries of it in their TLB (atomic)
     struct arch_pmap *process; // of a restricted pmap
-    struct page_source *source;
+    struct ledger *payer;      // of the tables
 };
 
 // This CPU's struct cpu lies at offset 0 of GS. Read again after each call: the thread may have

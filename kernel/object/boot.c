@@ -1,6 +1,5 @@
-// The first process. The boot bundle (format: docs/hacking.md): a header page with "CLOISBUN",
-// u32 version 1, u32 count, then entries {char name[48]; u64 offset; u64 size}; files start on
-// pages. `init` is an ELF64 executable whose segments are page-aligned in file and memory.
+// The first process. The boot bundle (pybuild/bundle.py) says in its first page what is mapped of it
+// for `init`, and where that begins; the build has read the ELF.
 // It starts with a channel end in rdi, on which its start-up message waits: records ended by zero
 // bytes, `h` and a name for each handle in order, then `a` and a word for each word of the kernel's
 // command line.
@@ -18,36 +17,22 @@
 #include "device/serial.h"
 #include "object/system.h"
 
+enum { GIFTS_MAX = 8, TEXT_MAX = 1024, BUNDLE_VERSION = 2, BUNDLE_MAPPINGS = 8 };
+
+struct bundle_mapping {
+    u64 address;
+    u64 size;   // 0: none
+    u64 offset; // in the bundle; 0: zeros
+    u64 rights; // CL_MAP_READ, WRITE, EXECUTE
+};
+
 struct bundle_header {
     char magic[8];
     u32 version;
     u32 count;
+    u64 entry, stack_top;
+    struct bundle_mapping mappings[BUNDLE_MAPPINGS];
 };
-
-struct bundle_entry {
-    char name[48];
-    u64 offset;
-    u64 size;
-};
-
-// ELF64, what of it is used (System V ABI, gABI chapter 4 and 5).
-struct elf_header {
-    u8 ident[16];
-    u16 type, machine;
-    u32 version;
-    u64 entry, program_offset, section_offset;
-    u32 flags;
-    u16 header_size, program_size, program_count;
-};
-
-struct elf_segment {
-    u32 type, flags;
-    u64 offset, address, physical, file_size, memory_size, align;
-};
-
-enum : u32 { ELF_LOAD = 1, ELF_EXECUTE = 1, ELF_WRITE = 2, ELF_X86_64 = 62 };
-enum : u64 { STACK_SIZE = KIB(64), STACK_TOP = CL_PROCESS_LIMIT - PAGE_SIZE };
-enum { GIFTS_MAX = 8, TEXT_MAX = 1024 };
 
 // What init is given, and the text of its start-up message.
 struct gifts {
@@ -62,91 +47,32 @@ struct gifts {
         if (!(condition)) panic("can't start init: %s", reason); \
     } while (0)
 
-// ---- the bundle ----
-
-static const struct bundle_entry *bundle_find(const void *bundle, u64 size, const char *name) {
-    const struct bundle_header *header = bundle;
-    BOOT_CHECK(bundle && size >= PAGE_SIZE, "no boot bundle (start with -initrd bundle.img)");
-    BOOT_CHECK(memcmp(header->magic, "CLOISBUN", 8) == 0 && header->version == 1,
-               "the boot bundle has the wrong magic or version");
-    const struct bundle_entry *entries = (const void *)(header + 1);
-    u64 room = (size - sizeof(*header)) / sizeof(*entries);
-    for (u64 i = 0; i < min((u64)header->count, room); i++) {
-        const struct bundle_entry *entry = &entries[i];
-        if (strncmp(entry->name, name, sizeof(entry->name)) != 0) continue;
-        BOOT_CHECK(entry->offset <= size && entry->size <= size - entry->offset &&
-                       (entry->offset & PAGE_MASK) == 0,
-                   "an entry lies outside the boot bundle");
-        return entry;
-    }
-    panic("can't start init: the boot bundle has no entry '%s'", name);
-}
-
 // ---- loading ----
 
-static u32 segment_flags(const struct elf_segment *segment) {
-    return CL_MAP_READ | CL_MAP_EXACT | (segment->flags & ELF_WRITE ? CL_MAP_WRITE : 0) |
-           (segment->flags & ELF_EXECUTE ? CL_MAP_EXECUTE : 0);
+static const struct bundle_header *bundle_header(const void *bundle, u64 size) {
+    const struct bundle_header *header = bundle;
+    BOOT_CHECK(bundle && size >= PAGE_SIZE, "no boot bundle (start with -initrd bundle.img)");
+    BOOT_CHECK(memcmp(header->magic, "CLOISBUN", 8) == 0 && header->version == BUNDLE_VERSION,
+               "the boot bundle has the wrong magic or version");
+    BOOT_CHECK(header->entry, "the boot bundle has no init");
+    return header;
 }
 
-// A writable segment gets a memory object of its own, zero beyond the file's part.
-static void segment_load(struct aspace *aspace, struct memobj *bundle, const u8 *file,
-                         u64 file_offset, const struct elf_segment *segment) {
-    struct memobj *object = bundle;
-    struct aspace_map_args args = {
-        .offset = file_offset + segment->offset,
-        .address = segment->address,
-        .size = align_up(segment->memory_size, PAGE_SIZE),
-        .flags = segment_flags(segment),
-        .allowed_rights = RIGHT_READ | RIGHT_WRITE | RIGHT_EXECUTE,
-    };
-    if (segment->flags & ELF_WRITE) {
-        BOOT_CHECK(memobj_create(ns_root, args.size >> PAGE_SHIFT, &object) == OK &&
-                       memobj_write_kernel(object, 0, file + segment->offset, segment->file_size) ==
-                           OK,
-                   "no memory");
-        args.offset = 0;
-        args.flags |= CL_MAP_SHARED;
-    }
-    args.object = object;
-    u64 mapped;
-    BOOT_CHECK(aspace_map(aspace, &args, &mapped) == OK, "a segment can't be mapped");
-    if (object != bundle) object_put(&object->base);
-}
-
-static u64 init_load(struct aspace *aspace, struct memobj *bundle, const void *bytes,
-                     const struct bundle_entry *entry) {
-    const u8 *file = (const u8 *)bytes + entry->offset;
-    const struct elf_header *elf = (const void *)file;
-    BOOT_CHECK(entry->size >= sizeof(*elf) && memcmp(elf->ident, "\177ELF\2\1", 6) == 0 &&
-                   elf->machine == ELF_X86_64 && elf->program_size == sizeof(struct elf_segment),
-               "it is no ELF64 executable for x86-64");
-    u64 table_size = (u64)elf->program_count * sizeof(struct elf_segment);
-    BOOT_CHECK(elf->program_offset <= entry->size &&
-                   table_size <= entry->size - elf->program_offset,
-               "its program headers lie outside the file");
-    const struct elf_segment *segments = (const void *)(file + elf->program_offset);
-    for (u32 i = 0; i < elf->program_count; i++) {
-        const struct elf_segment *segment = &segments[i];
-        if (segment->type != ELF_LOAD || segment->memory_size == 0) continue;
-        BOOT_CHECK(segment->offset <= entry->size &&
-                       segment->file_size <= entry->size - segment->offset &&
-                       segment->file_size <= segment->memory_size &&
-                       ((segment->offset | segment->address) & PAGE_MASK) == 0,
-                   "a segment lies outside the file or is not page-aligned");
-        segment_load(aspace, bundle, file, entry->offset, segment);
-    }
-    return elf->entry;
-}
-
-static void stack_map(struct aspace *aspace) {
-    struct aspace_map_args args = {
-        .address = STACK_TOP - STACK_SIZE,
-        .size = STACK_SIZE,
-        .flags = CL_MAP_READ | CL_MAP_WRITE | CL_MAP_EXACT,
+// Privately, so what is written to is a copy.
+static void init_map(struct aspace *aspace, struct memobj *bundle,
+                     const struct bundle_mapping *mapping) {
+    const struct aspace_map_args args = {
+        .object = mapping->offset ? bundle : nullptr,
+        .offset = mapping->offset,
+        .address = mapping->address,
+        .size = mapping->size,
+        .flags = (u32)mapping->rights | CL_MAP_EXACT,
+        .allowed_rights = RIGHT_READ | RIGHT_EXECUTE,
     };
     u64 mapped;
-    BOOT_CHECK(aspace_map(aspace, &args, &mapped) == OK, "no memory for its stack");
+    BOOT_CHECK(((args.address | args.size | args.offset) & PAGE_MASK) == 0 &&
+                   aspace_map(aspace, &args, &mapped) == OK,
+               "a part of it can't be mapped");
 }
 
 // ---- what it is given ----
@@ -208,7 +134,7 @@ static void gifts_send(struct gifts *gifts, struct channel *end) {
 void boot_start_init(void) {
     u64 size;
     const void *bytes = arch_boot_bundle(&size);
-    const struct bundle_entry *entry = bundle_find(bytes, size, "init");
+    const struct bundle_header *header = bundle_header(bytes, size);
     static struct gifts gifts;
     struct memobj *bundle;
     struct process *process;
@@ -220,11 +146,11 @@ void boot_start_init(void) {
                    process_create(ns_root, nullptr, &process) == OK &&
                    channel_create(ns_root, ns_root, &options, &ours, &theirs) == OK,
                "no memory");
-    u64 entry_address = init_load(process->aspace, bundle, bytes, entry);
-    stack_map(process->aspace);
+    for (u32 i = 0; i < BUNDLE_MAPPINGS; i++)
+        if (header->mappings[i].size) init_map(process->aspace, bundle, &header->mappings[i]);
     gifts_collect(&gifts, bundle);
     gifts_send(&gifts, theirs);
-    struct arch_user_start start = {.ip = entry_address, .sp = STACK_TOP};
+    struct arch_user_start start = {.ip = header->entry, .sp = header->stack_top};
     handle_t bootstrap;
     BOOT_CHECK(
         handle_create_in(process, &theirs->base, handle_full_rights(OBJ_CHANNEL), &bootstrap) == OK,

@@ -55,8 +55,6 @@ u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, u64 without,
 // Pages beyond the new end are unmapped everywhere and given back. Waits for other resizes.
 // NOT_SUPPORTED when backed by a block range; DEAD.
 status_t memobj_resize(struct memobj *memobj, u64 size_pages);
-// Kernel copies, for the boot bundle and system calls: `bytes` is kernel memory. May block.
-status_t memobj_write_kernel(struct memobj *memobj, u64 offset, const void *bytes, usize size);
 
 // ---- for address spaces; the aspace's lock is held ----
 // Puts a mapping, whose object, range and offset are set, on its object's list. DEAD, and

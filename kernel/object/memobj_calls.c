@@ -41,7 +41,7 @@ static status_t page_to_read(struct memobj *memobj, u64 index, struct page **pag
     return *page ? OK : memobj_get_page(memobj, index, page);
 }
 
-enum transfer { FROM_KERNEL, FROM_USER, TO_USER };
+enum transfer { FROM_USER, TO_USER };
 
 // Up to the end of a page.
 static status_t transfer_part(struct memobj *memobj, u64 offset, u64 address, u64 size,
@@ -51,9 +51,7 @@ static status_t transfer_part(struct memobj *memobj, u64 offset, u64 address, u6
                                           : memobj_get_page(memobj, offset >> PAGE_SHIFT, &page);
     if (status != OK) return status;
     u8 *bytes = (u8 *)page_address(page) + (offset & PAGE_MASK);
-    if (transfer == FROM_KERNEL)
-        memcpy(bytes, (const void *)address, size);
-    else if (transfer == FROM_USER)
+    if (transfer == FROM_USER)
         status = arch_copy_from_user(bytes, address, size);
     else
         status = arch_copy_to_user(address, bytes, size);
@@ -71,10 +69,6 @@ static status_t memobj_transfer(struct memobj *memobj, u64 offset, u64 address, 
         if ((done >> PAGE_SHIFT) % COPY_PAGES == 0) sched_preempt_point();
     }
     return status;
-}
-
-status_t memobj_write_kernel(struct memobj *memobj, u64 offset, const void *bytes, usize size) {
-    return memobj_transfer(memobj, offset, (u64)bytes, size, FROM_KERNEL);
 }
 
 status_t sys_memobj_read(struct memobj *memobj, u64 offset, struct user_out bytes) {

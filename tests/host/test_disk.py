@@ -1,14 +1,17 @@
 """The bundle, the partition table and the images, read back by independent code."""
 
+import io
 import struct
 import uuid
 import zlib
 from pathlib import Path
 
 import pytest
+from elftools.elf.elffile import ELFFile
 
 from pybuild import bundle, gpt, images
 from pybuild.gpt import SECTOR_BYTES, Partition
+from pybuild.paths import BUILD
 
 
 def headers_of(disk: bytes) -> list[tuple[int, ...]]:
@@ -83,6 +86,30 @@ def test_a_bundle_is_read_back() -> None:
 def test_a_bundle_may_have_more_files_than_fit_in_one_page() -> None:
     files = {f"test/{i}": bytes([i]) for i in range(200)}
     assert bundle.bundle_read(bundle.bundle_bytes(files)) == files
+
+
+def test_a_bundle_says_what_is_mapped_of_init() -> None:
+    init = bundle.elf_without_sections((BUILD / "user" / "init").read_bytes())
+    data = bundle.bundle_bytes({"first": b"x", "init": init})
+    entry, stack_top, *numbers = bundle.INIT.unpack_from(data, bundle.HEADER.size)
+    mappings = [tuple(numbers[i : i + 4]) for i in range(0, len(numbers), 4)]
+    used = [mapping for mapping in mappings if mapping[1]]
+    memory = {}
+    for address, size, offset, rights in used:
+        assert not (address | size | offset) % 4096
+        for page in range(0, size, 4096):
+            contents = data[offset + page :][:4096] if offset else bytes(4096)
+            memory[address + page] = (contents, rights)
+    assert all(rights & 6 != 6 for _, rights in memory.values())
+    assert memory[entry & -4096][1] == bundle.READ | bundle.EXECUTE
+    assert memory[stack_top - 4096] == (bytes(4096), bundle.READ | bundle.WRITE)
+    assert stack_top not in memory
+    for segment in ELFFile(io.BytesIO(init)).iter_segments("PT_LOAD"):
+        loaded = segment.data().ljust(segment["p_memsz"], b"\0")
+        for at in range(0, len(loaded), 4096):
+            contents, rights = memory[segment["p_vaddr"] + at]
+            assert contents.startswith(loaded[at : at + 4096])
+            assert rights & bundle.WRITE == segment["p_flags"] & 2
 
 
 @pytest.mark.parametrize("recipe", images.recipes(), ids=lambda recipe: recipe.name)

@@ -1,6 +1,6 @@
 // The boot bundle: files in one memory object. Page 0 and as many as the table needs: {char
-// magic[8] "CLOISBUN"; u32 version 1; u32 count}, then per file {char name[48]; u64 offset; u64
-// size}; files follow, page-aligned.
+// magic[8] "CLOISBUN"; u32 version 2; u32 count; u64 init[34]}, then per file {char name[48]; u64
+// offset; u64 size}; files follow, page-aligned. Written by pybuild/bundle.py.
 #pragma once
 
 #include "abi/types.h"

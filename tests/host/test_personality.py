@@ -33,7 +33,7 @@ def generate(folder: Path) -> Path:
     return folder
 
 
-def compile_test(folder: Path, sanitizer: str) -> Path:
+def compile_test(folder: Path, sanitizer: str, test: str = "personality_test") -> Path:
     """Compile the personality with the fake kernel and the tests; return the program."""
     assert CLANG is not None
     generated = generate(folder / "gen")
@@ -43,10 +43,10 @@ def compile_test(folder: Path, sanitizer: str) -> Path:
         *(ROOT / "userland" / "lib" / f"{name}.c" for name in LIBRARY),
         generated / "linux" / "dispatch.c",
         ROOT / "tests" / "host" / "fake_kernel.c",
-        ROOT / "tests" / "host" / "personality_test.c",
+        ROOT / "tests" / "host" / f"{test}.c",
     ]
     includes = [ROOT / "userland", generated, ROOT / "tests" / "host"]
-    program = folder / "personality_test"
+    program = folder / test
     command = [CLANG, "-std=gnu23", "-Wall", "-Wextra", "-Werror", "-Wthread-safety", "-g", "-O1"]
     command += [f"-I{folder}" for folder in includes]
     command += [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-pthread"]
@@ -73,9 +73,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image
 
 
+@pytest.mark.parametrize("test", ["personality_test", "terminal_test"])
 @pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
-def test_personality(tmp_path: Path, image: Path, sanitizer: str) -> None:
-    """Files, descriptors, pipes, processes and signals give Linux's results."""
-    program = compile_test(tmp_path, sanitizer)
+def test_personality(tmp_path: Path, image: Path, sanitizer: str, test: str) -> None:
+    """Files, descriptors, pipes, processes, signals and terminals give Linux's results."""
+    program = compile_test(tmp_path, sanitizer, test)
     done = subprocess.run([str(program), str(image)], timeout=120, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -15,6 +15,7 @@
 #include "linux/report.h"
 #include "linux/system.h"
 #include "linux/thread.h"
+#include "linux/tty/console.h"
 #include "linux/walk.h"
 
 // A usual image lies in the gigabyte of the program's own data, so that they share page tables.
@@ -29,7 +30,10 @@ static handle_t ns;
 
 static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+static const char default_term[] = "TERM=xterm"; // of a program that gets a terminal
+
 void container_exit(i32 wait_status) {
+    if (console_first()) console_drain(console_first());
     i32 signal = wait_status & 0x7f;
     i32 status = signal ? CONTAINER_STATUS_SIGNAL + signal : wait_status >> 8 & 0xff;
     control_report(control, CONTAINER_EXITED, status);
@@ -77,7 +81,25 @@ static int null_open(struct thread *thread, u32 flags, struct file **out) {
     return result;
 }
 
+// The program's three descriptors are one terminal; its errors have no channel of their own.
+static int terminal_start(struct thread *thread, struct records *records, const char *size) {
+    struct console_channels channels = {
+        .input = records_take(records, "stdin"),
+        .output = records_take(records, "stdout"),
+    };
+    struct terminal *terminal;
+    struct file *file;
+    int result = console_create(&channels, size, &terminal);
+    if (result == 0) result = console_open(thread, terminal, &file);
+    for (i32 i = 0; i <= 2 && result >= 0; i++) {
+        result = descriptor_install(thread, i == 0 ? file : file_get(file), 0, i);
+    }
+    return min(result, 0);
+}
+
 static int streams_open(struct thread *thread, struct records *records) {
+    const char *terminal_size = records_value(records, 'o', "tty");
+    if (terminal_size) return terminal_start(thread, records, terminal_size);
     static const char *const names[] = {"stdin", "stdout", "stderr"};
     for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
         struct file *file;
@@ -107,6 +129,10 @@ static int program_fill(struct program *program, const struct records *records) 
     }
     program->arguments_size = program->size;
     text = NULL;
+    if (records_value(records, 'o', "tty") && !records_value(records, 'e', "TERM")) {
+        result = result == 0 ? program_add(program, default_term, strlen(default_term)) : result;
+        program->envc++;
+    }
     while (result == 0 && (text = records_next(records, 'e', text))) {
         result = program_add(program, text, strlen(text));
         program->envc++;

@@ -9,6 +9,7 @@
 #include "linux/process.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
+#include "linux/tty/session.h"
 
 static void children_give_away_locked(struct process *process) REQUIRES(&tasks.lock) {
     struct process *first = process_find_locked(1);
@@ -65,6 +66,7 @@ void process_end(struct thread *thread, i32 wait_status) {
     list_remove(&thread->in_process);
     process->cpu_ns += kernel_thread_time_ns();
     children_give_away_locked(process);
+    if (process->session == process->pid) terminal_session_end_locked(process->session);
     process->state = PROCESS_ZOMBIE;
     process->wait_status = wait_status;
     bool is_reaped = parent_wants_no_zombie_locked(process->parent);

@@ -51,7 +51,7 @@ int file_create(struct vnode *vnode, u32 flags, struct file **out)
     file->ops = &vnode_file_ops;
     file->vnode = vnode_get(vnode);
     file->references = 1;
-    file->flags = flags & ~(u32)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC);
+    file->flags = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
     file->traits = FILE_SEEKABLE;
     *out = file;
     return 0;
@@ -66,6 +66,7 @@ int file_open_vnode(struct thread *thread, struct vnode *vnode, u32 flags, struc
             file_put(*out);
         }
     }
+    if (result == 0) (*out)->flags &= ~(u32)O_NOCTTY; // of interest to open alone
     return result;
 }
 

@@ -10,6 +10,7 @@
 #include "linux/fs/proc.h"
 #include "linux/fs/special.h"
 #include "linux/fs/tmpfs.h"
+#include "linux/tty/devpts.h"
 
 const char system_release[] = "6.1.0-cloister";
 const char system_version[] = "#1 SMP Cloister";
@@ -36,6 +37,9 @@ int system_prepare(void) {
     }
     if (result == 0) {
         result = special_populate(mounts[MOUNT_DEV].system.root);
+    }
+    if (result == 0) {
+        result = devpts_mount(mounts[MOUNT_DEV].system.root);
     }
     if (result == 0) {
         result = tmpfs_mount(&mounts[MOUNT_TMP].system, 01777);

@@ -8,6 +8,7 @@
 #include "linux/fs/proc_node.h"
 #include "linux/process.h"
 #include "linux/thread.h"
+#include "linux/tty/devpts.h"
 #include "linux/walk.h"
 
 struct file *proc_descriptor_get(i32 pid, i32 fd) {
@@ -86,6 +87,8 @@ static i64 target_path(struct proc_node *node, char *buffer, usize size) {
         struct vnode *root = fs_context_root(thread_current()->process->fs);
         length = directory_path(root, target, buffer, size);
         vnode_put(root);
+    } else if (devpts_terminal(target)) {
+        length = (i64)format_text(buffer, size, "/dev/pts/%u", devpts_terminal(target)->number);
     } else if (target->type == MODE_FIFO) {
         length = (i64)format_text(buffer, size, "pipe:[%lu]", target->ino);
     } else {

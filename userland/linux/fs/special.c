@@ -1,15 +1,20 @@
-// Memory devices: null, zero, full, random, urandom; tty and console, which are the container's
-// standard streams where there are any.
+// Memory devices: null, zero, full, random, urandom; tty, console and ptmx, which are terminals.
 #include "linux/fs/special.h"
 
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/fs/stream.h"
 #include "linux/kernel_if.h"
+#include "linux/tty/console.h"
+#include "linux/tty/pty.h"
+#include "linux/tty/session.h"
 
 enum {
     MAJOR_MEMORY = 1,
     MAJOR_TTY = 5,
+    MINOR_TTY = 0,
+    MINOR_CONSOLE = 1,
+    MINOR_PTMX = 2,
     RANDOM_PIECE_BYTES = 256,
 };
 
@@ -45,12 +50,16 @@ static const struct device {
     u32 major;
     u32 minor;
     u32 mode;
-    const struct file_ops *ops; // NULL: the container's standard streams
+    const struct file_ops *ops; // NULL: a terminal
 } devices[] = {
-    {"null", MAJOR_MEMORY, 3, 0666, &null_ops},      {"zero", MAJOR_MEMORY, 5, 0666, &zero_ops},
-    {"full", MAJOR_MEMORY, 7, 0666, &full_ops},      {"random", MAJOR_MEMORY, 8, 0666, &random_ops},
-    {"urandom", MAJOR_MEMORY, 9, 0666, &random_ops}, {"tty", MAJOR_TTY, 0, 0666, NULL},
-    {"console", MAJOR_TTY, 1, 0600, NULL},
+    {"null", MAJOR_MEMORY, 3, 0666, &null_ops},
+    {"zero", MAJOR_MEMORY, 5, 0666, &zero_ops},
+    {"full", MAJOR_MEMORY, 7, 0666, &full_ops},
+    {"random", MAJOR_MEMORY, 8, 0666, &random_ops},
+    {"urandom", MAJOR_MEMORY, 9, 0666, &random_ops},
+    {"tty", MAJOR_TTY, MINOR_TTY, 0666, NULL},
+    {"console", MAJOR_TTY, MINOR_CONSOLE, 0600, NULL},
+    {"ptmx", MAJOR_TTY, MINOR_PTMX, 0666, NULL},
 };
 
 static const struct {
@@ -63,7 +72,21 @@ static const struct {
     {"stderr", "/proc/self/fd/2"},
 };
 
-int special_open(struct thread *, struct vnode *vnode, u64 device, struct file *file) {
+// /dev/tty is the caller's terminal, /dev/console the container's; where it has none, its standard
+// output.
+static int terminal_device_open(struct thread *thread, u32 minor, struct file *file) {
+    if (minor == MINOR_PTMX) return pty_open_master(file);
+    if (minor == MINOR_CONSOLE) {
+        struct terminal *console = console_first();
+        return console ? terminal_open(console, file) : stream_open_console(file);
+    }
+    struct terminal *terminal = terminal_controlling(thread);
+    int result = terminal ? terminal_open(terminal, file) : -ENXIO;
+    terminal_put(terminal);
+    return result;
+}
+
+int special_open(struct thread *thread, struct vnode *vnode, u64 device, struct file *file) {
     if (vnode->type == MODE_REGULAR || vnode->type == MODE_DIRECTORY) {
         return 0;
     }
@@ -73,7 +96,7 @@ int special_open(struct thread *, struct vnode *vnode, u64 device, struct file *
         }
         file->traits = 0;
         if (!devices[i].ops) {
-            return stream_open_console(file);
+            return terminal_device_open(thread, devices[i].minor, file);
         }
         file->ops = devices[i].ops;
         return 0;

@@ -1,0 +1,27 @@
+// The container's own terminals: what `run -t` or `exec -t` gives its program. The master side is a
+// client of the manager, at the other end of two channels.
+#pragma once
+
+#include "abi/types.h"
+#include "linux/tty/terminal.h"
+
+struct console_channels {
+    handle_t input;  // 0: nobody types
+    handle_t output; // 0: nobody looks
+};
+
+// Makes a terminal on these channels, which are its own from then on. `size` is "ROWSxCOLUMNS"; what
+// can't be read of it is 0.
+int console_create(const struct console_channels *channels, const char *size,
+                   struct terminal **out);
+// A file of the programs' side, and the controlling terminal of the calling session leader.
+int console_open(struct thread *thread, struct terminal *terminal, struct file **out);
+
+// /dev/console: the terminal of the first program; NULL when it has none. Not counted: it stays.
+struct terminal *console_first(void);
+
+// Waits until all that was written is with the client, for a while.
+void console_drain(struct terminal *terminal);
+
+// A client that is there instead of the one before (attach).
+int console_attach(struct terminal *terminal, const struct console_channels *channels);

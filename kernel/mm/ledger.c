@@ -1,6 +1,8 @@
 // Ledgers. Credit goes down the tree in chunks and comes back by recall; all figures are atomics,
 // so a charge never waits for anybody. Invariant of each ledger, once quiet:
 //   drawn = idle + children + used.
+// What is given back may be the last that keeps a ledger's memory, and no lock comes between: each
+// change is a release, and whoever reads that nothing is left acquires all of them.
 #include "mm/ledger.h"
 
 #include "abi/errors.h"
@@ -9,9 +11,9 @@
 
 #define RELAXED __ATOMIC_RELAXED
 
-static i64 load(const i64 *figure) { return __atomic_load_n(figure, RELAXED); }
+static i64 load(const i64 *figure) { return __atomic_load_n(figure, __ATOMIC_ACQUIRE); }
 
-static void add(i64 *figure, i64 amount) { __atomic_fetch_add(figure, amount, RELAXED); }
+static void add(i64 *figure, i64 amount) { __atomic_fetch_add(figure, amount, __ATOMIC_RELEASE); }
 
 // Takes `most` from a figure, or what there is of it; nothing if that is less than `least`.
 static i64 take(i64 *figure, i64 least, i64 most) {

@@ -164,11 +164,15 @@ static void many_begin(void) {
         CHECK(thread_kernel_create(worker, (void *)((options.seed + i) * 2654435761u + 1)) == OK);
 }
 
-static void many_end(void) {
+static void many_wait(void) {
     while (__atomic_load_n(&shared.running, __ATOMIC_ACQUIRE)) {
         sched_yield();
         sched_preempt_point();
     }
+}
+
+static void many_end(void) {
+    many_wait();
     object_put(&shared.memobj->base);
     object_put(&shared.aspace->base);
     object_put(&shared.owner->base);
@@ -197,6 +201,43 @@ static void test_kill(void) {
         sched_preempt_point();
     }
     object_put(&shared.ns->base);
+}
+
+// ---- the last page ----
+
+static struct page *last_page; // atomic
+
+// Gives back the last page of one namespace after the other, and tells nobody.
+static void page_giver(void *argument) {
+    for (u64 left = (u64)argument; left != 0;) {
+        struct page *page = __atomic_exchange_n(&last_page, nullptr, __ATOMIC_ACQUIRE);
+        if (page) {
+            page_put(page);
+            left--;
+        }
+        sched_preempt_point();
+    }
+    __atomic_fetch_sub(&shared.running, 1, __ATOMIC_ACQ_REL);
+}
+
+// What whoever gave back a dead namespace's last page did to its ledger is over when the reaper
+// sees that the page is back: the ledger's memory is free then.
+static void test_last_page(void) {
+    enum : u64 { ROUNDS = 40 };
+    shared.running = 1;
+    CHECK(thread_kernel_create(page_giver, (void *)ROUNDS) == OK);
+    for (u64 i = 0; i < ROUNDS; i++) {
+        u32 seen;
+        struct namespace *ns = ns_make(0);
+        struct page *page = page_alloc(&ns->ledger, PAGE_KERNEL);
+        CHECK(page);
+        ns_kill(ns);
+        __atomic_store_n(&last_page, page, __ATOMIC_RELEASE);
+        u64 limit_ns = arch_time_ns() + 5'000'000'000;
+        CHECK(sys_object_wait(&ns->base, SIGNAL_TERMINATED, 0, limit_ns, &seen) == OK);
+        object_put(&ns->base);
+    }
+    many_wait();
 }
 
 // ---- pages from a disk ----
@@ -273,6 +314,7 @@ static void user_main(u64 bootstrap, u64 argument) {
     } else {
         test_many();
         test_kill();
+        test_last_page();
         test_disk();
     }
     kprintf("PASS\n");

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pybuild import bundle, images, lint, parts, toolchain
+from pybuild import bundle, images, layout, lint, parts, toolchain
 from pybuild.paths import BUILD, BUNDLE, DISK, ROOT, TEST_BUNDLE, relative
 
 DOIT_CONFIG = {
@@ -46,6 +46,15 @@ def task_abi() -> Iterator[Task]:
             "targets": parts.ABI_OUTPUTS,
             "actions": parts.action(parts.generate_abi),
         }
+    yield {
+        "basename": "abi",
+        "name": "asm",
+        "doc": "what assembly needs to know of C",
+        "file_dep": [*parts.ABI_OUTPUTS, *layout.assembly(), ROOT / "pybuild" / "layout.py"],
+        "targets": [layout.OUT],
+        "uptodate": [_headers_unchanged(layout.probe_object(), layout.probe_command())],
+        "actions": parts.action(layout.generate),
+    }
     yield {
         "basename": "abi",
         "name": "linux",

@@ -3,10 +3,7 @@
 // Both switch to long mode with the boot page table: it has the first GiB of RAM at 0, at the
 // direct map and, from -2 GiB, at the kernel image. mmu_init() replaces it; after that only CPUs
 // that start use it for a moment.
-#include "asm.h"
-
-#define OFFSET(name, type, member, value) .set name, value
-#include "offsets.h"
+#include "kernel/asm.h"
 
 #define IMAGE_BASE 0xffffffff80000000
 #define PHYSICAL(symbol) ((symbol) - IMAGE_BASE)
@@ -95,7 +92,7 @@ cpu_start_32:
     cmpl smp_ticket_limit(%rip), %edi
     jae 3f
     movq cpu_table(, %rdi, 8), %rax
-    movq CPU_SYSCALL_STACK(%rax), %rsp
+    movq cpu.syscall_stack(%rax), %rsp
     xorl %ebp, %ebp
     movl %esi, %esi
     call cpu_main

@@ -1,7 +1,6 @@
 // Each CPU's own: what it must be able to do, control registers, GDT, TSS, IDT, and the structures
 // of the CPUs that firmware announces. All of it is set up once and never freed.
 #include "cpu.h"
-#include "asm.h"
 #include "lib/print.h"
 #include "lib/string.h"
 

@@ -33,6 +33,24 @@ enum : u64 {
     EFER_NXE = 1 << 11,
 };
 
+// Assembly knows constants and offsets by pybuild/layout.py.
+// Selectors: sysret takes user data from STAR + 8 and user code from STAR + 16.
+enum {
+    SELECTOR_KERNEL_CODE = 0x08,
+    SELECTOR_KERNEL_DATA = 0x10,
+    SELECTOR_BOOT_CODE32 = 0x18,
+    SELECTOR_USER_BASE = 0x13,
+    SELECTOR_USER_DATA = 0x1b,
+    SELECTOR_USER_CODE = 0x23,
+    SELECTOR_TSS = 0x28,
+};
+
+enum : u64 {
+    // What a restricted program may have set: CF PF AF ZF SF TF DF OF RF AC ID.
+    RFLAGS_USER = 0x250dd5,
+    RFLAGS_FIXED = 0x202,
+};
+
 // Exceptions; the other vectors are in drivers/apic.h.
 enum {
     VECTOR_NMI = 2,

@@ -5,10 +5,12 @@
 // between the two, so they take struct cpu from the top of their own stack instead.
 // Interrupts stay off from entry to exit. SYSCALL clears DF and AC (SMAP) by SFMASK; the trap
 // stubs do it by hand.
-#include "asm.h"
+#include "kernel/asm.h"
 
-#define OFFSET(name, type, member, value) .set name, value
-#include "offsets.h"
+// Above struct syscall_args, what syscall_entry pushed first.
+.set ARGS_RFLAGS, syscall_args.size
+.set ARGS_RIP, ARGS_RFLAGS + 8
+.set ARGS_RSP, ARGS_RIP + 8
 
 .text
 
@@ -20,7 +22,7 @@
 .endm
 // What the caller of restricted_enter keeps, to or from saved_* of struct arch_thread.
 .macro each_saved action, base
-    .set offset, THREAD_SAVED_RBX
+    .set offset, arch_thread.saved_rbx
     .irp register, rbx, rbp, r12, r13, r14, r15
     \action \register, offset, \base
     .set offset, offset + 8
@@ -28,12 +30,12 @@
 .endm
 // Registers that go between the state at rbx and themselves; the others need more.
 .macro each_plain action
-    .set offset, STATE_RDX
+    .set offset, cl_restricted_state.rdx
     .irp register, rdx, rsi, rdi, rbp, r8, r9, r10
     \action \register, offset, %rbx
     .set offset, offset + 8
     .endr
-    .set offset, STATE_R12
+    .set offset, cl_restricted_state.r12
     .irp register, r12, r13, r14, r15
     \action \register, offset, %rbx
     .set offset, offset + 8
@@ -48,11 +50,11 @@
 .type syscall_entry, @function
 syscall_entry:
     swapgs
-    movq %rsp, %gs:CPU_SCRATCH
-    movq %gs:CPU_SYSCALL_STACK, %rsp
-    cmpl $0, %gs:CPU_RESTRICTED
+    movq %rsp, %gs:cpu.syscall_scratch
+    movq %gs:cpu.syscall_stack, %rsp
+    cmpl $0, %gs:cpu.restricted
     jne restricted_syscall
-    pushq %gs:CPU_SCRATCH
+    pushq %gs:cpu.syscall_scratch
     pushq %rcx
     pushq %r11
     .rept 4                     // out, status
@@ -66,12 +68,12 @@ syscall_entry:
     jae 1f
     call *syscall_table(, %rax, 8)
 syscall_done:
-    cmpl $0, %gs:CPU_WORK
+    cmpl $0, %gs:cpu.work
     jne syscall_work
-    movq ARGS_STATUS(%rsp), %rax
-    movq ARGS_OUT(%rsp), %rdx
-    movq ARGS_OUT + 8(%rsp), %r8
-    movq ARGS_OUT + 16(%rsp), %r9
+    movq syscall_args.status(%rsp), %rax
+    movq syscall_args.out(%rsp), %rdx
+    movq syscall_args.out + 8(%rsp), %r8
+    movq syscall_args.out + 16(%rsp), %r9
     xorl %edi, %edi
     xorl %esi, %esi
     xorl %r10d, %r10d
@@ -86,7 +88,7 @@ syscall_done:
 
 // Something is to be done before the return: scheduling (in C), or entering restricted mode.
 syscall_work:
-    cmpl $WORK_RESTRICTED, %gs:CPU_WORK
+    cmpl $CPU_WORK_RESTRICTED, %gs:cpu.work
     je restricted_enter
     call syscall_return_work
     jmp syscall_done
@@ -98,19 +100,19 @@ syscall_work:
 // any access to user memory (exception table: restricted_load); nothing of the CPU's is kept
 // across them, and what came meanwhile is looked at afterwards.
 restricted_enter:
-    movq %gs:CPU_CURRENT, %rax
+    movq %gs:cpu.current, %rax
     movq ARGS_RIP(%rsp), %rcx
     movq ARGS_RSP(%rsp), %rdx
     movq ARGS_RFLAGS(%rsp), %rsi
-    movq %rcx, THREAD_SAVED_RIP(%rax)
-    movq %rdx, THREAD_SAVED_RSP(%rax)
-    movq %rsi, THREAD_SAVED_RFLAGS(%rax)
+    movq %rcx, arch_thread.saved_rip(%rax)
+    movq %rdx, arch_thread.saved_rsp(%rax)
+    movq %rsi, arch_thread.saved_rflags(%rax)
     each_saved save, %rax
-    movq THREAD_STATE(%rax), %rbx
+    movq arch_thread.restricted_state(%rax), %rbx
     stac
 restricted_load:
-    movq STATE_RIP(%rbx), %rcx
-    movq STATE_RFLAGS(%rbx), %r11
+    movq cl_restricted_state.rip(%rbx), %rcx
+    movq cl_restricted_state.rflags(%rbx), %r11
     andl $RFLAGS_USER, %r11d
     orl $RFLAGS_FIXED, %r11d
     movq %rcx, %rdx
@@ -118,26 +120,26 @@ restricted_load:
     cmpq $254, %rdx
     ja restricted_slow
     // sysret loses rcx and r11: good enough only when they hold what it puts there.
-    cmpq STATE_RCX(%rbx), %rcx
+    cmpq cl_restricted_state.rcx(%rbx), %rcx
     jne restricted_slow
-    cmpq STATE_R11(%rbx), %r11
+    cmpq cl_restricted_state.r11(%rbx), %r11
     jne restricted_slow
-    pushq STATE_RSP(%rbx)
+    pushq cl_restricted_state.rsp(%rbx)
     each_plain load
-    pushq STATE_RAX(%rbx)
-    pushq STATE_RBX(%rbx)
+    pushq cl_restricted_state.rax(%rbx)
+    pushq cl_restricted_state.rbx(%rbx)
 restricted_load_end:
-    cmpl $WORK_RESTRICTED, %gs:CPU_WORK
+    cmpl $CPU_WORK_RESTRICTED, %gs:cpu.work
     jne restricted_slow
-    cmpl $0, THREAD_KICK(%rax)
+    cmpl $0, arch_thread.kick(%rax)
     jne restricted_slow
     clac
-    movl $0, %gs:CPU_WORK
-    movl $0, THREAD_ARMED(%rax)
-    movl $1, THREAD_RESTRICTED(%rax)
-    movl $1, %gs:CPU_RESTRICTED
-    movq THREAD_RESTRICTED_CR3(%rax), %rbx
-    movq %rbx, THREAD_CR3(%rax)
+    movl $0, %gs:cpu.work
+    movl $0, arch_thread.armed(%rax)
+    movl $1, arch_thread.restricted(%rax)
+    movl $1, %gs:cpu.restricted
+    movq arch_thread.restricted_cr3(%rax), %rbx
+    movq %rbx, arch_thread.cr3(%rax)
     movq %rbx, %cr3
     popq %rbx
     popq %rax
@@ -149,8 +151,8 @@ restricted_load_end:
 // exception), a kick, work to do, an address that is refused. C builds the trap.
 restricted_slow:
     clac
-    movq %gs:CPU_SYSCALL_STACK, %rsp
-    subq $ARGS_RSP + 8 + 176, %rsp
+    movq %gs:cpu.syscall_stack, %rsp
+    subq $ARGS_RSP + 8 + arch_trap.size, %rsp
     movq %rsp, %rdi
     call restricted_enter_trap
     testl %eax, %eax
@@ -158,56 +160,56 @@ restricted_slow:
     jmp restricted_fail
 restricted_load_fault:
     clac
-    movq $ASM_BAD_POINTER, %rax
+    movq $ERR_BAD_POINTER, %rax
 // Returns rax from the system call restricted_enter, which has not changed anything. The loads
 // may have overwritten the caller's registers.
 restricted_fail:
-    movq %gs:CPU_SYSCALL_STACK, %rsp
+    movq %gs:cpu.syscall_stack, %rsp
     subq $ARGS_RSP + 8, %rsp
-    movq %rax, ARGS_STATUS(%rsp)
-    movq %gs:CPU_CURRENT, %rax
-    movl $0, THREAD_ARMED(%rax)
-    andl $~WORK_RESTRICTED, %gs:CPU_WORK
+    movq %rax, syscall_args.status(%rsp)
+    movq %gs:cpu.current, %rax
+    movl $0, arch_thread.armed(%rax)
+    andl $~CPU_WORK_RESTRICTED, %gs:cpu.work
     each_saved load, %rax
     jmp syscall_done
 
 // A system call of the restricted program: its registers go to the state, and the call
 // restricted_enter returns. The stack is empty; the stores may fault (exception table).
 restricted_syscall:
-    pushq %gs:CPU_SCRATCH
+    pushq %gs:cpu.syscall_scratch
     pushq %rax
     pushq %rbx
-    movq %gs:CPU_CURRENT, %rax
-    movl $0, %gs:CPU_RESTRICTED
-    movl $0, THREAD_RESTRICTED(%rax)
-    movq THREAD_NORMAL_CR3(%rax), %rbx
-    movq %rbx, THREAD_CR3(%rax)
+    movq %gs:cpu.current, %rax
+    movl $0, %gs:cpu.restricted
+    movl $0, arch_thread.restricted(%rax)
+    movq arch_thread.normal_cr3(%rax), %rbx
+    movq %rbx, arch_thread.cr3(%rax)
     movq %rbx, %cr3
-    movq THREAD_STATE(%rax), %rbx
+    movq arch_thread.restricted_state(%rax), %rbx
     stac
 restricted_store:
-    popq STATE_RBX(%rbx)
-    popq STATE_RAX(%rbx)
-    popq STATE_RSP(%rbx)
-    movq %rcx, STATE_RIP(%rbx)
-    movq %rcx, STATE_RCX(%rbx)
-    movq %r11, STATE_RFLAGS(%rbx)
-    movq %r11, STATE_R11(%rbx)
+    popq cl_restricted_state.rbx(%rbx)
+    popq cl_restricted_state.rax(%rbx)
+    popq cl_restricted_state.rsp(%rbx)
+    movq %rcx, cl_restricted_state.rip(%rbx)
+    movq %rcx, cl_restricted_state.rcx(%rbx)
+    movq %r11, cl_restricted_state.rflags(%rbx)
+    movq %r11, cl_restricted_state.r11(%rbx)
     each_plain save
-    movq $REASON_SYSCALL, STATE_REASON(%rbx)
+    movq $CL_RESTRICTED_REASON_SYSCALL, cl_restricted_state.reason(%rbx)
 restricted_store_end:
     clac
     xorl %ebx, %ebx
 1:
-    cmpl $0, %gs:CPU_WORK
+    cmpl $0, %gs:cpu.work
     jne restricted_work
-    movq %gs:CPU_CURRENT, %rcx
+    movq %gs:cpu.current, %rcx
     movq %rbx, %rax
-    movl $REASON_SYSCALL, %edx
-    movq THREAD_SAVED_RFLAGS(%rcx), %r11
-    movq THREAD_SAVED_RSP(%rcx), %rsp
+    movl $CL_RESTRICTED_REASON_SYSCALL, %edx
+    movq arch_thread.saved_rflags(%rcx), %r11
+    movq arch_thread.saved_rsp(%rcx), %rsp
     each_saved load, %rcx
-    movq THREAD_SAVED_RIP(%rcx), %rcx
+    movq arch_thread.saved_rip(%rcx), %rcx
     swapgs
     sysretq
 restricted_work:
@@ -218,8 +220,8 @@ restricted_work:
     jmp 1b
 restricted_store_fault:
     clac
-    movq %gs:CPU_SYSCALL_STACK, %rsp
-    movq $ASM_BAD_POINTER, %rbx
+    movq %gs:cpu.syscall_stack, %rsp
+    movq $ERR_BAD_POINTER, %rbx
     jmp 1b
 
 // ---- Interrupts and exceptions ------------------------------------------------------------------
@@ -340,7 +342,7 @@ user_copy_end:
     ret
 user_copy_fault:
     clac
-    movq $ASM_BAD_POINTER, %rax
+    movq $ERR_BAD_POINTER, %rax
     ret
 
 // Where the kernel may touch user memory, and where it goes on when that fails.

@@ -5,7 +5,6 @@
 // one without the process's slot. The caller's registers wait in saved_*.
 #include "abi/errors.h"
 #include "abi/types.h"
-#include "asm.h"
 #include "cpu.h"
 #include "lib/string.h"
 

@@ -5,17 +5,9 @@
 // its TLB: set before the table is loaded, cleared after another one is.
 #include "abi/errors.h"
 #include "abi/types.h"
-#include "asm.h"
 #include "cpu.h"
 #include "lib/print.h"
 #include "lib/string.h"
-
-#define OFFSET(name, type, member, value) static_assert(offsetof(struct type, member) == (value));
-#include "offsets.h"
-static_assert(sizeof(struct syscall_args) == ARGS_RFLAGS);
-static_assert(CPU_WORK_RESTRICTED == WORK_RESTRICTED);
-static_assert(CL_RESTRICTED_REASON_SYSCALL == REASON_SYSCALL);
-static_assert(ERR_BAD_POINTER == ASM_BAD_POINTER);
 
 NORETURN void user_enter(struct arch_trap *trap);
 

@@ -20,7 +20,7 @@ enum : u64 {
 
 enum { MAX_CPUS = 64 };
 
-// First member of struct thread. Offsets are known to assembly (asm_offsets.h).
+// First member of struct thread.
 struct arch_thread {
     u64 rsp;                // when not running: kernel stack pointer
     u64 stack_top;          // of its kernel stack

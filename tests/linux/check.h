@@ -12,8 +12,6 @@ typedef unsigned long u64;
     linux_call6(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), (long)(f))
 
 enum {
-    SYS_open = 2,
-    SYS_close = 3,
     SYS_poll = 7,
     SYS_mprotect = 10,
     SYS_brk = 12,
@@ -26,11 +24,8 @@ enum {
     SYS_madvise = 28,
     SYS_pause = 34,
     SYS_nanosleep = 35,
-    SYS_vfork = 58,
     SYS_fcntl = 72,
     SYS_getcwd = 79,
-    SYS_mkdir = 83,
-    SYS_unlink = 87,
     SYS_chmod = 90,
     SYS_setpgid = 109,
     SYS_sigsuspend = 130,
@@ -46,7 +41,6 @@ enum {
 
 enum {
     EPERM = 1,
-    ENOENT = 2,
     ESRCH = 3,
     EINTR = 4,
     E2BIG = 7,

@@ -4,7 +4,7 @@
 
 #include "lib/types.h"
 
-// Negative results of calls. The last three never reach a program: the signal code turns them into
+// Negative results of calls. The last four never reach a program: the signal code turns them into
 // EINTR or a restart.
 enum {
     EPERM = 1,
@@ -52,7 +52,9 @@ enum {
     EAFNOSUPPORT = 97,
     ETIMEDOUT = 110,
     ERESTARTSYS = 512,    // restart if the handler has SA_RESTART or there is none, else EINTR
+    ERESTARTNOINTR = 513, // restart in any case
     ERESTARTNOHAND = 514, // restart only if there is no handler
+    ERESTART_RESTARTBLOCK = 516, // the same, by restart_syscall
 };
 
 enum {
@@ -165,6 +167,9 @@ enum {
     WEXITED = 4,
     WCONTINUED = 8,
     WNOWAIT = 0x1000000,
+    WCLONE_CHILDREN = 0x80000000U,
+    WALL_CHILDREN = 0x40000000,
+    WCHILDREN_OPTIONS = 0xe0000000U,
     P_ALL = 0,
     P_PID = 1,
     P_PGID = 2,
@@ -205,6 +210,7 @@ enum {
     SIGNALS_MAX = 64,
 };
 
+enum { CALL_RESTART_SYSCALL = 219 };
 enum { SIG_BLOCK = 0, SIG_UNBLOCK = 1, SIG_SETMASK = 2 };
 enum : u64 { SIG_DFL = 0, SIG_IGN = 1 };
 enum : u64 {
@@ -386,10 +392,12 @@ struct linux_siginfo {
         struct {
             i32 pid;
             u32 uid;
-            i32 status; // SIGCHLD; else the low half of the value
-            i32 value_high;
-            i64 utime;
-            i64 stime;
+            union {
+                i32 status; // SIGCHLD
+                u64 value;
+            };
+            u64 utime;
+            u64 stime;
         } sender;
         u64 address;
         u8 bytes[112];

@@ -203,6 +203,7 @@ static void exec_commit(struct thread *thread, struct exec *exec, struct program
     struct program *old_program = process->program;
     process->program = program;
     process->has_execed = true;
+    process->exit_signal = SIGCHLD;
     const char *name = strrchr(program->text, '/');
     name = name ? name + 1 : program->text;
     usize size = min(strlen(name), sizeof(process->name) - 1);

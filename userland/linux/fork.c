@@ -99,6 +99,7 @@ static i64 child_start(struct thread *thread, struct process *child, struct thre
     }
     mutex_lock(&tasks.lock);
     list_insert_tail(&child->threads, &child_thread->in_process);
+    child_thread->attention = child->pending != 0; // sent to its group meanwhile
     // Under the lock, so that nobody kicks a thread that has no handle yet.
     int result = kernel_thread_start(thread_main, child_thread->vector_area, child_thread,
                                      &child_thread->handle);
@@ -123,12 +124,15 @@ static i64 process_fork(struct thread *thread, u64 flags, u64 stack, linux_ptr p
     if (!child) {
         return -ENOMEM;
     }
-    int result = process_copy_parts(child, thread->process, flags);
+    // What was sent to the group before the child was in it must not miss the child.
+    int result = signal_is_pending(thread) ? -ERESTARTNOINTR
+                                           : process_copy_parts(child, thread->process, flags);
     struct thread *child_thread = result == 0 ? thread_alloc() : NULL;
     if (!child_thread) {
         child_abandon(child, NULL);
-        return -ENOMEM;
+        return result != 0 ? result : -ENOMEM;
     }
+    child->exit_signal = (i32)(flags & CLONE_SIGNAL_MASK);
     child_thread->process = child;
     child_thread->tid = child->pid;
     thread_copy(child_thread, thread, flags, stack, tls);

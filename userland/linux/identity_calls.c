@@ -1,4 +1,4 @@
-// Who a process is: ids, groups, sessions, users. There is one user so far: root.
+// Who a process is: ids, users. There is one user so far: root.
 #include "linux/calls.h"
 #include "linux/process.h"
 #include "linux/thread.h"
@@ -47,82 +47,6 @@ i64 linux_setgid(struct thread *, u32 gid) { return gid == 0 ? 0 : -EPERM; }
 i64 linux_getgroups(struct thread *, i32, linux_ptr) { return 0; }
 
 i64 linux_setgroups(struct thread *, i32 size, linux_ptr) { return size == 0 ? 0 : -EPERM; }
-
-i64 linux_getpgrp(struct thread *thread) { return thread->process->group; }
-
-// The process with this pid, 0 meaning the caller.
-static struct process *process_named_locked(struct thread *thread, i32 pid) REQUIRES(&tasks.lock) {
-    return pid == 0 ? thread->process : process_find_locked(pid);
-}
-
-i64 linux_getpgid(struct thread *thread, i32 pid) {
-    mutex_lock(&tasks.lock);
-    struct process *process = process_named_locked(thread, pid);
-    i64 result = process ? process->group : -ESRCH;
-    mutex_unlock(&tasks.lock);
-    return result;
-}
-
-i64 linux_getsid(struct thread *thread, i32 pid) {
-    mutex_lock(&tasks.lock);
-    struct process *process = process_named_locked(thread, pid);
-    i64 result = process ? process->session : -ESRCH;
-    mutex_unlock(&tasks.lock);
-    return result;
-}
-
-static bool group_exists_locked(i32 group, i32 session) REQUIRES(&tasks.lock) {
-    struct process *process;
-    list_for_each(process, &tasks.processes, all) {
-        if (process->group == group && process->session == session) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static i64 group_change_locked(struct thread *thread, struct process *process, i32 group)
-    REQUIRES(&tasks.lock) {
-    struct process *self = thread->process;
-    if (!process || (process != self && process->parent != self)) {
-        return -ESRCH;
-    }
-    if (process != self && process->has_execed) {
-        return -EACCES;
-    }
-    if (process->session != self->session || process->session == process->pid) {
-        return -EPERM;
-    }
-    if (group != process->pid && !group_exists_locked(group, self->session)) {
-        return -EPERM;
-    }
-    process->group = group;
-    return 0;
-}
-
-i64 linux_setpgid(struct thread *thread, i32 pid, i32 group) {
-    if (pid < 0 || group < 0) {
-        return -EINVAL;
-    }
-    mutex_lock(&tasks.lock);
-    struct process *process = process_named_locked(thread, pid);
-    i64 result = group_change_locked(thread, process, group ? group : process ? process->pid : 0);
-    mutex_unlock(&tasks.lock);
-    return result;
-}
-
-i64 linux_setsid(struct thread *thread) {
-    struct process *self = thread->process;
-    i64 result = self->pid;
-    mutex_lock(&tasks.lock);
-    if (self->group == self->pid) {
-        result = -EPERM;
-    } else {
-        self->group = self->session = self->pid;
-    }
-    mutex_unlock(&tasks.lock);
-    return result;
-}
 
 // Root has every capability, of version 3 of the interface: two words each.
 i64 linux_capget(struct thread *, linux_ptr header_ptr, linux_ptr data) {

@@ -25,13 +25,20 @@ static i32 pid_take_locked(void) REQUIRES(&tasks.lock) {
     return tasks.next_pid - 1;
 }
 
-static void default_limits(struct process *process) {
-    for (usize i = 0; i < ARRAY_SIZE(process->limits_current); i++) {
-        process->limits_current[i] = ~0UL;
+// As Linux's first process has them on a machine of a usual size.
+static void default_limits(struct linux_rlimit *limits) {
+    enum { PROCESSES = 4096, SIGNALS = 4096 };
+    for (usize i = 0; i < RLIMITS; i++) {
+        limits[i] = (struct linux_rlimit){~0UL, ~0UL};
     }
-    process->limits_current[3] = 8UL << 20;       // stack
-    process->limits_current[4] = 0;               // core
-    process->limits_current[7] = DESCRIPTORS_MAX; // files
+    limits[RLIMIT_STACK].current = 8UL << 20;
+    limits[RLIMIT_CORE].current = 0;
+    limits[RLIMIT_NPROC] = (struct linux_rlimit){PROCESSES, PROCESSES};
+    limits[RLIMIT_NOFILE] = (struct linux_rlimit){DESCRIPTORS_MAX, DESCRIPTORS_MAX};
+    limits[RLIMIT_MEMLOCK] = (struct linux_rlimit){8UL << 20, 8UL << 20};
+    limits[RLIMIT_SIGPENDING] = (struct linux_rlimit){SIGNALS, SIGNALS};
+    limits[RLIMIT_MSGQUEUE] = (struct linux_rlimit){819200, 819200};
+    limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = (struct linux_rlimit){};
 }
 
 struct process *process_alloc(struct process *parent) {
@@ -44,6 +51,7 @@ struct process *process_alloc(struct process *parent) {
     list_init(&process->sibling);
     list_init(&process->threads);
     list_init(&process->queued);
+    process->exit_signal = SIGCHLD;
     process->start_ns = kernel_monotonic_ns();
     mutex_lock(&tasks.lock);
     process->pid = pid_take_locked();
@@ -51,12 +59,14 @@ struct process *process_alloc(struct process *parent) {
     if (parent) {
         process->group = parent->group;
         process->session = parent->session;
-        memcpy(process->limits_current, parent->limits_current, sizeof(parent->limits_current));
+        memcpy(process->limits, parent->limits, sizeof(parent->limits));
+        process->nice = parent->nice;
+        process->has_no_new_privileges = parent->has_no_new_privileges;
         memcpy(process->name, parent->name, sizeof(parent->name));
         list_insert_tail(&parent->children, &process->sibling);
     } else {
         process->group = process->session = process->pid;
-        default_limits(process);
+        default_limits(process->limits);
     }
     list_insert_tail(&tasks.processes, &process->all);
     tasks.count++;
@@ -75,11 +85,7 @@ struct process *process_find_locked(i32 pid) {
 }
 
 void process_free_locked(struct process *process) {
-    struct queued_signal *signal;
-    struct queued_signal *following;
-    list_for_each_safe(signal, following, &process->queued, node) {
-        heap_free(signal);
-    }
+    signal_discard_locked(process, ~0UL);
     list_remove(&process->sibling);
     list_remove(&process->all);
     tasks.count--;

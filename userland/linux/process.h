@@ -11,6 +11,7 @@
 #include "lib/list.h"
 #include "lib/mutex.h"
 #include "linux/abi.h"
+#include "linux/limits.h"
 #include "linux/vfs.h"
 #include "linux/waiting.h"
 
@@ -81,13 +82,20 @@ struct process {
     struct program *program; // replaced under tasks.lock
     char name[16];
     u64 start_ns;
-    u64 limits_current[16];
+    // set by the process itself, with prctl:
+    bool is_undumpable;
+    bool has_no_new_privileges; // inherited
+    i32 exit_signal;            // what the parent gets at the end; 0: nothing
 
     // under tasks.lock:
     enum process_state state;
     i32 wait_status; // as wait4 reports it
     u32 wait_events; // WUNTRACED, WCONTINUED: a change not reported yet
     bool has_execed;
+    bool is_subreaper; // orphans below it become its children
+    i32 death_signal;  // what it gets when its parent ends; 0: nothing
+    struct linux_rlimit limits[RLIMITS];
+    i32 nice;
     i32 group;
     i32 session;
     struct process *parent;
@@ -108,6 +116,7 @@ struct tasks {
     struct list processes;
     i32 next_pid;
     u32 count;
+    u32 signals_queued; // of all processes
 };
 extern struct tasks tasks;
 

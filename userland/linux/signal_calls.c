@@ -5,8 +5,6 @@
 #include "linux/signal.h"
 #include "linux/thread.h"
 
-static const u64 unblockable = 1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1);
-
 static int action_swap(struct process *process, i32 signal, const struct linux_sigaction *action,
                        struct linux_sigaction *old) {
     int result = 0;
@@ -18,6 +16,10 @@ static int action_swap(struct process *process, i32 signal, const struct linux_s
     }
     if (action && result == 0) {
         process->actions->actions[signal - 1] = *action;
+        struct queued_signal sent = {.signal = signal};
+        if (signal_is_ignored_locked(process, &sent)) {
+            signal_discard_locked(process, signal_bit(signal));
+        }
     }
     mutex_unlock(&tasks.lock);
     return result;
@@ -29,7 +31,7 @@ i64 linux_rt_sigaction(struct thread *thread, i32 signal, linux_ptr action_ptr, 
     struct linux_sigaction old;
     bool sets = !linux_is_null(action_ptr);
     if (signal < 1 || signal > SIGNALS_MAX || mask_size != sizeof(u64) ||
-        (sets && (unblockable & signal_bit(signal)))) {
+        (sets && (SIGNALS_UNBLOCKABLE & signal_bit(signal)))) {
         return -EINVAL;
     }
     if (sets && copy_from_linux(&action, action_ptr, sizeof(action)) != 0) {
@@ -44,7 +46,7 @@ i64 linux_rt_sigaction(struct thread *thread, i32 signal, linux_ptr action_ptr, 
 
 void thread_set_blocked(struct thread *thread, u64 mask) {
     mutex_lock(&tasks.lock);
-    thread->blocked = mask & ~unblockable;
+    thread->blocked = mask & ~SIGNALS_UNBLOCKABLE;
     mutex_unlock(&tasks.lock);
     __atomic_store_n(&thread->attention, 1, __ATOMIC_RELEASE);
 }

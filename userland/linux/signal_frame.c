@@ -106,15 +106,18 @@ static void registers_load(struct thread *thread, const struct linux_sigcontext 
     state->rflags = (state->rflags & ~(u64)FLAGS_RESTORED) | (in->rflags & FLAGS_RESTORED);
 }
 
-static void siginfo_fill(struct linux_siginfo *info, const struct queued_signal *signal) {
+void siginfo_fill(struct linux_siginfo *info, const struct queued_signal *signal) {
     *info = (struct linux_siginfo){.signo = signal->signal, .code = signal->code};
-    if (signal->address || signal->signal == SIGSEGV || signal->signal == SIGBUS) {
+    info->error = signal->error;
+    if (signal->code > 0 && signal->signal != SIGCHLD) {
         info->address = signal->address;
-    } else {
-        info->sender.pid = signal->pid;
-        info->sender.uid = signal->uid;
-        info->sender.status = signal->status;
+        return;
     }
+    info->sender.pid = signal->pid;
+    info->sender.uid = signal->uid;
+    info->sender.value = signal->value;
+    info->sender.utime = signal->utime;
+    info->sender.stime = signal->stime;
 }
 
 int signal_frame_push(struct thread *thread, const struct linux_sigaction *action,

@@ -8,9 +8,6 @@
 #include "linux/system.h"
 #include "linux/thread.h"
 
-enum { PR_SET_NAME = 15, PR_GET_NAME = 16, PR_SET_PDEATHSIG = 1, PR_GET_DUMPABLE = 3 };
-enum { RLIMIT_NOFILE = 7, RLIMITS = 16 };
-
 i64 linux_uname(struct thread *, linux_ptr out) {
     struct linux_utsname name = {.system = "Linux", .machine = "x86_64", .domain = "(none)"};
     format_text(name.node, sizeof(name.node), "%s", system_hostname);
@@ -52,81 +49,6 @@ i64 linux_arch_prctl(struct thread *, u32 code, u64 address) {
         return copy_to_linux(linux_pointer(address), &value, sizeof(value));
     default: return -EINVAL;
     }
-}
-
-static i64 set_name(struct process *process, linux_ptr text) {
-    char name[sizeof(process->name)] = {};
-    i64 size = copy_string_from_linux(name, text, sizeof(name));
-    if (size < 0 && size != -ENAMETOOLONG) {
-        return size;
-    }
-    name[sizeof(name) - 1] = 0;
-    mutex_lock(&tasks.lock);
-    memcpy(process->name, name, sizeof(name));
-    mutex_unlock(&tasks.lock);
-    return 0;
-}
-
-i64 linux_prctl(struct thread *thread, u32 option, u64 a, u64) {
-    switch (option) {
-    case PR_SET_NAME: return set_name(thread->process, linux_pointer(a));
-    case PR_GET_NAME:
-        return copy_to_linux(linux_pointer(a), thread->process->name,
-                             sizeof(thread->process->name));
-    case PR_GET_DUMPABLE: return 1;
-    case PR_SET_PDEATHSIG: return a <= SIGNALS_MAX ? 0 : -EINVAL;
-    default: return -EINVAL;
-    }
-}
-
-static struct linux_rlimit limit_of(struct process *process, u32 resource) {
-    u64 current = process->limits_current[resource];
-    return (struct linux_rlimit){current, resource == RLIMIT_NOFILE ? current : ~0UL};
-}
-
-i64 linux_prlimit64(struct thread *thread, i32 pid, u32 resource, linux_ptr limit_ptr,
-                    linux_ptr old_ptr) {
-    struct linux_rlimit limit;
-    if (resource >= RLIMITS) {
-        return -EINVAL;
-    }
-    if (pid != 0 && pid != thread->process->pid) {
-        return -ESRCH;
-    }
-    struct linux_rlimit old = limit_of(thread->process, resource);
-    if (!linux_is_null(limit_ptr)) {
-        if (copy_from_linux(&limit, limit_ptr, sizeof(limit)) != 0) {
-            return -EFAULT;
-        }
-        if (limit.current > limit.maximum) {
-            return -EINVAL;
-        }
-        thread->process->limits_current[resource] = limit.current;
-    }
-    return linux_is_null(old_ptr) ? 0 : copy_to_linux(old_ptr, &old, sizeof(old));
-}
-
-i64 linux_getrlimit(struct thread *thread, u32 resource, linux_ptr out) {
-    return linux_prlimit64(thread, 0, resource, linux_pointer(0), out);
-}
-
-i64 linux_setrlimit(struct thread *thread, u32 resource, linux_ptr limit) {
-    return linux_prlimit64(thread, 0, resource, limit, linux_pointer(0));
-}
-
-i64 linux_getrusage(struct thread *thread, i32 who, linux_ptr out) {
-    u64 cpu_ns = kernel_thread_time_ns();
-    if (who < -1 || who > 1) {
-        return -EINVAL;
-    }
-    if (who == -1) {
-        mutex_lock(&tasks.lock);
-        cpu_ns = thread->process->children_cpu_ns;
-        mutex_unlock(&tasks.lock);
-    }
-    struct linux_rusage usage = {
-        .user = {(i64)(cpu_ns / 1000000000), (i64)(cpu_ns / 1000 % 1000000)}};
-    return copy_to_linux(out, &usage, sizeof(usage));
 }
 
 i64 linux_set_tid_address(struct thread *thread, linux_ptr tid) {
@@ -185,8 +107,3 @@ i64 linux_personality(struct thread *, u64 persona) {
     enum : u64 { PERSONALITY_ASK = 0xffffffff };
     return persona == 0 || persona == PERSONALITY_ASK ? 0 : -EINVAL;
 }
-
-// All processes have the same weight; the kernel's call gives 20 - nice.
-i64 linux_getpriority(struct thread *, i32, i32) { return 20; }
-
-i64 linux_setpriority(struct thread *, i32, i32, i32) { return 0; }

@@ -42,8 +42,8 @@ struct thread {
     u32 stack_in_use;
 
     // under tasks.lock:
-    u64 blocked; // signals; read by the thread itself without the lock, as only it writes
-    u64 pending;
+    u64 blocked;        // signals; read by the thread itself without the lock, as only it writes
+    u64 really_blocked; // in sigtimedwait: the mask without what it waits for; else 0
     struct list in_process;
 };
 

@@ -57,18 +57,6 @@ i64 linux_time(struct thread *, linux_ptr out) {
     return seconds;
 }
 
-i64 linux_times(struct thread *thread, linux_ptr out) {
-    u64 tick_ns = SECOND_NS / 100;
-    mutex_lock(&tasks.lock);
-    u64 children_ns = thread->process->children_cpu_ns;
-    mutex_unlock(&tasks.lock);
-    u64 times[4] = {kernel_thread_time_ns() / tick_ns, 0, children_ns / tick_ns, 0};
-    if (!linux_is_null(out) && copy_to_linux(out, times, sizeof(times)) != 0) {
-        return -EFAULT;
-    }
-    return (i64)(kernel_monotonic_ns() / tick_ns);
-}
-
 i64 timespec_read(linux_ptr in, u64 *time_ns) {
     struct linux_timespec time;
     if (copy_from_linux(&time, in, sizeof(time)) != 0) {

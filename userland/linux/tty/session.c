@@ -1,6 +1,7 @@
 #include "linux/tty/session.h"
 
 #include "linux/abi.h"
+#include "linux/groups.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
 
@@ -11,25 +12,8 @@ static bool is_leader(const struct process *process) REQUIRES(&tasks.lock) {
 }
 
 static void group_signal_locked(i32 group, i32 signal) REQUIRES(&tasks.lock) {
-    struct process *process;
     if (group <= 0) return;
-    list_for_each(process, &tasks.processes, all) {
-        if (process->group == group)
-            signal_send_locked(process,
-                               &(struct queued_signal){.signal = signal, .code = SI_KERNEL});
-    }
-}
-
-// Whether nobody outside a group, but of its session, is there to continue it.
-static bool group_is_orphaned_locked(i32 group) REQUIRES(&tasks.lock) {
-    struct process *process;
-    list_for_each(process, &tasks.processes, all) {
-        const struct process *parent = process->parent;
-        if (process->group == group && process->state != PROCESS_ZOMBIE && parent &&
-            parent->group != group && parent->session == process->session)
-            return false;
-    }
-    return true;
+    signal_send_group_locked(group, &(struct queued_signal){.signal = signal, .code = SI_KERNEL});
 }
 
 struct terminal *terminal_controlling(struct thread *thread) {

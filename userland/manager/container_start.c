@@ -117,6 +117,8 @@ static bool message_write(struct records_writer *writer, const struct start *sta
     }
     add_environment(writer, start);
     records_add_pair(writer, 'o', "hostname", start->name);
+    const char *terminal_size = records_value(start->records, 'o', "tty");
+    if (terminal_size) records_add_pair(writer, 'o', "tty", terminal_size);
     if (!add_handles(writer, start, problem)) {
         return false;
     }

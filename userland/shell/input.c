@@ -9,10 +9,11 @@ static char typed[INPUT_BYTES_MAX];
 static u32 typed_begin;
 static u32 typed_count;
 
-void input_poll(void) {
+void input_poll(enum input_overflow overflow) {
     char bytes[256];
     u64 count;
-    while (serial_read(shell.console, bytes, sizeof(bytes), &count) == OK && count > 0) {
+    while ((overflow == INPUT_DROP || INPUT_BYTES_MAX - typed_count >= sizeof(bytes)) &&
+           serial_read(shell.console, bytes, sizeof(bytes), &count) == OK && count > 0) {
         for (u64 i = 0; i < count && typed_count < INPUT_BYTES_MAX; i++) {
             typed[(typed_begin + typed_count++) % INPUT_BYTES_MAX] = bytes[i];
         }
@@ -44,7 +45,7 @@ char input_wait(void) {
     i32 byte;
     u32 observed;
     while ((byte = input_take()) < 0) {
-        input_poll();
+        input_poll(INPUT_DROP);
         if (typed_count == 0 &&
             object_wait(shell.console, SIGNAL_READABLE, 0, CL_DEADLINE_NEVER, &observed) != OK) {
             process_exit(1); // the console is gone

@@ -3,8 +3,14 @@
 
 #include "lib/types.h"
 
-// Reads what has come, without waiting, into the bytes typed ahead; what has no room is dropped.
-void input_poll(void);
+// What is done with bytes that there is no room for.
+enum input_overflow : u32 {
+    INPUT_DROP, // so that Ctrl-C is seen behind them
+    INPUT_KEEP, // they stay where they are
+};
+
+// Reads what has come, without waiting, into the bytes typed ahead.
+void input_poll(enum input_overflow overflow);
 
 // Whether Ctrl-C was typed; it and what stands before it is forgotten then.
 bool input_interrupted(void);

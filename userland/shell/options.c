@@ -14,6 +14,7 @@ enum option : u32 {
     OPTION_REMOVE,
     OPTION_DETACH,
     OPTION_INTERACTIVE,
+    OPTION_TERMINAL,
     OPTION_NAME,
     OPTION_ENVIRONMENT,
     OPTION_LETTERS, // several options of one letter
@@ -30,6 +31,8 @@ static const struct {
     {"--detach", OPTION_DETACH, false},
     {"-i", OPTION_INTERACTIVE, false},
     {"--interactive", OPTION_INTERACTIVE, false},
+    {"-t", OPTION_TERMINAL, false},
+    {"--tty", OPTION_TERMINAL, false},
     {"--name", OPTION_NAME, true},
     {"-e", OPTION_ENVIRONMENT, true},
     {"--env", OPTION_ENVIRONMENT, true},
@@ -85,6 +88,7 @@ static bool flag_set(struct run_options *options, enum option option) {
     case OPTION_REMOVE: options->flags |= MANAGER_FLAG_REMOVE; return true;
     case OPTION_DETACH: options->is_detached = true; return true;
     case OPTION_INTERACTIVE: options->is_interactive = true; return true;
+    case OPTION_TERMINAL: options->has_terminal = true; return true;
     default: return false;
     }
 }
@@ -93,7 +97,8 @@ static bool flag_set(struct run_options *options, enum option option) {
 static bool letters_set(struct run_options *options, const char *word) {
     for (const char *letter = word + 1; *letter; letter++) {
         bool is_fine = (*letter == 'd' && flag_set(options, OPTION_DETACH)) ||
-                       (*letter == 'i' && flag_set(options, OPTION_INTERACTIVE));
+                       (*letter == 'i' && flag_set(options, OPTION_INTERACTIVE)) ||
+                       (*letter == 't' && flag_set(options, OPTION_TERMINAL));
         if (!is_fine) {
             return false;
         }
@@ -142,6 +147,11 @@ bool run_options_read(const struct words *words, struct run_options *options) {
     }
     if (options->is_detached && options->is_interactive) {
         usage_error("run", "a detached container has no input: -d and -i don't go together");
+        return false;
+    }
+    if (options->has_terminal && options->is_interactive && shell.command) {
+        usage_error("run",
+                    "what is typed comes from no terminal here: -i and -t don't go together");
         return false;
     }
     options->command = words_next(words, options->image);

@@ -9,6 +9,7 @@ struct run_options {
     u32 flags; // MANAGER_FLAG_REMOVE
     bool is_detached;
     bool is_interactive;
+    bool has_terminal;
     const char *name;
     const char *image;
     const char *command; // the first word behind the image, or NULL

@@ -27,10 +27,15 @@ static void console_write(const char *bytes, usize size_bytes) {
 }
 
 static void stream_write(enum output_stream stream, const char *bytes, usize size_bytes) {
+    if (!shell.command && stream == STREAM_TERMINAL) {
+        serial_write_all(shell.console, bytes, size_bytes);
+        return;
+    }
     if (!shell.command) {
         console_write(bytes, size_bytes);
         return;
     }
+    if (stream == STREAM_TERMINAL) stream = STREAM_OUTPUT;
     serial_print(shell.command, "%c %lu\n", stream, size_bytes);
     serial_write_all(shell.command, bytes, size_bytes);
 }

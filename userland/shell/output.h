@@ -6,7 +6,11 @@
 
 #include "lib/types.h"
 
-enum output_stream : char { STREAM_OUTPUT = 'O', STREAM_ERROR = 'E' };
+enum output_stream : char {
+    STREAM_OUTPUT = 'O',
+    STREAM_ERROR = 'E',
+    STREAM_TERMINAL = 'T', // as it is, also on the console; on the command channel it is output
+};
 
 void output_write(enum output_stream stream, const char *bytes, usize size_bytes);
 void output_flush(void);

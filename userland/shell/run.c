@@ -2,11 +2,13 @@
 #include "cloister.h"
 
 #include "abi/names.h"
+#include "lib/format.h"
 #include "lib/string.h"
 #include "shell/client.h"
 #include "shell/options.h"
 #include "shell/output.h"
 #include "shell/streams.h"
+#include "shell/terminal.h"
 
 enum { WORDS_BYTES_MAX = 32768 }; // more goes into a memory object
 
@@ -41,6 +43,13 @@ static handle_t words_make(const struct run *run, const struct words *words, u64
     return memobj;
 }
 
+static void add_terminal(struct records_writer *writer) {
+    char text[32];
+    struct terminal_size size = terminal_size();
+    format_text(text, sizeof(text), "%ux%u", size.rows, size.columns);
+    records_add_pair(writer, 'o', "tty", text);
+}
+
 static bool request_write(struct run *run, const struct words *words) {
     bool is_long = words->size_bytes > WORDS_BYTES_MAX;
     u64 size_bytes = 0;
@@ -56,8 +65,12 @@ static bool request_write(struct run *run, const struct words *words) {
     else
         words_write(run, words, writer);
     // Input comes from the console: a command of `run -c` has none, and reads the end at once.
-    bool has_input = run->options.is_interactive && !shell.command;
-    return run->options.is_detached || streams_make(&run->streams, has_input, writer);
+    u32 kind = run->options.is_interactive && !shell.command ? STREAMS_INPUT : 0;
+    if (run->options.has_terminal) {
+        add_terminal(writer);
+        kind |= STREAMS_TERMINAL;
+    }
+    return run->options.is_detached || streams_make(&run->streams, kind, writer);
 }
 
 static i32 container_start(struct run *run, const struct words *words) {
@@ -76,6 +89,7 @@ static i32 container_start(struct run *run, const struct words *words) {
         return STATUS_OK;
     }
     streams_carry(&run->streams, run->name);
+    if (run->streams.is_detached) return STATUS_OK;
     const struct manager_end *end = &run->streams.end;
     if (end->problem[0]) error_print("container %s: %s", run->name, end->problem);
     return end->status;
@@ -87,7 +101,11 @@ i32 run_verb(const struct words *words) {
     if (!run_options_read(words, &run.options)) {
         return STATUS_OURS;
     }
+    bool has_console = run.options.has_terminal && !run.options.is_detached;
+    if (has_console) terminal_begin();
     i32 status = container_start(&run, words);
     streams_close(&run.streams);
+    if (has_console) terminal_end();
+    if (run.streams.is_detached) output_print("\ndetached from %s\n", run.name);
     return status;
 }

@@ -13,12 +13,19 @@
 #include "shell/input.h"
 #include "shell/output.h"
 #include "shell/streams.h"
+#include "shell/terminal.h"
 
 enum { STREAM_BYTES_MAX = 65536, KEY_CTRL_D = 4, KEY_CONSOLE = ENDS_COUNT };
 static const char *const end_names[ENDS_COUNT] = {"notify", "stdout", "stderr", "stdin"};
 
 static char stream_bytes[STREAM_BYTES_MAX];
 static struct editor typed; // with -i
+
+// With -t: typed bytes that the container has no room for yet.
+static struct {
+    char bytes[CONTAINER_STREAM_BYTES_MAX];
+    u32 size_bytes;
+} unsent;
 
 // A channel with one end for us and one for the request.
 static bool end_make(struct streams *streams, enum end end, struct records_writer *writer) {
@@ -40,19 +47,24 @@ static bool end_make(struct streams *streams, enum end end, struct records_write
 
 static void end_close(struct streams *streams, enum end end) {
     if (streams->ours[end]) {
-        if (end != END_STDIN) {
-            port_unregister(shell.port, end);
-        }
+        port_unregister(shell.port, end);
         handle_close(streams->ours[end]);
         streams->ours[end] = CL_HANDLE_INVALID;
     }
 }
 
-bool streams_make(struct streams *streams, bool has_input, struct records_writer *writer) {
+static bool end_is_wanted(enum end end, u32 kind) {
+    return end == END_STDIN    ? kind & STREAMS_INPUT
+           : end == END_STDERR ? !(kind & STREAMS_TERMINAL)
+                               : true;
+}
+
+bool streams_make(struct streams *streams, u32 kind, struct records_writer *writer) {
     *streams = (struct streams){.end = {.status = STATUS_OURS, .problem = "the manager is gone"}};
-    typed.size_bytes = 0;
+    streams->has_terminal = kind & STREAMS_TERMINAL;
+    typed.size_bytes = unsent.size_bytes = 0;
     for (enum end end = 0; end < ENDS_COUNT; end++)
-        if ((end != END_STDIN || has_input) && !end_make(streams, end, writer)) return false;
+        if (end_is_wanted(end, kind) && !end_make(streams, end, writer)) return false;
     return true;
 }
 
@@ -67,8 +79,10 @@ static bool stream_take(struct streams *streams, enum end end) {
     status_t status = message_receive(streams->ours[end], stream_bytes, sizeof(stream_bytes), NULL,
                                       0, CL_DEADLINE_POLL, &received);
     if (status == OK) {
-        output_write(end == END_STDOUT ? STREAM_OUTPUT : STREAM_ERROR, stream_bytes,
-                     received.bytes_size);
+        enum output_stream stream = streams->has_terminal ? STREAM_TERMINAL
+                                    : end == END_STDOUT   ? STREAM_OUTPUT
+                                                          : STREAM_ERROR;
+        output_write(stream, stream_bytes, received.bytes_size);
         return true;
     }
     if (status != ERR_SHOULD_WAIT) {
@@ -125,11 +139,38 @@ static void typed_take(struct streams *streams, char byte) {
     }
 }
 
+// What is typed goes to the container's terminal as it is; what it does not take now waits here.
+static void terminal_send(struct streams *streams) {
+    enum terminal_event event = TERMINAL_NOTHING;
+    do {
+        if (unsent.size_bytes == 0) {
+            input_poll(INPUT_KEEP);
+            event = terminal_take(unsent.bytes, sizeof(unsent.bytes), &unsent.size_bytes);
+        }
+        streams->is_detached |= event == TERMINAL_DETACHED;
+        status_t status = ERR_SHOULD_WAIT;
+        if (unsent.size_bytes > 0)
+            status =
+                message_send(streams->ours[END_STDIN], unsent.bytes, unsent.size_bytes, NULL, 0);
+        if (unsent.size_bytes > 0 && status == ERR_SHOULD_WAIT) {
+            port_register(shell.port, streams->ours[END_STDIN], SIGNAL_WRITABLE, END_STDIN,
+                          CL_PORT_ONCE);
+            return;
+        }
+        if (unsent.size_bytes == 0 && event == TERMINAL_NOTHING) return;
+        unsent.size_bytes = 0;
+    } while (!streams->is_detached);
+}
+
 // What is typed while the container runs: Ctrl-C kills it; with -i the rest is its input, without
-// it waits for the shell.
+// it waits for the shell. With -it all of it is the container's.
 static void console_take(struct streams *streams) {
     i32 byte;
-    input_poll();
+    if (streams->has_terminal && streams->ours[END_STDIN]) {
+        terminal_send(streams);
+        return;
+    }
+    input_poll(INPUT_DROP);
     if (input_interrupted()) {
         output_write(STREAM_OUTPUT, "^C\n", 3);
         container_kill(streams);
@@ -153,15 +194,19 @@ void streams_carry(struct streams *streams, const char *name) {
     bool has_console = !shell.command && port_register(shell.port, shell.console, SIGNAL_READABLE,
                                                        KEY_CONSOLE, 0) == OK;
     if (has_console) console_take(streams); // what was typed ahead
-    while (!streams->has_ended) {
+    while (!streams->has_ended && !streams->is_detached) {
         u64 key;
         u32 signals;
         status_t status = port_wait(shell.port, 0, CL_DEADLINE_POLL, &key, &signals);
+        u64 deadline_ns = streams->has_terminal ? terminal_deadline_ns() : CL_DEADLINE_NEVER;
         if (status == ERR_TIMED_OUT) {
             output_flush();
-            status = port_wait(shell.port, 0, CL_DEADLINE_NEVER, &key, &signals);
+            status = port_wait(shell.port, 0, deadline_ns, &key, &signals);
         }
-        if (status != OK) {
+        if (status == ERR_TIMED_OUT) {
+            terminal_release();
+            key = KEY_CONSOLE;
+        } else if (status != OK) {
             break;
         }
         event_serve(streams, key);

@@ -6,15 +6,22 @@
 
 enum end : u32 { END_NOTIFY, END_STDOUT, END_STDERR, END_STDIN, ENDS_COUNT };
 
+enum streams_kind : u32 {
+    STREAMS_INPUT = 1,    // there is a stdin
+    STREAMS_TERMINAL = 2, // the console is the container's terminal; terminal_begin was called
+};
+
 struct streams {
     handle_t ours[ENDS_COUNT]; // 0: it is not there, or closed
     const char *name;          // the container's
     bool has_ended;
+    bool has_terminal;
+    bool is_detached; // by the keys: the container goes on
     struct manager_end end;
 };
 
 // Makes the channels and adds their far ends to a RUN request. False: an error line was said.
-bool streams_make(struct streams *streams, bool has_input, struct records_writer *writer);
+bool streams_make(struct streams *streams, u32 kind, struct records_writer *writer);
 
 // Carries them until the end is told: streams->end.
 void streams_carry(struct streams *streams, const char *name);

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from pybuild.paths import BUILD
+
 ROOT = Path(__file__).resolve().parents[2]
 CLANG = shutil.which("clang-19")
 # What only makes sense above the real kernel.
@@ -34,7 +36,7 @@ def generate(folder: Path) -> Path:
 
 
 def compile_test(folder: Path, sanitizer: str, test: str = "personality_test") -> Path:
-    """Compile the personality with the fake kernel and the tests; return the program."""
+    """Compile the personality with the fake kernel and a test; return the program."""
     assert CLANG is not None
     generated = generate(folder / "gen")
     personality = ROOT / "userland" / "linux"
@@ -79,4 +81,22 @@ def test_personality(tmp_path: Path, image: Path, sanitizer: str, test: str) -> 
     """Files, descriptors, pipes, processes, signals and terminals give Linux's results."""
     program = compile_test(tmp_path, sanitizer, test)
     done = subprocess.run([str(program), str(image)], timeout=120, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def busybox_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image that containers run, without the page behind its file system."""
+    image = tmp_path_factory.mktemp("busybox") / "busybox.erofs"
+    image.write_bytes((BUILD / "images" / "busybox.img").read_bytes()[:-4096])
+    return image
+
+
+@pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
+def test_layer(tmp_path: Path, busybox_image: Path, sanitizer: str) -> None:
+    """Whatever is changed in the root is seen there, and the rest stays the image's."""
+    program = compile_test(tmp_path, sanitizer, "layer_test")
+    done = subprocess.run(
+        [str(program), str(busybox_image)], timeout=120, capture_output=True, text=True
+    )
     assert done.returncode == 0, done.stdout + done.stderr

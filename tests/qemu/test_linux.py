@@ -72,7 +72,11 @@ SCRIPTS = {
     "ln -s b /tmp/a; ln -s a /tmp/b; cat /tmp/a 2>&1": (
         "cat: can't open '/tmp/a': Too many levels of symbolic links\n"
     ),
-    "touch /etc/x 2>&1": "touch: /etc/x: Read-only file system\n",
+    "echo x > /etc/x; rm /etc/group; ls /etc": "passwd\nx\n",
+    "sed -i s/root/toor/ /etc/passwd; cat /etc/passwd": "toor:x:0:0:root:/root:/bin/sh\n",
+    "mv /etc /e; ls /e; mkdir /etc; ls /etc | wc -l": "group\npasswd\n0\n",
+    "rm -r /bin/l* /root; ls / | tr \\\\n .": "bin.dev.etc.proc.tmp.",
+    "cp /bin/busybox /bin/busybox2; busybox2 echo copy": "copy\n",
     "cat /nothing 2>&1": "cat: can't open '/nothing': No such file or directory\n",
     "cat /etc/passwd/x 2>&1": "cat: can't open '/etc/passwd/x': Not a directory\n",
     "/etc/passwd; echo $?": "126\n",
@@ -87,7 +91,8 @@ SCRIPTS = {
     "exec 3> /tmp/f; echo three >&3; exec 3>&-; cat /tmp/f": "three\n",
     "set -- a b c; shift; echo $# $1": "2 b\n",
     "echo $((7 * 6))": "42\n",
-    "mount | grep -c tmpfs": "2\n",
+    "mount | grep -c tmpfs": "1\n",
+    "mount | head -1": "overlay on / type overlay (rw)\n",
     "uname -s -m": "Linux x86_64\n",
     "id -u": "0\n",
     "ulimit -n": "1024\n",

@@ -19,11 +19,10 @@ static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u
         return -EEXIST;
     }
     if (result == -ENOENT) {
-        result =
-            walk->at->ops->create
-                ? walk->at->ops->create(walk->at, walk->last,
-                                        MODE_REGULAR | creation_mode(thread->process, mode), 0, out)
-                : -EROFS;
+        struct creation creation =
+            creation_of(thread->process, MODE_REGULAR | (mode & MODE_PERMISSIONS));
+        result = walk->at->ops->create ? walk->at->ops->create(walk->at, walk->last, &creation, out)
+                                       : -EROFS;
         *is_new = result == 0;
         if (result == -EEXIST && !(flags & O_EXCL)) {
             result = vnode_lookup(walk->at, walk->last, out);

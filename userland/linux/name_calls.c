@@ -36,10 +36,10 @@ static i64 node_create(struct thread *thread, i32 directory, linux_ptr path, u32
         result = -ENOENT;
     }
     if (result == 0) {
-        u32 full = (mode & MODE_TYPE) | creation_mode(thread->process, mode);
-        result = walk.at->ops->create
-                     ? walk.at->ops->create(walk.at, walk.last, full, device, &made)
-                     : -EROFS;
+        struct creation creation = creation_of(thread->process, mode);
+        creation.device = device;
+        result = walk.at->ops->create ? walk.at->ops->create(walk.at, walk.last, &creation, &made)
+                                      : -EROFS;
     }
     if (result == 0) {
         vnode_put(made);
@@ -82,9 +82,11 @@ i64 linux_symlinkat(struct thread *thread, linux_ptr target_ptr, i32 directory, 
     }
     int result = walk_to_new(&walk, thread, directory, path);
     if (result == 0) {
-        result = walk.at->ops->symlink
-                     ? walk.at->ops->symlink(walk.at, walk.last, (struct name){target, (u32)size})
-                     : -EROFS;
+        struct creation creation = creation_of(thread->process, MODE_LINK);
+        creation.mode = MODE_LINK | 0777;
+        struct name text = {target, (u32)size};
+        result = walk.at->ops->symlink ? walk.at->ops->symlink(walk.at, walk.last, &creation, text)
+                                       : -EROFS;
     }
     walk_end(&walk);
     heap_free(target);
@@ -124,6 +126,21 @@ i64 linux_link(struct thread *thread, linux_ptr old_path, linux_ptr new_path) {
     return linux_linkat(thread, AT_FDCWD, old_path, AT_FDCWD, new_path, 0);
 }
 
+// Looks the name up first: what may be mounted there is found by that.
+static int name_remove(struct walk *walk, u32 flags) {
+    struct vnode *existing;
+    int result = vnode_lookup(walk->at, walk->last, &existing);
+    if (result != 0) {
+        return result;
+    }
+    bool is_directory = vnode_is_directory(existing);
+    vnode_put(existing);
+    if (walk->must_be_directory && !is_directory) {
+        return -ENOTDIR;
+    }
+    return walk->at->ops->unlink ? walk->at->ops->unlink(walk->at, walk->last, flags) : -EPERM;
+}
+
 i64 linux_unlinkat(struct thread *thread, i32 directory, linux_ptr path, u32 flags) {
     struct walk walk;
     bool removes_directory = flags & AT_REMOVEDIR;
@@ -141,19 +158,8 @@ i64 linux_unlinkat(struct thread *thread, i32 directory, linux_ptr path, u32 fla
                  : is_dot              ? -EINVAL
                                        : -ENOTEMPTY;
     }
-    if (result == 0 && !walk.at->ops->unlink) {
-        struct vnode *existing;
-        result = vnode_lookup(walk.at, walk.last, &existing);
-        if (result == 0) {
-            vnode_put(existing);
-            result = -EROFS;
-        }
-    } else if (result == 0) {
-        result = walk.at->ops->unlink(walk.at, walk.last,
-                                      removes_directory ? UNLINK_DIRECTORY : UNLINK_FILE);
-        if (result == -EISDIR && walk.must_be_directory) {
-            result = -EISDIR;
-        }
+    if (result == 0) {
+        result = name_remove(&walk, removes_directory ? UNLINK_DIRECTORY : UNLINK_FILE);
     }
     walk_end(&walk);
     return result;
@@ -179,12 +185,10 @@ static int walk_to_last_name(struct walk *walk, struct thread *thread, i32 direc
 // A trailing slash on either side means that a directory is to be renamed.
 static int rename_slash_check(struct walk *from, const struct walk *to) {
     struct vnode *moved;
-    if (!from->must_be_directory && !to->must_be_directory) {
-        return 0;
-    }
     int result = vnode_lookup(from->at, from->last, &moved);
     if (result == 0) {
-        result = vnode_is_directory(moved) ? 0 : -ENOTDIR;
+        bool needs_directory = from->must_be_directory || to->must_be_directory;
+        result = needs_directory && !vnode_is_directory(moved) ? -ENOTDIR : 0;
         vnode_put(moved);
     }
     return result;
@@ -192,6 +196,10 @@ static int rename_slash_check(struct walk *from, const struct walk *to) {
 
 i64 linux_renameat2(struct thread *thread, i32 old_directory, linux_ptr old_path, i32 new_directory,
                     linux_ptr new_path, u32 flags) {
+    if ((flags & ~(u32)(RENAME_NOREPLACE | RENAME_EXCHANGE)) ||
+        flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) {
+        return -EINVAL;
+    }
     struct walk *walks = heap_alloc_zero(2 * sizeof(struct walk));
     if (!walks) {
         return -ENOMEM;

@@ -191,12 +191,12 @@ void fs_context_set_cwd(struct fs_context *context, struct vnode *cwd) {
     vnode_put(old);
 }
 
-u32 creation_mode(struct process *process, u32 mode) {
+struct creation creation_of(struct process *process, u32 mode) {
     struct fs_context *context = process->fs;
     mutex_lock(&context->lock);
-    u32 masked = mode & MODE_PERMISSIONS & ~context->umask;
+    struct creation creation = {.mode = mode & ~context->umask};
     mutex_unlock(&context->lock);
-    return masked;
+    return creation;
 }
 
 void fs_context_set_root(struct fs_context *context, struct vnode *root) {

@@ -160,5 +160,5 @@ int exec_program(struct thread *thread, i32 directory, const char *path, struct 
 // Ends the calling process with this wait status.
 [[noreturn]] void process_end(struct thread *thread, i32 wait_status);
 
-// What a file is made with: the permissions asked for, without those of the mask.
-u32 creation_mode(struct process *process, u32 mode);
+// What a file of this type and mode is made with: without the permissions of the mask.
+struct creation creation_of(struct process *process, u32 mode);

@@ -1,4 +1,4 @@
-// The container's file systems and names. What does not depend on the container (/dev, /tmp, /proc
+// The container's file systems and names. What does not depend on the container (/dev and /proc
 // themselves) is made in system_prepare, once, in the template.
 #include "linux/system.h"
 
@@ -6,7 +6,6 @@
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/container.h"
-#include "linux/fs/image.h"
 #include "linux/fs/proc.h"
 #include "linux/fs/special.h"
 #include "linux/fs/tmpfs.h"
@@ -16,7 +15,7 @@ const char system_release[] = "6.1.0-cloister";
 const char system_version[] = "#1 SMP Cloister";
 char system_hostname[SYSTEM_HOSTNAME_MAX + 1] = "cloister";
 
-static struct file_system image_system = {.name = "erofs", .device = 1};
+static struct file_system root_system = {.name = "overlay", .device = 1};
 
 static struct mounted {
     struct file_system system;
@@ -25,10 +24,9 @@ static struct mounted {
 } mounts[] = {
     {{.name = "proc", .device = 2}, {"proc", 4}, "rw"},
     {{.name = "tmpfs", .device = 3}, {"dev", 3}, "rw,mode=755"},
-    {{.name = "tmpfs", .device = 4}, {"tmp", 3}, "rw"},
 };
 
-enum { MOUNT_PROC, MOUNT_DEV, MOUNT_TMP };
+enum { MOUNT_PROC, MOUNT_DEV };
 
 int system_prepare(void) {
     int result = proc_mount(&mounts[MOUNT_PROC].system);
@@ -41,15 +39,12 @@ int system_prepare(void) {
     if (result == 0) {
         result = devpts_mount(mounts[MOUNT_DEV].system.root);
     }
-    if (result == 0) {
-        result = tmpfs_mount(&mounts[MOUNT_TMP].system, 01777);
-    }
     return result;
 }
 
 static struct mutex attach_lock;
 
-// Mounts what belongs on a directory of the image's root when it is first looked up, so that a
+// Mounts what belongs on a directory of the root when it is first looked up, so that a
 // start does not wait for it.
 static void mount_attach(struct name name, struct vnode *directory) {
     for (usize i = 0; i < ARRAY_SIZE(mounts); i++) {
@@ -68,11 +63,11 @@ static void mount_attach(struct name name, struct vnode *directory) {
 }
 
 int system_mount(const void *image, u64 image_size, u32 image_memobj, const char **problem) {
-    image_system.attach = mount_attach;
-    return image_mount(&image_system, image, image_size, image_memobj, problem);
+    root_system.attach = mount_attach;
+    return tmpfs_mount_image(&root_system, image, image_size, image_memobj, problem);
 }
 
-struct vnode *system_root(void) { return image_system.root; }
+struct vnode *system_root(void) { return root_system.root; }
 
 int system_device(const char *name, struct vnode **out) {
     struct name device = {name, (u32)strlen(name)};
@@ -80,10 +75,10 @@ int system_device(const char *name, struct vnode **out) {
 }
 
 usize system_mounts(char *buffer, usize size) {
-    usize length = format_text(buffer, size, "image / erofs ro 0 0\n");
+    usize length = format_text(buffer, size, "overlay / overlay rw 0 0\n");
     for (usize i = 0; i < ARRAY_SIZE(mounts) && length < size; i++) {
         struct vnode *root;
-        if (vnode_lookup(image_system.root, mounts[i].directory, &root) == 0) vnode_put(root);
+        if (vnode_lookup(root_system.root, mounts[i].directory, &root) == 0) vnode_put(root);
         if (mounts[i].system.covered) {
             length += format_text(buffer + length, size - length, "%s /%s %s %s 0 0\n",
                                   mounts[i].system.name, mounts[i].directory.text,

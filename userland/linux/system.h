@@ -19,8 +19,8 @@ void system_memory(struct system_memory *memory);
 // Makes what does not depend on the container; once, before all else.
 int system_prepare(void);
 
-// Mounts the image; what belongs on it (/proc, /dev, /tmp, where the image has those directories)
-// follows when it is looked up. system_root is set. 0, or a negative error with a text.
+// Mounts the image with a layer over it; what belongs on it (/proc and /dev, where the image has those
+// directories) follows when it is looked up. system_root is set. 0, or a negative error with a text.
 int system_mount(const void *image, u64 image_size, u32 image_memobj, const char **problem);
 struct vnode *system_root(void);
 // A device of /dev by name, whether or not the image has that directory; counted.

@@ -49,6 +49,14 @@ enum {
     ATTRIBUTE_MTIME = 32,
 };
 
+// What a file is made with.
+struct creation {
+    u32 mode; // with its type
+    u32 uid;
+    u32 gid;
+    u64 device;
+};
+
 enum { UNLINK_FILE = 0, UNLINK_DIRECTORY = 1 };
 enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
 
@@ -74,9 +82,10 @@ struct vnode_ops {
     int (*set_attributes)(struct vnode *vnode, const struct attributes *values, u32 which);
     int (*lookup)(struct vnode *directory, struct name name, struct vnode **out);
     // Makes a file, directory or special file, by the type in `mode`.
-    int (*create)(struct vnode *directory, struct name name, u32 mode, u64 device,
+    int (*create)(struct vnode *directory, struct name name, const struct creation *creation,
                   struct vnode **out);
-    int (*symlink)(struct vnode *directory, struct name name, struct name target);
+    int (*symlink)(struct vnode *directory, struct name name, const struct creation *creation,
+                   struct name target);
     int (*link)(struct vnode *directory, struct name name, struct vnode *target);
     int (*unlink)(struct vnode *directory, struct name name, u32 flags);
     int (*rename)(struct vnode *directory, struct name name, struct vnode *new_directory,
@@ -116,6 +125,10 @@ void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_sy
                 u32 type, u64 ino);
 struct vnode *vnode_get(struct vnode *vnode);
 void vnode_put(struct vnode *vnode);
+// Gives a reference up; true when it was the last: the caller releases the vnode.
+static inline bool vnode_put_is_last(struct vnode *vnode) {
+    return __atomic_fetch_sub(&vnode->references, 1, __ATOMIC_ACQ_REL) == 1;
+}
 
 static inline bool vnode_is_directory(const struct vnode *vnode) { return vnode->type == 0040000; }
 

@@ -17,7 +17,7 @@ struct vnode *vnode_get(struct vnode *vnode) {
 }
 
 void vnode_put(struct vnode *vnode) {
-    if (vnode && __atomic_fetch_sub(&vnode->references, 1, __ATOMIC_ACQ_REL) == 1) {
+    if (vnode && vnode_put_is_last(vnode)) {
         vnode->ops->release(vnode);
     }
 }

@@ -109,8 +109,11 @@ int special_populate(struct vnode *directory) {
     for (usize i = 0; i < ARRAY_SIZE(devices) && result == 0; i++) {
         struct vnode *made;
         struct name name = {devices[i].name, (u32)strlen(devices[i].name)};
-        result = directory->ops->create(directory, name, MODE_CHARACTER | devices[i].mode,
-                                        device_number(devices[i].major, devices[i].minor), &made);
+        const struct creation creation = {
+            .mode = MODE_CHARACTER | devices[i].mode,
+            .device = device_number(devices[i].major, devices[i].minor),
+        };
+        result = directory->ops->create(directory, name, &creation, &made);
         if (result == 0) {
             vnode_put(made);
         }
@@ -118,7 +121,8 @@ int special_populate(struct vnode *directory) {
     for (usize i = 0; i < ARRAY_SIZE(links) && result == 0; i++) {
         struct name name = {links[i].name, (u32)strlen(links[i].name)};
         struct name target = {links[i].target, (u32)strlen(links[i].target)};
-        result = directory->ops->symlink(directory, name, target);
+        const struct creation creation = {.mode = MODE_LINK | 0777};
+        result = directory->ops->symlink(directory, name, &creation, target);
     }
     return result;
 }

@@ -9,40 +9,91 @@
 
 struct mutex tmpfs_lock;
 
-static u64 next_ino = 1; // atomic
+static u64 last_ino; // atomic
 
-int tmpfs_node_create(struct file_system *system, u32 mode, struct tmpfs_node **out)
-    THREAD_ANNOTATION(no_thread_safety_analysis) {
+void tmpfs_inos_reserve(u64 last) {
+    if (last > __atomic_load_n(&last_ino, __ATOMIC_RELAXED)) {
+        __atomic_store_n(&last_ino, last, __ATOMIC_RELAXED);
+    }
+}
+
+int tmpfs_node_create(struct file_system *system, const struct creation *creation,
+                      struct tmpfs_node **out) THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct tmpfs_node *node = heap_alloc_zero(sizeof(*node));
     if (!node) {
-        return -ENOMEM;
+        return -ENOSPC;
     }
-    vnode_init(&node->base, &tmpfs_ops, system, mode,
-               __atomic_fetch_add(&next_ino, 1, __ATOMIC_RELAXED));
-    node->mode = mode;
+    vnode_init(&node->base, &tmpfs_ops, system, creation->mode,
+               __atomic_add_fetch(&last_ino, 1, __ATOMIC_RELAXED));
+    node->mode = creation->mode;
+    node->uid = creation->uid;
+    node->gid = creation->gid;
+    node->device = creation->device;
     node->nlink = 1;
     node->atime_ns = node->mtime_ns = node->ctime_ns = time_now_ns();
     if (vnode_is_directory(&node->base)) {
         node->nlink = 2;
-        list_init(&node->directory.entries);
+        list_init(&node->names.entries);
     }
     *out = node;
     return 0;
 }
 
-void tmpfs_touch_locked(struct tmpfs_node *node) {
-    node->mtime_ns = node->ctime_ns = time_now_ns();
+void tmpfs_node_put(struct tmpfs_node *node) {
+    if (node) {
+        vnode_put(&node->base);
+    }
 }
 
-// The last reference is gone, names included, so nobody else can reach the node.
-static void tmpfs_release(struct vnode *vnode) {
-    struct tmpfs_node *node = tmpfs_node(vnode);
-    if (vnode->type == MODE_REGULAR) {
-        tmpfs_data_free(&node->data);
-    } else if (vnode->type == MODE_LINK) {
-        heap_free(node->link);
+// A removed node can't be found through the image again: pinned, it would stay for ever.
+void tmpfs_pin_locked(struct tmpfs_node *node) {
+    if (node->lower && !node->is_pinned && node->nlink > 0) {
+        node->is_pinned = true;
+        vnode_get(&node->base);
+    }
+}
+
+void tmpfs_touch_locked(struct tmpfs_node *node) {
+    node->mtime_ns = node->ctime_ns = time_now_ns();
+    tmpfs_pin_locked(node);
+}
+
+struct tmpfs_node *tmpfs_unlinked_locked(struct tmpfs_node *node) {
+    node->nlink = vnode_is_directory(&node->base) ? 0 : node->nlink - 1;
+    node->ctime_ns = time_now_ns();
+    if (node->nlink > 0) {
+        tmpfs_pin_locked(node);
+        return NULL;
+    }
+    bool was_pinned = node->is_pinned;
+    node->is_pinned = false;
+    return was_pinned ? node : NULL;
+}
+
+static void node_free(struct tmpfs_node *node) {
+    switch (node->base.type) {
+    case MODE_REGULAR: tmpfs_pages_cut(&node->data, 0); break;
+    case MODE_LINK: heap_free(node->link); break;
+    case MODE_DIRECTORY: tmpfs_names_free(node); break;
+    default: break;
     }
     heap_free(node);
+}
+
+// The last reference is gone, names included, so nobody else can reach the node but through the
+// table of lower nodes. A directory may hold the last reference to its parent, and so on.
+static void tmpfs_release(struct vnode *vnode) {
+    while (vnode) {
+        struct tmpfs_node *node = tmpfs_node(vnode);
+        if (node->lower) {
+            mutex_lock(&tmpfs_lock);
+            tmpfs_lower_forget_locked(node);
+            mutex_unlock(&tmpfs_lock);
+        }
+        struct tmpfs_node *parent = node->parent;
+        node_free(node);
+        vnode = parent && vnode_put_is_last(&parent->base) ? &parent->base : NULL;
+    }
 }
 
 static int tmpfs_attributes(struct vnode *vnode, struct attributes *out) {
@@ -51,7 +102,7 @@ static int tmpfs_attributes(struct vnode *vnode, struct attributes *out) {
     *out = (struct attributes){
         .ino = vnode->ino,
         .size_bytes = node->size_bytes,
-        .blocks = vnode->type == MODE_REGULAR ? (u64)node->data.count * (PAGE_SIZE / 512) : 0,
+        .blocks = vnode->type == MODE_REGULAR ? node->data.count * (PAGE_SIZE / 512) : 0,
         .device = node->device,
         .mode = node->mode,
         .nlink = node->nlink,
@@ -82,6 +133,7 @@ static int tmpfs_set_attributes(struct vnode *vnode, const struct attributes *va
         node->atime_ns = which & ATTRIBUTE_ATIME ? values->atime_ns : node->atime_ns;
         node->mtime_ns = which & ATTRIBUTE_MTIME ? values->mtime_ns : node->mtime_ns;
         node->ctime_ns = time_now_ns();
+        tmpfs_pin_locked(node);
     }
     mutex_unlock(&tmpfs_lock);
     return result;
@@ -91,7 +143,11 @@ static i64 tmpfs_read_link(struct vnode *link, char *buffer, usize size) {
     // A link's target never changes.
     struct tmpfs_node *node = tmpfs_node(link);
     usize count = min(size, (usize)node->size_bytes);
-    memcpy(buffer, node->link, count);
+    if (node->link) {
+        memcpy(buffer, node->link, count);
+    } else {
+        tmpfs_lower_read(node, buffer, count, 0);
+    }
     return (i64)count;
 }
 
@@ -120,14 +176,15 @@ const struct vnode_ops tmpfs_ops = {
     .read = tmpfs_read,
     .write = tmpfs_write,
     .open = tmpfs_open,
+    .map = tmpfs_map,
     .statfs = tmpfs_statfs,
 };
 
-int tmpfs_mount(struct file_system *system, u32 mode) THREAD_ANNOTATION(no_thread_safety_analysis) {
+int tmpfs_mount(struct file_system *system, u32 mode) {
     struct tmpfs_node *root;
-    int result = tmpfs_node_create(system, MODE_DIRECTORY | (mode & MODE_PERMISSIONS), &root);
+    const struct creation creation = {.mode = MODE_DIRECTORY | (mode & MODE_PERMISSIONS)};
+    int result = tmpfs_node_create(system, &creation, &root);
     if (result == 0) {
-        root->directory.parent = root;
         system->root = &root->base;
     }
     return result;

@@ -1,84 +1,144 @@
-// Contents of tmpfs files: whole pages from the heap, holes where nothing was written.
+// Contents of tmpfs files: pages from the heap, the image's bytes below base_size where there is no
+// page, holes elsewhere. Writing to a page of the image copies that page alone.
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/fs/tmpfs_node.h"
 
-// What a table in one allocation can hold.
-enum : u64 { FILE_PAGES_MAX = HEAP_ALLOC_MAX / sizeof(u8 *) };
+enum : u64 { FILE_BYTES_MAX = (1UL << 63) - 1 };
+
+static u64 pages_of(u64 size_bytes) { return (size_bytes + PAGE_MASK) / PAGE_SIZE; }
+
+// How much of a page that is there has bytes; what follows is zeros.
+static usize page_bytes(const struct tmpfs_data *data) {
+    return data->height == 0 ? data->first_bytes : PAGE_SIZE;
+}
+
+// What bytes [from, to) of a page are when it is not there.
+static void page_fill(const struct tmpfs_node *node, u8 *page, u64 index, usize from, usize to) {
+    u64 start = index * PAGE_SIZE + from;
+    if (from >= to) {
+        return;
+    }
+    u64 lower = start < node->data.base_size ? min(node->data.base_size - start, to - from) : 0;
+    if (lower > 0) {
+        tmpfs_lower_read(node, page + from, lower, start);
+    }
+    memset(page + from + lower, 0, to - from - lower);
+}
+
+static void page_read_locked(const struct tmpfs_data *data, const u8 *page, void *buffer,
+                             usize within, usize count) REQUIRES(&tmpfs_lock) {
+    usize there = page_bytes(data);
+    usize copied = within < there ? min(count, there - within) : 0;
+    memcpy(buffer, page + within, copied);
+    memset((u8 *)buffer + copied, 0, count - copied);
+}
+
+// The image's bytes are read without the lock: they may have to come from a disk.
+static void data_read_locked(struct tmpfs_node *node, u8 *buffer, usize size, u64 offset)
+    REQUIRES(&tmpfs_lock) {
+    while (size > 0) {
+        u64 index = offset / PAGE_SIZE;
+        usize within = offset & PAGE_MASK;
+        usize count = min(size, PAGE_SIZE - within);
+        const u8 *page = tmpfs_page_find(&node->data, index);
+        if (page) {
+            page_read_locked(&node->data, page, buffer, within, count);
+        } else if (offset < node->data.base_size) {
+            mutex_unlock(&tmpfs_lock);
+            page_fill(node, buffer - within, index, within, within + count);
+            mutex_lock(&tmpfs_lock);
+        } else {
+            memset(buffer, 0, count);
+        }
+        buffer += count;
+        offset += count;
+        size -= count;
+    }
+}
 
 i64 tmpfs_read(struct vnode *vnode, void *buffer, usize size, u64 offset) {
     struct tmpfs_node *node = tmpfs_node(vnode);
-    usize done = 0;
     mutex_lock(&tmpfs_lock);
     u64 available = offset < node->size_bytes ? node->size_bytes - offset : 0;
     size = min(size, (usize)available);
-    while (done < size) {
-        u64 page = (offset + done) / PAGE_SIZE;
-        u64 within = (offset + done) & PAGE_MASK;
-        usize count = min(size - done, (usize)(PAGE_SIZE - within));
-        if (page < node->data.capacity && node->data.pages[page]) {
-            memcpy((u8 *)buffer + done, node->data.pages[page] + within, count);
-        } else {
-            memset((u8 *)buffer + done, 0, count);
-        }
-        done += count;
-    }
+    data_read_locked(node, buffer, size, offset);
     mutex_unlock(&tmpfs_lock);
-    return (i64)done;
+    return (i64)size;
 }
 
-static bool table_grow_locked(struct tmpfs_data *data, u64 pages) REQUIRES(&tmpfs_lock) {
-    if (pages <= data->capacity) {
-        return true;
+static u8 *first_for_write_locked(struct tmpfs_node *node, usize from, usize to)
+    REQUIRES(&tmpfs_lock) {
+    struct tmpfs_data *data = &node->data;
+    bool is_new = !data->root;
+    u64 lower = is_new ? min(data->base_size, (u64)PAGE_SIZE) : 0;
+    u8 *page = tmpfs_first_page(data, (u32)max(lower, (u64)to));
+    if (page && is_new) {
+        page_fill(node, page, 0, 0, from);
+        page_fill(node, page, 0, to, data->first_bytes);
+        data->count += data->base_size == 0;
     }
-    u64 capacity = max((u64)8, (u64)data->capacity);
-    while (capacity < pages) {
-        capacity *= 2;
-    }
-    u8 **table = heap_alloc_zero(capacity * sizeof(*table));
-    if (!table) {
-        return false;
-    }
-    if (data->pages) {
-        memcpy(table, data->pages, data->capacity * sizeof(*table));
-    }
-    heap_free(data->pages);
-    data->pages = table;
-    data->capacity = (u32)capacity;
-    return true;
+    return page;
 }
 
-static u8 *page_for_write_locked(struct tmpfs_data *data, u64 page) REQUIRES(&tmpfs_lock) {
-    if (!table_grow_locked(data, page + 1)) {
-        return NULL;
+// The page with this index, there for [from, to) to be written.
+static u8 *page_for_write_locked(struct tmpfs_node *node, u64 index, usize from, usize to)
+    REQUIRES(&tmpfs_lock) {
+    struct tmpfs_data *data = &node->data;
+    if (index == 0 && data->height == 0) {
+        return first_for_write_locked(node, from, to);
     }
-    if (!data->pages[page]) {
-        data->pages[page] = heap_alloc_zero(PAGE_SIZE);
-        data->count += data->pages[page] != NULL;
+    u8 **slot = tmpfs_page_slot(data, index);
+    if (!slot || *slot) {
+        return slot ? *slot : NULL;
     }
-    return data->pages[page];
+    u8 *page = heap_alloc(PAGE_SIZE);
+    if (page) {
+        page_fill(node, page, index, 0, from);
+        page_fill(node, page, index, to, PAGE_SIZE);
+        data->count += index >= pages_of(data->base_size);
+        *slot = page;
+    }
+    return page;
 }
 
-static i64 data_write_locked(struct tmpfs_node *node, const void *buffer, usize size, u64 offset)
+// The file ends at `size_bytes` from now on, which is further: what the last page had there is
+// cleared.
+static void data_extend_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&tmpfs_lock) {
+    u64 index = node->size_bytes / PAGE_SIZE;
+    usize from = node->size_bytes & PAGE_MASK;
+    usize to = min((u64)page_bytes(&node->data), size_bytes - index * PAGE_SIZE);
+    u8 *page = from < to ? tmpfs_page_find(&node->data, index) : NULL;
+    if (page) {
+        memset(page + from, 0, to - from);
+    }
+    node->size_bytes = size_bytes;
+}
+
+static i64 data_write_locked(struct tmpfs_node *node, const u8 *buffer, usize size, u64 offset)
     REQUIRES(&tmpfs_lock) {
     usize done = 0;
-    if (offset >= FILE_PAGES_MAX * PAGE_SIZE) {
+    if (offset >= FILE_BYTES_MAX) {
         return -EFBIG;
     }
-    size = min(size, (usize)(FILE_PAGES_MAX * PAGE_SIZE - offset));
+    size = min(size, (usize)(FILE_BYTES_MAX - offset));
     while (done < size) {
-        u64 within = (offset + done) & PAGE_MASK;
-        usize count = min(size - done, (usize)(PAGE_SIZE - within));
-        u8 *page = page_for_write_locked(&node->data, (offset + done) / PAGE_SIZE);
+        u64 at = offset + done;
+        usize within = at & PAGE_MASK;
+        usize count = min(size - done, PAGE_SIZE - within);
+        u8 *page = page_for_write_locked(node, at / PAGE_SIZE, within, within + count);
         if (!page) {
             break;
         }
-        memcpy(page + within, (const u8 *)buffer + done, count);
+        if (at > node->size_bytes) {
+            data_extend_locked(node, at);
+        }
+        memcpy(page + within, buffer + done, count);
         done += count;
+        node->size_bytes = max(node->size_bytes, at + count);
     }
     if (done > 0) {
-        node->size_bytes = max(node->size_bytes, offset + done);
         tmpfs_touch_locked(node);
     }
     return done > 0 || size == 0 ? (i64)done : -ENOSPC;
@@ -93,33 +153,49 @@ i64 tmpfs_write(struct vnode *vnode, const void *buffer, usize size, u64 offset,
     return count;
 }
 
-// Frees the pages beyond the new end; what is left of the last one is cleared, so that growing
-// again shows zeros.
-int tmpfs_resize_locked(struct tmpfs_node *node, u64 size_bytes) {
+static void data_cut_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&tmpfs_lock) {
     struct tmpfs_data *data = &node->data;
-    if (size_bytes > FILE_PAGES_MAX * PAGE_SIZE) {
+    u64 first = pages_of(size_bytes);
+    u64 base_pages = pages_of(data->base_size);
+    for (u64 index = max(first, base_pages); tmpfs_pages_next(data, &index); index++) {
+        data->count--;
+    }
+    tmpfs_pages_cut(data, first);
+    data->base_size = min(data->base_size, size_bytes);
+    data->count -= base_pages - pages_of(data->base_size);
+    node->size_bytes = size_bytes;
+}
+
+int tmpfs_resize_locked(struct tmpfs_node *node, u64 size_bytes) {
+    if (size_bytes > FILE_BYTES_MAX) {
         return -EFBIG;
     }
-    for (u64 page = (size_bytes + PAGE_MASK) / PAGE_SIZE; page < data->capacity; page++) {
-        if (data->pages[page]) {
-            heap_free(data->pages[page]);
-            data->pages[page] = NULL;
-            data->count--;
-        }
+    if (size_bytes < node->size_bytes) {
+        data_cut_locked(node, size_bytes);
+    } else {
+        data_extend_locked(node, size_bytes);
     }
-    u64 last = size_bytes / PAGE_SIZE;
-    if (last < data->capacity && data->pages[last]) {
-        memset(data->pages[last] + (size_bytes & PAGE_MASK), 0,
-               PAGE_SIZE - (size_bytes & PAGE_MASK));
-    }
-    node->size_bytes = size_bytes;
     tmpfs_touch_locked(node);
     return 0;
 }
 
-void tmpfs_data_free(struct tmpfs_data *data) {
-    for (u32 page = 0; page < data->capacity; page++) {
-        heap_free(data->pages[page]);
+// What the image still has of the file from there on, up to the first page of our own.
+int tmpfs_map(struct vnode *vnode, u64 offset, struct page_source *out) {
+    struct tmpfs_node *node = tmpfs_node(vnode);
+    *out = (struct page_source){};
+    if (!node->lower) {
+        return 0;
     }
-    heap_free(data->pages);
+    mutex_lock(&tmpfs_lock);
+    tmpfs_lower_map(node, offset, out);
+    u64 index = offset / PAGE_SIZE;
+    u64 own = index;
+    u64 seen = node->data.base_size < node->lower->size_bytes ? node->data.base_size / PAGE_SIZE
+                                                              : pages_of(node->data.base_size);
+    if (tmpfs_pages_next(&node->data, &own)) {
+        seen = min(seen, own);
+    }
+    out->pages = min(out->pages, seen > index ? seen - index : 0);
+    mutex_unlock(&tmpfs_lock);
+    return 0;
 }

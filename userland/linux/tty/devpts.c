@@ -188,9 +188,9 @@ static struct vnode root = {
     .ops = &root_ops, .system = &devpts, .references = 1, .type = MODE_DIRECTORY, .ino = INO_ROOT};
 
 int devpts_mount(struct vnode *devices) {
+    const struct creation creation = {.mode = MODE_DIRECTORY | 0755};
     struct vnode *covered;
-    int result =
-        devices->ops->create(devices, (struct name){"pts", 3}, MODE_DIRECTORY | 0755, 0, &covered);
+    int result = devices->ops->create(devices, (struct name){"pts", 3}, &creation, &covered);
     if (result != 0) return result;
     devpts.root = &root;
     devpts.covered = covered; // keeps the reference

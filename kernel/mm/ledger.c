@@ -82,34 +82,42 @@ void ledger_recall(struct ledger *ledger) {
     lock_release(&ledger->lock);
 }
 
-// Draws credit from the parent: at least `pages`, a whole chunk where the limit allows.
-static status_t draw(struct ledger *ledger, i64 pages) {
-    if (!ledger->parent) return ERR_NO_RESOURCES;
-    i64 wanted = max(pages, (i64)LEDGER_CHUNK_PAGES);
-    for (;;) {
-        // Claim room below the limit first, so that two that draw at once keep to it.
-        i64 drawn = __atomic_add_fetch(&ledger->drawn_pages, wanted, RELAXED);
-        if (drawn <= load(&ledger->limit_pages) && ledger_charge(ledger->parent, wanted) == OK) {
-            add(&ledger->parent->children_pages, wanted);
-            add(&ledger->idle_pages, wanted);
-            return OK;
-        }
-        add(&ledger->drawn_pages, -wanted);
-        if (wanted == pages) return ERR_NO_RESOURCES;
-        wanted = pages;
+static i64 obtain(struct ledger *ledger, i64 least, i64 most);
+
+// Draws credit from the parent, a chunk if there is one; what is more than `most` becomes idle.
+static i64 draw(struct ledger *ledger, i64 least, i64 most) {
+    i64 drawn = load(&ledger->drawn_pages), pages;
+    i64 wanted = min(max(most, (i64)LEDGER_CHUNK_PAGES), load(&ledger->limit_pages) - drawn);
+    if (!ledger->parent || wanted < least) return 0;
+    i64 obtained = obtain(ledger->parent, least, wanted);
+    do {
+        // Others may have drawn meanwhile, up to the limit.
+        pages = min(obtained, load(&ledger->limit_pages) - drawn);
+        if (pages < least) pages = 0;
+    } while (!__atomic_compare_exchange_n(&ledger->drawn_pages, &drawn, drawn + pages, true,
+                                          RELAXED, RELAXED));
+    add(&ledger->parent->children_pages, pages);
+    add(&ledger->parent->idle_pages, obtained - pages);
+    add(&ledger->idle_pages, max(pages - most, (i64)0));
+    return min(pages, most);
+}
+
+// Takes `least` to `most` pages of credit, or 0.
+static i64 obtain(struct ledger *ledger, i64 least, i64 most) {
+    for (u32 tries = 0; tries < 2; tries++) {
+        if (tries > 0) ledger_recall(ledger);
+        // What is here is held: put back, it would be recalled on the way and be missing again.
+        i64 held = take(&ledger->idle_pages, 1, most);
+        if (held >= least) return held;
+        i64 more = draw(ledger, least - held, most - held);
+        if (more > 0) return held + more;
+        add(&ledger->idle_pages, held);
     }
+    return 0;
 }
 
 status_t ledger_charge(struct ledger *ledger, i64 pages) {
-    bool recalled = false;
-    while (take(&ledger->idle_pages, pages, pages) < pages) {
-        i64 missing = max(pages - max(load(&ledger->idle_pages), (i64)0), (i64)1);
-        if (draw(ledger, missing) == OK) continue;
-        if (recalled) return ERR_NO_RESOURCES;
-        ledger_recall(ledger);
-        recalled = true;
-    }
-    return OK;
+    return obtain(ledger, pages, pages) > 0 ? OK : ERR_NO_RESOURCES;
 }
 
 // A page's credit may be the last that keeps a ledger from ending: its figures are touched once,
@@ -125,17 +133,16 @@ void ledger_uncharge(struct ledger *ledger, i64 pages) {
 }
 
 status_t ledger_set_memory(struct ledger *ledger, i64 limit_pages, i64 reserved_pages) {
-    i64 missing = reserved_pages - load(&ledger->drawn_pages);
-    if (missing > 0) {
-        if (!ledger->parent || ledger_charge(ledger->parent, missing) != OK)
-            return ERR_NO_RESOURCES;
-        add(&ledger->drawn_pages, missing);
-        add(&ledger->parent->children_pages, missing);
-        add(&ledger->idle_pages, missing);
-    }
-    __atomic_store_n(&ledger->reserved_pages, reserved_pages, RELAXED);
-    __atomic_store_n(&ledger->limit_pages, limit_pages, RELAXED);
-    return OK;
+    // In force at once: what is set aside must not be recalled on the way.
+    i64 limit_before = __atomic_exchange_n(&ledger->limit_pages, limit_pages, RELAXED);
+    i64 reserved_before = __atomic_exchange_n(&ledger->reserved_pages, reserved_pages, RELAXED);
+    i64 missing = max(reserved_pages - load(&ledger->drawn_pages), (i64)0);
+    i64 drawn = missing > 0 ? draw(ledger, missing, missing) : 0;
+    add(&ledger->idle_pages, drawn);
+    if (drawn == missing) return OK;
+    __atomic_store_n(&ledger->limit_pages, limit_before, RELAXED);
+    __atomic_store_n(&ledger->reserved_pages, reserved_before, RELAXED);
+    return ERR_NO_RESOURCES;
 }
 
 i64 ledger_used_pages(const struct ledger *ledger) {

@@ -45,7 +45,7 @@ static void test_shared(void) {
 static u8 piece[8192];
 
 static void test_file(void) {
-    long fd = SYS(SYS_open, "/bin/sh", 0, 0);  // there on any Linux, and in the image
+    long fd = SYS(SYS_open, "/bin/sh", 0, 0); // there on any Linux, and in the image
     IS(fd >= 0, true);
     IS(SYS(SYS_read, fd, piece, sizeof(piece)), sizeof(piece));
     u8 *file = (u8 *)SYS(SYS_mmap, 0, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);

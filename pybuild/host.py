@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybuild import parts
-from pybuild.paths import BUILD, ROOT, relative
+from pybuild.paths import BUILD, GEN, ROOT, relative
 from pybuild.toolchain import LATE_ATTRIBUTES, headers_digest, run_tool
 
 COMPILER = "clang-19"
@@ -77,7 +77,8 @@ def kernel_sources() -> list[Path]:
     kernel = ROOT / "kernel"
     without = {kernel / name for name in KERNEL_WITHOUT}
     found = [s for f in KERNEL_FOLDERS for s in parts.sources_below(kernel / f)]
-    return [s for s in found if s not in without] + [kernel / name for name in KERNEL_FILES]
+    found += [kernel / name for name in KERNEL_FILES] + [GEN / "kernel" / "objects.c"]
+    return [s for s in found if s not in without]
 
 
 def kernel_program(name: str, *tests: Path, sanitizers: tuple[str, ...]) -> HostProgram:

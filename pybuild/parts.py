@@ -32,6 +32,7 @@ ABI_OUTPUTS = [
     GEN / "python" / "abi.py",
     GEN / "kernel" / "dispatch.c",
     GEN / "kernel" / "handlers.h",
+    GEN / "kernel" / "objects.c",
     GEN / "user" / "cloister.h",
 ]
 LINUX_SCHEMA = ROOT / "userland" / "linux" / "abi" / "x86_64.toml"
@@ -101,7 +102,7 @@ def kernels() -> list[Part]:
     script = ROOT / "kernel" / "arch" / "x86" / "kernel.ld"
     sources = sorted((ROOT / "kernel").glob("*.c"))
     sources += [s for f in KERNEL_FOLDERS for s in sources_below(ROOT / "kernel" / f)]
-    sources += generated(GEN / "kernel" / "dispatch.c")
+    sources += generated(GEN / "kernel" / "dispatch.c") + generated(GEN / "kernel" / "objects.c")
     found = [
         Part("kernel", KERNEL, tuple(sources), script, KERNEL_ELF),
         Part("kernel-debug", KERNEL_DEBUG, tuple(sources), script, KERNEL_DEBUG_ELF),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from pybuild.paths import BUILD, GEN, ROOT, relative
+from pybuild.paths import BUILD, ROOT, relative
 
 WARNINGS = ["-Wall", "-Wextra", "-Werror", "-Wthread-safety", "-Wvla"]
 # A member may name a lock that comes after it.
@@ -172,8 +172,3 @@ def headers_digest(obj: Path) -> str:
             return ""
         total.update(_digest(str(header), header.stat().st_mtime_ns).encode())
     return total.hexdigest() if headers else ""
-
-
-def generated_sources() -> dict[str, Path]:
-    """The generated C files that are compiled, by name."""
-    return {"dispatch": GEN / "kernel" / "dispatch.c"}

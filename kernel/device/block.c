@@ -138,7 +138,7 @@ status_t sys_block_range(const struct handle_info *handle, struct namespace *ns,
         block_create(ns_or_current(ns), block->dev, block->offset_bytes + offset, size, &part);
     if (status != OK) return status;
     // A part never gives more than the whole did, and goes when that is taken back.
-    u32 rights = handle->rights & handle_full_rights(OBJ_BLOCK);
+    u32 rights = handle->rights & object_rights[OBJ_BLOCK];
     status = handle_create(&part->base, rights, 0, handle->revoker, part_handle);
     object_put(&part->base);
     return status;

@@ -17,8 +17,6 @@ struct block {
     u64 size_bytes;       // constant, whole pages
 };
 
-extern const struct object_ops block_object_ops;
-
 // A range of a disk, within [0, its end). OUT_OF_RANGE, NO_RESOURCES.
 status_t block_create(struct namespace *ns, struct blockdev *dev, u64 offset_bytes, u64 size_bytes,
                       struct block **out);

@@ -14,8 +14,6 @@ struct nic {
     struct netdev *card; // constant
 };
 
-extern const struct object_ops nic_object_ops;
-
 // Boot: NO_RESOURCES.
 status_t nic_create(struct netdev *card, struct nic **out);
 

@@ -19,8 +19,6 @@ struct serial {
     u8 *ring;
 };
 
-extern const struct object_ops serial_object_ops;
-
 // Boot: NOT_SUPPORTED when the machine has no such line; NO_RESOURCES.
 status_t serial_create(u32 line, struct serial **out);
 

@@ -34,8 +34,6 @@ struct aspace {
     bool is_frozen GUARDED_BY(&lock);
 };
 
-extern const struct object_ops aspace_object_ops;
-
 // A restricted one of the process whose aspace is `owner`; nullptr: a process's own.
 status_t aspace_create(struct namespace *ns, struct aspace *owner, struct aspace **out);
 

@@ -123,7 +123,7 @@ static void gifts_collect(struct gifts *gifts, struct memobj *bundle) {
 static void gifts_send(struct gifts *gifts, struct channel *end) {
     u32 rights[GIFTS_MAX];
     for (u32 i = 0; i < gifts->count; i++)
-        rights[i] = handle_full_rights(gifts->objects[i]->type);
+        rights[i] = object_rights[gifts->objects[i]->type];
     BOOT_CHECK(channel_post_kernel(end, gifts->text, gifts->text_size, gifts->objects, rights,
                                    gifts->count) == OK,
                "no memory for its start-up message");
@@ -152,9 +152,9 @@ void boot_start_init(void) {
     gifts_send(&gifts, theirs);
     struct arch_user_start start = {.ip = header->entry, .sp = header->stack_top};
     handle_t bootstrap;
-    BOOT_CHECK(
-        handle_create_in(process, &theirs->base, handle_full_rights(OBJ_CHANNEL), &bootstrap) == OK,
-        "no memory");
+    BOOT_CHECK(handle_create_in(process, &theirs->base, object_rights[OBJ_CHANNEL], &bootstrap) ==
+                   OK,
+               "no memory");
     start.arg[0] = bootstrap;
     BOOT_CHECK(process_start(process, &start, CL_HANDLE_INVALID) == OK, "no memory");
     object_put(&theirs->base);

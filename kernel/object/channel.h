@@ -37,8 +37,6 @@ struct channel {
     struct waitq receivers GUARDED_BY(&lock);
 };
 
-extern const struct object_ops channel_object_ops;
-
 // Two ends with a reference each; `first_ns` pays for the first. NO_RESOURCES.
 status_t channel_create(struct namespace *first_ns, struct namespace *second_ns,
                         const struct cl_channel_options *options, struct channel **first,

@@ -8,6 +8,4 @@ struct event {
     struct object base;
 };
 
-extern const struct object_ops event_object_ops;
-
 #endif

@@ -247,7 +247,7 @@ status_t handle_create(struct object *object, u32 rights, u32 user, struct revok
 }
 
 status_t handle_for_new(struct object *object, handle_t *out) {
-    u32 rights = handle_full_rights(object->type);
+    u32 rights = object_rights[object->type];
     status_t status = handle_create(object, rights, CL_USER_ROOT, nullptr, out);
     object_put(object);
     return status;

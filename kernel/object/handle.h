@@ -74,8 +74,6 @@ status_t handle_derive(const struct handle_info *from, u32 rights, struct revoke
 status_t handle_rights_narrow(const struct handle_info *from, u32 *rights);
 // Turns some handles derived through a revoker into tombstones; false: call again.
 bool handles_revoke_some(struct revoker *revoker);
-// Rights that a creator gets for an object of this type.
-u32 handle_full_rights(u32 type);
 
 // ---- tables and moving; for process, channel, queue ----
 enum { HANDLE_CHUNK = 64, HANDLE_CHUNKS_DIRECT = 4, HANDLE_CHUNKS_MORE = 512 };

@@ -32,8 +32,6 @@ struct memobj {
     bool is_resizing GUARDED_BY(&lock);
 };
 
-extern const struct object_ops memobj_object_ops;
-
 // OUT_OF_RANGE when the block range does not hold it all; without one (nullptr) it is anonymous.
 status_t memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size_pages,
                              struct memobj **out);

@@ -18,7 +18,7 @@ status_t sys_memobj_create_block(struct namespace *ns, struct block *block, u64 
     status_t status =
         memobj_create_block(ns_or_current(ns), block, offset, size >> PAGE_SHIFT, &memobj);
     if (status != OK) return status;
-    u32 rights = handle_full_rights(OBJ_MEMOBJ) & ~(RIGHT_WRITE | RIGHT_MANAGE);
+    u32 rights = object_rights[OBJ_MEMOBJ] & ~(RIGHT_WRITE | RIGHT_MANAGE);
     status = handle_create(&memobj->base, rights, CL_USER_ROOT, nullptr, handle);
     object_put(&memobj->base);
     return status;

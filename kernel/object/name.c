@@ -114,7 +114,7 @@ static status_t bind(struct namespace *ns, const struct name_path *path,
 
 status_t name_bind_child(struct namespace *parent, const struct name_path *path,
                          struct namespace *child) {
-    struct handle_info info = {.object = &child->base, .rights = handle_full_rights(OBJ_NAMESPACE)};
+    struct handle_info info = {.object = &child->base, .rights = object_rights[OBJ_NAMESPACE]};
     return bind(parent, path, &info, nullptr);
 }
 

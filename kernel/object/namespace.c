@@ -159,8 +159,7 @@ status_t sys_ns_create(struct namespace *parent, const struct name_path *name,
     struct namespace *ns;
     status_t status = ns_create(parent, name, limits, &ns);
     if (status != OK) return status;
-    status =
-        handle_create(&ns->base, handle_full_rights(OBJ_NAMESPACE), CL_USER_ROOT, nullptr, child);
+    status = handle_create(&ns->base, object_rights[OBJ_NAMESPACE], CL_USER_ROOT, nullptr, child);
     if (status != OK) ns_kill(ns);
     object_put(&ns->base);
     return status;
@@ -223,10 +222,9 @@ static struct object *find_below(struct namespace *ns, u64 koid) {
 status_t sys_ns_open_koid(const struct handle_info *ns, u64 koid, handle_t *handle) {
     struct object *object = find_below((struct namespace *)ns->object, koid);
     if (!object) return ERR_NOT_FOUND;
-    status_t status = object_is_dead(object)
-                          ? ERR_NOT_FOUND
-                          : handle_create(object, handle_full_rights(object->type), CL_USER_ROOT,
-                                          ns->revoker, handle);
+    status_t status = object_is_dead(object) ? ERR_NOT_FOUND
+                                             : handle_create(object, object_rights[object->type],
+                                                             CL_USER_ROOT, ns->revoker, handle);
     object_put(object);
     return status;
 }

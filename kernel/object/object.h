@@ -37,7 +37,10 @@ struct object_ops {
     // detail[4] of object_info. May be nullptr.
     void (*describe)(struct object *object, u64 detail[4]);
 };
-extern const struct object_ops *const object_ops[]; // by type; object/types.c
+// By type, generated from the schema: what it does, and what its creator may do with it, which is
+// all that some call asks for.
+extern const struct object_ops *const object_ops[];
+extern const u32 object_rights[];
 
 struct object {
     u32 refs; // atomic

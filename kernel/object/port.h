@@ -33,8 +33,6 @@ struct port {
     struct waitq waiters GUARDED_BY(&lock);
 };
 
-extern const struct object_ops port_object_ops;
-
 // For object.c. An object has got new signals; `signals` are all that it has.
 void port_observers_notify(struct object *object, u32 signals) REQUIRES(&object->lock);
 // Ends all registrations of an object that dies or is freed.

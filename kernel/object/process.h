@@ -51,6 +51,4 @@ bool process_thread_add(struct process *process, struct thread_object *thread);
 // The current thread ends; with the last one the process does.
 void process_thread_ended(struct process *process, struct thread_object *thread);
 
-extern const struct object_ops process_object_ops;
-
 #endif

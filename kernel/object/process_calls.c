@@ -70,7 +70,7 @@ status_t sys_process_clone(struct process *process, struct namespace *ns,
     if (status != OK) return status;
     struct arch_user_start start = {.ip = process->template_entry, .sp = process->template_stack};
     memcpy(&start.arg[1], options->random, sizeof(options->random));
-    status = handle_create(&clone->base, handle_full_rights(OBJ_PROCESS), 0, nullptr, clone_handle);
+    status = handle_create(&clone->base, object_rights[OBJ_PROCESS], 0, nullptr, clone_handle);
     if (status == OK) {
         status = process_start(clone, &start, bootstrap);
         if (status != OK) (void)handle_close(*clone_handle);

@@ -141,8 +141,7 @@ status_t sys_handle_duplicate_revocable(const struct handle_info *handle, u32 ri
     struct revoker *revoker;
     status = revoker_create(ns_current(), handle->revoker, &revoker);
     if (status != OK) return status;
-    status =
-        handle_create(&revoker->base, handle_full_rights(OBJ_REVOKER), 0, nullptr, revoker_handle);
+    status = handle_create(&revoker->base, object_rights[OBJ_REVOKER], 0, nullptr, revoker_handle);
     if (status == OK) {
         status = handle_create(handle->object, rights, handle->user, revoker, copy);
         if (status != OK) (void)handle_close(*revoker_handle);

@@ -8,8 +8,6 @@ struct system {
     struct object base;
 };
 
-extern const struct object_ops system_object_ops;
-
 // Boot: charged to the root namespace. NO_RESOURCES.
 status_t system_create(struct system **out);
 

@@ -145,7 +145,7 @@ status_t sys_thread_create(u64 entry, u64 stack, u64 argument, handle_t *thread)
     struct process *process = process_current();
     status_t status = thread_object_create(process, &start, &object);
     if (status != OK) return status;
-    status = handle_create(&object->base, handle_full_rights(OBJ_THREAD), 0, nullptr, thread);
+    status = handle_create(&object->base, object_rights[OBJ_THREAD], 0, nullptr, thread);
     if (status == OK && !process_thread_add(process, object)) {
         status = ERR_BAD_STATE;
         (void)handle_close(*thread);
@@ -180,7 +180,7 @@ status_t sys_thread_info(u64 *koid, u64 *cpu_ns) {
 }
 
 status_t sys_thread_self(handle_t *thread) {
-    return handle_create(&thread_object_current()->base, handle_full_rights(OBJ_THREAD), 0, nullptr,
+    return handle_create(&thread_object_current()->base, object_rights[OBJ_THREAD], 0, nullptr,
                          thread);
 }
 

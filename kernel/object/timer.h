@@ -15,6 +15,4 @@ struct timer {
     u64 period_ns; // atomic; of the running setting
 };
 
-extern const struct object_ops timer_object_ops;
-
 #endif

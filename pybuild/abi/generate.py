@@ -16,6 +16,7 @@ def outputs(schema: Schema) -> dict[str, str]:
         "abi/names.h": headers.names_h(schema),
         "kernel/handlers.h": kernel.handlers_h(schema),
         "kernel/dispatch.c": kernel.dispatch_c(schema),
+        "kernel/objects.c": kernel.objects_c(schema),
         "user/cloister.h": user.cloister_h(schema),
         "python/abi.py": constants.constants_py(schema),
         "tests/sweep_table.h": sweep.sweep_table_h(schema),

@@ -27,6 +27,8 @@ def golden_text(schema: Schema) -> str:
     lines = [f"# The ABI of Cloister, written by `{HOW}`.", "", "errors"]
     lines += [*constant_lines(schema.errors), "", "objects", *constant_lines(schema.objects)]
     lines += ["", "rights", *bit_lines(schema.rights), "", "signals", *bit_lines(schema.signals)]
+    lines += ["", "rights of a creator"]
+    lines += [f"  {e.name}: {' '.join(schema.asked_rights(e.name))}" for e in schema.objects]
     lines += ["", "constants", *constant_lines(schema.constants)]
     for group in schema.groups:
         lines += ["", f"group {group.name}", *constant_lines(group.members)]

@@ -5,6 +5,8 @@ drops what it holds through labels at its end: a failed check jumps to the label
 was taken before it. Calls without arguments come out as a single call of their handler.
 """
 
+import textwrap
+
 from .emit import (
     KERNEL_TYPES,
     c_struct,
@@ -119,6 +121,23 @@ def dispatch_c(schema: Schema) -> str:
     ]
     lines += ["};", "", "const u64 syscall_count = SYSCALL_COUNT;", ""]
     return "\n".join(lines)
+
+
+def objects_c(schema: Schema) -> str:
+    """Tables by type of object: the operations, and the rights that some call asks of it."""
+    lines = head("The operations of every type of object, and the rights that its creator gets.")
+    lines += ['#include "object/object.h"', ""]
+    operations = sorted({entry.ops for entry in schema.objects})
+    lines += [f"extern const struct object_ops {name}_object_ops;" for name in operations]
+    lines += ["", "const struct object_ops *const object_ops[OBJ_COUNT] = {"]
+    lines += [f"    [OBJ_{e.name.upper()}] = &{e.ops}_object_ops," for e in schema.objects]
+    lines += ["};", "", "const u32 object_rights[OBJ_COUNT] = {"]
+    for entry in schema.objects:
+        text = (
+            f"[OBJ_{entry.name.upper()}] = {rights_text(schema, schema.asked_rights(entry.name))},"
+        )
+        lines += textwrap.wrap(text, 96, initial_indent=" " * 4, subsequent_indent=" " * 8)
+    return "\n".join([*lines, "};", ""])
 
 
 def group_test(group: Group, value: str) -> str:

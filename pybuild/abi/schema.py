@@ -60,9 +60,10 @@ class Constant:
 
 @dataclass(frozen=True)
 class ObjectType(Constant):
-    """A type of object; `c_struct` is the kernel's structure of it."""
+    """A type of object; `c_struct` is the kernel's structure, `ops` whose operations it has."""
 
     c_struct: str
+    ops: str
 
 
 @dataclass(frozen=True)
@@ -273,6 +274,15 @@ class Schema:
         if not names:
             return U32_MAX
         return sum(1 << entry.value for entry in self.objects if entry.name in names)
+
+    def asked_rights(self, name: str) -> tuple[str, ...]:
+        """The rights that mean something for objects of a type: those that calls ask for."""
+        handles = [a for entry in self.syscalls for a in entry.args if a.kind in HANDLE_KINDS]
+        asked = [arg for arg in handles if not arg.objects or name in arg.objects]
+        sets = [arg.rights for arg in asked]
+        sets += [when.rights for arg in asked for when in arg.rights_when]
+        found = {right for rights in sets for right in rights}
+        return tuple(bit.name for bit in self.rights.bits if bit.name in found)
 
     @property
     def syscall_count(self) -> int:

@@ -53,14 +53,18 @@ def parse_constants(table: Table, where: Where, name_pattern: str) -> tuple[Cons
 
 
 def parse_objects(table: Table, where: Where) -> tuple[ObjectType, ...]:
-    """Types of objects. The kernel's structure has the type's name unless c_struct says another."""
+    """Types of objects. The kernel's structure has the type's name unless c_struct says another.
+
+    Its operations are `struct object_ops NAME_object_ops`, those of another type if ops names it.
+    """
     objects = []
     for name, body in table.items():
         here = where.inside(check_name(name, where))
-        check_keys(body, frozenset({"value", "meaning", "c_struct"}), here)
+        check_keys(body, frozenset({"value", "meaning", "c_struct", "ops"}), here)
         c_struct = check_name(take(body, "c_struct", str, here, name), here)
+        ops = check_name(take(body, "ops", str, here, name), here)
         value = take(body, "value", int, here)
-        objects.append(ObjectType(name, value, take(body, "meaning", str, here), c_struct))
+        objects.append(ObjectType(name, value, take(body, "meaning", str, here), c_struct, ops))
     return tuple(objects)
 
 

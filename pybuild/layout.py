@@ -15,7 +15,7 @@ from elftools.elf.elffile import ELFFile
 from pybuild import toolchain
 from pybuild.paths import GEN, ROOT
 
-HEADERS = ("abi/errors.h", "abi/types.h", "arch/x86/cpu.h")
+HEADERS = ("abi/errors.h", "abi/types.h", "arch/x86/cpu.h", "sched/thread.h")
 OUT = GEN / "kernel" / "asm.h"
 PROBE = GEN / "kernel" / "asm_probe.c"
 FLAGS = ("-fno-eliminate-unused-debug-types",)

@@ -16,7 +16,6 @@
 #include "lib/types.h"
 
 struct thread;
-struct arch_trap; // the registers of an interrupted context
 struct lock;
 
 // ---- CPUs -------------------------------------------------------------------------------------
@@ -123,7 +122,7 @@ void arch_thread_init(struct thread *thread, u64 stack_top, void *vector,
 // Makes the running boot context the thread `idle` of this CPU.
 void arch_thread_init_idle(struct thread *idle);
 // Which address space the thread runs in: `pmap` of its process, or the restricted pmap bound to
-// it. If it is the current thread, takes effect at once. nullptr: the kernel's only.
+// it. If it is the current thread, takes effect at once. Before: whatever is loaded.
 struct arch_pmap;
 void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap);
 // Switches stacks, vector state, FS/GS bases and page tables. Called and returning with
@@ -167,26 +166,8 @@ void syscall_unknown(struct syscall_args *args);
 // OUT_OF_RANGE when its rip is not below the split. A kick that waits ends it before the first
 // instruction.
 status_t arch_restricted_arm(u64 state_address);
-// The kick flag of a thread. Set from any CPU, then arch_ipi_resched() to the CPU it runs on.
-void arch_thread_kick_set(struct thread *thread);
-bool arch_thread_kick_pending(const struct thread *thread);
-// Consumes; true if it was set.
-bool arch_thread_kick_take(struct thread *thread);
 // True while the current thread runs in restricted mode (asked in fault_handle and interrupts).
 bool arch_in_restricted(void);
-
-// ---- Faults -----------------------------------------------------------------------------------
-
-enum : u32 {
-    ARCH_FAULT_PRESENT = 1 << 0, // a protection fault; else nothing was mapped
-    ARCH_FAULT_WRITE = 1 << 1,
-    ARCH_FAULT_USER = 1 << 2,
-    ARCH_FAULT_EXECUTE = 1 << 4,
-};
-
-u64 arch_trap_ip(const struct arch_trap *trap);
-void arch_trap_set_ip(struct arch_trap *trap, u64 ip);
-u64 arch_trap_sp(const struct arch_trap *trap);
 
 // ---- Page tables ------------------------------------------------------------------------------
 
@@ -299,13 +280,13 @@ void arch_build_id(char *text, usize size);
 
 [[gnu::used]] NORETURN void kmain(void); // kernel/init.c, on the boot CPU
 NORETURN void cpu_start(void);           // on each other CPU
-// Page fault at a user address, from user mode or from user copy. Interrupts off; may block.
-// 0: resolved, retry. NO_RESOURCES: can't be paid. IO_ERROR: the page could not be read. Else:
+// Page fault at a user address, from user mode or from user copy; `access` is ARCH_MAP_READ, WRITE
+// or EXECUTE. Interrupts off; may block. 0: resolved, retry. NO_RESOURCES: can't be paid. IO_ERROR: the page could not be read. Else:
 // not resolvable.
-status_t fault_handle(u64 address, u32 fault_flags);
+status_t fault_handle(u64 address, u32 access);
 // An exception in (not restricted) user mode, or a fault there that fault_handle refused with
-// `status`. May change the trap's ip and return, or end the thread.
-void thread_exception(struct arch_trap *trap, u32 vector, u64 address, u64 error_code);
+// `status`. Returns the ip where the thread goes on, or ends it.
+u64 thread_exception(u64 ip, u64 sp, u32 vector, u64 address, u64 error_code);
 // On a thread's stack, after each switch to it: clears prev's on_cpu. First thing before its entry.
 [[gnu::used]] void thread_switched(struct thread *prev);
 void timer_interrupt(void);   // this CPU's deadline has passed; interrupts off, any context

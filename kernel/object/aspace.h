@@ -65,9 +65,9 @@ status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, stru
 // Makes it immutable: BAD_STATE if it has shared writable mappings.
 status_t aspace_freeze(struct aspace *aspace);
 
-// Resolves a fault: `fault_flags` are ARCH_FAULT_*. May block. BAD_POINTER: nothing is mapped;
+// Resolves a fault: `access` is one of CL_MAP_READ, WRITE and EXECUTE. May block. BAD_POINTER: nothing is mapped;
 // ACCESS_DENIED; NO_RESOURCES; what memobj_get_page gives.
-status_t aspace_fault(struct aspace *aspace, u64 address, u32 fault_flags);
+status_t aspace_fault(struct aspace *aspace, u64 address, u32 access);
 // A page of zeros for all, read-only; nullptr if the machine has no page left for it.
 struct page *zero_page(void);
 

@@ -158,16 +158,8 @@ static status_t fault_locked(struct aspace *aspace, struct fault *fault) REQUIRE
                            : fault_anonymous(aspace, fault, mapping);
 }
 
-static u32 fault_access(u32 fault_flags) {
-    if (fault_flags & ARCH_FAULT_WRITE) return CL_MAP_WRITE;
-    return fault_flags & ARCH_FAULT_EXECUTE ? CL_MAP_EXECUTE : CL_MAP_READ;
-}
-
-status_t aspace_fault(struct aspace *aspace, u64 address, u32 fault_flags) {
-    struct fault fault = {
-        .va = align_down(address, PAGE_SIZE),
-        .access = fault_access(fault_flags),
-    };
+status_t aspace_fault(struct aspace *aspace, u64 address, u32 access) {
+    struct fault fault = {.va = align_down(address, PAGE_SIZE), .access = access};
     for (;;) {
         lock_acquire(&aspace->lock);
         status_t status = fault_locked(aspace, &fault);
@@ -190,7 +182,7 @@ static struct aspace *fault_aspace(u64 address) {
     return arch_in_restricted() || !thread->process ? nullptr : thread->process->aspace;
 }
 
-status_t fault_handle(u64 address, u32 fault_flags) {
+status_t fault_handle(u64 address, u32 access) {
     struct aspace *aspace = fault_aspace(address);
-    return aspace ? aspace_fault(aspace, address, fault_flags) : ERR_BAD_POINTER;
+    return aspace ? aspace_fault(aspace, address, access) : ERR_BAD_POINTER;
 }

@@ -173,27 +173,20 @@ void process_thread_ended(struct process *process, struct thread_object *thread)
 
 // ---- exceptions ----
 
-// A fault inside the registered fixup range resumes at the handler.
-static bool fixup_apply(struct process *process, struct arch_trap *trap, u64 address) {
-    u64 ip = arch_trap_ip(trap);
-    if (address >= CL_PROCESS_LIMIT || ip < process->fixup.start || ip >= process->fixup.end)
-        return false;
-    arch_trap_set_ip(trap, process->fixup.handler);
-    return true;
-}
-
-void thread_exception(struct arch_trap *trap, u32 vector, u64 address, u64 error_code) {
+u64 thread_exception(u64 ip, u64 sp, u32 vector, u64 address, u64 error_code) {
     enum { PAGE_FAULT = 14 };
     struct process *process = process_current();
-    if (vector == PAGE_FAULT && fixup_apply(process, trap, address)) return;
+    // A fault inside the registered fixup range resumes at the handler.
+    if (vector == PAGE_FAULT && address < CL_PROCESS_LIMIT && ip >= process->fixup.start &&
+        ip < process->fixup.end)
+        return process->fixup.handler;
     // In a namespace that is killed, memory may go before the threads.
     if (ns_is_alive(process->base.ns)) {
         trace_event(TRACE_CRASH, process->base.koid, vector);
         klog(LOG_WARNING,
              "process %lu of namespace %lu crashed: exception %u (error %lx) at ip %lx, "
              "address %lx, sp %lx\n",
-             process->base.koid, process->base.ns->base.koid, vector, error_code,
-             arch_trap_ip(trap), address, arch_trap_sp(trap));
+             process->base.koid, process->base.ns->base.koid, vector, error_code, ip, address, sp);
     }
     process_end(process, CL_PROCESS_STATE_CRASHED, (i32)vector);
     sys_thread_exit();

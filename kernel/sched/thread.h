@@ -31,6 +31,7 @@ struct thread {
     u32 state;               // enum thread_state
     u32 cpu;                 // whose run queue
     u32 pending;             // atomic
+    u32 kick;                // atomic; sticky; ends a restricted run or a wait, and is consumed
     u32 is_idle;
     struct list run_link; // under the run queue's lock
     u64 started_ns;       // when it was last switched to

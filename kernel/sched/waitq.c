@@ -47,7 +47,7 @@ u32 waitq_wake_all(struct waitq *queue, status_t status) {
 }
 
 static bool kick_wanted(const struct thread *thread, u32 flags) {
-    return (flags & WAIT_INTERRUPTIBLE) && arch_thread_kick_pending(thread);
+    return (flags & WAIT_INTERRUPTIBLE) && __atomic_load_n(&thread->kick, __ATOMIC_SEQ_CST);
 }
 
 // After the wait was published: something that was there already ends it at once.
@@ -86,7 +86,8 @@ CHANGES_ALL status_t waitq_block_handoff(struct waitq *queue, struct lock *lock,
         list_remove(&current->wait_link);
         lock_release(lock);
     }
-    if (current->wait_status == ERR_INTERRUPTED) arch_thread_kick_take(current);
+    if (current->wait_status == ERR_INTERRUPTED)
+        __atomic_store_n(&current->kick, 0, __ATOMIC_SEQ_CST);
     return current->wait_status;
 }
 
@@ -114,7 +115,7 @@ void thread_kill(struct thread *thread) {
 }
 
 void thread_kick(struct thread *thread) {
-    arch_thread_kick_set(thread);
+    __atomic_store_n(&thread->kick, 1, __ATOMIC_SEQ_CST);
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (claim_from(thread, WAIT_KICKABLE, ERR_INTERRUPTED)) sched_make_runnable(thread);
     thread_interrupt(thread);

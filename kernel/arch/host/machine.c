@@ -94,21 +94,6 @@ status_t arch_restricted_arm(u64 state_address) {
     return ERR_NOT_SUPPORTED;
 }
 
-u64 arch_trap_ip(const struct arch_trap *trap) {
-    (void)trap;
-    return 0;
-}
-
-u64 arch_trap_sp(const struct arch_trap *trap) {
-    (void)trap;
-    return 0;
-}
-
-void arch_trap_set_ip(struct arch_trap *trap, u64 ip) {
-    (void)trap;
-    (void)ip;
-}
-
 bool serial_port_present(u32 port) {
     (void)port;
     return false;

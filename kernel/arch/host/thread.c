@@ -103,16 +103,4 @@ usize arch_vector_size(void) { return 64; }
 
 void arch_vector_init(void *area) { (void)area; }
 
-void arch_thread_kick_set(struct thread *thread) {
-    __atomic_store_n(&thread->arch.kick, 1, __ATOMIC_SEQ_CST);
-}
-
-bool arch_thread_kick_pending(const struct thread *thread) {
-    return __atomic_load_n(&thread->arch.kick, __ATOMIC_SEQ_CST) != 0;
-}
-
-bool arch_thread_kick_take(struct thread *thread) {
-    return __atomic_exchange_n(&thread->arch.kick, 0, __ATOMIC_SEQ_CST) != 0;
-}
-
 bool arch_in_restricted(void) { return false; }

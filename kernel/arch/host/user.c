@@ -78,9 +78,8 @@ bool host_user_access(struct arch_pmap *pmap, u64 va, u32 need, void *bytes, usi
 // By the current thread, with faults resolved as on the way of a system call.
 static status_t user_access(u64 va, u32 need, void *bytes, usize size) {
     struct arch_pmap *pmap = arch_current_thread()->arch.pmap;
-    u32 fault = ARCH_FAULT_USER | (need & ARCH_MAP_WRITE ? ARCH_FAULT_WRITE : 0);
     while (!pmap || !host_user_access(pmap, va, need, bytes, size)) {
-        if (!pmap || fault_handle(va, fault) != OK) return ERR_BAD_POINTER;
+        if (!pmap || fault_handle(va, need) != OK) return ERR_BAD_POINTER;
     }
     return OK;
 }

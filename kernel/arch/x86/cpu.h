@@ -96,7 +96,7 @@ struct arch_cpu {
     u32 online;             // set by the CPU itself when it runs
     u64 bit;                // 1 << id
     u64 cr3;                // loaded when it last switched threads
-    struct arch_pmap *pmap; // whose it is; nullptr: the kernel's own
+    struct arch_pmap *pmap; // whose it is
     // Requests of other CPUs: a bit for each sender (atomic, shared).
     u64 shoot_senders;
     // This CPU's own request, and the CPUs that have not served it yet (atomic, shared).
@@ -170,8 +170,9 @@ void shootdown_leave(struct arch_pmap *pmap);
 void shootdown_serve(void);
 
 // ---- thread.c
-// Loads page tables on this CPU and keeps the pmaps' lists of CPUs; nullptr: the kernel's own.
+// Loads page tables on this CPU and keeps the pmaps' lists of CPUs.
 void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3);
+extern struct arch_pmap kernel_pmap; // no address space; its table is mmu_kernel_top
 
 // ---- smp.c: what a CPU but the first does, on its idle stack
 NORETURN void smp_cpu_main(struct arch_cpu *cpu);

@@ -131,7 +131,7 @@ restricted_load:
 restricted_load_end:
     cmpl $CPU_WORK_RESTRICTED, %gs:cpu.work
     jne restricted_slow
-    cmpl $0, arch_thread.kick(%rax)
+    cmpl $0, thread.kick(%rax)
     jne restricted_slow
     clac
     movl $0, %gs:cpu.work
@@ -159,7 +159,6 @@ restricted_slow:
     jz trap_return_user
     jmp restricted_fail
 restricted_load_fault:
-    clac
     movq $ERR_BAD_POINTER, %rax
 // Returns rax from the system call restricted_enter, which has not changed anything. The loads
 // may have overwritten the caller's registers.
@@ -219,7 +218,6 @@ restricted_work:
     .endr
     jmp 1b
 restricted_store_fault:
-    clac
     movq %gs:cpu.syscall_stack, %rsp
     movq $ERR_BAD_POINTER, %rbx
     jmp 1b
@@ -315,38 +313,7 @@ user_enter:
     movq %rdi, %rsp
     jmp trap_return_user
 
-// ---- User memory --------------------------------------------------------------------------------
-
-// i64 user_copy(void *to, const void *from, usize size): 0 or BAD_POINTER.
-.globl user_copy
-.type user_copy, @function
-user_copy:
-    stac
-user_copy_begin:
-    cmpq $8, %rdx // not worth starting the microcode
-    je 1f
-    movq %rdx, %rcx
-    shrq $3, %rcx
-    rep movsq
-    movl %edx, %ecx
-    andl $7, %ecx
-    rep movsb
-    jmp 2f
-1:
-    movq (%rsi), %rax
-    movq %rax, (%rdi)
-2:
-user_copy_end:
-    clac
-    xorl %eax, %eax
-    ret
-user_copy_fault:
-    clac
-    movq $ERR_BAD_POINTER, %rax
-    ret
-
 // Where the kernel may touch user memory, and where it goes on when that fails.
 .section .exception_table, "a"
     .quad restricted_load, restricted_load_end, restricted_load_fault
     .quad restricted_store, restricted_store_end, restricted_store_fault
-    .quad user_copy_begin, user_copy_end, user_copy_fault

@@ -17,7 +17,7 @@ static void table_free(u64 paddr) { page_put_zeroed(page_from_paddr(paddr)); }
 
 // The process's slot 255 gets its table at once: restricted pmaps copy the entry.
 status_t arch_pmap_init(struct arch_pmap *pmap, struct arch_pmap *process, struct ledger *payer) {
-    *pmap = (struct arch_pmap){.payer = payer, .process = process};
+    *pmap = (struct arch_pmap){.payer = payer, .process = process ? process : pmap};
     pmap->top = mmu_table_alloc(payer);
     u64 second = pmap->top ? mmu_table_alloc(payer) : 0;
     if (second == 0) {
@@ -56,19 +56,18 @@ static void top_free(u64 top) {
 void arch_pmap_destroy(struct arch_pmap *pmap) {
     shootdown_leave(pmap);
     u64 *top = table_of(pmap->top);
-    u32 first = pmap->process ? 0 : PROCESS_SLOT;
-    u32 end = pmap->process ? PROCESS_SLOT : PROCESS_SLOT + 1;
-    for (u32 slot = first; slot < end; slot++) {
-        if (top[slot] == 0) continue;
-        tables_free(&top[slot], 3);
-        if (pmap->top_restricted) table_of(pmap->top_restricted)[slot] = 0;
+    u64 *slot = top;
+    const u64 *last = top + (pmap->top_restricted ? PROCESS_SLOT : PROCESS_SLOT + 1);
+    while ((slot = pmap_entry_next(slot, last)) < last) {
+        tables_free(slot, 3);
+        if (pmap->top_restricted) table_of(pmap->top_restricted)[slot - top] = 0;
     }
     top_free(pmap->top);
     if (pmap->top_restricted) top_free(pmap->top_restricted);
 }
 
 u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va) {
-    DASSERT(va < ARCH_USER_END && (va >= ARCH_USER_SPLIT) == (pmap->process == nullptr));
+    DASSERT(va < ARCH_USER_END && (va >= ARCH_USER_SPLIT) == (pmap->top_restricted == 0));
     u64 *table = table_of(pmap->top);
     for (u32 level = 3; level > 0; level--) {
         u64 *entry = &table[table_index(va, level)];

@@ -7,6 +7,7 @@
 #include "abi/types.h"
 #include "cpu.h"
 #include "lib/string.h"
+#include "sched/thread.h"
 
 // rax to r15, in the same order in both structures.
 enum { GENERAL_SIZE = 15 * sizeof(u64) };
@@ -24,18 +25,6 @@ status_t arch_restricted_arm(u64 state_address) {
 }
 
 bool arch_in_restricted(void) { return arch_this_cpu()->restricted; }
-
-void arch_thread_kick_set(struct thread *thread) {
-    __atomic_store_n(&arch_thread_of(thread)->kick, 1, __ATOMIC_SEQ_CST);
-}
-
-bool arch_thread_kick_pending(const struct thread *thread) {
-    return __atomic_load_n(&((const struct arch_thread *)thread)->kick, __ATOMIC_SEQ_CST);
-}
-
-bool arch_thread_kick_take(struct thread *thread) {
-    return __atomic_exchange_n(&arch_thread_of(thread)->kick, 0, __ATOMIC_SEQ_CST);
-}
 
 static void restricted_switch(struct arch_thread *t, u32 restricted) {
     t->restricted = restricted;
@@ -75,7 +64,7 @@ status_t restricted_enter_trap(struct arch_trap *trap) {
     syscall_return_work();
     t->armed = 0;
     arch_this_cpu()->work &= ~CPU_WORK_RESTRICTED;
-    if (arch_thread_kick_take(arch_current_thread())) {
+    if (__atomic_exchange_n(&arch_current_thread()->kick, 0, __ATOMIC_SEQ_CST)) {
         trap_to_caller(trap, t, 0, CL_RESTRICTED_REASON_KICKED);
         return 0;
     }

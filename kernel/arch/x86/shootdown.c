@@ -21,8 +21,8 @@ static void forget(u64 start, u64 end) {
 }
 
 static void leave(struct arch_cpu *cpu, const struct arch_pmap *pmap) {
-    if (cpu->pmap && (cpu->pmap == pmap || cpu->pmap->process == pmap))
-        pmap_load(cpu, nullptr, mmu_kernel_top);
+    if (cpu->pmap == pmap || cpu->pmap->process == pmap)
+        pmap_load(cpu, &kernel_pmap, mmu_kernel_top);
 }
 
 void shootdown_serve(void) {

@@ -11,51 +11,28 @@
 
 NORETURN void user_enter(struct arch_trap *trap);
 
-static void cpus_set(struct arch_pmap *pmap, u64 bit) {
-    if (pmap && !(__atomic_load_n(&pmap->cpus, __ATOMIC_RELAXED) & bit))
-        __atomic_fetch_or(&pmap->cpus, bit, __ATOMIC_SEQ_CST);
-}
-
-static void cpus_clear(struct arch_pmap *pmap, u64 bit) {
-    if (pmap) __atomic_fetch_and(&pmap->cpus, ~bit, __ATOMIC_SEQ_CST);
-}
-
-// The process pmap whose slot 255 comes with `pmap`.
-static struct arch_pmap *process_of(struct arch_pmap *pmap) {
-    return pmap && pmap->process ? pmap->process : pmap;
-}
-
-// Loads page tables where this one or the one before is restricted, or there is none.
-static void load_any(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3) {
-    struct arch_pmap *process = process_of(pmap);
-    struct arch_pmap *old = cpu->pmap;
-    struct arch_pmap *old_process = process_of(old);
-    cpus_set(pmap, cpu->bit);
-    cpus_set(process, cpu->bit);
-    cr3_write(cr3);
-    // Each may be freed as soon as its bit is clear.
-    if (old != pmap && old != process) cpus_clear(old, cpu->bit);
-    if (old_process != old && old_process != process) cpus_clear(old_process, cpu->bit);
-}
+struct arch_pmap kernel_pmap = {.process = &kernel_pmap};
 
 void pmap_load(struct arch_cpu *cpu, struct arch_pmap *pmap, u64 cr3) {
     struct arch_pmap *old = cpu->pmap;
-    if (likely(old && pmap && !old->process && !pmap->process && old != pmap)) {
-        __atomic_fetch_or(&pmap->cpus, cpu->bit, __ATOMIC_SEQ_CST);
-        cr3_write(cr3);
-        __atomic_fetch_and(&old->cpus, ~cpu->bit, __ATOMIC_SEQ_CST);
-    } else {
-        load_any(cpu, pmap, cr3);
-    }
+    __atomic_fetch_or(&pmap->cpus, cpu->bit, __ATOMIC_SEQ_CST);
+    __atomic_fetch_or(&pmap->process->cpus, cpu->bit, __ATOMIC_SEQ_CST);
+    cr3_write(cr3);
     cpu->cr3 = cr3;
     cpu->pmap = pmap;
+    // Each may be freed as soon as its bit is clear.
+    struct arch_pmap *old_process = old->process;
+    if (old != pmap && old != pmap->process)
+        __atomic_fetch_and(&old->cpus, ~cpu->bit, __ATOMIC_SEQ_CST);
+    if (old_process != old && old_process != pmap->process)
+        __atomic_fetch_and(&old_process->cpus, ~cpu->bit, __ATOMIC_SEQ_CST);
 }
 
 void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap) {
     struct arch_thread *t = arch_thread_of(thread);
     t->pmap = pmap;
-    t->cr3 = t->normal_cr3 = pmap ? pmap->top : mmu_kernel_top;
-    t->restricted_cr3 = pmap ? pmap->top_restricted : 0;
+    t->cr3 = t->normal_cr3 = pmap->top;
+    t->restricted_cr3 = pmap->top_restricted;
     if (thread == arch_current_thread()) pmap_load(arch_cpu_self(), pmap, t->cr3);
 }
 
@@ -97,39 +74,21 @@ static void vector_switch(struct arch_thread *prev, struct arch_thread *next) {
         asm volatile("xrstor64 (%0)" ::"r"(next->vector), "a"(~0u), "d"(~0u) : "memory");
 }
 
-// FS and GS of user mode; the user's GS base is the inactive one in the kernel.
+// FS and GS of user mode; the user's GS base is the inactive one in the kernel. What one process left
+// in the data selectors is not for the next to read; loading FS and GS touches their bases.
 static void bases_switch(struct arch_thread *prev, const struct arch_thread *next) {
     asm volatile("rdfsbase %0\n\t"
+                 "movl %4, %%ds\n\t"
+                 "movl %4, %%es\n\t"
+                 "movl %4, %%fs\n\t"
                  "wrfsbase %2\n\t"
                  "swapgs\n\t"
                  "rdgsbase %1\n\t"
+                 "movl %4, %%gs\n\t"
                  "wrgsbase %3\n\t"
                  "swapgs"
                  : "=&r"(prev->fs_base), "=&r"(prev->gs_base)
-                 : "r"(next->fs_base), "r"(next->gs_base));
-}
-
-// What one process left in the data selectors is not for the next to read. Loading FS and GS
-// touches their bases.
-static void selectors_clear(void) {
-    u32 ds, es, fs, gs;
-    asm volatile("movl %%ds, %0\n\t"
-                 "movl %%es, %1\n\t"
-                 "movl %%fs, %2\n\t"
-                 "movl %%gs, %3"
-                 : "=r"(ds), "=r"(es), "=r"(fs), "=r"(gs));
-    if (likely((ds | es | fs | gs) == 0)) return;
-    u64 fs_base, gs_base;
-    asm volatile("rdfsbase %0\n\t"
-                 "rdgsbase %1\n\t"
-                 "movl %2, %%ds\n\t"
-                 "movl %2, %%es\n\t"
-                 "movl %2, %%fs\n\t"
-                 "movl %2, %%gs\n\t"
-                 "wrfsbase %0\n\t"
-                 "wrgsbase %1"
-                 : "=&r"(fs_base), "=&r"(gs_base)
-                 : "r"(0));
+                 : "r"(next->fs_base), "r"(next->gs_base), "r"(0));
 }
 
 // Goes on where `to` was switched away from, on its stack. Returns, one day, in `from`; whom this
@@ -166,10 +125,7 @@ CHANGES_ALL void arch_context_switch(struct thread *prev, struct thread *next) {
     vector_switch(from, to);
     bases_switch(from, to);
     if (from->pmap) cpu->cr3 = from->cr3; // restricted mode switches without telling
-    if (to->pmap && to->cr3 != cpu->cr3) {
-        pmap_load(cpu, to->pmap, to->cr3);
-        selectors_clear();
-    }
+    if (to->pmap && to->cr3 != cpu->cr3) pmap_load(cpu, to->pmap, to->cr3);
     cpu->cpu.current = next;
     cpu->cpu.syscall_stack = to->stack_top;
     cpu->tss.rsp[0] = to->stack_top;

@@ -5,6 +5,11 @@
 #include "drivers/apic.h"
 #include "drivers/clock.h"
 #include "lib/print.h"
+#include "sched/thread.h"
+
+// A page fault's error code; what a personality is told of it also has bits 0 (protection) and 2.
+enum : u64 { FAULT_WRITE = 1 << 1, FAULT_FETCH = 1 << 4, FAULT_TOLD = 0x17 };
+enum : u64 { RFLAGS_AC = 1 << 18 };
 
 struct exception_range {
     u64 begin;
@@ -12,12 +17,6 @@ struct exception_range {
     u64 fixup;
 };
 extern const struct exception_range exception_table_begin[], exception_table_end[];
-
-u64 arch_trap_ip(const struct arch_trap *trap) { return trap->rip; }
-
-void arch_trap_set_ip(struct arch_trap *trap, u64 ip) { trap->rip = ip; }
-
-u64 arch_trap_sp(const struct arch_trap *trap) { return trap->rsp; }
 
 // Before each return to user mode with something to do.
 void syscall_return_work(void) {
@@ -28,8 +27,8 @@ void syscall_return_work(void) {
 // The user's registers are in `trap`; a kick ends a restricted run before it goes on.
 static void return_work(struct arch_trap *trap) {
     syscall_return_work();
-    struct arch_thread *t = arch_thread_of(arch_current_thread());
-    if (unlikely(t->restricted && t->kick)) {
+    struct thread *t = arch_current_thread();
+    if (unlikely(t->arch.restricted && t->kick)) {
         t->kick = 0;
         restricted_leave(trap, CL_RESTRICTED_REASON_KICKED, 0, 0);
     }
@@ -48,26 +47,27 @@ static void interrupt(u32 vector) {
         apic_irq(vector);
 }
 
-static u32 fault_flags(const struct arch_trap *trap) {
-    return (u32)trap->error_code &
-           (ARCH_FAULT_PRESENT | ARCH_FAULT_WRITE | ARCH_FAULT_USER | ARCH_FAULT_EXECUTE);
+static u32 fault_access(const struct arch_trap *trap) {
+    if (trap->error_code & FAULT_WRITE) return ARCH_MAP_WRITE;
+    return trap->error_code & FAULT_FETCH ? ARCH_MAP_EXECUTE : ARCH_MAP_READ;
 }
 
-static void restricted_fault(struct arch_trap *trap, status_t status, u64 address) {
-    u64 reason = CL_RESTRICTED_REASON_PAGE_FAULT;
-    if (status == ERR_NO_RESOURCES) reason = CL_RESTRICTED_REASON_NO_RESOURCES;
-    restricted_leave(trap, reason, address, fault_flags(trap));
+static void user_exception(struct arch_trap *trap, u64 address) {
+    trap->rip =
+        thread_exception(trap->rip, trap->rsp, (u32)trap->vector, address, trap->error_code);
 }
 
 static void user_page_fault(struct arch_trap *trap) {
     u64 address = cr2_read();
     status_t status =
-        address < ARCH_USER_END ? fault_handle(address, fault_flags(trap)) : ERR_BAD_POINTER;
+        address < ARCH_USER_END ? fault_handle(address, fault_access(trap)) : ERR_BAD_POINTER;
+    u64 reason = status == ERR_NO_RESOURCES ? CL_RESTRICTED_REASON_NO_RESOURCES
+                                            : CL_RESTRICTED_REASON_PAGE_FAULT;
     if (status == 0) return;
     if (arch_in_restricted())
-        restricted_fault(trap, status, address);
+        restricted_leave(trap, reason, address, trap->error_code & FAULT_TOLD);
     else
-        thread_exception(trap, VECTOR_PAGE_FAULT, address, trap->error_code);
+        user_exception(trap, address);
 }
 
 void trap_user(struct arch_trap *trap) {
@@ -80,7 +80,7 @@ void trap_user(struct arch_trap *trap) {
         restricted_leave(trap, CL_RESTRICTED_REASON_EXCEPTION, 0,
                          (u64)vector << 32 | trap->error_code);
     else
-        thread_exception(trap, vector, 0, trap->error_code);
+        user_exception(trap, 0);
     return_work(trap);
 }
 
@@ -100,8 +100,9 @@ void trap_kernel(struct arch_trap *trap) {
     u64 address = cr2_read();
     u64 fixup = exception_fixup(trap->rip);
     if (vector != VECTOR_PAGE_FAULT || fixup == 0 || address >= ARCH_DIRECT_BASE) panic_trap(trap);
-    if (address >= ARCH_USER_END || fault_handle(address, fault_flags(trap) | ARCH_FAULT_USER) != 0)
-        trap->rip = fixup;
+    if (address < ARCH_USER_END && fault_handle(address, fault_access(trap)) == OK) return;
+    trap->rip = fixup;
+    trap->rflags &= ~(u64)RFLAGS_AC; // the access is over
 }
 
 // NMI, double fault, machine check: on a stack of their own. An NMI is either another CPU's panic

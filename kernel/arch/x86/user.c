@@ -1,15 +1,27 @@
-// Words of user memory that threads share; copies are in arch_this.h.
+// Access to user memory; what is known at compile time is inline in arch_this.h.
 #include "abi/errors.h"
 #include "arch/arch.h"
 
-// One instruction on user memory, or to `fault`.
-#define USER_ACCESS(instruction)               \
-    "stac\n"                                   \
-    "1:\t" instruction "\n"                    \
-    "2:\tclac\n\t"                             \
-    ".pushsection .exception_table, \"a\"\n\t" \
-    ".quad 1b, 2b, %l[fault]\n\t"              \
-    ".popsection"
+status_t user_copy(void *to, const void *from, usize size) {
+    usize words = size / 8;
+    u64 through;
+    if (size == sizeof(u64)) { // not worth starting the microcode
+        asm goto(USER_ACCESS("movq (%2), %0\n\tmovq %0, (%1)")
+                 : "=&r"(through)
+                 : "r"(to), "r"(from)
+                 : "memory"
+                 : fault);
+        return OK;
+    }
+    asm goto(USER_ACCESS("rep movsq\n\tmovl %k3, %%ecx\n\trep movsb")
+             : "+D"(to), "+S"(from), "+c"(words)
+             : "r"(size % 8)
+             : "memory"
+             : fault);
+    return OK;
+fault:
+    return ERR_BAD_POINTER;
+}
 
 static bool is_word(u64 user) { return user <= ARCH_USER_END && user % sizeof(u32) == 0; }
 
@@ -18,7 +30,6 @@ status_t arch_user_load_u32(u64 user, u32 *value) {
     asm goto(USER_ACCESS("movl (%1), %0") : "=r"(*value) : "r"(user) : "memory" : fault);
     return OK;
 fault:
-    asm volatile("clac");
     return ERR_BAD_POINTER;
 }
 
@@ -32,6 +43,5 @@ status_t arch_user_cas_u32(u64 user, u32 expected, u32 desired, u32 *found) {
     *found = expected;
     return OK;
 fault:
-    asm volatile("clac");
     return ERR_BAD_POINTER;
 }

@@ -12,9 +12,8 @@ static u64 random_below(struct model *model, u64 limit) {
 static u64 page_va(u64 page) { return WINDOW + page * PAGE_SIZE; }
 
 status_t space_access(struct aspace *aspace, u64 va, u32 need, u64 *value) {
-    u32 fault = need == ARCH_MAP_WRITE ? ARCH_FAULT_WRITE : 0;
     while (!host_user_access(&aspace->pmap, va, need, value, sizeof(*value))) {
-        status_t status = aspace_fault(aspace, va, fault);
+        status_t status = aspace_fault(aspace, va, need);
         if (status != OK) return status;
     }
     return OK;

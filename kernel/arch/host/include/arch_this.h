@@ -21,7 +21,6 @@ struct arch_thread {
     void *argument;
     u64 stack_top;
     struct arch_pmap *pmap; // nullptr: kernel only
-    u32 kick;               // atomic
     u32 on_cpu;             // atomic
 };
 

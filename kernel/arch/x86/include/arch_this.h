@@ -38,16 +38,15 @@ struct arch_thread {
     u64 saved_rbx, saved_rbp, saved_r12, saved_r13, saved_r14, saved_r15;
     u32 restricted; // is in restricted mode
     u32 armed;      // will enter it when the system call returns
-    u32 kick;       // sticky; any CPU sets it
     u32 on_cpu;     // between being switched to and being completely off its stack
 };
 
 // An address space's page tables. `lock` of the owner serializes changes.
 struct arch_pmap {
     u64 top;                   // physical address of the table for normal mode
-    u64 top_restricted;        // without slot 255; 0 for a process pmap
+    u64 top_restricted;        // without slot 255; 0: a process pmap
     u64 cpus;                  // CPUs that may have entries of it in their TLB (atomic)
-    struct arch_pmap *process; // of a restricted pmap
+    struct arch_pmap *process; // whose slot 255 is in it; of a process pmap: itself
     struct ledger *payer;      // of the tables
 };
 
@@ -80,34 +79,35 @@ static inline u64 arch_paddr(const void *pointer) {
     return address >= ARCH_IMAGE_BASE ? address - ARCH_IMAGE_BASE : address - ARCH_DIRECT_BASE;
 }
 
+// Instructions that access user memory, for asm goto; if that fails they go on at the label `fault`.
+#define USER_ACCESS(instructions)              \
+    "stac\n"                                   \
+    "1:\t" instructions "\n"                   \
+    "2:\tclac\n\t"                             \
+    ".pushsection .exception_table, \"a\"\n\t" \
+    ".quad 1b, 2b, %l[fault]\n\t"              \
+    ".popsection"
+
 // Callers check ranges (generated code does); this is the second lock on the same door. Where the
 // access begins is enough: it goes upwards, and the page at the end is never mapped.
-status_t user_copy(void *to, const void *from, usize size); // entry.S
+status_t user_copy(void *to, const void *from, usize size);
 ALWAYS_INLINE status_t user_copy_any(void *to, const void *from, u64 user, usize size) {
     enum { UNROLLED_MAX = 64 };
-    if (unlikely(user > ARCH_USER_END)) goto bad;
+    if (unlikely(user > ARCH_USER_END)) goto fault;
     if (!__builtin_constant_p(size) || size % 8 != 0 || size > UNROLLED_MAX)
         return user_copy(to, from, size);
-    asm goto("stac\n"
-             "1:\n\t"
-             ".set offset, 0\n\t"
-             ".rept %c[words]\n\t"
-             "movq offset(%[from]), %%rax\n\t"
-             "movq %%rax, offset(%[to])\n\t"
-             ".set offset, offset + 8\n\t"
-             ".endr\n"
-             "2:\tclac\n\t"
-             ".pushsection .exception_table, \"a\"\n\t"
-             ".quad 1b, 2b, %l[fault]\n\t"
-             ".popsection"
+    asm goto(USER_ACCESS(".set offset, 0\n\t"
+                         ".rept %c[words]\n\t"
+                         "movq offset(%[from]), %%rax\n\t"
+                         "movq %%rax, offset(%[to])\n\t"
+                         ".set offset, offset + 8\n\t"
+                         ".endr")
              :
              : [words] "i"(size / 8), [from] "r"(from), [to] "r"(to)
              : "rax", "memory"
              : fault);
     return OK;
 fault:
-    asm volatile("clac");
-bad:
     return ERR_BAD_POINTER;
 }
 

@@ -224,6 +224,8 @@ static void process_describe(struct object *object, u64 detail[4]) {
     detail[0] = process->end_state != 0 ? process->end_state : process->state;
     detail[1] = (u64)(i64)process->exit_status;
     detail[2] = process->thread_count;
+    struct thread_object *first = list_first(&process->threads, struct thread_object, process_link);
+    detail[3] = first ? first->base.koid : 0;
     lock_release(&process->lock);
 }
 

@@ -14,8 +14,17 @@ from pybuild.paths import BUILD
 ROOT = Path(__file__).resolve().parents[2]
 CLANG = shutil.which("clang-19")
 # What only makes sense above the real kernel.
-NATIVE_ONLY = {"kernel_if", "main", "boot", "thread", "processor", "container", "control"}
-LIBRARY = ("format", "elf", "erofs", "erofs_directory", "mutex")
+NATIVE_ONLY = {
+    "kernel_if",
+    "main",
+    "boot",
+    "thread",
+    "processor",
+    "container",
+    "control",
+    "requests",
+}
+LIBRARY = ("format", "records", "elf", "erofs", "erofs_directory", "mutex")
 
 pytestmark = [
     pytest.mark.skipif(CLANG is None, reason="clang-19 is not installed"),

@@ -24,7 +24,8 @@ static void hang(void) {
 
 // Reports a good end, but with handles that nobody has asked for.
 static void report_with_handles(void) {
-    struct container_report text = {CONTAINER_PROTOCOL_VERSION, CONTAINER_EXITED, 3, 0};
+    struct container_report text = {
+        .version = CONTAINER_PROTOCOL_VERSION, .kind = CONTAINER_EXITED, .status = 3};
     handle_t handles[2];
     event_create(0, &handles[0]);
     event_create(0, &handles[1]);

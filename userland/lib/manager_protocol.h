@@ -1,19 +1,22 @@
 // What the manager's clients say to it, by calls on its channel (the name `channel` in its
-// namespace). docs/decisions/manager-protocol.md explains it. Version 1.
+// namespace). docs/decisions/manager-protocol.md and container-life.md explain it. Version 2.
 //
 // A request is a manager_request and records (records.h) behind it; a reply is a manager_reply and
 // behind it `count` structures, or the error as a text when status is not 0.
 //
 // RUN      iIMAGE; nNAME (else the manager makes one); aWORD… (else the image's own command);
-//          eKEY=VALUE…; hnotify hstdin hstdout hstderr as far as the client wants them. Flag REMOVE.
-//          What is too long for a message goes into a memory object `hwords`: `position` bytes of
-//          records that follow those of the request.
+//          eKEY=VALUE…; oKEY=VALUE: cwd, user, tty, stdin (container_protocol.h), memory (bytes) and
+//          pids, the container's limits; hnotify hstdin hstdout hstderr as far as the client wants
+//          them. Flag REMOVE. What is too long for a message goes into a memory object `hwords`:
+//          `position` bytes of records that follow those of the request.
 //          Answers with the manager_container as soon as it is started. Whoever holds the other end
-//          of `notify` gets one manager_end when the container's last page is back, and then
-//          PEER_CLOSED.
+//          of `notify` gets one manager_end when it has ended (with REMOVE: when its last page is
+//          back), and then PEER_CLOSED.
 // LIST     the containers after `position`, in order of creation: manager_container…
 // REMOVE   nNAME. Flag FORCE kills it if it runs. Answers when its last page is back.
-// KILL     nNAME. Answers when its last page is back.
+// KILL     nNAME, `position` the signal. With SIGKILL it answers when the container has ended.
+// STOP     nNAME, `position` nanoseconds: SIGTERM, and SIGKILL so much later. Answers at the end.
+// WAIT     nNAME: answers when it has ended, with the manager_container.
 // INSPECT  nNAME: one manager_details.
 // IMAGES   the images after `position`: manager_image…
 #pragma once
@@ -22,7 +25,7 @@
 #include "lib/types.h"
 
 enum : u32 {
-    MANAGER_PROTOCOL_VERSION = 1,
+    MANAGER_PROTOCOL_VERSION = 2,
     MANAGER_NAME_MAX = 63,
     MANAGER_COMMAND_MAX = 63,
     MANAGER_PROBLEM_MAX = 127,
@@ -35,6 +38,8 @@ enum manager_operation : u32 {
     MANAGER_KILL = 4,
     MANAGER_INSPECT = 5,
     MANAGER_IMAGES = 6,
+    MANAGER_STOP = 7,
+    MANAGER_WAIT = 8,
 };
 
 enum manager_flags : u32 {
@@ -47,7 +52,7 @@ struct manager_request {
     u32 operation;
     u32 flags;
     u32 reserved;
-    u64 position; // LIST, IMAGES: 0, or a reply's next_position; RUN: bytes in `hwords`
+    u64 position; // LIST, IMAGES: 0, or a reply's next_position; else see above
 };
 static_assert(sizeof(struct manager_request) == 24);
 

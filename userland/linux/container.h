@@ -4,7 +4,8 @@
 #include "abi/types.h"
 #include "lib/types.h"
 
-struct process;
+#include "linux/process.h"
+
 struct thread;
 
 // Takes the start message from the bootstrap channel, sets the container up and starts the first
@@ -12,8 +13,13 @@ struct thread;
 // with a report when that can't be.
 void container_start(struct thread *thread, handle_t bootstrap);
 
-// Reports the first process's wait status, and ends the personality with all its threads.
-[[noreturn]] void container_exit(i32 wait_status);
+// The first process ends, with this wait status: ends all others and reports it. The personality
+// ends too, unless it is to be kept.
+[[noreturn]] void container_exit(struct thread *thread, i32 wait_status) EXCLUDES(&tasks.lock);
+
+// A process that EXEC has started ends.
+void container_launched_ended_locked(struct process *process, i32 wait_status)
+    REQUIRES(&tasks.lock);
 
 // What its memory is limited to and what is left of that, in bytes.
 void container_memory(u64 *total_bytes, u64 *free_bytes);

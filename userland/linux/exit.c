@@ -40,10 +40,10 @@ static void parent_tell_locked(struct process *process) REQUIRES(&tasks.lock) {
 
 static struct process *reaper_find_locked(struct process *process) REQUIRES(&tasks.lock) {
     struct process *ancestor = process->parent;
-    while (ancestor->parent && !ancestor->is_subreaper) {
+    while (ancestor && !ancestor->is_subreaper) {
         ancestor = ancestor->parent;
     }
-    return ancestor;
+    return ancestor ? ancestor : process_find_locked(1);
 }
 
 static void child_give_away_locked(struct process *process, struct process *child,
@@ -88,7 +88,7 @@ void process_end(struct thread *thread, i32 wait_status) {
     struct process *process = thread->process;
     thread_tell_end(thread);
     if (process->pid == 1) {
-        container_exit(wait_status);
+        container_exit(thread, wait_status);
     }
     process_vfork_done(process);
     kernel_aspace_bind(0);
@@ -103,7 +103,12 @@ void process_end(struct thread *thread, i32 wait_status) {
     group_lose_locked(process, process->parent, process);
     process->state = PROCESS_ZOMBIE;
     process->wait_status = wait_status;
-    parent_tell_locked(process);
+    if (process->parent) {
+        parent_tell_locked(process);
+    } else {
+        container_launched_ended_locked(process, wait_status);
+        process_free_locked(process);
+    }
     mutex_unlock(&tasks.lock);
     thread_end(thread);
 }

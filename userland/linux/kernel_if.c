@@ -6,6 +6,7 @@
 #include "lib/heap.h"
 #include "lib/mutex.h"
 #include "linux/abi.h"
+#include "linux/control.h"
 
 static int error_of(status_t status) {
     switch (status) {
@@ -24,6 +25,12 @@ static int error_of(status_t status) {
     case ERR_REVOKED: return -EIO;
     default: return -EINVAL;
     }
+}
+
+// A wait that a kick has ended: it may have been the manager's (control.h).
+static int wait_result(status_t status) {
+    if (status == ERR_INTERRUPTED) control_kicked();
+    return error_of(status);
 }
 
 int kernel_thread_start(void (*entry)(void *), void *stack_top, void *argument, handle_t *thread) {
@@ -60,8 +67,8 @@ void kernel_process_exit(int status) {
 }
 
 int kernel_futex_wait(u32 *word, u32 expected, u32 flags, u64 deadline_ns) {
-    return error_of(futex_wait((u64)word, expected, flags == WAIT_PLAIN ? 0 : CL_WAIT_INTERRUPTIBLE,
-                               deadline_ns));
+    return wait_result(futex_wait((u64)word, expected,
+                                  flags == WAIT_PLAIN ? 0 : CL_WAIT_INTERRUPTIBLE, deadline_ns));
 }
 
 void kernel_futex_wake(u32 *word, u32 count) {
@@ -112,7 +119,9 @@ int kernel_memobj_create(u64 size, handle_t *memobj) {
 void kernel_close(handle_t handle) { handle_close(handle); }
 
 int kernel_enter(struct cl_restricted_state *state, u32 *reason) {
-    return (int)restricted_enter((u64)state, reason);
+    int result = (int)restricted_enter((u64)state, reason);
+    if (result == 0 && unlikely(*reason == CL_RESTRICTED_REASON_KICKED)) control_kicked();
+    return result;
 }
 
 i64 kernel_stream_read(handle_t channel, void *buffer, usize size) {
@@ -132,7 +141,7 @@ i64 kernel_stream_write(handle_t channel, const void *buffer, usize size) {
 }
 
 int kernel_object_wait(handle_t object, u32 signals, u64 deadline_ns, u32 *observed) {
-    return error_of(object_wait(object, signals, CL_WAIT_INTERRUPTIBLE, deadline_ns, observed));
+    return wait_result(object_wait(object, signals, CL_WAIT_INTERRUPTIBLE, deadline_ns, observed));
 }
 
 int kernel_port_create(handle_t *port) { return error_of(port_create(0, port)); }

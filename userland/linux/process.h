@@ -82,6 +82,8 @@ struct process {
     struct program *program; // replaced under tasks.lock
     char name[16];
     u64 start_ns;
+    struct launch *launch; // of a process that is about to start for the manager
+    u32 launch_id;         // of one without a parent: which request started it
     // set by the process itself, with prctl:
     bool is_undumpable;
     bool has_no_new_privileges; // inherited

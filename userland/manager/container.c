@@ -1,21 +1,20 @@
-// The life of containers after their start.
+// Containers by name, and their beginning.
 #include "cloister.h"
 
 #include "lib/container_protocol.h"
 #include "lib/format.h"
 #include "lib/log.h"
-#include "lib/marker.h"
-#include "lib/message.h"
 #include "lib/string.h"
 #include "manager/container.h"
 #include "manager/container_start.h"
+#include "manager/waiters.h"
 
 enum : u32 { CONTROL_SIGNALS = SIGNAL_READABLE | SIGNAL_PEER_CLOSED };
 
 static struct list containers = LIST_INIT(containers);
 static u64 last_id;
 
-static u64 now_ns(void) {
+u64 now_ns(void) {
     u64 now = 0;
     clock_get(CL_CLOCK_MONOTONIC, &now);
     return now;
@@ -98,7 +97,11 @@ static bool container_watch(struct container *container, const struct start *sta
 static bool container_start(struct container *container, struct records *records,
                             struct problem *problem) {
     const char *image = records_next(records, 'i', NULL);
-    struct start start = {.records = records, .name = container->facts.name};
+    struct start start = {
+        .records = records,
+        .name = container->facts.name,
+        .is_kept = !(container->flags & MANAGER_FLAG_REMOVE),
+    };
     if (!image) {
         return problem_set(problem, CONTAINER_STATUS_OURS, "the request names no image");
     }
@@ -119,106 +122,19 @@ struct container *container_run(struct records *records, u32 flags, struct probl
         return NULL;
     }
     container->flags = flags;
+    struct waiter *waiter =
+        records_handle(records, "notify") ? waiter_add(container, WAITER_NOTIFY) : NULL;
     if (!container_start(container, records, problem)) {
+        waiters_drop(container);
         container_record_free(container);
         return NULL;
     }
-    container->notify = records_take(records, "notify");
+    if (waiter) waiter->notify = records_take(records, "notify");
     container->facts.state = MANAGER_STATE_RUNNING;
     container->facts.created_ns = now_ns();
     command_describe(container, records);
     list_insert_tail(&containers, &container->link);
     return container;
-}
-
-void container_kill(struct container *container, i32 status, const char *problem) {
-    container->facts.state = MANAGER_STATE_ENDING;
-    container->facts.status = status;
-    container->problem = problem;
-    port_unregister(manager.port, (u64)container);
-    ns_kill(container->ns);
-    status_t result = port_register(manager.port, container->ns, SIGNAL_TERMINATED,
-                                    (u64)container | KEY_NAMESPACE, CL_PORT_ONCE);
-    if (result != OK) {
-        log_line("manager: the end of container %s can't be watched", container->facts.name);
-    }
-}
-
-// The personality has ended without a word.
-static void control_closed(struct container *container) {
-    struct cl_object_info info = {};
-    bool has_crashed =
-        object_info(container->process, &info) == OK && info.detail[0] == CL_PROCESS_STATE_CRASHED;
-    if (has_crashed) {
-        log_line("manager: the personality of container %s crashed with exception %lu",
-                 container->facts.name, info.detail[1]);
-    }
-    container_kill(container, CONTAINER_STATUS_KILLED,
-                   has_crashed ? "its personality crashed" : "its personality was killed");
-}
-
-static void control_event(struct container *container) {
-    struct container_report report;
-    struct cl_received received;
-    handle_t handles[RECORDS_HANDLES_MAX];
-    status_t status = message_receive(container->control, &report, sizeof(report), handles,
-                                      RECORDS_HANDLES_MAX, CL_DEADLINE_POLL, &received);
-    if (status == ERR_PEER_CLOSED || status == ERR_DEAD) {
-        control_closed(container);
-        return;
-    }
-    if (status == ERR_SHOULD_WAIT) {
-        return;
-    }
-    for (u32 i = 0; status == OK && i < received.handles_count; i++) {
-        handle_close(handles[i]);
-    }
-    if (status != OK || received.bytes_size != sizeof(report) ||
-        report.version != CONTAINER_PROTOCOL_VERSION || (report.status & ~255) != 0) {
-        container_kill(container, CONTAINER_STATUS_KILLED, "its personality talked nonsense");
-    } else {
-        container_kill(container, report.status,
-                       report.kind == CONTAINER_EXITED ? NULL : "its personality gave up");
-    }
-}
-
-// Tells those who wait for a container's end. They may count the machine's pages next, so that
-// nothing is given back after this.
-static void end_tell(handle_t notify, u64 waiting_token, const struct manager_end *end) {
-    struct manager_reply reply = {};
-    if (notify) {
-        message_send(notify, end, sizeof(*end), NULL, 0);
-        handle_close(notify);
-    }
-    if (waiting_token) message_reply(manager.server, waiting_token, &reply, sizeof(reply));
-}
-
-static void namespace_gone(struct container *container) {
-    MARK(MARKER_CONTAINER_GONE);
-    handle_t notify = container->notify;
-    u64 waiting_token = container->waiting_token;
-    struct manager_end end = {
-        .version = MANAGER_PROTOCOL_VERSION,
-        .status = container->facts.status,
-    };
-    if (container->problem) format_text(end.problem, sizeof(end.problem), "%s", container->problem);
-    handle_close(container->ns);
-    handle_close(container->process);
-    handle_close(container->control);
-    container->notify = CL_HANDLE_INVALID;
-    container->waiting_token = 0;
-    container->facts.state = MANAGER_STATE_EXITED;
-    container->facts.ended_ns = now_ns();
-    if (container->flags & MANAGER_FLAG_REMOVE) container_forget(container);
-    end_tell(notify, waiting_token, &end);
-}
-
-void container_event(struct container *container, u64 what) {
-    if (what == KEY_NAMESPACE) {
-        namespace_gone(container);
-    } else {
-        control_event(container);
-    }
 }
 
 void container_forget(struct container *container) {

@@ -1,7 +1,7 @@
 // Containers: a record each, from `run` until it is removed.
 //
-// States: RUNNING; ENDING (its namespace is killed and gives its pages back); EXITED (only the
-// record is left, charged to the manager).
+// States: RUNNING; ENDING (its namespace is killed and gives its pages back); EXITED (its first
+// process has ended; the namespace with the personality and its files is kept, unless it crashed).
 #pragma once
 
 #include "lib/list.h"
@@ -10,19 +10,22 @@
 #include "manager/manager.h"
 
 struct container {
-    struct list link; // all of them, in order of creation
-    u32 flags;        // enum manager_flags
-    // While it is not EXITED:
+    struct list link;  // all of them, in order of creation
+    struct list timed; // those with a deadline
+    struct list waiters;
+    u32 flags; // enum manager_flags
+    // While it has a namespace, else 0:
     handle_t ns;      // with OWNER
     handle_t process; // the personality
     handle_t control;
-    handle_t notify;   // 0: nobody waits for its end
-    u64 waiting_token; // a call that is answered when it has ended; 0: none
+    bool is_attended; // it watches its control channel
+    u64 deadline_ns;  // by when it has to have ended
+    bool is_last_chance;
     const char *problem;
     struct manager_container facts;
 };
 
-// A record of zeros, with its node empty; NULL when there are too many.
+// A record of zeros, with its lists empty; NULL when there are too many.
 struct container *container_record_alloc(void);
 void container_record_free(struct container *container);
 
@@ -33,10 +36,19 @@ struct container *container_run(struct records *records, u32 flags, struct probl
 // Something happened on its control channel, or its namespace is gone: the port's event.
 void container_event(struct container *container, u64 what);
 
-// Kills it; container_event ends it. `problem` is a constant text or NULL.
+// Kills its namespace; container_event ends it. `problem` is a constant text or NULL.
 void container_kill(struct container *container, i32 status, const char *problem);
+// Sends a signal to the first process. False: *problem says why not. SIGKILL has an effect in any
+// case: where the personality does not do it, the namespace is killed a moment later.
+bool container_signal(struct container *container, i32 signal, struct problem *problem);
+// SIGTERM now, SIGKILL later.
+bool container_stop(struct container *container, u64 timeout_ns, struct problem *problem);
 
-// Forgets an EXITED container.
+// When the next deadline of a container is, and what is to be done when one has passed.
+u64 containers_deadline(void);
+void containers_expire(void);
+
+// Forgets an EXITED container that has no namespace any more.
 void container_forget(struct container *container);
 
 struct container *container_find(const char *name);
@@ -45,3 +57,5 @@ struct container *container_after(u64 id);
 
 // Kills what a manager before this one has left behind, with a line on the log for each.
 void containers_clear(void);
+
+u64 now_ns(void);

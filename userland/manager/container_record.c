@@ -29,6 +29,8 @@ struct container *container_record_alloc(void) {
     struct container *container = &pages[page].containers[place];
     memset(container, 0, sizeof(*container));
     list_init(&container->link);
+    list_init(&container->timed);
+    list_init(&container->waiters);
     return container;
 }
 

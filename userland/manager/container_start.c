@@ -86,6 +86,17 @@ static void add_environment(struct records_writer *writer, const struct start *s
     }
 }
 
+// Options that pass from the client to the personality as they are.
+static void add_options(struct records_writer *writer, const struct start *start) {
+    static const char *const passed[] = {"cwd", "user", "tty", "stdin", "pids"};
+    records_add_pair(writer, 'o', "hostname", start->name);
+    if (start->is_kept) records_add_pair(writer, 'o', "keep", "1");
+    for (u32 i = 0; i < ARRAY_SIZE(passed); i++) {
+        const char *value = records_value(start->records, 'o', passed[i]);
+        if (value) records_add_pair(writer, 'o', passed[i], value);
+    }
+}
+
 // Copies for the container of handles that the manager keeps, then those that the client gave.
 static bool add_handles(struct records_writer *writer, const struct start *start,
                         struct problem *problem) {
@@ -116,9 +127,7 @@ static bool message_write(struct records_writer *writer, const struct start *sta
         return false;
     }
     add_environment(writer, start);
-    records_add_pair(writer, 'o', "hostname", start->name);
-    const char *terminal_size = records_value(start->records, 'o', "tty");
-    if (terminal_size) records_add_pair(writer, 'o', "tty", terminal_size);
+    add_options(writer, start);
     if (!add_handles(writer, start, problem)) {
         return false;
     }

@@ -8,6 +8,7 @@ struct start {
     struct records *records; // the request
     const struct image *image;
     const char *name;
+    bool is_kept; // the personality stays when the first process has ended
     // Out:
     handle_t ns; // with OWNER
     handle_t control;

@@ -30,6 +30,13 @@ static bool manager_open(const struct startup *startup) {
     return status == OK;
 }
 
+static void event_serve(u64 key) {
+    if (key == KEY_SERVER)
+        request_serve();
+    else
+        container_event((struct container *)(key & ~KEY_NAMESPACE), key & KEY_NAMESPACE);
+}
+
 int main(struct startup *startup) {
     if (!manager_open(startup)) {
         return 1;
@@ -38,15 +45,13 @@ int main(struct startup *startup) {
     for (;;) {
         u64 key;
         u32 signals;
-        status_t status = port_wait(manager.port, 0, CL_DEADLINE_NEVER, &key, &signals);
-        if (status != OK) {
+        u64 deadline_ns = containers_deadline();
+        status_t status = port_wait(manager.port, 0, deadline_ns, &key, &signals);
+        if (status != OK && status != ERR_TIMED_OUT) {
             log_line("manager: its port: %s", cl_error_name(status));
             return 1;
         }
-        if (key == KEY_SERVER) {
-            request_serve();
-        } else {
-            container_event((struct container *)(key & ~KEY_NAMESPACE), key & KEY_NAMESPACE);
-        }
+        if (status == OK) event_serve(key);
+        if (deadline_ns != CL_DEADLINE_NEVER) containers_expire();
     }
 }

@@ -13,15 +13,7 @@
 #include "manager/requests.h"
 
 enum {
-    STATUS_PLAIN = 1,            // of an error outside of `run`, as Docker has it
     REPLY_BYTES_MAX = PAGE_SIZE, // a list that is longer comes in several replies
-};
-
-struct request {
-    const struct manager_request *head;
-    struct records records;
-    u64 token;
-    struct problem problem;
 };
 
 static char request_bytes[2 * CL_MESSAGE_BYTES_MAX];
@@ -62,6 +54,12 @@ static void reply_structures(const struct request *request, u32 count, usize siz
     reply_send(request, count * size_each);
 }
 
+void request_answer(const struct request *request, const void *structures, u32 count,
+                    usize size_each) {
+    if (count > 0) memcpy(reply.bytes + sizeof(reply.head), structures, count * size_each);
+    reply_structures(request, count, size_each, 0);
+}
+
 static bool run_serve(struct request *request) {
     MARK(MARKER_CONTAINER_TOLD);
     struct container *container = container_run(
@@ -71,8 +69,7 @@ static bool run_serve(struct request *request) {
     }
     records_close(&request->records); // before the client may count handles
     request->records.handles_count = 0;
-    memcpy(reply.bytes + sizeof(reply.head), &container->facts, sizeof(container->facts));
-    reply_structures(request, 1, sizeof(container->facts), 0);
+    request_answer(request, &container->facts, 1, sizeof(container->facts));
     return true;
 }
 
@@ -102,78 +99,15 @@ static bool images_serve(struct request *request) {
     return true;
 }
 
-static struct container *container_named(struct request *request) {
-    const char *name = records_next(&request->records, 'n', NULL);
-    struct container *container = name ? container_find(name) : NULL;
-    if (!container) {
-        problem_set(&request->problem, STATUS_PLAIN,
-                    "there is no container %.64s (`ps -a` lists those that there are)",
-                    name ? name : "");
-    }
-    return container;
-}
-
-// The answer comes when the container has ended; one caller at a time can wait for that.
-static bool end_await(struct request *request, struct container *container) {
-    if (container->waiting_token) {
-        return problem_set(&request->problem, STATUS_PLAIN, "container %s is being ended already",
-                           container->facts.name);
-    }
-    container->waiting_token = request->token;
-    return true;
-}
-
-static bool kill_serve(struct request *request) {
-    struct container *container = container_named(request);
-    if (!container) {
-        return false;
-    }
-    if (container->facts.state != MANAGER_STATE_RUNNING) {
-        return problem_set(&request->problem, STATUS_PLAIN, "container %s does not run",
-                           container->facts.name);
-    }
-    if (!end_await(request, container)) {
-        return false;
-    }
-    container_kill(container, CONTAINER_STATUS_KILLED, NULL);
-    return true;
-}
-
-static bool remove_serve(struct request *request) {
-    struct container *container = container_named(request);
-    if (!container) {
-        return false;
-    }
-    if (container->facts.state == MANAGER_STATE_EXITED) {
-        container_forget(container);
-        reply_structures(request, 0, 0, 0);
-        return true;
-    }
-    if (!(request->head->flags & MANAGER_FLAG_FORCE)) {
-        return problem_set(&request->problem, STATUS_PLAIN,
-                           "container %s is running (`rm -f %s` kills and removes it)",
-                           container->facts.name, container->facts.name);
-    }
-    if (!end_await(request, container)) {
-        return false;
-    }
-    container->flags |= MANAGER_FLAG_REMOVE;
-    if (container->facts.state == MANAGER_STATE_RUNNING) {
-        container_kill(container, CONTAINER_STATUS_KILLED, NULL);
-    }
-    return true;
-}
-
 static bool inspect_serve(struct request *request) {
     struct manager_details *details = (void *)(reply.bytes + sizeof(reply.head));
-    struct container *container = container_named(request);
+    struct container *container = request_container(request);
     if (!container) {
         return false;
     }
     memset(details, 0, sizeof(*details));
     details->container = container->facts;
-    details->has_ledger = container->facts.state != MANAGER_STATE_EXITED &&
-                          ns_info(container->ns, &details->ledger) == OK;
+    details->has_ledger = container->ns && ns_info(container->ns, &details->ledger) == OK;
     reply_structures(request, 1, sizeof(*details), 0);
     return true;
 }
@@ -186,6 +120,8 @@ static bool request_do(struct request *request) {
     case MANAGER_KILL: return kill_serve(request);
     case MANAGER_INSPECT: return inspect_serve(request);
     case MANAGER_IMAGES: return images_serve(request);
+    case MANAGER_STOP: return stop_serve(request);
+    case MANAGER_WAIT: return wait_serve(request);
     default:
         return problem_set(&request->problem, STATUS_PLAIN, "the manager knows no operation %u",
                            request->head->operation);

@@ -1,8 +1,33 @@
 // What clients ask for.
 #pragma once
 
-#include "lib/types.h"
+#include "lib/manager_protocol.h"
+#include "lib/records.h"
+#include "manager/container.h"
+
+enum { STATUS_PLAIN = 1 }; // of an error outside of `run` and `exec`, as Docker has it
+
+struct request {
+    const struct manager_request *head;
+    struct records records;
+    u64 token;
+    struct problem problem;
+};
 
 // Takes one request off the server channel, if one is there, and answers it, now or when the
 // container that it is about has ended.
 void request_serve(void);
+
+// Answers with `count` structures.
+void request_answer(const struct request *request, const void *structures, u32 count,
+                    usize size_each);
+
+// The container that the request names. NULL: its problem is set.
+struct container *request_container(struct request *request);
+struct container *request_running(struct request *request);
+
+// Each answers, or sees to it that the request will be; false: request->problem.
+bool kill_serve(struct request *request);
+bool stop_serve(struct request *request);
+bool wait_serve(struct request *request);
+bool remove_serve(struct request *request);

@@ -1,4 +1,4 @@
-// `ps`, `images`, `rm`, `kill`: what there is, and its end.
+// `ps` and `images`: what there is.
 #include "cloister.h"
 
 #include "lib/format.h"
@@ -103,43 +103,4 @@ i32 images_verb(const struct words *words) {
         }
     } while (position != 0);
     return STATUS_OK;
-}
-
-// Does something to each container that is named; the status of the first that failed.
-static i32 each_named(const char *verb, const struct words *words, const char *word,
-                      enum manager_operation operation, u32 flags) {
-    i32 first_status = STATUS_OK;
-    if (!word) {
-        return usage_error(verb, "which container?");
-    }
-    for (; word; word = words_next(words, word)) {
-        i32 status;
-        const struct manager_reply *reply;
-        records_add(request_begin(operation, flags, 0), 'n', word);
-        if (request_send(&reply, STATUS_FAILED, &status)) {
-            output_print("%s\n", word);
-        } else if (first_status == STATUS_OK) {
-            first_status = status;
-        }
-    }
-    return first_status;
-}
-
-i32 rm_verb(const struct words *words) {
-    const char *word = words_next(words, words_next(words, NULL));
-    bool is_forced = word && (strcmp(word, "-f") == 0 || strcmp(word, "--force") == 0);
-    if (is_forced) {
-        word = words_next(words, word);
-    } else if (word && word[0] == '-') {
-        return usage_error("rm", "option `%.64s` is not known", word);
-    }
-    return each_named("rm", words, word, MANAGER_REMOVE, is_forced ? MANAGER_FLAG_FORCE : 0);
-}
-
-i32 kill_verb(const struct words *words) {
-    const char *word = words_next(words, words_next(words, NULL));
-    if (word && word[0] == '-') {
-        return usage_error("kill", "option `%.64s` is not known", word);
-    }
-    return each_named("kill", words, word, MANAGER_KILL, 0);
 }

@@ -74,9 +74,7 @@ static i32 containers_print(void) {
         struct manager_container facts;
         memcpy(&facts, reply_data(reply), sizeof(facts));
         position = facts.id;
-        if (facts.state != MANAGER_STATE_EXITED) {
-            container_print(facts.name);
-        }
+        container_print(facts.name);
     }
 }
 

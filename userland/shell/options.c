@@ -1,5 +1,8 @@
+#include "lib/format.h"
 #include "lib/string.h"
 #include "shell/options.h"
+
+enum : u64 { MEMORY_BYTES_MIN = 1 << 20 };
 
 // Where the reading of words is, and what the current option is.
 struct reading {
@@ -7,6 +10,7 @@ struct reading {
     const char *word;
     const char *value;   // of an option that takes one
     const char *problem; // what is wrong, about the word
+    enum run_verb verb;
 };
 
 enum option : u32 {
@@ -17,6 +21,10 @@ enum option : u32 {
     OPTION_TERMINAL,
     OPTION_NAME,
     OPTION_ENVIRONMENT,
+    OPTION_DIRECTORY,
+    OPTION_USER,
+    OPTION_MEMORY,
+    OPTION_PIDS,
     OPTION_LETTERS, // several options of one letter
     OPTION_BAD,
 };
@@ -25,17 +33,25 @@ static const struct {
     const char *text;
     enum option option;
     bool has_value;
+    u32 verbs;
 } known[] = {
-    {"--rm", OPTION_REMOVE, false},
-    {"-d", OPTION_DETACH, false},
-    {"--detach", OPTION_DETACH, false},
-    {"-i", OPTION_INTERACTIVE, false},
-    {"--interactive", OPTION_INTERACTIVE, false},
-    {"-t", OPTION_TERMINAL, false},
-    {"--tty", OPTION_TERMINAL, false},
-    {"--name", OPTION_NAME, true},
-    {"-e", OPTION_ENVIRONMENT, true},
-    {"--env", OPTION_ENVIRONMENT, true},
+    {"--rm", OPTION_REMOVE, false, VERB_RUN},
+    {"-d", OPTION_DETACH, false, VERB_RUN | VERB_EXEC},
+    {"--detach", OPTION_DETACH, false, VERB_RUN | VERB_EXEC},
+    {"-i", OPTION_INTERACTIVE, false, VERB_RUN | VERB_EXEC},
+    {"--interactive", OPTION_INTERACTIVE, false, VERB_RUN | VERB_EXEC},
+    {"-t", OPTION_TERMINAL, false, VERB_RUN | VERB_EXEC},
+    {"--tty", OPTION_TERMINAL, false, VERB_RUN | VERB_EXEC},
+    {"--name", OPTION_NAME, true, VERB_RUN},
+    {"-e", OPTION_ENVIRONMENT, true, VERB_RUN | VERB_EXEC},
+    {"--env", OPTION_ENVIRONMENT, true, VERB_RUN | VERB_EXEC},
+    {"-w", OPTION_DIRECTORY, true, VERB_RUN | VERB_EXEC},
+    {"--workdir", OPTION_DIRECTORY, true, VERB_RUN | VERB_EXEC},
+    {"-u", OPTION_USER, true, VERB_RUN | VERB_EXEC},
+    {"--user", OPTION_USER, true, VERB_RUN | VERB_EXEC},
+    {"-m", OPTION_MEMORY, true, VERB_RUN},
+    {"--memory", OPTION_MEMORY, true, VERB_RUN},
+    {"--pids-limit", OPTION_PIDS, true, VERB_RUN},
 };
 
 // The value behind `=` in the word, or the next word.
@@ -72,7 +88,7 @@ static enum option option_read(struct reading *reading) {
         return OPTION_NONE;
     }
     for (u32 i = 0; i < ARRAY_SIZE(known); i++) {
-        if (option_matches(i, word)) {
+        if ((known[i].verbs & reading->verb) && option_matches(i, word)) {
             return value_read(reading, i);
         }
     }
@@ -93,7 +109,7 @@ static bool flag_set(struct run_options *options, enum option option) {
     }
 }
 
-// `-di`: each letter an option without a value.
+// `-dit`: each letter an option without a value.
 static bool letters_set(struct run_options *options, const char *word) {
     for (const char *letter = word + 1; *letter; letter++) {
         bool is_fine = (*letter == 'd' && flag_set(options, OPTION_DETACH)) ||
@@ -106,28 +122,43 @@ static bool letters_set(struct run_options *options, const char *word) {
     return true;
 }
 
-static bool option_apply(struct run_options *options, struct reading *reading, enum option option) {
+static bool value_apply(struct run_options *options, struct reading *reading, enum option option) {
     const char *equals;
     switch (option) {
     case OPTION_NAME: options->name = reading->value; return true;
-    case OPTION_ENVIRONMENT:
+    case OPTION_USER: options->user = reading->value; return true;
+    case OPTION_DIRECTORY:
+        reading->problem = "is no absolute path";
+        options->cwd = reading->value;
+        return reading->value[0] == '/';
+    case OPTION_MEMORY:
+        reading->problem = "is no size (at least 1m; with b, k, m or g behind the number)";
+        return size_read(reading->value, &options->memory_bytes) &&
+               options->memory_bytes >= MEMORY_BYTES_MIN;
+    case OPTION_PIDS:
+        reading->problem = "is no number of processes";
+        return number_read(reading->value, &options->pids) && options->pids > 0;
+    default:
+        reading->problem = "is no KEY=VALUE";
         equals = strchr(reading->value, '=');
-        if (!equals || equals == reading->value) {
-            reading->problem = "is no KEY=VALUE";
-            return false;
-        }
-        return true;
+        return equals && equals != reading->value;
+    }
+}
+
+static bool option_apply(struct run_options *options, struct reading *reading, enum option option) {
+    switch (option) {
     case OPTION_LETTERS:
         reading->problem = "is not known";
         return letters_set(options, reading->word);
     case OPTION_BAD: return false;
-    default: return flag_set(options, option);
+    default: return flag_set(options, option) || value_apply(options, reading, option);
     }
 }
 
-bool run_options_read(const struct words *words, struct run_options *options) {
-    *options = (struct run_options){};
-    struct reading reading = {.words = words, .word = words_next(words, NULL)};
+bool run_options_read(const struct words *words, enum run_verb verb, struct run_options *options) {
+    const char *name = words_next(words, NULL);
+    *options = (struct run_options){.verb = verb};
+    struct reading reading = {.words = words, .word = name, .verb = verb};
     const char *shown = reading.word;
     while ((reading.word = words_next(words, reading.word))) {
         shown = reading.word;
@@ -136,30 +167,39 @@ bool run_options_read(const struct words *words, struct run_options *options) {
             break;
         }
         if (!option_apply(options, &reading, option)) {
-            usage_error("run", "option `%.64s` %s", shown, reading.problem);
+            usage_error(name, "option `%.64s` %s", shown, reading.problem);
             return false;
         }
     }
-    options->image = reading.word;
-    if (!options->image) {
-        usage_error("run", "which image?");
+    options->target = reading.word;
+    if (!options->target) {
+        usage_error(name, verb == VERB_RUN ? "which image?" : "which container?");
         return false;
     }
-    if (options->is_detached && options->is_interactive) {
-        usage_error("run", "a detached container has no input: -d and -i don't go together");
+    bool is_foreign = options->has_terminal && options->is_interactive && !options->is_detached;
+    if (is_foreign && shell.command) {
+        usage_error(name, "what is typed comes from no terminal here: -i and -t don't go together");
         return false;
     }
-    if (options->has_terminal && options->is_interactive && shell.command) {
-        usage_error("run",
-                    "what is typed comes from no terminal here: -i and -t don't go together");
-        return false;
-    }
-    options->command = words_next(words, options->image);
+    options->command = words_next(words, options->target);
     return true;
 }
 
-void run_options_environment(const struct words *words, struct records_writer *writer) {
-    struct reading reading = {.words = words, .word = words_next(words, NULL)};
+static void number_write(struct records_writer *writer, const char *key, u64 number) {
+    char text[24];
+    format_text(text, sizeof(text), "%lu", number);
+    if (number > 0) records_add_pair(writer, 'o', key, text);
+}
+
+void run_options_write(const struct run_options *options, const struct words *words,
+                       struct records_writer *writer) {
+    struct reading reading = {
+        .words = words, .word = words_next(words, NULL), .verb = options->verb};
+    if (options->cwd) records_add_pair(writer, 'o', "cwd", options->cwd);
+    if (options->user) records_add_pair(writer, 'o', "user", options->user);
+    if (options->is_interactive) records_add_pair(writer, 'o', "stdin", "1");
+    number_write(writer, "memory", options->memory_bytes);
+    number_write(writer, "pids", options->pids);
     while ((reading.word = words_next(words, reading.word))) {
         enum option option = option_read(&reading);
         if (option == OPTION_NONE || option == OPTION_BAD) {
@@ -169,4 +209,66 @@ void run_options_environment(const struct words *words, struct records_writer *w
             records_add(writer, 'e', reading.value);
         }
     }
+}
+
+bool option_flag(const struct words *words, const char **word, const char *short_text,
+                 const char *long_text) {
+    if (!*word || (strcmp(*word, short_text) != 0 && strcmp(*word, long_text) != 0)) return false;
+    *word = words_next(words, *word);
+    return true;
+}
+
+bool option_take(const struct words *words, const char **word, const char *short_text,
+                 const char *long_text, const char **value) {
+    usize size = strlen(long_text);
+    if (*word && strncmp(*word, long_text, size) == 0 && (*word)[size] == '=') {
+        *value = *word + size + 1;
+        *word = words_next(words, *word);
+        return true;
+    }
+    if (!option_flag(words, word, short_text, long_text)) return false;
+    *value = *word;
+    if (*word) *word = words_next(words, *word);
+    return true;
+}
+
+bool number_read(const char *text, u64 *number) {
+    enum { DIGITS_MAX = 18 };
+    usize size = strlen(text);
+    *number = 0;
+    for (usize i = 0; i < size; i++) {
+        if (text[i] < '0' || text[i] > '9') return false;
+        *number = *number * 10 + (u64)(text[i] - '0');
+    }
+    return size > 0 && size <= DIGITS_MAX;
+}
+
+bool size_read(const char *text, u64 *bytes) {
+    static const char units[] = "bkmg";
+    char digits[24] = {};
+    usize size = strlen(text);
+    const char *unit = size > 0 ? strchr(units, text[size - 1] | 0x20) : NULL;
+    if (!unit || !*unit) return number_read(text, bytes);
+    if (size > sizeof(digits)) return false;
+    memcpy(digits, text, size - 1);
+    u32 shift = (u32)(unit - units) * 10;
+    if (!number_read(digits, bytes) || *bytes > ~0ull >> shift) return false;
+    *bytes <<= shift;
+    return true;
+}
+
+u32 signal_read(const char *text) {
+    static const char *const names[] = {
+        "HUP",  "INT",  "QUIT", "ILL",    "TRAP",   "ABRT",  "BUS",  "FPE",  "KILL", "USR1", "SEGV",
+        "USR2", "PIPE", "ALRM", "TERM",   "STKFLT", "CHLD",  "CONT", "STOP", "TSTP", "TTIN", "TTOU",
+        "URG",  "XCPU", "XFSZ", "VTALRM", "PROF",   "WINCH", "IO",   "PWR",  "SYS",
+    };
+    enum { SIGNAL_LAST = 64 };
+    u64 number;
+    if (number_read(text, &number)) return number <= SIGNAL_LAST ? (u32)number : 0;
+    if (strncmp(text, "SIG", 3) == 0) text += 3;
+    for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
+        if (strcmp(text, names[i]) == 0) return i + 1;
+    }
+    return 0;
 }

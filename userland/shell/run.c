@@ -20,7 +20,7 @@ struct run {
 
 static void words_write(const struct run *run, const struct words *words,
                         struct records_writer *writer) {
-    run_options_environment(words, writer);
+    run_options_write(&run->options, words, writer);
     for (const char *word = run->options.command; word; word = words_next(words, word))
         records_add(writer, 'a', word);
 }
@@ -56,7 +56,7 @@ static bool request_write(struct run *run, const struct words *words) {
     handle_t memobj = is_long ? words_make(run, words, &size_bytes) : CL_HANDLE_INVALID;
     if (is_long && !memobj) return false;
     struct records_writer *writer = request_begin(MANAGER_RUN, run->options.flags, size_bytes);
-    records_add(writer, 'i', run->options.image);
+    records_add(writer, 'i', run->options.target);
     if (run->options.name) {
         records_add(writer, 'n', run->options.name);
     }
@@ -98,7 +98,7 @@ static i32 container_start(struct run *run, const struct words *words) {
 i32 run_verb(const struct words *words) {
     static struct run run;
     memset(&run, 0, sizeof(run));
-    if (!run_options_read(words, &run.options)) {
+    if (!run_options_read(words, VERB_RUN, &run.options)) {
         return STATUS_OURS;
     }
     bool has_console = run.options.has_terminal && !run.options.is_detached;

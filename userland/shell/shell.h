@@ -45,6 +45,8 @@ i32 ps_verb(const struct words *words);
 i32 images_verb(const struct words *words);
 i32 rm_verb(const struct words *words);
 i32 kill_verb(const struct words *words);
+i32 stop_verb(const struct words *words);
+i32 wait_verb(const struct words *words);
 i32 inspect_verb(const struct words *words);
 i32 free_verb(const struct words *words);
 i32 version_verb(const struct words *words);

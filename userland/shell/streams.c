@@ -15,7 +15,7 @@
 #include "shell/streams.h"
 #include "shell/terminal.h"
 
-enum { STREAM_BYTES_MAX = 65536, KEY_CTRL_D = 4, KEY_CONSOLE = ENDS_COUNT };
+enum { STREAM_BYTES_MAX = 65536, KEY_CTRL_D = 4, LINUX_SIGKILL = 9, KEY_CONSOLE = ENDS_COUNT };
 static const char *const end_names[ENDS_COUNT] = {"notify", "stdout", "stderr", "stdin"};
 
 static char stream_bytes[STREAM_BYTES_MAX];
@@ -108,7 +108,7 @@ static void notify_take(struct streams *streams) {
 static void container_kill(const struct streams *streams) {
     i32 status;
     const struct manager_reply *reply;
-    records_add(request_begin(MANAGER_KILL, 0, 0), 'n', streams->name);
+    records_add(request_begin(MANAGER_KILL, 0, LINUX_SIGKILL), 'n', streams->name);
     request_send(&reply, STATUS_FAILED, &status);
 }
 

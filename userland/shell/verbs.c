@@ -8,19 +8,26 @@
 #include "shell/shell.h"
 
 const struct verb verbs[] = {
-    {"run", "[--rm] [-d] [-i] [--name NAME] [-e KEY=VALUE] IMAGE [COMMAND [ARG...]]",
-     "start a container and wait for its end",
-     "  --rm          forget the container when it has ended\n"
-     "  -d            do not wait; its output is thrown away\n"
-     "  -i            what is typed is its input (else it has none)\n"
-     "  --name NAME   its name; else one is made\n"
-     "  -e KEY=VALUE  set a variable of its environment\n"
+    {"run", "[OPTION...] IMAGE [COMMAND [ARG...]]", "start a container and wait for its end",
+     "  --rm            forget the container, and its files, when it has ended\n"
+     "  -d              do not wait\n"
+     "  -i              what is typed is its input (else it has none)\n"
+     "  --name NAME     its name; else one is made\n"
+     "  -e KEY=VALUE    set a variable of its environment\n"
+     "  -w PATH         its working directory\n"
+     "  -u USER[:GROUP] who it runs as, by name or number\n"
+     "  -m SIZE         memory that it may use: 16m, 1g\n"
+     "  --pids-limit N  processes that it may have\n"
      "Ctrl-C kills it. The status is the program's own, 128 + N for signal N, 127 when the\n"
      "program is not found, 126 when it can't be run, 125 for our own errors.\n",
      run_verb},
     {"ps", "[-a]", "list containers", "  -a  those that have ended, too\n", ps_verb},
     {"rm", "[-f] NAME...", "remove containers", "  -f  kill them first if they run\n", rm_verb},
-    {"kill", "NAME...", "kill containers", "", kill_verb},
+    {"kill", "[-s SIGNAL] NAME...", "send a signal to the first process",
+     "  -s SIGNAL  by name or number; else KILL\n", kill_verb},
+    {"stop", "[-t SECONDS] NAME...", "ask containers to end, then kill them",
+     "  -t SECONDS  between TERM and KILL; else 10\n", stop_verb},
+    {"wait", "NAME...", "wait for containers to end; say their statuses", "", wait_verb},
     {"inspect", "NAME", "describe a container, with its ledger, as JSON", "", inspect_verb},
     {"images", "", "list images", "", images_verb},
     {"free", "", "memory, objects, handles and threads, exactly",

@@ -1,0 +1,234 @@
+// From the records of a request to a running program: streams, working directory, strings, and the
+// search for it in PATH.
+#include "linux/launch.h"
+
+#include "lib/format.h"
+#include "lib/heap.h"
+#include "lib/string.h"
+#include "linux/abi.h"
+#include "linux/container.h"
+#include "linux/descriptors.h"
+#include "linux/fs/stream.h"
+#include "linux/kernel_if.h"
+#include "linux/process.h"
+#include "linux/report.h"
+#include "linux/system.h"
+#include "linux/thread.h"
+#include "linux/tty/console.h"
+#include "linux/walk.h"
+
+enum { STATUS_NOT_EXECUTABLE = 126, STATUS_NOT_FOUND = 127, LINE_BYTES_MAX = 300 };
+
+static const char default_path[] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+static const char default_term[] = "TERM=xterm"; // of a program that gets a terminal
+
+struct launch *launch_create(void) {
+    struct launch *launch = heap_alloc_zero(sizeof(*launch));
+    return launch;
+}
+
+void launch_free(struct launch *launch) {
+    for (u32 i = 0; i < launch->records.handles_count; i++) {
+        if (launch->records.handles[i]) kernel_close(launch->records.handles[i]);
+    }
+    heap_free(launch->buffer);
+    heap_free(launch);
+}
+
+struct process *launch_process(struct thread *thread) {
+    struct process *process = process_alloc(NULL);
+    if (!process) return NULL;
+    thread->process = process;
+    thread->tid = process->pid;
+    process->descriptors = descriptors_create();
+    process->fs = fs_context_create(system_root());
+    mutex_lock(&tasks.lock);
+    list_insert_tail(&process->threads, &thread->in_process);
+    mutex_unlock(&tasks.lock);
+    return process;
+}
+
+// The process is over before its program has begun.
+[[noreturn]] static void launch_fail(struct thread *thread, const char *name, const char *reason,
+                                     i32 status) {
+    char line[LINE_BYTES_MAX];
+    usize size = format_text(line, sizeof(line), "%.200s: %s\n", name, reason);
+    struct file *file = thread->process->descriptors ? descriptor_get(thread, 2) : NULL;
+    if (file) {
+        file_write(thread, file, line, min(size, sizeof(line) - 1), 0);
+        file_put(file);
+    }
+    process_end(thread, status << 8);
+}
+
+[[noreturn]] static void program_fail(struct thread *thread, const char *name, int error) {
+    bool is_missing = error == -ENOENT || error == -ENOTDIR;
+    const char *reason = is_missing          ? "not found"
+                         : error == -EACCES  ? "permission denied"
+                         : error == -ENOEXEC ? "can't be executed: no program for this machine"
+                         : error == -E2BIG   ? "its arguments are too long"
+                                             : "can't be started";
+    launch_fail(thread, name, reason, is_missing ? STATUS_NOT_FOUND : STATUS_NOT_EXECUTABLE);
+}
+
+static int null_open(struct thread *thread, u32 flags, struct file **out) {
+    struct vnode *vnode;
+    int result = system_device("null", &vnode);
+    if (result == 0) {
+        result = file_open_vnode(thread, vnode, flags, out);
+        vnode_put(vnode);
+    }
+    return result;
+}
+
+// The program's three descriptors are one terminal; its errors have no channel of their own.
+static int terminal_start(struct thread *thread, struct launch *launch, const char *size) {
+    struct console_channels channels = {
+        .input = records_take(&launch->records, "stdin"),
+        .output = records_take(&launch->records, "stdout"),
+    };
+    struct terminal *terminal;
+    struct file *file;
+    int result = console_create(&channels, size, &terminal);
+    if (result == 0) result = console_open(thread, terminal, &file);
+    for (i32 i = 0; i <= 2 && result >= 0; i++) {
+        result = descriptor_install(thread, i == 0 ? file : file_get(file), 0, i);
+    }
+    return min(result, 0);
+}
+
+static int stream_open(struct thread *thread, struct launch *launch, u32 number) {
+    static const char *const names[] = {"stdin", "stdout", "stderr"};
+    struct file *file;
+    handle_t channel = records_take(&launch->records, names[number]);
+    int result = channel ? stream_create(channel, number == 0 ? O_RDONLY : O_WRONLY, &file)
+                         : null_open(thread, O_RDWR, &file);
+    if (result == 0) result = descriptor_install(thread, file, 0, (i32)number);
+    if (result >= 0 && number == 1 && channel && launch->id == 0) stream_set_console(file);
+    return min(result, 0);
+}
+
+static int streams_open(struct thread *thread, struct launch *launch) {
+    const char *terminal_size = records_value(&launch->records, 'o', "tty");
+    if (terminal_size) return terminal_start(thread, launch, terminal_size);
+    int result = 0;
+    for (u32 i = 0; i < 3 && result == 0; i++)
+        result = stream_open(thread, launch, i);
+    return result;
+}
+
+static int program_fill(struct program *program, const struct records *records) {
+    int result = 0;
+    const char *text = NULL;
+    while (result == 0 && (text = records_next(records, 'a', text))) {
+        result = program_add(program, text, strlen(text));
+        program->argc++;
+    }
+    program->arguments_size = program->size;
+    text = NULL;
+    if (records_value(records, 'o', "tty") && !records_value(records, 'e', "TERM")) {
+        result = result == 0 ? program_add(program, default_term, strlen(default_term)) : result;
+        program->envc++;
+    }
+    while (result == 0 && (text = records_next(records, 'e', text))) {
+        result = program_add(program, text, strlen(text));
+        program->envc++;
+    }
+    return result == 0 && program->argc == 0 ? -EINVAL : result;
+}
+
+static int path_try(struct thread *thread, const char *path, struct program *program) {
+    return exec_program(thread, AT_FDCWD, path, program_get(program));
+}
+
+// Tries each directory of PATH. What is there but can't run is told only if nothing else is found.
+static int program_search(struct thread *thread, const char *search, const char *name,
+                          struct program *program) {
+    char path[512];
+    int problem = -ENOENT;
+    while (*search && *name) {
+        const char *end = strchr(search, ':');
+        usize size = end ? (usize)(end - search) : strlen(search);
+        usize length = format_text(path, sizeof(path), "%.*s/%s", (int)size, search, name);
+        int result = length < sizeof(path) ? path_try(thread, path, program) : -ENOENT;
+        if (result == 0) {
+            return 0;
+        }
+        if (result != -ENOENT && result != -ENOTDIR) {
+            problem = result;
+        }
+        search += size + (end != NULL);
+    }
+    return problem;
+}
+
+static void program_load(struct thread *thread, const struct records *records) {
+    const char *name = records_next(records, 'a', NULL);
+    const char *search = records_value(records, 'e', "PATH");
+    struct program *program = program_create();
+    int result = program ? program_fill(program, records) : -ENOMEM;
+    if (result == 0)
+        result = strchr(name, '/')
+                     ? path_try(thread, name, program)
+                     : program_search(thread, search ? search : default_path, name, program);
+    program_put(program);
+    if (result != 0) program_fail(thread, name ? name : "", result);
+}
+
+static void directory_set(struct thread *thread, const char *path) {
+    struct vnode *directory;
+    int result = path_resolve_text(thread, path, &directory);
+    if (result == 0 && !vnode_is_directory(directory)) {
+        vnode_put(directory);
+        result = -ENOTDIR;
+    }
+    if (result != 0)
+        launch_fail(thread, path, "can't be the working directory", STATUS_NOT_EXECUTABLE);
+    fs_context_set_cwd(thread->process->fs, directory);
+    vnode_put(directory);
+}
+
+void launch_run(struct thread *thread, struct launch *launch) {
+    const char *cwd = records_value(&launch->records, 'o', "cwd");
+    if (streams_open(thread, launch) != 0)
+        launch_fail(thread, "the standard streams", "can't be opened", STATUS_NOT_EXECUTABLE);
+    if (cwd) directory_set(thread, cwd);
+    program_load(thread, &launch->records);
+    launch_free(launch);
+}
+
+[[noreturn]] static void launch_main(void *argument) {
+    struct thread *thread = argument;
+    struct launch *launch = thread->process->launch;
+    thread->process->launch = NULL;
+    launch_run(thread, launch);
+    thread_loop(thread);
+}
+
+static void process_abandon(struct process *process) {
+    process_release(process);
+    mutex_lock(&tasks.lock);
+    process_free_locked(process);
+    mutex_unlock(&tasks.lock);
+}
+
+int launch_start(struct launch *launch) {
+    struct thread *thread = thread_alloc();
+    struct process *process = thread ? launch_process(thread) : NULL;
+    int result = process && process->descriptors && process->fs ? 0 : -ENOMEM;
+    if (process) {
+        process->launch = launch;
+        process->launch_id = launch->id;
+    }
+    mutex_lock(&tasks.lock);
+    if (result == 0)
+        result =
+            kernel_thread_start(launch_main, thread_stack_top(thread), thread, &thread->handle);
+    if (result != 0 && process) list_remove(&thread->in_process);
+    mutex_unlock(&tasks.lock);
+    if (result == 0) return 0;
+    if (process) process_abandon(process);
+    if (thread) thread_free(thread);
+    launch_free(launch);
+    return result;
+}

@@ -1,0 +1,33 @@
+// Programs that the manager asks for: the container's first process, and those of EXEC
+// (lib/container_protocol.h).
+// Rules:
+// - a process that is launched has no parent; its end is told to the manager;
+// - a launch owns its records and their handles.
+#pragma once
+
+#include "lib/records.h"
+#include "lib/types.h"
+
+struct process;
+struct thread;
+
+struct launch {
+    u32 id; // of the request; 0: the first process
+    char *buffer;
+    struct records records;
+};
+
+// From a heap block; its handles are closed with it.
+struct launch *launch_create(void);
+void launch_free(struct launch *launch);
+
+// Makes a process, whose one thread is `thread`; it has descriptors and directories, nothing else.
+// NULL: no memory.
+struct process *launch_process(struct thread *thread);
+
+// In the thread of such a process: opens its streams, sets its directory, loads its program. Frees
+// the launch. What can't be done is said on its stderr, and the process is ended: 126 or 127.
+void launch_run(struct thread *thread, struct launch *launch);
+
+// Starts a process in a thread of its own. Frees the launch. 0, or a negative Linux error.
+int launch_start(struct launch *launch);

@@ -1,0 +1,51 @@
+#include "cloister.h"
+
+#include "lib/message.h"
+#include "lib/string.h"
+#include "manager/container_ask.h"
+
+static union {
+    struct container_request head;
+    char bytes[CL_MESSAGE_BYTES_MAX];
+} request_buffer;
+
+void container_ask_begin(struct records_writer *writer) {
+    records_begin(writer, request_buffer.bytes + sizeof(request_buffer.head),
+                  sizeof(request_buffer.bytes) - sizeof(request_buffer.head));
+}
+
+// Has the personality look at its control channel: its first thread is kicked.
+static void personality_kick(const struct container *container) {
+    struct cl_object_info info;
+    handle_t thread;
+    if (object_info(container->process, &info) == OK &&
+        ns_open_koid(container->ns, info.detail[3], &thread) == OK) {
+        thread_kick(thread);
+        handle_close(thread);
+    }
+}
+
+static void writer_close(const struct records_writer *writer) {
+    for (u32 i = 0; i < writer->handles_count; i++)
+        handle_close(writer->handles[i]);
+}
+
+status_t container_ask(struct container *container, const struct container_request *request,
+                       struct records_writer *writer) {
+    struct records_writer nothing = {};
+    if (!writer) writer = &nothing;
+    request_buffer.head = *request;
+    request_buffer.head.version = CONTAINER_PROTOCOL_VERSION;
+    status_t status = writer->is_full ? ERR_TOO_BIG : ERR_PEER_CLOSED;
+    if (container->control && !writer->is_full)
+        status = message_send(container->control, request_buffer.bytes,
+                              sizeof(request_buffer.head) + writer->size_bytes, writer->handles,
+                              writer->handles_count);
+    if (status != OK) {
+        writer_close(writer);
+    } else if (!container->is_attended) {
+        container->is_attended = true;
+        personality_kick(container);
+    }
+    return status;
+}

@@ -1,0 +1,15 @@
+// Requests to a container's personality (lib/container_protocol.h).
+#pragma once
+
+#include "lib/container_protocol.h"
+#include "lib/records.h"
+#include "manager/container.h"
+
+// Sends one; never waits. The writer, with the records and handles that go with it, may be NULL; its
+// handles have moved, or are closed. Errors: what the channel says; SHOULD_WAIT when the personality
+// does not take its requests.
+status_t container_ask(struct container *container, const struct container_request *request,
+                       struct records_writer *writer);
+
+// A writer over the one buffer that there is for this.
+void container_ask_begin(struct records_writer *writer);

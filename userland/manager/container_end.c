@@ -1,0 +1,174 @@
+// The end of containers: what their personalities report, deadlines, namespaces that are gone.
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "lib/container_protocol.h"
+#include "lib/log.h"
+#include "lib/marker.h"
+#include "lib/message.h"
+#include "lib/string.h"
+#include "manager/container.h"
+#include "manager/container_ask.h"
+#include "manager/waiters.h"
+
+enum { LINUX_SIGKILL = 9, LINUX_SIGTERM = 15 };
+enum : u64 { LAST_CHANCE_NS = 5'000'000'000 };
+
+static struct list timed = LIST_INIT(timed);
+
+static void deadline_clear(struct container *container) { list_remove(&container->timed); }
+
+static void deadline_set(struct container *container, u64 delay_ns) {
+    deadline_clear(container);
+    u64 now = now_ns();
+    container->deadline_ns = delay_ns < ~0ull - now ? now + delay_ns : ~0ull;
+    list_insert_tail(&timed, &container->timed);
+}
+
+u64 containers_deadline(void) {
+    u64 first_ns = CL_DEADLINE_NEVER;
+    const struct container *container;
+    list_for_each(container, &timed, timed) {
+        first_ns = min(first_ns, container->deadline_ns);
+    }
+    return first_ns;
+}
+
+void containers_expire(void) {
+    u64 now = now_ns();
+    struct problem ignored;
+    struct container *container, *following;
+    list_for_each_safe(container, following, &timed, timed) {
+        if (container->deadline_ns > now) continue;
+        deadline_clear(container);
+        if (container->is_last_chance)
+            container_kill(container, CONTAINER_STATUS_KILLED, "its personality did not answer");
+        else
+            container_signal(container, LINUX_SIGKILL, &ignored);
+    }
+}
+
+void container_kill(struct container *container, i32 status, const char *problem) {
+    deadline_clear(container);
+    container->facts.state = MANAGER_STATE_ENDING;
+    container->facts.status = status;
+    container->problem = problem;
+    port_unregister(manager.port, (u64)container);
+    ns_kill(container->ns);
+    status_t result = port_register(manager.port, container->ns, SIGNAL_TERMINATED,
+                                    (u64)container | KEY_NAMESPACE, CL_PORT_ONCE);
+    if (result != OK)
+        log_line("manager: the end of container %s can't be watched", container->facts.name);
+}
+
+bool container_signal(struct container *container, i32 signal, struct problem *problem) {
+    struct container_request request = {.operation = CONTAINER_SIGNAL, .argument = signal};
+    status_t status = container_ask(container, &request, NULL);
+    if (signal == LINUX_SIGKILL) {
+        container->is_last_chance = true;
+        deadline_set(container, status == OK ? LAST_CHANCE_NS : 0);
+        return true;
+    }
+    return status == OK || problem_set(problem, 1, "container %s can't be asked: %s",
+                                       container->facts.name, cl_error_name(status));
+}
+
+bool container_stop(struct container *container, u64 timeout_ns, struct problem *problem) {
+    container->is_last_chance = false;
+    if (timeout_ns == 0) return container_signal(container, LINUX_SIGKILL, problem);
+    if (!container_signal(container, LINUX_SIGTERM, problem)) timeout_ns = 0;
+    deadline_set(container, timeout_ns);
+    return true;
+}
+
+// The first process has ended, and the personality stays.
+static void process_ended(struct container *container, i32 status) {
+    struct ending ending;
+    deadline_clear(container);
+    container->facts.state = MANAGER_STATE_EXITED;
+    container->facts.status = status;
+    container->facts.ended_ns = now_ns();
+    ending_take(&ending, container);
+    ending_tell(&ending);
+}
+
+// Its personality is no good any more. A first process that has ended keeps its status.
+static void personality_lost(struct container *container, const char *problem) {
+    bool has_exited = container->facts.state == MANAGER_STATE_EXITED;
+    container_kill(container, has_exited ? container->facts.status : CONTAINER_STATUS_KILLED,
+                   problem);
+}
+
+// The personality has ended without a word.
+static void control_closed(struct container *container) {
+    struct cl_object_info info = {};
+    bool has_crashed =
+        object_info(container->process, &info) == OK && info.detail[0] == CL_PROCESS_STATE_CRASHED;
+    if (has_crashed)
+        log_line("manager: the personality of container %s crashed with exception %lu",
+                 container->facts.name, info.detail[1]);
+    personality_lost(container,
+                     has_crashed ? "its personality crashed" : "its personality was killed");
+}
+
+static bool report_serve(struct container *container, const struct container_report *report) {
+    bool is_running = container->facts.state == MANAGER_STATE_RUNNING;
+    bool is_kept = !(container->flags & MANAGER_FLAG_REMOVE);
+    bool has_status = (report->status & ~255) == 0;
+    switch (report->kind) {
+    case CONTAINER_EXITED:
+        if (!is_running || !has_status) return false;
+        if (is_kept)
+            process_ended(container, report->status);
+        else
+            container_kill(container, report->status, NULL);
+        return true;
+    case CONTAINER_FAILED:
+        if (!has_status) return false;
+        container_kill(container, report->status, "its personality gave up");
+        return true;
+    default: return false;
+    }
+}
+
+static void control_event(struct container *container) {
+    static union {
+        struct container_report head;
+        char bytes[CONTAINER_REPORT_BYTES_MAX];
+    } report;
+    struct cl_received received;
+    handle_t handles[RECORDS_HANDLES_MAX];
+    status_t status = message_receive(container->control, &report, sizeof(report), handles,
+                                      RECORDS_HANDLES_MAX, CL_DEADLINE_POLL, &received);
+    if (status == ERR_PEER_CLOSED || status == ERR_DEAD) {
+        control_closed(container);
+        return;
+    }
+    if (status == ERR_SHOULD_WAIT) return;
+    for (u32 i = 0; status == OK && i < received.handles_count; i++)
+        handle_close(handles[i]);
+    if (status != OK || received.bytes_size < sizeof(report.head) ||
+        report.head.version != CONTAINER_PROTOCOL_VERSION || !report_serve(container, &report.head))
+        personality_lost(container, "its personality talked nonsense");
+}
+
+static void namespace_gone(struct container *container) {
+    MARK(MARKER_CONTAINER_GONE);
+    struct ending ending;
+    handle_close(container->ns);
+    handle_close(container->process);
+    handle_close(container->control);
+    container->ns = container->process = container->control = CL_HANDLE_INVALID;
+    container->facts.state = MANAGER_STATE_EXITED;
+    if (container->facts.ended_ns == 0) container->facts.ended_ns = now_ns();
+    ending_take_gone(&ending, container);
+    if (container->flags & MANAGER_FLAG_REMOVE) container_forget(container);
+    ending_tell(&ending);
+}
+
+void container_event(struct container *container, u64 what) {
+    if (what == KEY_NAMESPACE)
+        namespace_gone(container);
+    else if (container->facts.state != MANAGER_STATE_ENDING)
+        control_event(container);
+}

@@ -1,0 +1,100 @@
+// Requests about a container's end. They are answered when it has come.
+#include "cloister.h"
+
+#include "lib/container_protocol.h"
+#include "manager/requests.h"
+#include "manager/waiters.h"
+
+enum { LINUX_SIGKILL = 9, LINUX_SIGNAL_MAX = 64 };
+
+struct container *request_container(struct request *request) {
+    const char *name = records_next(&request->records, 'n', NULL);
+    struct container *container = name ? container_find(name) : NULL;
+    if (!container)
+        problem_set(&request->problem, STATUS_PLAIN,
+                    "there is no container %.64s (`ps -a` lists those that there are)",
+                    name ? name : "");
+    return container;
+}
+
+struct container *request_running(struct request *request) {
+    struct container *container = request_container(request);
+    if (container && container->facts.state != MANAGER_STATE_RUNNING) {
+        problem_set(&request->problem, STATUS_PLAIN, "container %s does not run",
+                    container->facts.name);
+        return NULL;
+    }
+    return container;
+}
+
+static bool end_await(struct request *request, struct container *container, enum waiter_kind kind) {
+    struct waiter *waiter = waiter_add(container, kind);
+    if (!waiter)
+        return problem_set(&request->problem, STATUS_PLAIN, "too many wait for containers");
+    waiter->token = request->token;
+    return true;
+}
+
+// What goes with its end is killed without asking its personality.
+static bool container_end(struct request *request, struct container *container) {
+    if (container->flags & MANAGER_FLAG_REMOVE)
+        container_kill(container, CONTAINER_STATUS_KILLED, NULL);
+    else
+        container_signal(container, LINUX_SIGKILL, &request->problem);
+    return true;
+}
+
+bool kill_serve(struct request *request) {
+    u64 signal = request->head->position;
+    struct container *container = request_running(request);
+    if (!container) return false;
+    if (signal == 0 || signal > LINUX_SIGNAL_MAX)
+        return problem_set(&request->problem, STATUS_PLAIN, "there is no signal %lu", signal);
+    if (signal == LINUX_SIGKILL)
+        return end_await(request, container, WAITER_END) && container_end(request, container);
+    if (!container_signal(container, (i32)signal, &request->problem)) return false;
+    request_answer(request, NULL, 0, 0);
+    return true;
+}
+
+bool stop_serve(struct request *request) {
+    struct container *container = request_container(request);
+    if (!container) return false;
+    if (container->facts.state == MANAGER_STATE_EXITED) {
+        request_answer(request, &container->facts, 1, sizeof(container->facts));
+        return true;
+    }
+    if (!end_await(request, container, WAITER_END)) return false;
+    return container->facts.state != MANAGER_STATE_RUNNING ||
+           container_stop(container, request->head->position, &request->problem);
+}
+
+bool wait_serve(struct request *request) {
+    struct container *container = request_container(request);
+    if (!container) return false;
+    if (container->facts.state != MANAGER_STATE_EXITED)
+        return end_await(request, container, WAITER_END);
+    request_answer(request, &container->facts, 1, sizeof(container->facts));
+    return true;
+}
+
+bool remove_serve(struct request *request) {
+    struct container *container = request_container(request);
+    if (!container) return false;
+    bool has_exited = container->facts.state == MANAGER_STATE_EXITED;
+    if (has_exited && !container->ns) {
+        container_forget(container);
+        request_answer(request, NULL, 0, 0);
+        return true;
+    }
+    if (!has_exited && !(request->head->flags & MANAGER_FLAG_FORCE))
+        return problem_set(&request->problem, STATUS_PLAIN,
+                           "container %s is running (`rm -f %s` kills and removes it)",
+                           container->facts.name, container->facts.name);
+    if (!end_await(request, container, WAITER_GONE)) return false;
+    container->flags |= MANAGER_FLAG_REMOVE;
+    if (container->facts.state != MANAGER_STATE_ENDING)
+        container_kill(container, has_exited ? container->facts.status : CONTAINER_STATUS_KILLED,
+                       NULL);
+    return true;
+}

@@ -101,10 +101,10 @@ def busybox_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image
 
 
-@pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
-def test_layer(tmp_path: Path, busybox_image: Path, sanitizer: str) -> None:
-    """Whatever is changed in the root is seen there, and the rest stays the image's."""
-    program = compile_test(tmp_path, sanitizer, "layer_test")
+@pytest.mark.parametrize("test", ["layer_test", "permission_test"])
+def test_files(tmp_path: Path, busybox_image: Path, test: str) -> None:
+    """The root over the image: what is changed is seen, the rest stays; who may change it."""
+    program = compile_test(tmp_path, "address,undefined", test)
     done = subprocess.run(
         [str(program), str(busybox_image)], timeout=120, capture_output=True, text=True
     )

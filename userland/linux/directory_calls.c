@@ -3,6 +3,7 @@
 #include "lib/string.h"
 #include "linux/calls.h"
 #include "linux/descriptors.h"
+#include "linux/permission.h"
 #include "linux/process.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
@@ -32,8 +33,11 @@ static i64 change_directory(struct thread *thread, struct vnode *directory) {
     if (!vnode_is_directory(directory)) {
         return -ENOTDIR;
     }
-    fs_context_set_cwd(thread->process->fs, directory);
-    return 0;
+    int result = vnode_permission(thread->process->credentials, directory, MAY_EXECUTE);
+    if (result == 0) {
+        fs_context_set_cwd(thread->process->fs, directory);
+    }
+    return result;
 }
 
 i64 linux_chdir(struct thread *thread, linux_ptr path) {
@@ -56,12 +60,24 @@ i64 linux_fchdir(struct thread *thread, i32 fd) {
     return result;
 }
 
+static i64 change_root(struct thread *thread, struct vnode *directory) {
+    const struct credentials *credentials = thread->process->credentials;
+    if (!vnode_is_directory(directory)) {
+        return -ENOTDIR;
+    }
+    int result = vnode_permission(credentials, directory, MAY_EXECUTE);
+    if (result != 0 || !credentials_have(credentials, CAP_SYS_CHROOT)) {
+        return result != 0 ? result : -EPERM;
+    }
+    fs_context_set_root(thread->process->fs, directory);
+    return 0;
+}
+
 i64 linux_chroot(struct thread *thread, linux_ptr path) {
     struct vnode *directory;
     i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &directory);
     if (result == 0) {
-        result = vnode_is_directory(directory) ? 0 : -ENOTDIR;
-        if (result == 0) fs_context_set_root(thread->process->fs, directory);
+        result = change_root(thread, directory);
         vnode_put(directory);
     }
     return result;

@@ -5,6 +5,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/calls.h"
+#include "linux/credentials.h"
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
 #include "linux/random.h"
@@ -140,6 +141,7 @@ struct exec {
     struct exec_layout layout;
     struct segment_plan plans[ELF_SEGMENTS_MAX];
     struct memory *memory;
+    struct credentials *credentials; // counted
 };
 
 static int exec_map(struct exec *exec, struct program *program)
@@ -167,8 +169,8 @@ static int exec_map(struct exec *exec, struct program *program)
     return result;
 }
 
-static int exec_prepare(struct exec *exec, struct program *program, const void *header,
-                        u64 header_size) {
+static int exec_prepare(struct exec *exec, struct process *process, struct program *program,
+                        const void *header, u64 header_size) {
     struct attributes attributes;
     const char *problem = NULL;
     int result = vnode_attributes(program->file, &attributes);
@@ -184,13 +186,17 @@ static int exec_prepare(struct exec *exec, struct program *program, const void *
         return -ENOEXEC;
     }
     layout_choose(&exec->layout, &exec->image);
-    exec->memory = memory_create();
-    if (!exec->memory) {
-        return -ENOMEM;
+    result =
+        credentials_of_exec(process, program->file, &exec->credentials, &exec->layout.is_secure);
+    if (result != 0) {
+        return result;
     }
-    result = exec_map(exec, program);
+    exec->layout.credentials = exec->credentials;
+    exec->memory = memory_create();
+    result = exec->memory ? exec_map(exec, program) : -ENOMEM;
     if (result != 0) {
         memory_put(exec->memory);
+        credentials_put(exec->credentials);
     }
     return result;
 }
@@ -211,6 +217,7 @@ static void exec_commit(struct thread *thread, struct exec *exec, struct program
     process->name[size] = 0;
     process->memory = exec->memory;
     mutex_unlock(&tasks.lock);
+    credentials_set(process, exec->credentials);
     if (kernel_aspace_bind(exec->memory->aspace) != 0) {
         thread->ends_with = SIGKILL;
     }
@@ -259,7 +266,8 @@ int exec_program(struct thread *thread, i32 directory, const char *path, struct 
         buffers ? exec_file_open(thread, directory, path, program, buffers->header, &header_size)
                 : -ENOMEM;
     if (result == 0) {
-        result = exec_prepare(&buffers->exec, program, buffers->header, header_size);
+        result =
+            exec_prepare(&buffers->exec, thread->process, program, buffers->header, header_size);
     }
     if (result != 0) {
         heap_free(buffers);

@@ -12,6 +12,8 @@ struct exec_layout {
     u64 stack_start;
     u64 stack_top;
     u64 random[2]; // for AT_RANDOM
+    const struct credentials *credentials;
+    bool is_secure; // AT_SECURE
 };
 
 // Writes arguments, environment and auxiliary vector to the new memory, which is bound. The path is

@@ -4,21 +4,16 @@
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/exec.h"
+#include "linux/permission.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
 
 enum { SCRIPT_DEPTH_MAX = 5, SCRIPT_LINE_BYTES = 256 };
 
-static int program_file_check(struct vnode *file) {
-    struct attributes attributes;
-    if (file->type != MODE_REGULAR) {
-        return -EACCES;
-    }
-    int result = vnode_attributes(file, &attributes);
-    if (result == 0 && !(attributes.mode & 0111)) {
-        return -EACCES;
-    }
-    return result;
+static int program_file_check(struct thread *thread, struct vnode *file) {
+    return file->type != MODE_REGULAR
+               ? -EACCES
+               : vnode_permission(thread->process->credentials, file, MAY_EXECUTE);
 }
 
 static char *text_copy(const char *text, usize size) {
@@ -65,7 +60,7 @@ static int program_file_find(struct thread *thread, i32 directory, const char *p
         result = walk_resolve(&walk, &file);
     }
     if (result == 0) {
-        result = program_file_check(file);
+        result = program_file_check(thread, file);
         if (result == 0) {
             heap_free(program->path);
             vnode_put(program->file);

@@ -4,6 +4,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/copy.h"
+#include "linux/credentials.h"
 #include "linux/exec.h"
 #include "linux/kernel_if.h"
 #include "linux/processor.h"
@@ -48,11 +49,11 @@ static void push_vector(struct stack_builder *builder, const struct elf_image *i
     push_auxiliary(builder, AT_BASE, 0);
     push_auxiliary(builder, AT_FLAGS, 0);
     push_auxiliary(builder, AT_ENTRY, layout->base + image->entry);
-    push_auxiliary(builder, AT_UID, 0);
-    push_auxiliary(builder, AT_EUID, 0);
-    push_auxiliary(builder, AT_GID, 0);
-    push_auxiliary(builder, AT_EGID, 0);
-    push_auxiliary(builder, AT_SECURE, 0);
+    push_auxiliary(builder, AT_UID, layout->credentials->uid);
+    push_auxiliary(builder, AT_EUID, layout->credentials->euid);
+    push_auxiliary(builder, AT_GID, layout->credentials->gid);
+    push_auxiliary(builder, AT_EGID, layout->credentials->egid);
+    push_auxiliary(builder, AT_SECURE, layout->is_secure);
     push_auxiliary(builder, AT_RANDOM, random);
     push_auxiliary(builder, AT_EXECFN, path);
     push_auxiliary(builder, AT_PLATFORM, platform);

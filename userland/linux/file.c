@@ -1,6 +1,8 @@
 // Open files: counting, positions, and the operations that pass to the vnode.
 #include "lib/heap.h"
 #include "linux/abi.h"
+#include "linux/credentials.h"
+#include "linux/thread.h"
 #include "linux/vfs.h"
 
 static i64 vnode_file_read(struct thread *, struct file *file, void *buffer, usize size,
@@ -19,18 +21,20 @@ static i64 vnode_file_read(struct thread *, struct file *file, void *buffer, usi
     return count;
 }
 
-static i64 vnode_file_write(struct thread *, struct file *file, const void *buffer, usize size,
-                            u64 *offset, u32) {
+static i64 vnode_file_write(struct thread *thread, struct file *file, const void *buffer,
+                            usize size, u64 *offset, u32) {
     struct vnode *vnode = file->vnode;
     if (!vnode->ops->write) {
         return -EINVAL;
     }
-    u32 flags = file_flags(file) & O_APPEND ? IO_APPEND : 0;
+    bool appends = file_flags(file) & O_APPEND;
+    bool keeps = credentials_have(thread->process->credentials, CAP_FSETID);
+    u32 flags = (appends ? IO_APPEND : 0) | (keeps ? IO_KEEPS_SET_ID : 0);
     i64 count = vnode->ops->write(vnode, buffer, size, *offset, flags);
     if (count > 0) {
         struct attributes attributes;
         *offset += (u64)count;
-        if (flags && vnode_attributes(vnode, &attributes) == 0) {
+        if (appends && vnode_attributes(vnode, &attributes) == 0) {
             *offset = attributes.size_bytes;
         }
     }

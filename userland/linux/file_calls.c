@@ -2,9 +2,20 @@
 #include "linux/calls.h"
 #include "linux/descriptors.h"
 #include "linux/fs/pipe.h"
+#include "linux/permission.h"
 #include "linux/process.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
+
+static int file_make(struct thread *thread, struct walk *walk, u32 mode, struct vnode **out) {
+    struct creation creation;
+    if (!walk->at->ops->create) {
+        return -EACCES;
+    }
+    int result =
+        creation_prepare(thread, walk->at, MODE_REGULAR | (mode & MODE_PERMISSIONS), &creation);
+    return result != 0 ? result : walk->at->ops->create(walk->at, walk->last, &creation, out);
+}
 
 // Looks the last component up, or makes the file, in one go with respect to others who make it.
 static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u32 mode,
@@ -13,21 +24,18 @@ static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u
     if (!walk_last_is_name(walk) || walk->must_be_directory) {
         return -EISDIR;
     }
-    int result = vnode_lookup(walk->at, walk->last, out);
-    if (result == 0 && (flags & O_EXCL)) {
-        vnode_put(*out);
-        return -EEXIST;
-    }
-    if (result == -ENOENT) {
-        struct creation creation =
-            creation_of(thread->process, MODE_REGULAR | (mode & MODE_PERMISSIONS));
-        result = walk->at->ops->create ? walk->at->ops->create(walk->at, walk->last, &creation, out)
-                                       : -EROFS;
-        *is_new = result == 0;
-        if (result == -EEXIST && !(flags & O_EXCL)) {
-            result = vnode_lookup(walk->at, walk->last, out);
+    int result;
+    do {
+        result = walk_lookup(walk, walk->last, out);
+        if (result == 0 && (flags & O_EXCL)) {
+            vnode_put(*out);
+            return -EEXIST;
         }
-    }
+        if (result == -ENOENT) {
+            result = file_make(thread, walk, mode, out);
+            *is_new = result == 0;
+        }
+    } while (result == -EEXIST && !(flags & O_EXCL));
     return result;
 }
 
@@ -41,7 +49,7 @@ static int open_creating(struct thread *thread, struct walk *walk, u32 flags, u3
         if (result != 0 || (*out)->type != MODE_LINK) {
             return result;
         }
-        result = flags & O_NOFOLLOW ? -ELOOP : walk_follow(walk, *out);
+        result = flags & O_NOFOLLOW ? -ELOOP : walk_follow_last(walk, *out);
         bool is_magic = (*out)->ops->follow != NULL;
         vnode_put(*out);
         if (result != 0) {
@@ -54,31 +62,48 @@ static int open_creating(struct thread *thread, struct walk *walk, u32 flags, u3
     }
 }
 
-// Whether the file may be opened so; truncates it where that is asked for.
-static int open_check(struct vnode *vnode, u32 flags) {
-    bool writes = (flags & O_ACCMODE) != O_RDONLY;
-    if (flags & O_PATH) {
-        return (flags & O_DIRECTORY) && !vnode_is_directory(vnode) ? -ENOTDIR : 0;
-    }
+static u32 open_mask(u32 flags) {
+    static const u8 masks[] = {MAY_READ, MAY_WRITE, MAY_READ | MAY_WRITE, MAY_READ | MAY_WRITE};
+    return masks[flags & O_ACCMODE] | (flags & O_TRUNC ? MAY_WRITE : 0);
+}
+
+// Whether the file may be opened so, by its type.
+static int open_type_check(struct vnode *vnode, u32 flags) {
     if (vnode->type == MODE_LINK) {
-        return -ELOOP;
+        return flags & O_PATH ? 0 : -ELOOP;
     }
     if (vnode_is_directory(vnode)) {
-        return writes || (flags & O_CREAT) ? -EISDIR : 0;
+        bool changes = (open_mask(flags) & MAY_WRITE) || (flags & O_CREAT);
+        return changes && !(flags & O_PATH) ? -EISDIR : 0;
     }
     if (flags & O_DIRECTORY) {
         return -ENOTDIR;
     }
-    if (vnode->type != MODE_REGULAR) {
-        return 0;
+    return vnode->type == MODE_SOCKET && !(flags & O_PATH) ? -ENXIO : 0;
+}
+
+static int open_permission(struct thread *thread, struct vnode *vnode, u32 flags) {
+    const struct credentials *credentials = thread->process->credentials;
+    int result = vnode_permission(credentials, vnode, open_mask(flags));
+    if (result == 0 && (flags & O_NOATIME)) {
+        struct attributes attributes;
+        result = vnode_attributes(vnode, &attributes);
+        result = result == 0 && !is_owner(credentials, &attributes) ? -EPERM : result;
     }
-    if (writes && !vnode->ops->write) {
-        return vnode->ops->open ? -EACCES : -EROFS;
+    return result;
+}
+
+// Truncates the file where that is asked for. A new one is its maker's, whatever its mode says.
+static int open_check(struct thread *thread, struct vnode *vnode, u32 flags, bool is_new) {
+    int result = open_type_check(vnode, flags);
+    if (result != 0 || (flags & O_PATH) || is_new) {
+        return result;
     }
-    if ((flags & O_TRUNC) && writes) {
-        return vnode_set_attributes(vnode, &(struct attributes){}, ATTRIBUTE_SIZE);
+    result = open_permission(thread, vnode, flags);
+    if (result == 0 && (flags & O_TRUNC) && vnode->type == MODE_REGULAR) {
+        result = vnode_set_attributes(vnode, &(struct attributes){}, ATTRIBUTE_SIZE);
     }
-    return 0;
+    return result;
 }
 
 static i64 open_at(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32 mode) {
@@ -97,7 +122,7 @@ static i64 open_at(struct thread *thread, i32 directory, linux_ptr path, u32 fla
     if (result != 0) {
         return result;
     }
-    result = open_check(vnode, is_new ? flags & ~(u32)O_TRUNC : flags);
+    result = open_check(thread, vnode, flags, is_new);
     if (result == 0) {
         result = file_open_vnode(thread, vnode, flags, &file);
     }
@@ -118,6 +143,10 @@ i64 linux_open(struct thread *thread, linux_ptr path, u32 flags, u32 mode) {
 
 i64 linux_openat(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32 mode) {
     return open_at(thread, directory, path, flags, mode);
+}
+
+i64 linux_creat(struct thread *thread, linux_ptr path, u32 mode) {
+    return open_at(thread, AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
 i64 linux_close(struct thread *thread, i32 fd) { return descriptor_close(thread, fd); }

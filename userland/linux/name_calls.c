@@ -2,6 +2,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/calls.h"
+#include "linux/permission.h"
 #include "linux/process.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
@@ -20,7 +21,7 @@ static int walk_to_new(struct walk *walk, struct thread *thread, i32 directory, 
     if (!walk_last_is_name(walk)) {
         return -EEXIST;
     }
-    result = vnode_lookup(walk->at, walk->last, &existing);
+    result = walk_lookup(walk, walk->last, &existing);
     if (result == 0) {
         vnode_put(existing);
         return -EEXIST;
@@ -28,21 +29,31 @@ static int walk_to_new(struct walk *walk, struct thread *thread, i32 directory, 
     return result == -ENOENT ? 0 : result;
 }
 
+static int node_make(struct thread *thread, struct walk *walk, u32 mode, u64 device) {
+    struct creation creation;
+    struct vnode *made;
+    if (!walk->at->ops->create) {
+        return -EPERM;
+    }
+    int result = creation_prepare(thread, walk->at, mode, &creation);
+    if (result == 0) {
+        creation.device = device;
+        result = walk->at->ops->create(walk->at, walk->last, &creation, &made);
+    }
+    if (result == 0) {
+        vnode_put(made);
+    }
+    return result;
+}
+
 static i64 node_create(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u64 device) {
     struct walk walk;
-    struct vnode *made;
     int result = walk_to_new(&walk, thread, directory, path);
     if (result == 0 && walk.must_be_directory && (mode & MODE_TYPE) != MODE_DIRECTORY) {
         result = -ENOENT;
     }
     if (result == 0) {
-        struct creation creation = creation_of(thread->process, mode);
-        creation.device = device;
-        result = walk.at->ops->create ? walk.at->ops->create(walk.at, walk.last, &creation, &made)
-                                      : -EROFS;
-    }
-    if (result == 0) {
-        vnode_put(made);
+        result = node_make(thread, &walk, mode, device);
     }
     walk_end(&walk);
     return result;
@@ -65,11 +76,25 @@ i64 linux_mknodat(struct thread *thread, i32 directory, linux_ptr path, u32 mode
         type != MODE_SOCKET) {
         return -EINVAL;
     }
+    bool is_device = type == MODE_CHARACTER || type == MODE_BLOCK;
+    if (is_device && !credentials_have(thread->process->credentials, CAP_MKNOD)) {
+        return -EPERM;
+    }
     return node_create(thread, directory, path, type | (mode & MODE_PERMISSIONS), device);
 }
 
 i64 linux_mknod(struct thread *thread, linux_ptr path, u32 mode, u64 device) {
     return linux_mknodat(thread, AT_FDCWD, path, mode, device);
+}
+
+static int link_make(struct thread *thread, struct walk *walk, struct name target) {
+    struct creation creation;
+    if (!walk->at->ops->symlink) {
+        return -EPERM;
+    }
+    int result = creation_prepare(thread, walk->at, MODE_LINK, &creation);
+    creation.mode = MODE_LINK | 0777;
+    return result != 0 ? result : walk->at->ops->symlink(walk->at, walk->last, &creation, target);
 }
 
 i64 linux_symlinkat(struct thread *thread, linux_ptr target_ptr, i32 directory, linux_ptr path) {
@@ -81,12 +106,11 @@ i64 linux_symlinkat(struct thread *thread, linux_ptr target_ptr, i32 directory, 
         return size == 0 ? -ENOENT : size;
     }
     int result = walk_to_new(&walk, thread, directory, path);
+    if (result == 0 && walk.must_be_directory) {
+        result = -ENOENT;
+    }
     if (result == 0) {
-        struct creation creation = creation_of(thread->process, MODE_LINK);
-        creation.mode = MODE_LINK | 0777;
-        struct name text = {target, (u32)size};
-        result = walk.at->ops->symlink ? walk.at->ops->symlink(walk.at, walk.last, &creation, text)
-                                       : -EROFS;
+        result = link_make(thread, &walk, (struct name){target, (u32)size});
     }
     walk_end(&walk);
     heap_free(target);
@@ -95,6 +119,20 @@ i64 linux_symlinkat(struct thread *thread, linux_ptr target_ptr, i32 directory, 
 
 i64 linux_symlink(struct thread *thread, linux_ptr target, linux_ptr path) {
     return linux_symlinkat(thread, target, AT_FDCWD, path);
+}
+
+static int link_add(struct walk *walk, struct vnode *target) {
+    if (target->system != walk->at->system) {
+        return -EXDEV;
+    }
+    int result = link_permission(walk->credentials, target);
+    if (result == 0) {
+        result = vnode_permission(walk->credentials, walk->at, MAY_WRITE | MAY_EXECUTE);
+    }
+    if (result != 0 || vnode_is_directory(target) || !walk->at->ops->link) {
+        return result != 0 ? result : -EPERM;
+    }
+    return walk->at->ops->link(walk->at, walk->last, target);
 }
 
 i64 linux_linkat(struct thread *thread, i32 old_directory, linux_ptr old_path, i32 new_directory,
@@ -111,11 +149,11 @@ i64 linux_linkat(struct thread *thread, i32 old_directory, linux_ptr old_path, i
         return result;
     }
     result = walk_to_new(&walk, thread, new_directory, new_path);
+    if (result == 0 && walk.must_be_directory) {
+        result = -ENOENT;
+    }
     if (result == 0) {
-        result = vnode_is_directory(target)          ? -EPERM
-                 : target->system != walk.at->system ? -EXDEV
-                 : walk.at->ops->link == NULL ? -EROFS
-                                              : walk.at->ops->link(walk.at, walk.last, target);
+        result = link_add(&walk, target);
     }
     walk_end(&walk);
     vnode_put(target);
@@ -126,19 +164,34 @@ i64 linux_link(struct thread *thread, linux_ptr old_path, linux_ptr new_path) {
     return linux_linkat(thread, AT_FDCWD, old_path, AT_FDCWD, new_path, 0);
 }
 
-// Looks the name up first: what may be mounted there is found by that.
-static int name_remove(struct walk *walk, u32 flags) {
-    struct vnode *existing;
-    int result = vnode_lookup(walk->at, walk->last, &existing);
+// Looks the name up first: whose it is, and what may be mounted there, is found by that.
+static int name_try_remove(struct walk *walk, u32 flags) {
+    struct vnode *victim;
+    int result = walk_lookup(walk, walk->last, &victim);
     if (result != 0) {
         return result;
     }
-    bool is_directory = vnode_is_directory(existing);
-    vnode_put(existing);
-    if (walk->must_be_directory && !is_directory) {
-        return -ENOTDIR;
+    if (walk->must_be_directory && !vnode_is_directory(victim)) {
+        result = -ENOTDIR;
+    } else {
+        result = removal_permission(walk->credentials, walk->at, victim);
     }
-    return walk->at->ops->unlink ? walk->at->ops->unlink(walk->at, walk->last, flags) : -EPERM;
+    if (result == 0 && victim->system != walk->at->system) {
+        result = flags & UNLINK_DIRECTORY ? -EBUSY : -EISDIR; // something is mounted there
+    } else if (result == 0) {
+        result = walk->at->ops->unlink ? walk->at->ops->unlink(walk->at, walk->last, victim, flags)
+                                       : -EPERM;
+    }
+    vnode_put(victim);
+    return result;
+}
+
+static int name_remove(struct walk *walk, u32 flags) {
+    int result;
+    do {
+        result = name_try_remove(walk, flags);
+    } while (result == -EAGAIN);
+    return result;
 }
 
 i64 linux_unlinkat(struct thread *thread, i32 directory, linux_ptr path, u32 flags) {
@@ -183,14 +236,68 @@ static int walk_to_last_name(struct walk *walk, struct thread *thread, i32 direc
 }
 
 // A trailing slash on either side means that a directory is to be renamed.
-static int rename_slash_check(struct walk *from, const struct walk *to) {
-    struct vnode *moved;
-    int result = vnode_lookup(from->at, from->last, &moved);
-    if (result == 0) {
-        bool needs_directory = from->must_be_directory || to->must_be_directory;
-        result = needs_directory && !vnode_is_directory(moved) ? -ENOTDIR : 0;
-        vnode_put(moved);
+static int rename_check(const struct walk *from, const struct walk *to, struct vnode *moved,
+                        struct vnode *replaced, u32 flags) {
+    bool needs_directory = from->must_be_directory || to->must_be_directory;
+    if (needs_directory && !vnode_is_directory(moved)) {
+        return -ENOTDIR;
     }
+    if (replaced && (flags & RENAME_NOREPLACE)) {
+        return -EEXIST;
+    }
+    // Something is mounted there.
+    if (replaced && replaced->system != to->at->system) {
+        return vnode_is_directory(moved) ? -EBUSY : -EISDIR;
+    }
+    if (moved->system != from->at->system) {
+        return -EBUSY;
+    }
+    int result = removal_permission(from->credentials, from->at, moved);
+    if (result == 0) {
+        result = replaced ? removal_permission(to->credentials, to->at, replaced)
+                          : vnode_permission(to->credentials, to->at, MAY_WRITE | MAY_EXECUTE);
+    }
+    // Its ".." changes.
+    if (result == 0 && vnode_is_directory(moved) && from->at != to->at) {
+        result = vnode_permission(from->credentials, moved, MAY_WRITE);
+    }
+    return result;
+}
+
+static int try_rename(struct walk *from, struct walk *to, u32 flags) {
+    struct vnode *moved;
+    struct vnode *replaced = NULL;
+    int result = walk_lookup(from, from->last, &moved);
+    if (result != 0) {
+        return result;
+    }
+    result = walk_lookup(to, to->last, &replaced);
+    if (result == -ENOENT) {
+        result = 0;
+    }
+    if (result == 0) {
+        result = rename_check(from, to, moved, replaced, flags);
+    }
+    if (result == 0) {
+        result =
+            from->at->ops->rename
+                ? from->at->ops->rename(&(struct rename_side){from->at, from->last, moved},
+                                        &(struct rename_side){to->at, to->last, replaced}, flags)
+                : -EPERM;
+    }
+    vnode_put(moved);
+    vnode_put(replaced);
+    return result;
+}
+
+static int names_rename(struct walk *from, struct walk *to, u32 flags) {
+    int result;
+    if (from->at->system != to->at->system) {
+        return -EXDEV;
+    }
+    do {
+        result = try_rename(from, to, flags);
+    } while (result == -EAGAIN);
     return result;
 }
 
@@ -211,13 +318,7 @@ i64 linux_renameat2(struct thread *thread, i32 old_directory, linux_ptr old_path
         result = walk_to_last_name(to, thread, new_directory, new_path);
     }
     if (result == 0) {
-        result = rename_slash_check(from, to);
-    }
-    if (result == 0) {
-        result = from->at->system != to->at->system ? -EXDEV
-                 : !from->at->ops->rename
-                     ? -EROFS
-                     : from->at->ops->rename(from->at, from->last, to->at, to->last, flags);
+        result = names_rename(from, to, flags);
     }
     walk_end(from);
     walk_end(to);

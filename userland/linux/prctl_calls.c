@@ -1,6 +1,7 @@
 // prctl: small settings of a process, or of a thread, each by a number.
 #include "lib/string.h"
 #include "linux/calls.h"
+#include "linux/credentials.h"
 #include "linux/process.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
@@ -98,6 +99,9 @@ i64 linux_prctl(struct thread *thread, u32 option, u64 a, u64 b) {
     case PR_GET_PDEATHSIG: return int_write(a, process->death_signal);
     case PR_SET_CHILD_SUBREAPER: return set_subreaper(process, a);
     case PR_GET_CHILD_SUBREAPER: return int_write(a, process->is_subreaper);
-    default: return kept_setting(process, option, a, b);
+    default: {
+        i64 result = credentials_prctl(process, option, a, b);
+        return result == -ENOSYS ? kept_setting(process, option, a, b) : result;
+    }
     }
 }

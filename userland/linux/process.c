@@ -4,6 +4,7 @@
 
 #include "lib/heap.h"
 #include "lib/string.h"
+#include "linux/credentials.h"
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
 #include "linux/signal.h"
@@ -57,6 +58,7 @@ struct process *process_alloc(struct process *parent) {
     process->pid = pid_take_locked();
     process->parent = parent;
     if (parent) {
+        process->credentials = credentials_get(parent->credentials);
         process->group = parent->group;
         process->session = parent->session;
         memcpy(process->limits, parent->limits, sizeof(parent->limits));
@@ -65,6 +67,7 @@ struct process *process_alloc(struct process *parent) {
         memcpy(process->name, parent->name, sizeof(parent->name));
         list_insert_tail(&parent->children, &process->sibling);
     } else {
+        process->credentials = credentials_get(&credentials_root);
         process->group = process->session = process->pid;
         default_limits(process->limits);
     }
@@ -89,6 +92,7 @@ void process_free_locked(struct process *process) {
     list_remove(&process->sibling);
     list_remove(&process->all);
     tasks.count--;
+    credentials_put(process->credentials);
     heap_free(process);
 }
 
@@ -191,12 +195,11 @@ void fs_context_set_cwd(struct fs_context *context, struct vnode *cwd) {
     vnode_put(old);
 }
 
-struct creation creation_of(struct process *process, u32 mode) {
-    struct fs_context *context = process->fs;
+u32 fs_context_umask(struct fs_context *context) {
     mutex_lock(&context->lock);
-    struct creation creation = {.mode = mode & ~context->umask};
+    u32 mask = context->umask;
     mutex_unlock(&context->lock);
-    return creation;
+    return mask;
 }
 
 void fs_context_set_root(struct fs_context *context, struct vnode *root) {

@@ -15,6 +15,7 @@
 #include "linux/vfs.h"
 #include "linux/waiting.h"
 
+struct credentials;
 struct descriptors;
 
 // Root, working directory and file creation mask.
@@ -78,8 +79,9 @@ struct process {
     struct descriptors *descriptors;
     struct fs_context *fs;
     struct waitqueue children_changed;
-    struct vfork *vfork;     // NULL: nobody waits
-    struct program *program; // replaced under tasks.lock
+    struct vfork *vfork;             // NULL: nobody waits
+    struct program *program;         // replaced under tasks.lock
+    struct credentials *credentials; // counted; replaced under tasks.lock
     char name[16];
     u64 start_ns;
     struct launch *launch; // of a process that is about to start for the manager
@@ -162,5 +164,4 @@ int exec_program(struct thread *thread, i32 directory, const char *path, struct 
 // Ends the calling process with this wait status.
 [[noreturn]] void process_end(struct thread *thread, i32 wait_status);
 
-// What a file of this type and mode is made with: without the permissions of the mask.
-struct creation creation_of(struct process *process, u32 mode);
+u32 fs_context_umask(struct fs_context *context);

@@ -2,6 +2,7 @@
 #include "lib/string.h"
 #include "linux/calls.h"
 #include "linux/descriptors.h"
+#include "linux/permission.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
 
@@ -105,28 +106,36 @@ i64 linux_statx(struct thread *thread, i32 directory, linux_ptr path, u32 flags,
     return result != 0 ? result : copy_to_linux(out, &statx, sizeof(statx));
 }
 
+// The real ids instead of the effective ones, and what root could do, or nobody.
+static struct credentials real_credentials(const struct credentials *own) {
+    struct credentials real = *own;
+    real.fsuid = own->uid;
+    real.fsgid = own->gid;
+    if (!(own->secure_bits & SECBIT_NO_SETUID_FIXUP)) {
+        real.effective = own->uid == 0 ? own->permitted : 0;
+    }
+    return real;
+}
+
 static i64 access_check(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u32 flags) {
+    struct walk walk;
     struct vnode *vnode;
-    struct attributes attributes;
-    if (mode & ~7U) {
+    if ((mode & ~7U) || (flags & ~(u32)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))) {
         return -EINVAL;
     }
-    i64 result = path_resolve(thread, directory, path, walk_flags(flags), &vnode);
-    if (result != 0) {
-        return result;
+    const struct credentials real = real_credentials(thread->process->credentials);
+    i64 result = walk_start(&walk, thread, directory, path, walk_flags(flags & ~(u32)AT_EACCESS));
+    if (!(flags & AT_EACCESS)) {
+        walk.credentials = &real;
     }
-    result = vnode_attributes(vnode, &attributes);
-    bool is_read_only = vnode->type == MODE_REGULAR ? !vnode->ops->write
-                        : vnode_is_directory(vnode) ? !vnode->ops->create
-                                                    : false;
-    // For root everything is readable, and executable what has any x bit.
-    if (result == 0 && (mode & 2) && is_read_only) {
-        result = -EROFS;
-    } else if (result == 0 && (mode & 1) && !vnode_is_directory(vnode) &&
-               !(attributes.mode & 0111)) {
-        result = -EACCES;
+    if (result == 0) {
+        result = walk_resolve(&walk, &vnode);
     }
-    vnode_put(vnode);
+    if (result == 0) {
+        result = mode ? vnode_permission(walk.credentials, vnode, mode) : 0;
+        vnode_put(vnode);
+    }
+    walk_end(&walk);
     return result;
 }
 
@@ -142,49 +151,79 @@ i64 linux_faccessat2(struct thread *thread, i32 directory, linux_ptr path, u32 m
     return access_check(thread, directory, path, mode, flags);
 }
 
+// One way to change a file's attributes, by path or by descriptor.
+struct change {
+    int (*apply)(const struct credentials *credentials, struct vnode *vnode,
+                 const struct change *change);
+    struct attributes values;
+    u32 which;
+    u32 flags; // TIMES_...
+};
+
 static i64 change_path(struct thread *thread, i32 directory, linux_ptr path, u32 flags,
-                       const struct attributes *values, u32 which) {
+                       const struct change *change) {
     struct vnode *vnode;
     i64 result = path_resolve(thread, directory, path, walk_flags(flags), &vnode);
     if (result == 0) {
-        result = vnode_set_attributes(vnode, values, which);
+        result = change->apply(thread->process->credentials, vnode, change);
         vnode_put(vnode);
     }
     return result;
 }
 
-static i64 change_file(struct thread *thread, i32 fd, const struct attributes *values, u32 which) {
+static i64 change_file(struct thread *thread, i32 fd, const struct change *change) {
     struct file *file = descriptor_get(thread, fd);
     if (!file) {
         return -EBADF;
     }
-    i64 result = vnode_set_attributes(file->vnode, values, which);
+    i64 result = file_flags(file) & O_PATH
+                     ? -EBADF
+                     : change->apply(thread->process->credentials, file->vnode, change);
     file_put(file);
     return result;
 }
 
+static int apply_mode(const struct credentials *credentials, struct vnode *vnode,
+                      const struct change *change) {
+    return vnode->type == MODE_LINK ? -EOPNOTSUPP
+                                    : owner_set_mode(credentials, vnode, change->values.mode);
+}
+
+static struct change mode_change(u32 mode) {
+    return (struct change){.apply = apply_mode, .values.mode = mode};
+}
+
 i64 linux_chmod(struct thread *thread, linux_ptr path, u32 mode) {
-    return change_path(thread, AT_FDCWD, path, 0, &(struct attributes){.mode = mode},
-                       ATTRIBUTE_MODE);
+    const struct change change = mode_change(mode);
+    return change_path(thread, AT_FDCWD, path, 0, &change);
 }
 
 i64 linux_fchmod(struct thread *thread, i32 fd, u32 mode) {
-    return change_file(thread, fd, &(struct attributes){.mode = mode}, ATTRIBUTE_MODE);
+    const struct change change = mode_change(mode);
+    return change_file(thread, fd, &change);
 }
 
 i64 linux_fchmodat(struct thread *thread, i32 directory, linux_ptr path, u32 mode) {
-    return change_path(thread, directory, path, 0, &(struct attributes){.mode = mode},
-                       ATTRIBUTE_MODE);
+    const struct change change = mode_change(mode);
+    return change_path(thread, directory, path, 0, &change);
 }
 
-static u32 owner_mask(u32 uid, u32 gid) {
-    return (uid != ~0U ? ATTRIBUTE_OWNER : 0) | (gid != ~0U ? ATTRIBUTE_GROUP : 0);
+static int apply_owner(const struct credentials *credentials, struct vnode *vnode,
+                       const struct change *change) {
+    return owner_set_owner(credentials, vnode, change->values.uid, change->values.gid);
+}
+
+static struct change owner_change(u32 uid, u32 gid) {
+    return (struct change){.apply = apply_owner, .values = {.uid = uid, .gid = gid}};
 }
 
 i64 linux_fchownat(struct thread *thread, i32 directory, linux_ptr path, u32 uid, u32 gid,
                    u32 flags) {
-    return change_path(thread, directory, path, flags, &(struct attributes){.uid = uid, .gid = gid},
-                       owner_mask(uid, gid));
+    const struct change change = owner_change(uid, gid);
+    if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
+        return -EINVAL;
+    }
+    return change_path(thread, directory, path, flags, &change);
 }
 
 i64 linux_chown(struct thread *thread, linux_ptr path, u32 uid, u32 gid) {
@@ -196,8 +235,15 @@ i64 linux_lchown(struct thread *thread, linux_ptr path, u32 uid, u32 gid) {
 }
 
 i64 linux_fchown(struct thread *thread, i32 fd, u32 uid, u32 gid) {
-    return change_file(thread, fd, &(struct attributes){.uid = uid, .gid = gid},
-                       owner_mask(uid, gid));
+    const struct change change = owner_change(uid, gid);
+    return change_file(thread, fd, &change);
+}
+
+static i64 truncate_vnode(struct thread *thread, struct vnode *vnode, u64 size) {
+    int result = vnode_permission(thread->process->credentials, vnode, MAY_WRITE);
+    return result != 0 ? result
+                       : vnode_set_attributes(vnode, &(struct attributes){.size_bytes = size},
+                                              ATTRIBUTE_SIZE);
 }
 
 i64 linux_truncate(struct thread *thread, linux_ptr path, i64 size) {
@@ -207,10 +253,9 @@ i64 linux_truncate(struct thread *thread, linux_ptr path, i64 size) {
     }
     i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &vnode);
     if (result == 0) {
-        result = vnode_is_directory(vnode)
-                     ? -EISDIR
-                     : vnode_set_attributes(vnode, &(struct attributes){.size_bytes = (u64)size},
-                                            ATTRIBUTE_SIZE);
+        result = vnode_is_directory(vnode)     ? -EISDIR
+                 : vnode->type != MODE_REGULAR ? -EINVAL
+                                               : truncate_vnode(thread, vnode, (u64)size);
         vnode_put(vnode);
     }
     return result;
@@ -240,45 +285,94 @@ static u32 time_value(const struct linux_timespec *time, u32 attribute, u64 *out
     return attribute;
 }
 
-i64 linux_utimensat(struct thread *thread, i32 directory, linux_ptr path, linux_ptr times_ptr,
-                    u32 flags) {
-    struct linux_timespec times[2] = {{0, UTIME_NOW}, {0, UTIME_NOW}};
-    struct attributes values = {};
-    if (!linux_is_null(times_ptr) && copy_from_linux(times, times_ptr, sizeof(times)) != 0) {
-        return -EFAULT;
-    }
-    u32 which = time_value(&times[0], ATTRIBUTE_ATIME, &values.atime_ns) |
-                time_value(&times[1], ATTRIBUTE_MTIME, &values.mtime_ns);
-    if (linux_is_null(path)) {
-        return change_file(thread, directory, &values, which);
-    }
-    return change_path(thread, directory, path, flags, &values, which);
+static int apply_times(const struct credentials *credentials, struct vnode *vnode,
+                       const struct change *change) {
+    return owner_set_times(credentials, vnode, &change->values, change->which, change->flags);
 }
 
-i64 linux_utimes(struct thread *thread, linux_ptr path, linux_ptr times_ptr) {
+static struct change times_now(void) {
+    u64 now_ns = time_now_ns();
+    return (struct change){.apply = apply_times,
+                           .values = {.atime_ns = now_ns, .mtime_ns = now_ns},
+                           .which = ATTRIBUTE_ATIME | ATTRIBUTE_MTIME,
+                           .flags = TIMES_NOW};
+}
+
+static struct change times_given(u64 atime_ns, u64 mtime_ns) {
+    return (struct change){.apply = apply_times,
+                           .values = {.atime_ns = atime_ns, .mtime_ns = mtime_ns},
+                           .which = ATTRIBUTE_ATIME | ATTRIBUTE_MTIME};
+}
+
+static bool timespec_is_valid(const struct linux_timespec *time) {
+    return (u64)time->nanoseconds < SECOND_NS || time->nanoseconds == UTIME_NOW ||
+           time->nanoseconds == UTIME_OMIT;
+}
+
+static i64 times_read(linux_ptr times_ptr, struct change *change) {
+    struct linux_timespec times[2];
+    *change = times_now();
+    if (linux_is_null(times_ptr)) {
+        return 0;
+    }
+    if (copy_from_linux(times, times_ptr, sizeof(times)) != 0) {
+        return -EFAULT;
+    }
+    if (!timespec_is_valid(&times[0]) || !timespec_is_valid(&times[1])) {
+        return -EINVAL;
+    }
+    bool is_now = times[0].nanoseconds == UTIME_NOW && times[1].nanoseconds == UTIME_NOW;
+    change->flags = is_now ? TIMES_NOW : TIMES_GIVEN;
+    change->which = time_value(&times[0], ATTRIBUTE_ATIME, &change->values.atime_ns) |
+                    time_value(&times[1], ATTRIBUTE_MTIME, &change->values.mtime_ns);
+    return 0;
+}
+
+i64 linux_utimensat(struct thread *thread, i32 directory, linux_ptr path, linux_ptr times_ptr,
+                    u32 flags) {
+    struct change change;
+    if (flags & ~(u32)(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) {
+        return -EINVAL;
+    }
+    i64 result = times_read(times_ptr, &change);
+    if (result != 0) {
+        return result;
+    }
+    return linux_is_null(path) ? change_file(thread, directory, &change)
+                               : change_path(thread, directory, path, flags, &change);
+}
+
+i64 linux_futimesat(struct thread *thread, i32 directory, linux_ptr path, linux_ptr times_ptr) {
     struct linux_timeval times[2];
-    struct attributes values = {.atime_ns = time_now_ns()};
-    values.mtime_ns = values.atime_ns;
+    struct change change = times_now();
     if (!linux_is_null(times_ptr)) {
         if (copy_from_linux(times, times_ptr, sizeof(times)) != 0) {
             return -EFAULT;
         }
-        values.atime_ns = (u64)times[0].seconds * SECOND_NS + (u64)times[0].microseconds * 1000;
-        values.mtime_ns = (u64)times[1].seconds * SECOND_NS + (u64)times[1].microseconds * 1000;
+        if ((u64)times[0].microseconds >= 1000000 || (u64)times[1].microseconds >= 1000000) {
+            return -EINVAL;
+        }
+        change = times_given((u64)times[0].seconds * SECOND_NS + (u64)times[0].microseconds * 1000,
+                             (u64)times[1].seconds * SECOND_NS + (u64)times[1].microseconds * 1000);
     }
-    return change_path(thread, AT_FDCWD, path, 0, &values, ATTRIBUTE_ATIME | ATTRIBUTE_MTIME);
+    return linux_is_null(path) ? change_file(thread, directory, &change)
+                               : change_path(thread, directory, path, 0, &change);
+}
+
+i64 linux_utimes(struct thread *thread, linux_ptr path, linux_ptr times_ptr) {
+    return linux_futimesat(thread, AT_FDCWD, path, times_ptr);
 }
 
 i64 linux_utime(struct thread *thread, linux_ptr path, linux_ptr times_ptr) {
     i64 times[2];
-    struct attributes values = {.atime_ns = time_now_ns()};
-    values.mtime_ns = values.atime_ns;
+    struct change change = times_now();
     if (!linux_is_null(times_ptr)) {
-        if (copy_from_linux(times, times_ptr, sizeof(times)) != 0) return -EFAULT;
-        values.atime_ns = (u64)times[0] * SECOND_NS;
-        values.mtime_ns = (u64)times[1] * SECOND_NS;
+        if (copy_from_linux(times, times_ptr, sizeof(times)) != 0) {
+            return -EFAULT;
+        }
+        change = times_given((u64)times[0] * SECOND_NS, (u64)times[1] * SECOND_NS);
     }
-    return change_path(thread, AT_FDCWD, path, 0, &values, ATTRIBUTE_ATIME | ATTRIBUTE_MTIME);
+    return change_path(thread, AT_FDCWD, path, 0, &change);
 }
 
 static i64 statfs_write(struct vnode *vnode, linux_ptr out) {

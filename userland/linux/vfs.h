@@ -49,6 +49,13 @@ enum {
     ATTRIBUTE_MTIME = 32,
 };
 
+// A mode after a change that takes set-id bits away: of the owner, or of the contents.
+static inline u32 mode_without_set_id(u32 mode) {
+    const u32 set_uid = 04000;
+    const u32 set_gid = 02010; // without the group's x it means something else
+    return mode & ~set_uid & ~((mode & set_gid) == set_gid ? 02000U : 0);
+}
+
 // What a file is made with.
 struct creation {
     u32 mode; // with its type
@@ -60,8 +67,12 @@ struct creation {
 enum { UNLINK_FILE = 0, UNLINK_DIRECTORY = 1 };
 enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
 
-// What reads and writes may do: IO_NOWAIT gives -EAGAIN instead of waiting.
-enum { IO_NOWAIT = 1, IO_APPEND = 2 };
+// What reads and writes may do. IO_NOWAIT: -EAGAIN instead of waiting.
+enum {
+    IO_NOWAIT = 1,
+    IO_APPEND = 2,
+    IO_KEEPS_SET_ID = 4, // the writer may leave set-id bits as they are
+};
 
 // Takes one directory entry; returns false when there is no room for it. `cookie` is the position
 // after the entry.
@@ -76,6 +87,13 @@ struct page_source {
     u64 pages;
 };
 
+// One side of a rename: a name, and what it leads to; NULL: nothing.
+struct rename_side {
+    struct vnode *directory;
+    struct name name;
+    struct vnode *target;
+};
+
 struct vnode_ops {
     void (*release)(struct vnode *vnode); // the last reference is gone
     int (*attributes)(struct vnode *vnode, struct attributes *out);
@@ -87,9 +105,9 @@ struct vnode_ops {
     int (*symlink)(struct vnode *directory, struct name name, const struct creation *creation,
                    struct name target);
     int (*link)(struct vnode *directory, struct name name, struct vnode *target);
-    int (*unlink)(struct vnode *directory, struct name name, u32 flags);
-    int (*rename)(struct vnode *directory, struct name name, struct vnode *new_directory,
-                  struct name new_name, u32 flags);
+    // What is at the names was looked at before: -EAGAIN when they lead elsewhere by now.
+    int (*unlink)(struct vnode *directory, struct name name, struct vnode *target, u32 flags);
+    int (*rename)(const struct rename_side *from, const struct rename_side *to, u32 flags);
     // Fills the sink from *cookie on and advances it.
     int (*list)(struct vnode *directory, u64 *cookie, struct directory_sink *sink);
     i64 (*read_link)(struct vnode *link, char *buffer, usize size);

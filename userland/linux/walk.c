@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/descriptors.h"
+#include "linux/permission.h"
 #include "linux/process.h"
 #include "linux/thread.h"
 
@@ -24,6 +25,7 @@ static int walk_base(struct thread *thread, i32 directory, struct vnode **out) {
 }
 
 static int walk_begin(struct walk *walk, struct thread *thread, i32 directory) {
+    walk->credentials = thread->process->credentials;
     walk->root = fs_context_root(thread->process->fs);
     if (*walk->rest == '/') {
         walk->at = vnode_get(walk->root);
@@ -86,11 +88,15 @@ static void walk_move(struct walk *walk, struct vnode *vnode) {
 }
 
 // Looks a component up in walk->at. "." and, at the root, ".." are the directory itself.
-static int walk_lookup(struct walk *walk, struct name name, struct vnode **out) {
+int walk_lookup(struct walk *walk, struct name name, struct vnode **out) {
     bool is_dot = name.size == 1 && name.text[0] == '.';
     bool is_parent = name.size == 2 && name.text[0] == '.' && name.text[1] == '.';
     if (!vnode_is_directory(walk->at)) {
         return -ENOTDIR;
+    }
+    int result = vnode_permission(walk->credentials, walk->at, MAY_EXECUTE);
+    if (result != 0) {
+        return result;
     }
     if (is_dot || (is_parent && walk->at == walk->root)) {
         *out = vnode_get(walk->at);
@@ -185,6 +191,11 @@ int walk_follow(struct walk *walk, struct vnode *link) {
     return result;
 }
 
+int walk_follow_last(struct walk *walk, struct vnode *link) {
+    int result = follow_permission(walk->credentials, walk->at, link);
+    return result != 0 ? result : walk_follow(walk, link);
+}
+
 int walk_resolve(struct walk *walk, struct vnode **out) {
     for (;;) {
         int result = walk_to_last(walk);
@@ -203,7 +214,7 @@ int walk_resolve(struct walk *walk, struct vnode **out) {
         if ((*out)->type != MODE_LINK || !follows || walk->last.size == 0) {
             break;
         }
-        result = walk_follow(walk, *out);
+        result = walk_follow_last(walk, *out);
         vnode_put(*out);
         if (result != 0) {
             return result;

@@ -3,7 +3,9 @@
 // Rules:
 // - every started walk is ended with walk_end, also when starting failed;
 // - symbolic links are followed on the way, at most 40; `..` at the process's root stays there;
-// - a path that ends in a slash names a directory.
+// - a path that ends in a slash names a directory;
+// - each directory on the way must let the walk's credentials pass: those of the thread's process,
+//   unless they are replaced after the start.
 #pragma once
 
 #include "linux/copy.h"
@@ -17,9 +19,10 @@ enum {
 };
 
 struct walk {
-    struct vnode *root; // counted, as `at`
-    struct vnode *at;   // the directory of the last component
-    struct name last;   // empty: the path names `at` itself
+    const struct credentials *credentials; // borrowed
+    struct vnode *root;                    // counted, as `at`
+    struct vnode *at;                      // the directory of the last component
+    struct name last;                      // empty: the path names `at` itself
     bool must_be_directory;
     u32 flags;
     u32 links; // followed so far
@@ -37,8 +40,12 @@ void walk_end(struct walk *walk);
 int walk_to_last(struct walk *walk);
 // Goes on through a symbolic link that was found in walk->at; walk_to_last comes next.
 int walk_follow(struct walk *walk, struct vnode *link);
+// The same for a link that was the last component: whose links are followed there is restricted.
+int walk_follow_last(struct walk *walk, struct vnode *link);
 // Looks the last component up, following links as the flags say.
 int walk_resolve(struct walk *walk, struct vnode **out);
+// Looks a name up in walk->at, which the caller must be allowed to pass.
+int walk_lookup(struct walk *walk, struct name name, struct vnode **out);
 
 // Whether the last component is a name that can be made or removed; the error if not.
 static inline bool walk_last_is_name(const struct walk *walk) {

@@ -149,6 +149,9 @@ i64 tmpfs_write(struct vnode *vnode, const void *buffer, usize size, u64 offset,
     mutex_lock(&tmpfs_lock);
     u64 start = flags & IO_APPEND ? node->size_bytes : offset;
     i64 count = data_write_locked(node, buffer, size, start);
+    if (count > 0 && !(flags & IO_KEEPS_SET_ID)) {
+        node->mode = mode_without_set_id(node->mode);
+    }
     mutex_unlock(&tmpfs_lock);
     return count;
 }

@@ -137,12 +137,15 @@ static int unlink_locked(struct tmpfs_node *directory, struct name name, struct 
     return 0;
 }
 
-int tmpfs_unlink(struct vnode *vnode, struct name name, u32 flags) {
+int tmpfs_unlink(struct vnode *vnode, struct name name, struct vnode *target, u32 flags) {
     struct tmpfs_node *directory = tmpfs_node(vnode);
     struct tmpfs_node *node = NULL;
     struct released released = {};
     mutex_lock(&tmpfs_lock);
     int result = tmpfs_child_locked(directory, name, &node);
+    if (result == 0 && &node->base != target) {
+        result = -EAGAIN;
+    }
     if (result == 0) {
         result = unlink_locked(directory, name, node, flags, &released);
     }

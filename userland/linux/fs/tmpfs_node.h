@@ -165,7 +165,6 @@ int tmpfs_create(struct vnode *directory, struct name name, const struct creatio
 int tmpfs_symlink(struct vnode *directory, struct name name, const struct creation *creation,
                   struct name target);
 int tmpfs_link(struct vnode *directory, struct name name, struct vnode *target);
-int tmpfs_unlink(struct vnode *directory, struct name name, u32 flags);
-int tmpfs_rename(struct vnode *directory, struct name name, struct vnode *new_directory,
-                 struct name new_name, u32 flags);
+int tmpfs_unlink(struct vnode *directory, struct name name, struct vnode *target, u32 flags);
+int tmpfs_rename(const struct rename_side *from, const struct rename_side *to, u32 flags);
 int tmpfs_list(struct vnode *directory, u64 *cookie, struct directory_sink *sink);

@@ -7,6 +7,7 @@
 struct side {
     struct tmpfs_node *directory;
     struct name name;
+    const struct vnode *expected;
     struct tmpfs_node *node;
     struct tmpfs_entry *entry;
 };
@@ -68,17 +69,28 @@ static int rename_check_locked(const struct rename *rename) REQUIRES(&tmpfs_lock
     return from->node->base.mounted ? -EBUSY : result;
 }
 
-// Both sides as they are now. 1: nothing is to be done, as both are the same node.
+// What the side leads to now; -EAGAIN when that is not what was looked at.
+static int side_find_locked(struct side *side) REQUIRES(&tmpfs_lock) {
+    int result = tmpfs_child_locked(side->directory, side->name, &side->node);
+    if (result != 0 && result != -ENOENT) {
+        return result;
+    }
+    return (side->node ? &side->node->base : NULL) == side->expected ? 0 : -EAGAIN;
+}
+
+// 1: nothing is to be done, as both are the same node.
 static int rename_find_locked(struct rename *rename, u32 flags) REQUIRES(&tmpfs_lock) {
     struct side *from = &rename->from;
     struct side *to = &rename->to;
-    int result = tmpfs_child_locked(from->directory, from->name, &from->node);
+    int result = side_find_locked(from);
+    if (result == 0) {
+        result = side_find_locked(to);
+    }
     if (result != 0) {
         return result;
     }
-    result = tmpfs_child_locked(to->directory, to->name, &to->node);
-    if (result != 0 && (result != -ENOENT || (flags & RENAME_EXCHANGE))) {
-        return result;
+    if (!from->node || (!to->node && (flags & RENAME_EXCHANGE))) {
+        return -ENOENT;
     }
     if (to->node && (flags & RENAME_NOREPLACE)) {
         return -EEXIST;
@@ -155,11 +167,10 @@ static int rename_locked(struct rename *rename, u32 flags) REQUIRES(&tmpfs_lock)
     return result < 0 ? result : 0;
 }
 
-int tmpfs_rename(struct vnode *vnode, struct name name, struct vnode *new_vnode,
-                 struct name new_name, u32 flags) {
+int tmpfs_rename(const struct rename_side *from, const struct rename_side *to, u32 flags) {
     struct rename rename = {
-        .from = {.directory = tmpfs_node(vnode), .name = name},
-        .to = {.directory = tmpfs_node(new_vnode), .name = new_name},
+        .from = {tmpfs_node(from->directory), from->name, from->target, NULL, NULL},
+        .to = {tmpfs_node(to->directory), to->name, to->target, NULL, NULL},
     };
     mutex_lock(&tmpfs_lock);
     int result = rename_locked(&rename, flags);

@@ -103,6 +103,8 @@ class Line:
     """One serial line as a pwntools tube, with waits that have an end and say what was read."""
 
     def __init__(self, name: str, end: socket.socket, log: IO[bytes] | None = None) -> None:
+        # The tube needs no terminal, and is not to complain on stderr that it does not know ours.
+        os.environ.setdefault("PWNLIB_NOTERM", "1")
         from pwnlib.tubes.sock import sock
 
         self.name = name

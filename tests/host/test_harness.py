@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 
 from pybuild.command import FrameReader, ProtocolError, command_run, run_one_command
 from pybuild.machine import Machine, MachineConfig, MachineError, WaitError
+from pybuild.paths import ROOT
 
 FAKE = Path(__file__).with_name("fake_qemu.py")
 
@@ -40,6 +42,18 @@ def test_a_command_gives_output_errors_and_status(tmp_path: Path) -> None:
         status = command_run(machine, b"echo hi", 20, lambda kind, data: got.append((kind, data)))
     assert status == 7
     assert got == [("O", b"echo hi"), ("E", b"complaint\n")]
+
+
+def test_a_terminal_that_is_not_known_is_no_complaint() -> None:
+    script = "import socket; from pybuild.machine import Line; Line('x', socket.socketpair()[0])"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "TERM": "no-such-terminal"},
+        capture_output=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == (b"", b"")
 
 
 def test_a_command_of_64_kib_arrives_whole(tmp_path: Path) -> None:

@@ -93,3 +93,62 @@ def test_the_working_directory() -> None:
     assert shell("run --rm -w /etc busybox pwd") == Result(0, b"/etc\n", b"")
     result = shell("run --rm -w /etc/passwd busybox pwd")
     assert (result.status, b"/etc/passwd" in result.err) == (126, True)
+
+
+def test_exec_runs_beside_the_first_process() -> None:
+    """Its streams, status, environment and directory are its own; it ends with the container."""
+    result = shell(
+        detached("c", "while :; do sleep 0.1; done", "-e X=1 -e Y=1"),
+        "exec -e X=2 -w /etc c sh -c 'echo $X $Y $PPID; pwd; echo err >&2; head -1 passwd'",
+        "exec -d c sh -c 'echo made > /tmp/t; sleep 1000'",
+        PAUSE,
+        "exec c cat /tmp/t",
+        "exec -i c cat",
+        "exec c sh -c 'sleep 1000 & (sleep 1000 &); exit 3'",
+        "kill c",
+        "wait c",
+        "exec c true",
+    )
+    assert result.out.decode().splitlines() == [
+        "c",
+        "2 1 0",
+        "/etc",
+        "root:x:0:0:root:/root:/bin/sh",
+        "made",
+        "c",
+        "137",
+    ]
+    assert result.err.decode().splitlines() == ["err", "cloister: container c does not run"]
+
+
+STATUSES = {
+    "exec c sh -c 'exit 7'": 7,
+    "exec c nosuch": 127,
+    "exec c /etc/passwd": 126,
+    "exec -w /nosuch c true": 126,
+    "exec c sh -c 'kill -9 $$'": 137,
+    "exec nosuch true": 1,
+    "exec c": 125,
+}
+
+
+def test_exec_has_the_status_of_its_program() -> None:
+    start = detached("c", "sleep 1000")
+    for command, status in STATUSES.items():
+        assert shell(start, command).status == status, command
+
+
+def table_rows(out: bytes) -> list[dict[bytes, list[bytes]]]:
+    """The rows of each table of `free`, by name."""
+    tables = out.split(b"PAGES")[1:]
+    rows = [[row.split() for row in table.splitlines()[1:] if row] for table in tables]
+    return [{row[0]: row[1:] for row in table} for table in rows]
+
+
+def test_many_execs_leave_nothing() -> None:
+    """Neither in the container nor in the manager, to the page."""
+    runs = "exec c sh -c '(true) | cat'; " * 20
+    result = shell(detached("c", "sleep 1000"), runs + runs + "free", runs + "free")
+    before, after = table_rows(result.out)
+    for row in (b"/containers/c", b"/services/manager", b"/services/shell"):
+        assert before[row] == after[row], row

@@ -20,8 +20,6 @@ enum {
     KEPT_MAX = 4, // free single pages that are not discarded: they come back soon
 };
 
-// The first chunk lies beside the program's own data, so that they share a page table.
-static u8 *const first_chunk = (u8 *)0x7f8000500000;
 static u8 *const other_chunks = (u8 *)0x7fa000000000;
 
 struct chunk {
@@ -50,7 +48,7 @@ static struct {
 } heap;
 
 static struct chunk *chunk_at(u32 index) {
-    return (struct chunk *)(index == 0 ? first_chunk
+    return (struct chunk *)(index == 0 ? heap_first_chunk
                                        : other_chunks + (usize)(index - 1) * CHUNK_BYTES);
 }
 

@@ -17,6 +17,10 @@ enum {
 [[nodiscard]] void *heap_alloc_zero(usize size);
 void heap_free(void *memory);
 
+// Given by the program: where the first chunk of 1 MiB lies, aligned to that. Beside the program's own
+// data it shares a page table with them.
+extern u8 *const heap_first_chunk;
+
 // Given by the program: has a page that is mapped paid for, so that it can be written without a
 // fault that can't be; 0, or not. Its bytes stay as they are.
 i64 page_touch(void *page);

@@ -14,7 +14,13 @@
 //          back), and then PEER_CLOSED.
 // LIST     the containers after `position`, in order of creation: manager_container…
 // REMOVE   nNAME. Flag FORCE kills it if it runs. Answers when its last page is back.
-// KILL     nNAME, `position` the signal. With SIGKILL it answers when the container has ended.
+// EXEC     nNAME; a, e, o (cwd, user, tty), hnotify hstdin hstdout hstderr, hwords as for RUN: one
+//          more process in a running container, with the container's environment below its own.
+//          next_position of the reply is its number there; `notify` gets a manager_end with its
+//          status.
+// KILL     nNAME, `position` the signal, `id` 0 or EXEC's number. SIGKILL to the container is answered
+//          when it has ended.
+// RESIZE   nNAME, `position` rows << 16 | columns, `id` as for KILL: of the terminal.
 // STOP     nNAME, `position` nanoseconds: SIGTERM, and SIGKILL so much later. Answers at the end.
 // WAIT     nNAME: answers when it has ended, with the manager_container.
 // INSPECT  nNAME: one manager_details.
@@ -40,6 +46,8 @@ enum manager_operation : u32 {
     MANAGER_IMAGES = 6,
     MANAGER_STOP = 7,
     MANAGER_WAIT = 8,
+    MANAGER_EXEC = 9,
+    MANAGER_RESIZE = 10,
 };
 
 enum manager_flags : u32 {
@@ -51,7 +59,7 @@ struct manager_request {
     u32 version;
     u32 operation;
     u32 flags;
-    u32 reserved;
+    u32 id;
     u64 position; // LIST, IMAGES: 0, or a reply's next_position; else see above
 };
 static_assert(sizeof(struct manager_request) == 24);

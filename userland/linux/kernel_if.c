@@ -172,6 +172,8 @@ void kernel_random(void *buffer, usize size) { random_get(buffer, size); }
 
 void kernel_log(const char *text, usize size) { log_write(text, size); }
 
+u8 *const heap_first_chunk = (u8 *)0x7f8000500000;
+
 status_t heap_map(void *address, usize size) {
     u64 mapped;
     return aspace_map(0, 0, 0, (u64)address, size, CL_MAP_READ | CL_MAP_WRITE | CL_MAP_FIXED,

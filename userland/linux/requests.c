@@ -9,6 +9,7 @@
 #include "linux/report.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
+#include "linux/tty/session.h"
 
 static struct process *launched_locked(u32 id) REQUIRES(&tasks.lock) {
     struct process *process;
@@ -29,10 +30,45 @@ static void signal_serve(const struct container_request *request) {
     mutex_unlock(&tasks.lock);
 }
 
+// Moves the message into a launch. NULL: no memory.
+static struct launch *launch_of(const struct container_request *request,
+                                struct control_message *message) {
+    struct launch *launch = launch_create();
+    if (!launch) return NULL;
+    launch->id = request->id;
+    launch->buffer = message->buffer;
+    launch->records = message->records;
+    *message = (struct control_message){};
+    return launch;
+}
+
+static void exec_serve(const struct container_request *request, struct control_message *message) {
+    u32 id = request->id;
+    struct launch *launch = launch_of(request, message);
+    int result = launch ? launch_start(launch) : -ENOMEM;
+    if (result == 0) return;
+    report_line("the container has no memory for one more process");
+    control_report(CONTAINER_EXEC_ENDED, id, CONTAINER_STATUS_NOT_EXECUTABLE, NULL, 0);
+}
+
+static void resize_serve(const struct container_request *request) {
+    struct linux_winsize size = {.rows = (u16)((u32)request->argument >> 16),
+                                 .columns = (u16)request->argument};
+    mutex_lock(&tasks.lock);
+    struct process *process = launched_locked(request->id);
+    struct terminal *terminal = process ? terminal_of_session_locked(process->session) : NULL;
+    if (terminal) terminal_get(terminal);
+    mutex_unlock(&tasks.lock);
+    if (!terminal) return;
+    terminal_set_size(terminal, size);
+    terminal_put(terminal);
+}
+
 static void request_serve(const struct container_request *request,
                           struct control_message *message) {
-    (void)message;
     switch (request->operation) {
+    case CONTAINER_EXEC: exec_serve(request, message); break;
+    case CONTAINER_RESIZE: resize_serve(request); break;
     case CONTAINER_SIGNAL: signal_serve(request); break;
     default: report_line("the manager asks for %u, which is not known here", request->operation);
     }

@@ -82,6 +82,8 @@ static bool container_watch(struct container *container, const struct start *sta
     container->ns = start->ns;
     container->control = start->control;
     container->process = start->process;
+    container->words = start->words;
+    container->words_bytes = start->words_bytes;
     status_t status =
         port_register(manager.port, start->control, CONTROL_SIGNALS, (u64)container, 0);
     if (status == OK) {

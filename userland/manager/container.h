@@ -20,6 +20,9 @@ struct container {
     handle_t control;
     bool is_attended; // it watches its control channel
     u64 deadline_ns;  // by when it has to have ended
+    u32 last_exec;    // number of the last EXEC
+    char *words;      // heap: the records a, e and o of its start message
+    u32 words_bytes;
     bool is_last_chance;
     const char *problem;
     struct manager_container facts;
@@ -41,6 +44,9 @@ void container_kill(struct container *container, i32 status, const char *problem
 // Sends a signal to the first process. False: *problem says why not. SIGKILL has an effect in any
 // case: where the personality does not do it, the namespace is killed a moment later.
 bool container_signal(struct container *container, i32 signal, struct problem *problem);
+// Sends a request without records.
+bool container_tell(struct container *container, u32 operation, u32 id, i32 argument,
+                    struct problem *problem);
 // SIGTERM now, SIGKILL later.
 bool container_stop(struct container *container, u64 timeout_ns, struct problem *problem);
 

@@ -1,5 +1,6 @@
 #include "cloister.h"
 
+#include "abi/names.h"
 #include "lib/message.h"
 #include "lib/string.h"
 #include "manager/container_ask.h"
@@ -48,4 +49,12 @@ status_t container_ask(struct container *container, const struct container_reque
         personality_kick(container);
     }
     return status;
+}
+
+bool container_tell(struct container *container, u32 operation, u32 id, i32 argument,
+                    struct problem *problem) {
+    struct container_request request = {.operation = operation, .id = id, .argument = argument};
+    status_t status = container_ask(container, &request, NULL);
+    return status == OK || problem_set(problem, 1, "container %s can't be asked: %s",
+                                       container->facts.name, cl_error_name(status));
 }

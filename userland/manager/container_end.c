@@ -1,7 +1,6 @@
 // The end of containers: what their personalities report, deadlines, namespaces that are gone.
 #include "cloister.h"
 
-#include "abi/names.h"
 #include "lib/container_protocol.h"
 #include "lib/log.h"
 #include "lib/marker.h"
@@ -62,15 +61,11 @@ void container_kill(struct container *container, i32 status, const char *problem
 }
 
 bool container_signal(struct container *container, i32 signal, struct problem *problem) {
-    struct container_request request = {.operation = CONTAINER_SIGNAL, .argument = signal};
-    status_t status = container_ask(container, &request, NULL);
-    if (signal == LINUX_SIGKILL) {
-        container->is_last_chance = true;
-        deadline_set(container, status == OK ? LAST_CHANCE_NS : 0);
-        return true;
-    }
-    return status == OK || problem_set(problem, 1, "container %s can't be asked: %s",
-                                       container->facts.name, cl_error_name(status));
+    bool is_told = container_tell(container, CONTAINER_SIGNAL, 0, signal, problem);
+    if (signal != LINUX_SIGKILL) return is_told;
+    container->is_last_chance = true;
+    deadline_set(container, is_told ? LAST_CHANCE_NS : 0);
+    return true;
 }
 
 bool container_stop(struct container *container, u64 timeout_ns, struct problem *problem) {
@@ -111,6 +106,13 @@ static void control_closed(struct container *container) {
                      has_crashed ? "its personality crashed" : "its personality was killed");
 }
 
+static bool exec_ended(struct container *container, const struct container_report *report) {
+    struct waiter *waiter = waiter_find(container, WAITER_EXEC, report->id);
+    struct manager_end end = {.version = MANAGER_PROTOCOL_VERSION, .status = report->status};
+    if (waiter) waiter_notify(waiter, &end);
+    return report->id != 0 && report->id <= container->last_exec;
+}
+
 static bool report_serve(struct container *container, const struct container_report *report) {
     bool is_running = container->facts.state == MANAGER_STATE_RUNNING;
     bool is_kept = !(container->flags & MANAGER_FLAG_REMOVE);
@@ -127,6 +129,7 @@ static bool report_serve(struct container *container, const struct container_rep
         if (!has_status) return false;
         container_kill(container, report->status, "its personality gave up");
         return true;
+    case CONTAINER_EXEC_ENDED: return has_status && exec_ended(container, report);
     default: return false;
     }
 }

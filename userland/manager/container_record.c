@@ -2,6 +2,8 @@
 // when their last record is free, so that a manager without containers is as small as at its start.
 #include "cloister.h"
 
+#include "lib/heap.h"
+#include "lib/mutex.h"
 #include "lib/string.h"
 #include "manager/container.h"
 
@@ -35,8 +37,32 @@ struct container *container_record_alloc(void) {
 }
 
 void container_record_free(struct container *container) {
+    heap_free(container->words);
     u32 page = (u32)((union record_page *)page_round_down((u64)container) - pages);
     u32 place = (u32)(container - pages[page].containers);
     used[page] &= ~(1u << place);
     if (used[page] == 0) aspace_discard(0, (u64)&pages[page], PAGE_SIZE);
+}
+
+u8 *const heap_first_chunk = (u8 *)0x7f8000a00000;
+
+// What the heap asks of a program. There is one thread, and what it touches it may have.
+i64 page_touch(void *page) {
+    *(volatile u8 *)page = *(volatile u8 *)page;
+    return 0;
+}
+
+status_t heap_map(void *address, usize size) {
+    u64 mapped;
+    return aspace_map(0, 0, 0, (u64)address, size, CL_MAP_READ | CL_MAP_WRITE | CL_MAP_FIXED,
+                      &mapped);
+}
+
+void heap_discard(void *address, usize size) { aspace_discard(0, (u64)address, size); }
+
+void mutex_wait(u32 *word, u32 expected) { futex_wait((u64)word, expected, 0, CL_DEADLINE_NEVER); }
+
+void mutex_wake(u32 *word) {
+    u32 woken;
+    futex_wake((u64)word, 1, &woken);
 }

@@ -5,6 +5,7 @@
 #include "abi/names.h"
 #include "lib/container_protocol.h"
 #include "lib/format.h"
+#include "lib/heap.h"
 #include "lib/message.h"
 #include "lib/string.h"
 #include "manager/container_start.h"
@@ -118,7 +119,20 @@ static bool add_handles(struct records_writer *writer, const struct start *start
     return true;
 }
 
-static bool message_write(struct records_writer *writer, const struct start *start,
+// A copy of the words, for EXEC's environment and for a second start.
+static bool words_keep(const struct records_writer *writer, struct start *start,
+                       struct problem *problem) {
+    u32 skipped = writer->bytes[0] == 'm' ? sizeof(more_room) + 1 : 0;
+    start->words_bytes = writer->size_bytes - skipped;
+    start->words = heap_alloc(start->words_bytes);
+    if (!start->words)
+        return problem_set(problem, CONTAINER_STATUS_OURS,
+                           "the manager has no memory for the command");
+    memcpy(start->words, writer->bytes + skipped, start->words_bytes);
+    return true;
+}
+
+static bool message_write(struct records_writer *writer, struct start *start,
                           struct problem *problem) {
     records_begin(writer, start_bytes, sizeof(start_bytes));
     if (start->records->size_bytes > CL_MESSAGE_BYTES_MAX - PAGE_SIZE - FIXED_BYTES_MAX)
@@ -128,6 +142,9 @@ static bool message_write(struct records_writer *writer, const struct start *sta
     }
     add_environment(writer, start);
     add_options(writer, start);
+    if (!words_keep(writer, start, problem)) {
+        return false;
+    }
     if (!add_handles(writer, start, problem)) {
         return false;
     }
@@ -196,6 +213,7 @@ static void writer_close(const struct records_writer *writer) {
 }
 
 static void start_undo(struct start *start) {
+    heap_free(start->words);
     if (start->control) {
         handle_close(start->control);
     }

@@ -10,6 +10,8 @@ struct start {
     const char *name;
     bool is_kept; // the personality stays when the first process has ended
     // Out:
+    char *words; // heap: the records a, e and o of the start message
+    u32 words_bytes;
     handle_t ns; // with OWNER
     handle_t control;
     handle_t process;

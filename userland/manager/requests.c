@@ -55,9 +55,9 @@ static void reply_structures(const struct request *request, u32 count, usize siz
 }
 
 void request_answer(const struct request *request, const void *structures, u32 count,
-                    usize size_each) {
+                    usize size_each, u64 next_position) {
     if (count > 0) memcpy(reply.bytes + sizeof(reply.head), structures, count * size_each);
-    reply_structures(request, count, size_each, 0);
+    reply_structures(request, count, size_each, next_position);
 }
 
 static bool run_serve(struct request *request) {
@@ -69,7 +69,7 @@ static bool run_serve(struct request *request) {
     }
     records_close(&request->records); // before the client may count handles
     request->records.handles_count = 0;
-    request_answer(request, &container->facts, 1, sizeof(container->facts));
+    request_answer(request, &container->facts, 1, sizeof(container->facts), 0);
     return true;
 }
 
@@ -122,6 +122,8 @@ static bool request_do(struct request *request) {
     case MANAGER_IMAGES: return images_serve(request);
     case MANAGER_STOP: return stop_serve(request);
     case MANAGER_WAIT: return wait_serve(request);
+    case MANAGER_EXEC: return exec_serve(request);
+    case MANAGER_RESIZE: return resize_serve(request);
     default:
         return problem_set(&request->problem, STATUS_PLAIN, "the manager knows no operation %u",
                            request->head->operation);
@@ -151,7 +153,7 @@ static bool request_read_words(struct request *request, u32 records_bytes) {
     u64 room = sizeof(request_bytes) - sizeof(*request->head) - records_bytes;
     handle_t words = records_handle(&request->records, "words");
     char *bytes = request_bytes + sizeof(*request->head);
-    if (request->head->operation != MANAGER_RUN || !words) {
+    if (!words) {
         return true;
     }
     if (size > room || memobj_read(words, 0, bytes + records_bytes, size) != OK ||

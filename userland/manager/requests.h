@@ -20,7 +20,7 @@ void request_serve(void);
 
 // Answers with `count` structures.
 void request_answer(const struct request *request, const void *structures, u32 count,
-                    usize size_each);
+                    usize size_each, u64 next_position);
 
 // The container that the request names. NULL: its problem is set.
 struct container *request_container(struct request *request);
@@ -31,3 +31,5 @@ bool kill_serve(struct request *request);
 bool stop_serve(struct request *request);
 bool wait_serve(struct request *request);
 bool remove_serve(struct request *request);
+bool exec_serve(struct request *request);
+bool resize_serve(struct request *request);

@@ -50,10 +50,17 @@ bool kill_serve(struct request *request) {
     if (!container) return false;
     if (signal == 0 || signal > LINUX_SIGNAL_MAX)
         return problem_set(&request->problem, STATUS_PLAIN, "there is no signal %lu", signal);
+    if (request->head->id != 0) {
+        if (!container_tell(container, CONTAINER_SIGNAL, request->head->id, (i32)signal,
+                            &request->problem))
+            return false;
+        request_answer(request, NULL, 0, 0, 0);
+        return true;
+    }
     if (signal == LINUX_SIGKILL)
         return end_await(request, container, WAITER_END) && container_end(request, container);
     if (!container_signal(container, (i32)signal, &request->problem)) return false;
-    request_answer(request, NULL, 0, 0);
+    request_answer(request, NULL, 0, 0, 0);
     return true;
 }
 
@@ -61,7 +68,7 @@ bool stop_serve(struct request *request) {
     struct container *container = request_container(request);
     if (!container) return false;
     if (container->facts.state == MANAGER_STATE_EXITED) {
-        request_answer(request, &container->facts, 1, sizeof(container->facts));
+        request_answer(request, &container->facts, 1, sizeof(container->facts), 0);
         return true;
     }
     if (!end_await(request, container, WAITER_END)) return false;
@@ -74,7 +81,7 @@ bool wait_serve(struct request *request) {
     if (!container) return false;
     if (container->facts.state != MANAGER_STATE_EXITED)
         return end_await(request, container, WAITER_END);
-    request_answer(request, &container->facts, 1, sizeof(container->facts));
+    request_answer(request, &container->facts, 1, sizeof(container->facts), 0);
     return true;
 }
 
@@ -84,7 +91,7 @@ bool remove_serve(struct request *request) {
     bool has_exited = container->facts.state == MANAGER_STATE_EXITED;
     if (has_exited && !container->ns) {
         container_forget(container);
-        request_answer(request, NULL, 0, 0);
+        request_answer(request, NULL, 0, 0, 0);
         return true;
     }
     if (!has_exited && !(request->head->flags & MANAGER_FLAG_FORCE))

@@ -23,7 +23,7 @@ struct waiter *waiter_add(struct container *container, enum waiter_kind kind) {
     return waiter;
 }
 
-static void waiter_free(struct waiter *waiter) {
+void waiter_free(struct waiter *waiter) {
     list_remove(&waiter->link);
     list_insert_head(&pool_free, &waiter->link);
 }
@@ -32,6 +32,21 @@ void waiters_drop(struct container *container) {
     struct waiter *waiter;
     while ((waiter = list_first(&container->waiters, struct waiter, link)))
         waiter_free(waiter);
+}
+
+struct waiter *waiter_find(struct container *container, enum waiter_kind kind, u32 id) {
+    struct waiter *waiter;
+    list_for_each(waiter, &container->waiters, link) {
+        if (waiter->kind == kind && waiter->id == id) return waiter;
+    }
+    return NULL;
+}
+
+void waiter_notify(struct waiter *waiter, const struct manager_end *end) {
+    handle_t notify = waiter->notify;
+    waiter_free(waiter);
+    message_send(notify, end, sizeof(*end), NULL, 0);
+    handle_close(notify);
 }
 
 static void ending_begin(struct ending *ending, const struct container *container) {
@@ -75,13 +90,11 @@ static void call_answer(const struct waiter *waiter, const struct ending *ending
 void ending_tell(struct ending *ending) {
     struct waiter *waiter;
     while ((waiter = list_first(&ending->waiters, struct waiter, link))) {
-        struct waiter told = *waiter;
-        waiter_free(waiter);
-        if (told.notify) {
-            message_send(told.notify, &ending->end, sizeof(ending->end), NULL, 0);
-            handle_close(told.notify);
+        if (waiter->notify) {
+            waiter_notify(waiter, &ending->end);
         } else {
-            call_answer(&told, ending);
+            call_answer(waiter, ending);
+            waiter_free(waiter);
         }
     }
 }

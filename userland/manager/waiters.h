@@ -16,17 +16,25 @@ enum waiter_kind : u32 {
     WAITER_END,    // a call, for the end of the first process
     WAITER_GONE,   // a call, for the last page
     WAITER_NOTIFY, // a channel end, for the end of the first process
+    WAITER_EXEC,   // a channel end, for the end of what EXEC `id` has started
 };
 
 struct waiter {
     struct list link;
     enum waiter_kind kind;
+    u32 id;
     handle_t notify; // of those that are a channel end
     u64 token;       // of those that are a call
 };
 
 // NULL: there are too many. The caller fills in token or notify.
 struct waiter *waiter_add(struct container *container, enum waiter_kind kind);
+// The one of this kind and id, or NULL.
+struct waiter *waiter_find(struct container *container, enum waiter_kind kind, u32 id);
+// Tells one that is a channel end.
+void waiter_notify(struct waiter *waiter, const struct manager_end *end);
+void waiter_free(struct waiter *waiter);
+
 // Forgets all, without telling them.
 void waiters_drop(struct container *container);
 

@@ -58,6 +58,8 @@ struct records_writer *request_begin(enum manager_operation operation, u32 flags
     return &writer;
 }
 
+void request_set_id(u32 id) { request.head.id = id; }
+
 static status_t request_call(u32 *reply_bytes) {
     u32 handles_count;
     struct cl_message message = message_of(request.bytes, sizeof(request.head) + writer.size_bytes,

@@ -7,6 +7,8 @@
 
 // Begins a request; records are added to the writer afterwards. There is one request at a time.
 struct records_writer *request_begin(enum manager_operation operation, u32 flags, u64 position);
+// Of those that have an id.
+void request_set_id(u32 id);
 
 // Sends the request. True: *reply is what came, `count` structures behind it. False: an error line
 // was said, and *status is the status for us to exit with (`status_ours` where the manager could

@@ -182,6 +182,10 @@ bool run_options_read(const struct words *words, enum run_verb verb, struct run_
         return false;
     }
     options->command = words_next(words, options->target);
+    if (verb == VERB_EXEC && !options->command) {
+        usage_error(name, "which program?");
+        return false;
+    }
     return true;
 }
 

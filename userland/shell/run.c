@@ -1,4 +1,5 @@
-// `run`: asks the manager for a container, and carries its streams until it has ended.
+// `run` and `exec`: ask the manager for a container, or a process in one, and carry its streams until
+// it has ended.
 #include "cloister.h"
 
 #include "abi/names.h"
@@ -55,8 +56,10 @@ static bool request_write(struct run *run, const struct words *words) {
     u64 size_bytes = 0;
     handle_t memobj = is_long ? words_make(run, words, &size_bytes) : CL_HANDLE_INVALID;
     if (is_long && !memobj) return false;
-    struct records_writer *writer = request_begin(MANAGER_RUN, run->options.flags, size_bytes);
-    records_add(writer, 'i', run->options.target);
+    bool is_exec = run->options.verb == VERB_EXEC;
+    struct records_writer *writer =
+        request_begin(is_exec ? MANAGER_EXEC : MANAGER_RUN, run->options.flags, size_bytes);
+    records_add(writer, is_exec ? 'n' : 'i', run->options.target);
     if (run->options.name) {
         records_add(writer, 'n', run->options.name);
     }
@@ -80,25 +83,26 @@ static i32 container_start(struct run *run, const struct words *words) {
         request_drop();
         return STATUS_OURS;
     }
-    if (!request_send(&reply, STATUS_OURS, &status)) return STATUS_OURS;
+    if (!request_send(&reply, STATUS_OURS, &status)) return status;
     const struct manager_container *facts = reply_data(reply);
     memcpy(run->name, facts->name, sizeof(run->name));
     run->name[MANAGER_NAME_MAX] = 0;
     if (run->options.is_detached) {
-        output_print("%s\n", run->name);
+        if (run->options.verb == VERB_RUN) output_print("%s\n", run->name);
         return STATUS_OK;
     }
-    streams_carry(&run->streams, run->name);
+    u32 exec_id = run->options.verb == VERB_EXEC ? (u32)reply->next_position : 0;
+    streams_carry(&run->streams, run->name, exec_id);
     if (run->streams.is_detached) return STATUS_OK;
     const struct manager_end *end = &run->streams.end;
     if (end->problem[0]) error_print("container %s: %s", run->name, end->problem);
     return end->status;
 }
 
-i32 run_verb(const struct words *words) {
+static i32 program_run(const struct words *words, enum run_verb verb) {
     static struct run run;
     memset(&run, 0, sizeof(run));
-    if (!run_options_read(words, VERB_RUN, &run.options)) {
+    if (!run_options_read(words, verb, &run.options)) {
         return STATUS_OURS;
     }
     bool has_console = run.options.has_terminal && !run.options.is_detached;
@@ -109,3 +113,7 @@ i32 run_verb(const struct words *words) {
     if (run.streams.is_detached) output_print("\ndetached from %s\n", run.name);
     return status;
 }
+
+i32 run_verb(const struct words *words) { return program_run(words, VERB_RUN); }
+
+i32 exec_verb(const struct words *words) { return program_run(words, VERB_EXEC); }

@@ -41,6 +41,7 @@ extern const u32 verbs_count;
 i32 usage_error(const char *verb, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 i32 run_verb(const struct words *words);
+i32 exec_verb(const struct words *words);
 i32 ps_verb(const struct words *words);
 i32 images_verb(const struct words *words);
 i32 rm_verb(const struct words *words);

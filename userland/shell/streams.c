@@ -109,6 +109,17 @@ static void container_kill(const struct streams *streams) {
     i32 status;
     const struct manager_reply *reply;
     records_add(request_begin(MANAGER_KILL, 0, LINUX_SIGKILL), 'n', streams->name);
+    request_set_id(streams->exec_id);
+    request_send(&reply, STATUS_FAILED, &status);
+}
+
+static void terminal_resize(const struct streams *streams) {
+    i32 status;
+    const struct manager_reply *reply;
+    struct terminal_size size = terminal_size();
+    records_add(request_begin(MANAGER_RESIZE, 0, size.rows << 16 | size.columns), 'n',
+                streams->name);
+    request_set_id(streams->exec_id);
     request_send(&reply, STATUS_FAILED, &status);
 }
 
@@ -148,6 +159,7 @@ static void terminal_send(struct streams *streams) {
             event = terminal_take(unsent.bytes, sizeof(unsent.bytes), &unsent.size_bytes);
         }
         streams->is_detached |= event == TERMINAL_DETACHED;
+        if (event == TERMINAL_RESIZED) terminal_resize(streams);
         status_t status = ERR_SHOULD_WAIT;
         if (unsent.size_bytes > 0)
             status =
@@ -189,8 +201,9 @@ static void event_serve(struct streams *streams, u64 key) {
 }
 
 // Carries the streams until the end is told; then what is left of them.
-void streams_carry(struct streams *streams, const char *name) {
+void streams_carry(struct streams *streams, const char *name, u32 exec_id) {
     streams->name = name;
+    streams->exec_id = exec_id;
     bool has_console = !shell.command && port_register(shell.port, shell.console, SIGNAL_READABLE,
                                                        KEY_CONSOLE, 0) == OK;
     if (has_console) console_take(streams); // what was typed ahead

@@ -14,16 +14,17 @@ enum streams_kind : u32 {
 struct streams {
     handle_t ours[ENDS_COUNT]; // 0: it is not there, or closed
     const char *name;          // the container's
+    u32 exec_id;               // of what `exec` has started in it; 0: its first process
     bool has_ended;
     bool has_terminal;
     bool is_detached; // by the keys: the container goes on
     struct manager_end end;
 };
 
-// Makes the channels and adds their far ends to a RUN request. False: an error line was said.
+// Makes the channels and adds their far ends to a RUN or EXEC request. False: an error line was said.
 bool streams_make(struct streams *streams, u32 kind, struct records_writer *writer);
 
 // Carries them until the end is told: streams->end.
-void streams_carry(struct streams *streams, const char *name);
+void streams_carry(struct streams *streams, const char *name, u32 exec_id);
 
 void streams_close(struct streams *streams);

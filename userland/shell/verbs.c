@@ -21,6 +21,10 @@ const struct verb verbs[] = {
      "Ctrl-C kills it. The status is the program's own, 128 + N for signal N, 127 when the\n"
      "program is not found, 126 when it can't be run, 125 for our own errors.\n",
      run_verb},
+    {"exec", "[OPTION...] NAME COMMAND [ARG...]", "run a program in a running container",
+     "  -d -i -e -w -u  as with `run`\n"
+     "Ctrl-C kills it. It has the container's environment, and -e's above.\n",
+     exec_verb},
     {"ps", "[-a]", "list containers", "  -a  those that have ended, too\n", ps_verb},
     {"rm", "[-f] NAME...", "remove containers", "  -f  kill them first if they run\n", rm_verb},
     {"kill", "[-s SIGNAL] NAME...", "send a signal to the first process",

@@ -1,0 +1,82 @@
+// EXEC: one more process in a container that runs; and what else is passed on to what runs there.
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "lib/container_protocol.h"
+#include "lib/string.h"
+#include "manager/container_ask.h"
+#include "manager/requests.h"
+#include "manager/waiters.h"
+
+static const char *const passed_options[] = {"cwd", "user", "tty"};
+static const char *const passed_handles[] = {"stdin", "stdout", "stderr"};
+
+static bool is_overridden(const struct records *records, const char *pair) {
+    const char *own = NULL;
+    const char *equals = strchr(pair, '=');
+    usize key_size = equals ? (usize)(equals - pair) + 1 : strlen(pair);
+    while ((own = records_next(records, 'e', own))) {
+        if (strncmp(own, pair, key_size) == 0) return true;
+    }
+    return false;
+}
+
+// The request's words, with the container's environment below.
+static void words_write(struct records_writer *writer, const struct records *records,
+                        const struct container *container) {
+    struct records started = {.bytes = container->words, .size_bytes = container->words_bytes};
+    const char *text = NULL;
+    while ((text = records_next(records, 'a', text)))
+        records_add(writer, 'a', text);
+    while ((text = records_next(records, 'e', text)))
+        records_add(writer, 'e', text);
+    while ((text = records_next(&started, 'e', text))) {
+        if (!is_overridden(records, text)) records_add(writer, 'e', text);
+    }
+    for (u32 i = 0; i < ARRAY_SIZE(passed_options); i++) {
+        text = records_value(records, 'o', passed_options[i]);
+        if (text) records_add_pair(writer, 'o', passed_options[i], text);
+    }
+}
+
+static bool exec_ask(struct request *request, struct container *container, u32 id) {
+    struct records_writer writer;
+    struct container_request asked = {.operation = CONTAINER_EXEC, .id = id};
+    container_ask_begin(&writer);
+    words_write(&writer, &request->records, container);
+    for (u32 i = 0; i < ARRAY_SIZE(passed_handles); i++)
+        records_add_handle(&writer, passed_handles[i],
+                           records_take(&request->records, passed_handles[i]));
+    status_t status = container_ask(container, &asked, &writer);
+    return status == OK ||
+           problem_set(&request->problem, CONTAINER_STATUS_OURS, "container %s can't be asked: %s",
+                       container->facts.name,
+                       status == ERR_TOO_BIG ? "the command is too long" : cl_error_name(status));
+}
+
+bool exec_serve(struct request *request) {
+    struct container *container = request_running(request);
+    if (!container) return false;
+    if (!records_next(&request->records, 'a', NULL))
+        return problem_set(&request->problem, CONTAINER_STATUS_OURS, "which program?");
+    u32 id = ++container->last_exec;
+    struct waiter *waiter =
+        records_handle(&request->records, "notify") ? waiter_add(container, WAITER_EXEC) : NULL;
+    if (waiter) waiter->id = id;
+    if (!exec_ask(request, container, id)) {
+        if (waiter) waiter_free(waiter);
+        return false;
+    }
+    if (waiter) waiter->notify = records_take(&request->records, "notify");
+    request_answer(request, &container->facts, 1, sizeof(container->facts), id);
+    return true;
+}
+
+bool resize_serve(struct request *request) {
+    struct container *container = request_running(request);
+    if (!container || !container_tell(container, CONTAINER_RESIZE, request->head->id,
+                                      (i32)request->head->position, &request->problem))
+        return false;
+    request_answer(request, NULL, 0, 0, 0);
+    return true;
+}

@@ -12,6 +12,7 @@
 #include "linux/report.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
+#include "linux/timers.h"
 #include "linux/walk.h"
 
 enum : u64 {
@@ -226,6 +227,7 @@ static void exec_commit(struct thread *thread, struct exec *exec, struct program
     program_put(old_program);
     descriptors_close_on_exec(process->descriptors);
     signal_actions_reset(process);
+    timers_exec(process);
     thread->signal_stack = (struct linux_stack){.flags = SS_DISABLE};
     thread->clear_tid = thread->robust_list = linux_pointer(0);
     thread->call_number = ~0UL;

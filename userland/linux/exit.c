@@ -8,6 +8,7 @@
 #include "linux/process.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
+#include "linux/timers.h"
 #include "linux/tty/session.h"
 
 // Whether the parent takes no zombies: then nobody waits for this one.
@@ -92,6 +93,7 @@ void process_end(struct thread *thread, i32 wait_status) {
     }
     process_vfork_done(process);
     kernel_aspace_bind(0);
+    timers_release(process);
     process_release(process);
     mutex_lock(&tasks.lock);
     list_remove(&thread->in_process);

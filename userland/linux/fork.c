@@ -9,6 +9,7 @@
 #include "linux/process.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
+#include "linux/timers.h"
 
 enum : u64 {
     CLONE_SIGNAL_MASK = 0xff,
@@ -99,7 +100,8 @@ static i64 child_start(struct thread *thread, struct process *child, struct thre
     }
     mutex_lock(&tasks.lock);
     list_insert_tail(&child->threads, &child_thread->in_process);
-    child_thread->attention = child->pending != 0; // sent to its group meanwhile
+    // What was sent to its group meanwhile; a limit to watch.
+    child_thread->attention = child->pending != 0 || timers_watch_cpu(child);
     // Under the lock, so that nobody kicks a thread that has no handle yet.
     int result = kernel_thread_start(thread_main, child_thread->vector_area, child_thread,
                                      &child_thread->handle);

@@ -45,17 +45,18 @@ static void thread_call(struct thread *thread) {
     thread->state.rax = (u64)-ENOSYS;
 }
 
-static i32 exception_signal(u32 vector) {
+// What a processor's exception is to the program: signal and code.
+static void exception_signal(u32 vector, struct queued_signal *signal) {
     switch (vector) {
-    case VECTOR_DIVIDE:
+    case VECTOR_DIVIDE: signal->signal = SIGFPE, signal->code = FPE_INTDIV; break;
     case VECTOR_X87:
-    case VECTOR_SIMD: return SIGFPE;
-    case VECTOR_DEBUG:
-    case VECTOR_BREAKPOINT: return SIGTRAP;
-    case VECTOR_OPCODE: return SIGILL;
-    case VECTOR_ALIGNMENT:
-    case VECTOR_STACK: return SIGBUS;
-    default: return SIGSEGV;
+    case VECTOR_SIMD: signal->signal = SIGFPE, signal->code = FPE_FLTINV; break;
+    case VECTOR_DEBUG: signal->signal = SIGTRAP, signal->code = TRAP_TRACE; break;
+    case VECTOR_OPCODE: signal->signal = SIGILL, signal->code = ILL_ILLOPN; break;
+    case VECTOR_ALIGNMENT: signal->signal = SIGBUS, signal->code = BUS_ADRALN; break;
+    case VECTOR_STACK: signal->signal = SIGBUS, signal->code = SI_KERNEL; break;
+    case VECTOR_BREAKPOINT: signal->signal = SIGTRAP, signal->code = SI_KERNEL; break;
+    default: signal->signal = SIGSEGV, signal->code = SI_KERNEL; break;
     }
 }
 
@@ -63,9 +64,8 @@ static void thread_fault(struct thread *thread, u32 reason) {
     struct queued_signal signal = {.signal = SIGSEGV, .address = thread->state.fault_address};
     switch (reason) {
     case CL_RESTRICTED_REASON_EXCEPTION:
-        signal.signal = exception_signal((u32)(thread->state.error_code >> 32));
-        signal.code = SI_KERNEL;
-        signal.address = thread->state.rip;
+        exception_signal((u32)(thread->state.error_code >> 32), &signal);
+        signal.address = signal.code == SI_KERNEL ? 0 : thread->state.rip;
         break;
     case CL_RESTRICTED_REASON_PAGE_FAULT:
         signal.code = thread->state.error_code & FAULT_IS_PROTECTION ? SEGV_ACCERR : SEGV_MAPERR;

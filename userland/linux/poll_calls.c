@@ -7,6 +7,7 @@
 #include "linux/calls.h"
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
+#include "linux/process.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/timing.h"
@@ -91,7 +92,7 @@ static i64 poll_wait(struct poll *poll, struct thread *thread, u64 deadline_ns) 
 }
 
 static i64 poll_linux(struct thread *thread, linux_ptr fds, u32 count, u64 deadline_ns) {
-    if (count > POLL_MAX) {
+    if (count > thread->process->limits[RLIMIT_NOFILE].current || count > POLL_MAX) {
         return -EINVAL;
     }
     struct poll poll = {.count = count};
@@ -115,11 +116,19 @@ static i64 poll_linux(struct thread *thread, linux_ptr fds, u32 count, u64 deadl
     return result;
 }
 
+// An interrupted one goes on until its first deadline.
+static i64 poll_remembered(struct thread *thread) {
+    struct call_restart *restart = &thread->restart;
+    i64 result = poll_linux(thread, restart->pointer, restart->count, restart->deadline_ns);
+    return result == -ERESTARTNOHAND ? -ERESTART_RESTARTBLOCK : result;
+}
+
 i64 linux_poll(struct thread *thread, linux_ptr fds, u32 count, i32 timeout_ms) {
     u64 deadline_ns = timeout_ms < 0    ? DEADLINE_NEVER
                       : timeout_ms == 0 ? 0
                                         : kernel_monotonic_ns() + (u64)timeout_ms * 1000000;
-    return poll_linux(thread, fds, count, deadline_ns);
+    thread->restart = (struct call_restart){poll_remembered, deadline_ns, fds, count};
+    return poll_remembered(thread);
 }
 
 // The deadline of an optional timespec.
@@ -134,10 +143,25 @@ static i64 timeout_read(linux_ptr timeout, u64 *deadline_ns) {
     return result;
 }
 
-static i64 mask_set(struct thread *thread, linux_ptr mask_ptr) {
+// Tells the program what is left of its timeout. What can't be told can't go on from there.
+static i64 timeout_finish(linux_ptr timeout, u64 deadline_ns, u64 unit_ns, i64 result) {
+    if (linux_is_null(timeout) || deadline_ns == 0) {
+        return result;
+    }
+    u64 now_ns = kernel_monotonic_ns();
+    u64 left_ns = deadline_ns > now_ns ? deadline_ns - now_ns : 0;
+    u64 left[2] = {left_ns / 1000000000, left_ns % 1000000000 / unit_ns};
+    bool is_told = copy_to_linux(timeout, left, sizeof(left)) == 0;
+    return !is_told && result == -ERESTARTNOHAND ? -EINTR : result;
+}
+
+static i64 mask_set(struct thread *thread, linux_ptr mask_ptr, usize size) {
     u64 mask;
     if (linux_is_null(mask_ptr)) {
         return 0;
+    }
+    if (size != sizeof(mask)) {
+        return -EINVAL;
     }
     if (copy_from_linux(&mask, mask_ptr, sizeof(mask)) != 0) {
         return -EFAULT;
@@ -149,13 +173,17 @@ static i64 mask_set(struct thread *thread, linux_ptr mask_ptr) {
 }
 
 i64 linux_ppoll(struct thread *thread, linux_ptr fds, u32 count, linux_ptr timeout, linux_ptr mask,
-                usize) {
+                usize mask_size) {
     u64 deadline_ns;
     i64 result = timeout_read(timeout, &deadline_ns);
     if (result == 0) {
-        result = mask_set(thread, mask);
+        result = mask_set(thread, mask, mask_size);
     }
-    return result != 0 ? result : poll_linux(thread, fds, count, deadline_ns);
+    if (result != 0) {
+        return result;
+    }
+    result = poll_linux(thread, fds, count, deadline_ns);
+    return timeout_finish(timeout, deadline_ns, 1, result);
 }
 
 // A select is a poll with an entry for each number that is in one of the sets.
@@ -261,21 +289,24 @@ i64 linux_select(struct thread *thread, i32 count, linux_ptr reads, linux_ptr wr
         u64 duration_ns = (u64)time.seconds * 1000000000 + (u64)time.microseconds * 1000;
         deadline_ns = duration_ns == 0 ? 0 : kernel_monotonic_ns() + duration_ns;
     }
-    return select_linux(thread, count, (linux_ptr[]){reads, writes, exceptions}, deadline_ns);
+    i64 result = select_linux(thread, count, (linux_ptr[]){reads, writes, exceptions}, deadline_ns);
+    return timeout_finish(timeout, deadline_ns, 1000, result);
 }
 
 i64 linux_pselect6(struct thread *thread, i32 count, linux_ptr reads, linux_ptr writes,
                    linux_ptr exceptions, linux_ptr timeout, linux_ptr mask) {
     u64 deadline_ns;
-    u64 mask_address = 0;
+    u64 masked[2] = {}; // address and size of the mask
     i64 result = timeout_read(timeout, &deadline_ns);
     if (result == 0 && !linux_is_null(mask)) {
-        result = copy_from_linux(&mask_address, mask, sizeof(mask_address));
+        result = copy_from_linux(masked, mask, sizeof(masked));
     }
     if (result == 0) {
-        result = mask_set(thread, linux_pointer(mask_address));
+        result = mask_set(thread, linux_pointer(masked[0]), masked[1]);
     }
-    return result != 0
-               ? result
-               : select_linux(thread, count, (linux_ptr[]){reads, writes, exceptions}, deadline_ns);
+    if (result != 0) {
+        return result;
+    }
+    result = select_linux(thread, count, (linux_ptr[]){reads, writes, exceptions}, deadline_ns);
+    return timeout_finish(timeout, deadline_ns, 1, result);
 }

@@ -79,6 +79,7 @@ struct process {
     struct descriptors *descriptors;
     struct fs_context *fs;
     struct waitqueue children_changed;
+    struct process_timers *timers;   // NULL: none was ever set
     struct vfork *vfork;             // NULL: nobody waits
     struct program *program;         // replaced under tasks.lock
     struct credentials *credentials; // counted; replaced under tasks.lock

@@ -3,6 +3,7 @@
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
 #include "linux/process.h"
+#include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/timing.h"
 
@@ -25,6 +26,9 @@ static i64 limit_swap(struct thread *thread, i32 pid, u32 resource,
     }
     if (process && limit) {
         process->limits[resource] = *limit;
+        if (resource == RLIMIT_CPU) {
+            process_attend_locked(process);
+        }
     }
     mutex_unlock(&tasks.lock);
     return process ? 0 : -ESRCH;

@@ -10,6 +10,7 @@
 #include "linux/limits.h"
 #include "linux/report.h"
 #include "linux/thread.h"
+#include "linux/timers.h"
 
 enum : u64 {
     STOP_SIGNALS = 1UL << (SIGSTOP - 1) | 1UL << (SIGTSTP - 1) | 1UL << (SIGTTIN - 1) |
@@ -57,7 +58,14 @@ static void thread_attend(struct thread *thread) {
     kernel_thread_kick(thread->handle);
 }
 
-static void process_attend_locked(struct process *process, i32 signal) REQUIRES(&tasks.lock) {
+void process_attend_locked(struct process *process) {
+    struct thread *thread;
+    list_for_each(thread, &process->threads, in_process) {
+        thread_attend(thread);
+    }
+}
+
+static void receiver_attend_locked(struct process *process, i32 signal) REQUIRES(&tasks.lock) {
     struct thread *thread;
     list_for_each(thread, &process->threads, in_process) {
         if (!(thread->blocked & signal_bit(signal))) {
@@ -136,7 +144,7 @@ int signal_send_locked(struct process *process, const struct queued_signal *sign
     if (signal->signal == SIGKILL && process->state == PROCESS_STOPPED) {
         process_unstop_locked(process);
     }
-    process_attend_locked(process, signal->signal);
+    receiver_attend_locked(process, signal->signal);
     return result;
 }
 
@@ -205,12 +213,14 @@ bool signal_take_locked(struct process *process, u64 blocked, struct queued_sign
             continue;
         }
         if (found++ > 0) {
+            timers_signal_taken_locked(process, out);
             return true; // another one of the same: it stays pending
         }
         *out = *queued;
         queued_free_locked(queued);
     }
     process->pending &= ~signal_bit(signal);
+    timers_signal_taken_locked(process, out);
     return true;
 }
 

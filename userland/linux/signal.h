@@ -6,6 +6,7 @@
 #include "linux/abi.h"
 #include "linux/process.h"
 
+struct posix_timer;
 struct thread;
 
 static inline u64 signal_bit(i32 signal) { return 1UL << (signal - 1); }
@@ -32,7 +33,8 @@ struct queued_signal {
     };
     u64 utime; // of a child, in hundredths of a second
     u64 stime;
-    u64 address; // of a fault
+    u64 address;               // of a fault
+    struct posix_timer *timer; // that sent it; NULL: none
 };
 
 // Sends to a process; it is the sender's to know that it exists. What can't be queued arrives
@@ -45,6 +47,8 @@ void signal_send_thread(struct thread *thread, const struct queued_signal *signa
 // A fault of the calling thread: delivered even if blocked or ignored, then with the default action.
 void signal_force(struct thread *thread, const struct queued_signal *signal) EXCLUDES(&tasks.lock);
 
+// Has every thread look at what there is to do before it goes on.
+void process_attend_locked(struct process *process) REQUIRES(&tasks.lock);
 // Drops what is pending of these signals.
 void signal_discard_locked(struct process *process, u64 mask) REQUIRES(&tasks.lock);
 // Takes the next one that `blocked` does not hold back; false when there is none.

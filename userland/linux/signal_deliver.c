@@ -4,6 +4,7 @@
 #include "linux/report.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
+#include "linux/timers.h"
 
 // What an interrupted call does, by its result, when a handler runs (`action`) or none.
 static bool call_restarts(i64 result, const struct linux_sigaction *action) {
@@ -110,18 +111,26 @@ static bool signal_deliver_one(struct thread *thread) {
     return delivery != DELIVERY_NONE;
 }
 
+static void mask_restore(struct thread *thread) {
+    thread->restores_blocked = false;
+    thread_set_blocked(thread, thread->saved_blocked);
+}
+
 void signal_deliver(struct thread *thread) {
     if (thread->ends_with) {
         process_end(thread, thread->ends_with);
+    }
+    // A mask for the time of a call is over with it, but for the signal that it was made for.
+    if (thread->restores_blocked && (i64)thread->state.rax != -ERESTARTNOHAND) {
+        mask_restore(thread);
+    }
+    if (timers_watch_cpu(thread->process)) {
+        timers_check_cpu(thread->process);
     }
     while (signal_deliver_one(thread)) {
     }
     call_restart(thread, NULL);
     if (thread->restores_blocked) {
-        mutex_lock(&tasks.lock);
-        thread->blocked = thread->saved_blocked;
-        mutex_unlock(&tasks.lock);
-        thread->restores_blocked = false;
-        __atomic_store_n(&thread->attention, 1, __ATOMIC_RELEASE);
+        mask_restore(thread);
     }
 }

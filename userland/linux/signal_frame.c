@@ -195,6 +195,7 @@ i64 linux_rt_sigreturn(struct thread *thread) {
     registers_load(thread, &context.registers);
     thread->signal_stack = context.stack;
     thread->call_number = ~0UL;
+    thread->restart.resume = NULL;
     mutex_lock(&tasks.lock);
     thread->blocked = context.mask & ~(signal_bit(SIGKILL) | signal_bit(SIGSTOP));
     mutex_unlock(&tasks.lock);

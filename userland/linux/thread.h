@@ -11,6 +11,15 @@
 #include "linux/copy.h"
 
 struct process;
+struct thread;
+
+// A call that restart_syscall goes on with.
+struct call_restart {
+    i64 (*resume)(struct thread *thread); // NULL: none
+    u64 deadline_ns;
+    linux_ptr pointer;
+    u32 count;
+};
 
 enum {
     THREAD_STACK_BYTES = 16 << 10,  // of the personality, this block included
@@ -30,6 +39,7 @@ struct thread {
     linux_ptr clear_tid;
     linux_ptr robust_list;
     struct linux_stack signal_stack;
+    struct call_restart restart;
     i32 ends_with;     // the wait status that the process ends with at the next chance; 0: none
     u64 saved_blocked; // to be restored after a sigsuspend
     bool restores_blocked;

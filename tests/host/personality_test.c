@@ -435,7 +435,7 @@ static struct linux_timespec long_time = {100, 0};
 
 static void child_sleeps(struct thread *thread) {
     i64 result = CALL2(thread, NANOSLEEP, &long_time, 0);
-    CALL1(thread, EXIT, result == -EINTR ? 3 : 4);
+    CALL1(thread, EXIT, result == -ERESTART_RESTARTBLOCK ? 3 : 4);
 }
 
 static struct linux_sigaction action;

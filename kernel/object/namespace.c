@@ -15,7 +15,6 @@ enum : i64 {
     DEFAULT_TIMERS = 1024,
     DEFAULT_MESSAGE_BYTES = 4 << 20,
     DEFAULT_LOG_BYTES = 64 << 10,
-    DEFAULT_WEIGHT = 100,
 };
 enum : u64 { WEIGHT_MAX = 10000, CAP_MAX = 1000 * MAX_CPUS };
 
@@ -24,7 +23,8 @@ struct namespace *ns_root = &root;
 
 static void ns_setup(struct namespace *ns, struct namespace *parent) NO_THREAD_SAFETY_ANALYSIS {
     ledger_init(&ns->ledger, parent ? &parent->ledger : nullptr);
-    ns->group.weight = DEFAULT_WEIGHT;
+    sched_group_init(&ns->group, parent ? &parent->group : nullptr,
+                     parent ? ns->sched_nodes : nullptr);
     ns->parent = parent;
     lock_init(&ns->objects_lock, LOCK_OBJECT_LIST);
     list_init(&ns->objects);
@@ -91,7 +91,8 @@ static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *li
     limit_set(ledger, LEDGER_TIMERS, limits->timers);
     limit_set(ledger, LEDGER_MESSAGE_BYTES, limits->message_bytes);
     lock_acquire(&ns->lock);
-    ns->group.weight = (u64)limit_or(limits->cpu_weight, (i64)ns->group.weight);
+    u64 weight = (u64)limit_or(limits->cpu_weight, (i64)ns->group.weight);
+    __atomic_store_n(&ns->group.weight, weight, __ATOMIC_RELAXED);
     ns->group.cap_thousandths = (u64)limit_or(limits->cpu_cap, (i64)ns->group.cap_thousandths);
     ns->log_limit = (u64)limit_or(limits->log_bytes, (i64)ns->log_limit);
     lock_release(&ns->lock);
@@ -136,7 +137,8 @@ static status_t ns_create(struct namespace *parent, const struct name_path *name
     for (u32 i = 0; i < name->size; i++)
         if (name->text[i] == '/') return ERR_INVALID_ARGUMENT;
     if (parent->ledger.depth + 1 >= LEDGER_DEPTH_MAX) return ERR_LIMIT;
-    struct namespace *ns = object_alloc(parent, OBJ_NAMESPACE, sizeof(*ns));
+    usize size = sizeof(struct namespace) + arch_cpu_count() * sizeof(struct sched_node);
+    struct namespace *ns = object_alloc(parent, OBJ_NAMESPACE, size);
     if (!ns) return ERR_NO_RESOURCES;
     object_get(&parent->base);
     ns_setup(ns, parent);
@@ -272,7 +274,7 @@ status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
         .timers = ns_counted(ns, LEDGER_TIMERS),
         .message_bytes = ns_counted(ns, LEDGER_MESSAGE_BYTES),
         .children = children_count(ns),
-        .cpu_ns = ns->group.run_ns,
+        .cpu_ns = sched_group_run_ns(&ns->group),
         .cpu_weight = ns->group.weight,
         .is_dying = !ns_is_alive(ns),
     };

@@ -38,6 +38,8 @@ struct namespace {
     u64 log_second GUARDED_BY(&lock);
     u64 log_used GUARDED_BY(&lock);
     u64 log_limit GUARDED_BY(&lock);
+
+    struct sched_node sched_nodes[]; // one for each CPU; the root has none
 };
 
 extern struct namespace *ns_root;

@@ -13,7 +13,7 @@ static void timer_fired(struct ktimer *ktimer) {
     struct timer *timer = container_of(ktimer, struct timer, ktimer);
     object_signal(&timer->base, 0, SIGNAL_SIGNALED);
     u64 period_ns = __atomic_load_n(&timer->period_ns, __ATOMIC_RELAXED), next_ns;
-    if (period_ns == 0 || __builtin_add_overflow(ktimer->deadline_ns, period_ns, &next_ns)) return;
+    if (period_ns == 0 || __builtin_add_overflow(ktimer->node.key, period_ns, &next_ns)) return;
     // Late by more than a period: the beats that were missed are not made up.
     next_ns = max(next_ns, arch_time_ns());
     ktimer_arm(ktimer, next_ns);

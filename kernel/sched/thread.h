@@ -10,6 +10,7 @@
 #define SCHED_THREAD_H
 
 #include "arch/arch.h"
+#include "sched/group.h"
 #include "sched/timer.h"
 #include "sched/waitq.h"
 
@@ -19,13 +20,6 @@ enum thread_state : u32 { THREAD_RUNNABLE, THREAD_RUNNING, THREAD_BLOCKED, THREA
 enum wait_state : u32 { WAIT_NONE, WAIT_WAITING, WAIT_KICKABLE, WAIT_CLAIMED };
 enum : u32 { THREAD_KILL = 1 << 0 }; // pending
 
-// What threads share the CPU with: one per namespace.
-struct sched_group {
-    u64 weight;
-    u64 cap_thousandths; // 0: none
-    u64 run_ns;          // atomic
-};
-
 struct thread {
     struct arch_thread arch; // first: assembly knows it
     u32 state;               // enum thread_state
@@ -33,10 +27,12 @@ struct thread {
     u32 pending;             // atomic
     u32 kick;                // atomic; sticky; ends a restricted run or a wait, and is consumed
     u32 is_idle;
-    struct list run_link; // under the run queue's lock
-    u64 started_ns;       // when it was last switched to
-    u64 run_ns;           // processor time used before
-    struct sched_group *group;
+    struct sched_group *group;  // constant
+    struct sched_entity entity; // under the run queue's lock
+    u32 queue_cpu;              // whose virtual time the entity has; under the run queue's lock
+    u64 started_ns;             // when it was last switched to
+    u64 debt_ns;                // what it has run and is not charged for yet; its own
+    u64 run_ns;                 // processor time used before
     // Waiting:
     u32 wait_state;        // atomic; WAIT_WAITING or _KICKABLE → WAIT_CLAIMED by exactly one
     struct list wait_link; // under the lock of the queue's owner

@@ -7,50 +7,27 @@
 
 static struct timer_heap {
     struct lock lock;
-    struct ktimer *root GUARDED_BY(&lock);
+    struct skew_heap timers GUARDED_BY(&lock);
     struct ktimer *running GUARDED_BY(&lock); // its callback runs now
 } heaps[MAX_CPUS] = {[0 ... MAX_CPUS - 1] = {.lock = LOCK_INIT(LOCK_TIMER)}};
 
-// Of two heaps one (a skew heap: children change sides on the way, which keeps it balanced enough).
-static struct ktimer *heap_meld(struct ktimer *a, struct ktimer *b) {
-    struct ktimer *root;
-    struct ktimer **place = &root;
-    struct ktimer *parent = nullptr;
-    while (a && b) {
-        struct ktimer *first = b->deadline_ns < a->deadline_ns ? b : a;
-        b = first == a ? b : a;
-        a = first->right;
-        first->right = first->left;
-        first->parent = parent;
-        *place = parent = first;
-        place = &first->left;
-    }
-    *place = a ? a : b;
-    if (*place) (*place)->parent = parent;
-    return root;
+static struct ktimer *timer_first(const struct timer_heap *heap) REQUIRES(&heap->lock) {
+    struct skew_node *first = heap->timers.first;
+    return first ? container_of(first, struct ktimer, node) : nullptr;
 }
 
 static void heap_remove(struct timer_heap *heap, struct ktimer *timer) REQUIRES(&heap->lock) {
-    struct ktimer *parent = timer->parent;
-    struct ktimer *below = heap_meld(timer->left, timer->right);
-    if (below) below->parent = parent;
-    if (!parent)
-        heap->root = below;
-    else if (parent->left == timer)
-        parent->left = below;
-    else
-        parent->right = below;
-    timer->left = timer->right = timer->parent = nullptr;
+    skew_remove(&heap->timers, &timer->node);
     __atomic_store_n(&timer->cpu_plus_one, 0, __ATOMIC_RELEASE);
 }
 
 void ktimer_arm(struct ktimer *timer, u64 deadline_ns) {
     struct timer_heap *heap = &heaps[arch_cpu_id()];
     lock_acquire(&heap->lock);
-    timer->deadline_ns = deadline_ns;
+    timer->node.key = deadline_ns;
     __atomic_store_n(&timer->cpu_plus_one, arch_cpu_id() + 1, __ATOMIC_RELAXED);
-    heap->root = heap_meld(heap->root, timer);
-    bool is_first = heap->root == timer;
+    skew_insert(&heap->timers, &timer->node);
+    bool is_first = timer_first(heap) == timer;
     lock_release(&heap->lock);
     if (is_first) arch_timer_set_ns(deadline_ns);
 }
@@ -77,8 +54,8 @@ bool ktimer_cancel(struct ktimer *timer) {
 void ktimer_run_due(u64 now_ns) {
     struct timer_heap *heap = &heaps[arch_cpu_id()];
     lock_acquire(&heap->lock);
-    while (heap->root && heap->root->deadline_ns <= now_ns) {
-        struct ktimer *timer = heap->root;
+    struct ktimer *timer;
+    while ((timer = timer_first(heap)) && timer->node.key <= now_ns) {
         __atomic_store_n(&heap->running, timer, __ATOMIC_RELEASE);
         heap_remove(heap, timer);
         lock_release(&heap->lock);
@@ -92,7 +69,8 @@ void ktimer_run_due(u64 now_ns) {
 u64 ktimer_next_deadline_ns(void) {
     struct timer_heap *heap = &heaps[arch_cpu_id()];
     lock_acquire(&heap->lock);
-    u64 next_ns = heap->root ? heap->root->deadline_ns : ARCH_TIMER_OFF;
+    const struct ktimer *first = timer_first(heap);
+    u64 next_ns = first ? first->node.key : ARCH_TIMER_OFF;
     lock_release(&heap->lock);
     return next_ns;
 }

@@ -8,13 +8,11 @@
 #ifndef SCHED_TIMER_H
 #define SCHED_TIMER_H
 
-#include "lib/types.h"
+#include "lib/skew.h"
 
 struct ktimer {
-    u64 deadline_ns;
+    struct skew_node node; // the heap's; its key is the deadline
     void (*callback)(struct ktimer *timer);
-    // the heap's:
-    struct ktimer *left, *right, *parent;
     u32 cpu_plus_one; // 0: not armed
 };
 

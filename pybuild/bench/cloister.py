@@ -7,9 +7,10 @@ command line (tests/native/bench_*.c, in the test bundle); containers, by `run -
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from statistics import median
 
 from pybuild.bench.guest import Probe, guest_start
-from pybuild.bench.markers import Hit, constants
+from pybuild.bench.markers import Hit, constants, samples
 from pybuild.bench.metrics import USERLAND
 from pybuild.bench.tools import BenchError
 from pybuild.command import command_run
@@ -85,10 +86,31 @@ def start_hits(probe: Probe) -> list[Hit]:
     return probe.hits()
 
 
-def together_hits(probe: Probe) -> list[Hit]:
-    """Starts containers that stay, one after the other."""
-    commands_run(probed(probe, "channel=com2"), [f"run -d {IMAGE} {PROGRAM} idle"] * TOGETHER)
+def batch_hits(probe: Probe) -> list[Hit]:
+    """Starts containers that stay, all at once; a first one and a pause come before."""
+    start, pause = f"run -d {IMAGE} {PROGRAM} idle", "run --rm busybox sleep 0.2"
+    commands_run(probed(probe, "channel=com2"), [start, pause, *[start] * TOGETHER, pause])
     return probe.hits()
+
+
+def batch_each(hits: list[Hit]) -> float | None:
+    """Instructions of each start of a batch: from the first request to the last program.
+
+    Which of them the CPU does in what order is the scheduler's affair. None: some did not start.
+    """
+    told, first = (
+        [hit.instructions for hit in hits if hit.marker == constants()[name]]
+        for name in ("CONTAINER_TOLD", "CONTAINER_FIRST")
+    )
+    if len(first) != TOGETHER + 1:
+        return None
+    return (first[-1] - told[2]) / TOGETHER
+
+
+def single_each(hits: list[Hit]) -> float | None:
+    """The same of starts one by one: from the end of the container before to the program."""
+    found = samples(hits, "CONTAINER_GONE", "CONTAINER_FIRST", "instructions")
+    return median(found[1:]) if found else None
 
 
 def program_hits(probe: Probe, program: str) -> list[Hit]:

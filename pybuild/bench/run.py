@@ -8,13 +8,13 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from statistics import mean, median
+from statistics import median
 from typing import TypeVar
 
 from pybuild.bench import cloister, linux
 from pybuild.bench.guest import Probe, probe_count, probe_time
 from pybuild.bench.linux import Peer
-from pybuild.bench.markers import Counter, Hit, constants, samples
+from pybuild.bench.markers import Counter, Hit, constants
 from pybuild.bench.metrics import Metric, marked_metrics, selected
 from pybuild.bench.report import Row, json_write, table_print
 from pybuild.bench.tools import BenchError
@@ -125,19 +125,26 @@ def linux_hits(bench: Bench, counter: Counter) -> list[Hit]:
 
 
 def together_row(bench: Bench) -> Row:
-    """A start while many containers live, beside a start while hardly any does."""
-    work = partial(
-        run_hits, cloister.Run("together", frozenset(), cloister.together_hits), probe_count
+    """A start among many at once, beside one alone; both with what the shell does for it."""
+    batch = cloister.Run("batch", frozenset(), cloister.batch_hits)
+    single = cloister.Run("single", frozenset(), cloister.start_hits)
+    together = bench.tried(
+        f"Cloister: {cloister.TOGETHER} containers started at once, instructions",
+        partial(run_hits, batch, probe_count),
     )
-    hits = (
-        bench.tried(f"Cloister: {cloister.TOGETHER} containers at once, instructions", work) or []
+    alone = bench.tried(
+        "Cloister: starts one by one, instructions", partial(run_hits, single, probe_count)
     )
-    found = samples(hits, "CONTAINER_TOLD", "CONTAINER_FIRST", "instructions")
-    whole = len(found) == cloister.TOGETHER
-    # The first start is not a warm one.
-    each, alone = (mean(found[1:]), median(found[1:4])) if whole else (None, None)
-    variant, bar = f"each of {cloister.TOGETHER}", TOGETHER_BAR_RATIO * (alone or 0)
-    return Row("container_start", variant, "instructions", "icount", each, alone, "one alone", bar)
+    return Row(
+        "container_start",
+        f"each of {cloister.TOGETHER}",
+        "instructions",
+        "icount",
+        cloister.batch_each(together or []),
+        cloister.single_each(alone or []),
+        "one alone",
+        bar_ratio=TOGETHER_BAR_RATIO,
+    )
 
 
 def idle_rows(bench: Bench) -> list[Row]:

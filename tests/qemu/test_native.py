@@ -50,3 +50,15 @@ def test_no_line_says_fail(results: dict[str, list[tuple[str, str]]]) -> None:
         if verdict == "FAIL"
     ]
     assert not failures
+
+
+def test_shares_of_one_cpu_are_by_weight() -> None:
+    """Time is counted in instructions, so that the host's load does not matter."""
+    config = MachineConfig(
+        smp=1, icount=True, bundle=TEST_BUNDLE, append="test=fairness", log=BUILD / "test/fair.log"
+    )
+    with Machine(config) as machine:
+        machine.wait(BOOT_SECONDS)
+        text = machine.console.text.decode(errors="replace")
+    verdicts = [match[2] for match in LINE.finditer(text)]
+    assert verdicts == ["PASS"] * 5, text

@@ -1,0 +1,53 @@
+// Who shares the processors with whom: a tree of groups, one for each namespace, whose leaves are
+// threads. What competes below one group gets time by weight; a thread weighs as much as a new
+// namespace.
+//
+// Rules:
+// - On each CPU the tree is a node for each group, under that CPU's run queue's lock. A node's
+//   entity waits in its parent's heap exactly while something waits in its own.
+// - An entity's virtual time is its processor time, slower the more it weighs. Who has least is
+//   next. It is charged when a thread leaves the CPU; a thread that hands the CPU over directly
+//   keeps its debt until it is queued again, or ends.
+// - Who was asleep starts at most BONUS_NS behind the others: soon served, never owed a lot.
+// - Time in which nobody waits for the CPU is not charged.
+#ifndef SCHED_GROUP_H
+#define SCHED_GROUP_H
+
+#include "lib/lock.h"
+#include "lib/skew.h"
+
+enum : u64 { SCHED_WEIGHT_DEFAULT = 100 };
+
+// What waits for its turn: a thread, or a group on one CPU.
+struct sched_entity {
+    struct skew_node node; // its key: virtual time, in nanoseconds of the default weight; 0: new
+    u32 is_group;          // constant
+};
+
+struct sched_group;
+
+// A group on one CPU; under its run queue's lock.
+struct sched_node {
+    struct sched_entity entity; // in the parent's heap
+    struct skew_heap ready;     // entities
+    u64 start_ns;               // virtual time at which who comes anew starts; only grows
+    struct sched_node *parent;  // constant; nullptr: the CPU's root
+    struct sched_group *group;  // constant
+    u32 depth;                  // constant; 0: the root
+    u32 is_queued;
+};
+
+struct sched_group {
+    struct sched_node *nodes; // constant; one for each CPU; nullptr: the root
+    u64 weight;               // atomic
+    u64 cap_thousandths;      // 0: none
+    u64 run_ns;               // atomic
+};
+
+// `nodes` has room for one node for each CPU. The parent outlives it.
+void sched_group_init(struct sched_group *group, struct sched_group *parent,
+                      struct sched_node *nodes);
+// Processor time of its threads until now.
+u64 sched_group_run_ns(const struct sched_group *group);
+
+#endif

@@ -1,0 +1,40 @@
+// A CPU's run queue: the tree of what waits there (group.h).
+#ifndef SCHED_RUN_QUEUE_H
+#define SCHED_RUN_QUEUE_H
+
+#include "sched/thread.h"
+
+struct run_queue {
+    struct lock lock;
+    struct sched_node root GUARDED_BY(&lock);
+    u32 ready_count;    // changed under lock, read anywhere
+    u32 is_idle;        // atomic: its idle thread runs, or is about to
+    u64 waited_from_ns; // atomic: since when somebody waits
+    u64 slice_end_ns;   // own CPU only
+    u64 charged_ns;     // own CPU only: until when time is charged
+    // Whose thread runs, and since when; changed by the own CPU, looked at (only) by any:
+    const struct sched_group *running;
+    u64 running_from_ns;
+    struct thread idle;
+};
+extern struct run_queue run_queues[MAX_CPUS];
+
+static inline struct run_queue *queue_this(void) { return &run_queues[arch_cpu_id()]; }
+
+static inline u32 queue_length(const struct run_queue *queue) {
+    return __atomic_load_n(&queue->ready_count, __ATOMIC_ACQUIRE);
+}
+
+void queue_init(struct run_queue *queue);
+void queue_add(struct run_queue *queue, struct thread *thread);
+// Own CPU: charges the current thread, and then puts it back, or not.
+void queue_add_current(struct run_queue *queue);
+void queue_leave_current(struct run_queue *queue);
+// Own CPU: the current thread hands the CPU over without the queue: it keeps its debt.
+void queue_hand_over(struct run_queue *queue);
+// Own CPU: whether who waits first should run before the current thread goes on.
+bool queue_prefers_other(struct run_queue *queue);
+// The next thread, taken out; nullptr when nobody waits, or another CPU has not left its stack.
+struct thread *queue_take(struct run_queue *queue);
+
+#endif

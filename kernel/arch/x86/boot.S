@@ -55,28 +55,26 @@ trampoline_begin:
     movl %eax, %cr0
     ljmpl $SELECTOR_BOOT_CODE32, $PHYSICAL(cpu_start_32)
 gdt_pointer:
-    .word boot_gdt_end - boot_gdt - 1
-    .long PHYSICAL(boot_gdt)
+    .word gdt_end - gdt - 1
+    .long PHYSICAL(gdt)
 trampoline_end:
 
-// All CPUs, with the boot GDT: PAE, long mode, NX, paging, write protection. Keeps esi.
+// All CPUs: long mode, paging. Keeps esi.
 .code32
 cpu_start_32:
     movl $SELECTOR_KERNEL_DATA, %eax
     movl %eax, %ds
     movl %eax, %es
     movl %eax, %ss
-    movl %cr4, %eax
-    orl $(1 << 5), %eax
+    movl $CR4_PAE, %eax
     movl %eax, %cr4
     movl $PHYSICAL(boot_pml4), %eax
     movl %eax, %cr3
-    movl $0xc0000080, %ecx
-    rdmsr
-    orl $(1 << 8 | 1 << 11), %eax
+    movl $MSR_EFER, %ecx
+    movl $EFER_VALUE, %eax
+    xorl %edx, %edx
     wrmsr
-    movl %cr0, %eax
-    orl $(1 << 31 | 1 << 16), %eax
+    movl $CR0_VALUE, %eax
     movl %eax, %cr0
     ljmp $SELECTOR_KERNEL_CODE, $PHYSICAL(1f)
 .code64
@@ -86,6 +84,12 @@ cpu_start_32:
 2:
     movq mmu_kernel_top(%rip), %rax
     movq %rax, %cr3
+    lgdt gdt_pointer_64(%rip)
+    xorl %eax, %eax
+    lldt %ax
+    .irp segment, ds, es, fs, gs
+    movl %eax, %\segment
+    .endr
     // Each takes a ticket: it is the CPU with this number.
     movl $1, %edi
     lock xaddl %edi, smp_tickets(%rip)
@@ -103,6 +107,9 @@ cpu_start_32:
 .section .rodata
 no_long_mode_text:
     .asciz "PANIC: this CPU has no 64-bit mode\n"
+gdt_pointer_64:
+    .word gdt_end - gdt - 1
+    .quad gdt
 
 .data
 .balign 8
@@ -111,12 +118,16 @@ mmu_kernel_top:                 // until mmu_init()
     .quad PHYSICAL(boot_pml4)
 smp_tickets:
     .quad 0
-boot_gdt:
+.globl gdt
+gdt:                            // SELECTOR_*; Intel SDM volume 3, 3.4.5
     .quad 0
     .quad 0x00af9b000000ffff    // kernel code, 64-bit
     .quad 0x00cf93000000ffff    // kernel data
+    .quad 0x00cff3000000ffff    // user data
+    .quad 0x00affb000000ffff    // user code, 64-bit
     .quad 0x00cf9b000000ffff    // code, 32-bit
-boot_gdt_end:
+    .fill 2 * MAX_CPUS, 8, 0    // task states
+gdt_end:
 
 .balign 4096
 boot_pml4:

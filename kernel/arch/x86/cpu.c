@@ -1,10 +1,11 @@
-// Each CPU's own: what it must be able to do, control registers, GDT, TSS, IDT, and the structures
+// Each CPU's own: what it must be able to do, control registers, TSS, IDT, and the structures
 // of the CPUs that firmware announces. All of it is set up once and never freed.
 #include "cpu.h"
 #include "lib/print.h"
 #include "lib/string.h"
 
 extern u8 boot_stack_top[];
+extern u64 gdt[];
 
 static struct arch_cpu cpu_boot = {.cpu.syscall_stack = (u64)boot_stack_top};
 struct arch_cpu *cpu_table[MAX_CPUS] = {&cpu_boot};
@@ -50,13 +51,7 @@ void cpu_set_base(struct arch_cpu *cpu) {
 }
 
 static void cpu_setup_control(void) {
-    u64 cr0, cr4;
-    asm volatile("mov %%cr0, %0" : "=r"(cr0));
-    asm volatile("mov %0, %%cr0" ::"r"((cr0 & ~(CR0_EM | CR0_TS)) | CR0_MP | CR0_NE | CR0_WP));
-    asm volatile("mov %%cr4, %0" : "=r"(cr4));
-    cr4 |= CR4_MCE | CR4_PGE | CR4_OSFXSR | CR4_OSXMMEXCPT | CR4_OSXSAVE | CR4_UMIP | CR4_FSGSBASE |
-           CR4_SMEP | CR4_SMAP;
-    asm volatile("mov %0, %%cr4" ::"r"(cr4) : "memory");
+    asm volatile("mov %0, %%cr4" ::"r"((u64)CR4_VALUE) : "memory");
     // x87, SSE, and AVX and AVX-512 where there.
     struct cpuid id = cpuid(0xd, 0);
     u32 vector_features = id.eax & 0xe7;
@@ -65,47 +60,28 @@ static void cpu_setup_control(void) {
     vector_size = align_up(cpuid(0xd, 0).ebx, 64);
 }
 
-// Descriptors: Intel SDM volume 3, 3.4.5 and 8.2.3 (TSS).
-static void cpu_setup_gdt(struct arch_cpu *cpu) {
+// Descriptors: Intel SDM volume 3, 8.2.3 (TSS).
+static void cpu_setup_tss(struct arch_cpu *cpu) {
     u64 tss = (u64)&cpu->tss;
     u64 limit = sizeof(cpu->tss) - 1;
-    cpu->gdt[1] = 0x00af9b000000ffff;
-    cpu->gdt[2] = 0x00cf93000000ffff;
-    cpu->gdt[3] = 0x00cff3000000ffff;
-    cpu->gdt[4] = 0x00affb000000ffff;
-    cpu->gdt[5] = limit | (tss & 0xffffff) << 16 | 0x89ul << 40 | (tss >> 24 & 0xff) << 56;
-    cpu->gdt[6] = tss >> 32;
+    u32 selector = SELECTOR_TSS + 16 * cpu->cpu.id;
+    gdt[selector / 8] = limit | (tss & 0xffffff) << 16 | 0x89ul << 40 | (tss >> 24 & 0xff) << 56;
+    gdt[selector / 8 + 1] = tss >> 32;
     cpu->tss.io_map = sizeof(cpu->tss);
-    struct table_pointer pointer = {sizeof(cpu->gdt) - 1, (u64)cpu->gdt};
-    // Code and stack segments are the boot GDT's, which are the same.
-    asm volatile("lgdt %0\n\t"
-                 "movl %1, %%ds\n\t"
-                 "movl %1, %%es\n\t"
-                 "movl %1, %%fs\n\t"
-                 "lldt %w1\n\t"
-                 "ltr %w2" ::"m"(pointer),
-                 "r"(0), "r"(SELECTOR_TSS)
-                 : "memory");
+    asm volatile("ltr %w0" ::"r"(selector) : "memory");
 }
 
-// A gate for interrupts: Intel SDM volume 3, 6.14.1.
-static void idt_set(u32 vector, u64 ist, u64 privilege) {
-    u64 offset = (u64)(entry_stubs + 16 * vector);
-    u64 type = 0x8e | privilege << 5;
-    idt[vector][0] = (offset & 0xffff) | SELECTOR_KERNEL_CODE << 16 | ist << 32 | type << 40 |
-                     (offset >> 16 & 0xffff) << 48;
-    idt[vector][1] = offset >> 32;
-}
-
+// Gates for interrupts: Intel SDM volume 3, 6.14.1.
 static void cpu_setup_idt(void) {
-    if (idt[0][0] == 0) {
-        for (u32 i = 0; i < 256; i++)
-            idt_set(i, 0, 0);
-        idt_set(3, 0, 3); // int3 from user mode
-        idt_set(4, 0, 3);
-        idt_set(VECTOR_NMI, 1, 0);
-        idt_set(VECTOR_DOUBLE_FAULT, 2, 0);
-        idt_set(VECTOR_MACHINE_CHECK, 3, 0);
+    static const u8 stacks[256] = {
+        [VECTOR_NMI] = 1, [VECTOR_DOUBLE_FAULT] = 2, [VECTOR_MACHINE_CHECK] = 3};
+    for (u32 i = 0; i < 256; i++) {
+        u64 offset = (u64)(entry_stubs + 16 * i);
+        u64 privilege = i == VECTOR_BREAKPOINT || i == VECTOR_OVERFLOW ? 3 : 0;
+        u64 type = 0x8e | privilege << 5;
+        idt[i][0] = (offset & 0xffff) | SELECTOR_KERNEL_CODE << 16 | (u64)stacks[i] << 32 |
+                    type << 40 | (offset >> 16 & 0xffff) << 48;
+        idt[i][1] = offset >> 32;
     }
     struct table_pointer pointer = {sizeof(idt) - 1, (u64)idt};
     asm volatile("lidt %0" ::"m"(pointer));
@@ -116,12 +92,11 @@ static void cpu_setup_syscall(void) {
     msr_write(MSR_STAR, (u64)SELECTOR_USER_BASE << 48 | (u64)SELECTOR_KERNEL_CODE << 32);
     msr_write(MSR_LSTAR, (u64)syscall_entry);
     msr_write(MSR_SFMASK, TF | IF | DF | NT | RF | AC);
-    msr_write(MSR_EFER, msr_read(MSR_EFER) | EFER_SCE | EFER_NXE);
 }
 
 void cpu_setup(struct arch_cpu *cpu) {
     cpu_setup_control();
-    cpu_setup_gdt(cpu);
+    cpu_setup_tss(cpu);
     cpu_setup_idt();
     cpu_setup_syscall();
     cpu->cr3 = cr3_read();

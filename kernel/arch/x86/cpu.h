@@ -15,22 +15,13 @@ enum : u32 {
 };
 
 enum : u64 {
-    CR0_MP = 1 << 1,
-    CR0_EM = 1 << 2,
-    CR0_TS = 1 << 3,
-    CR0_NE = 1 << 5,
-    CR0_WP = 1 << 16,
-    CR4_MCE = 1 << 6,
-    CR4_PGE = 1 << 7,
-    CR4_OSFXSR = 1 << 9,
-    CR4_OSXMMEXCPT = 1 << 10,
-    CR4_UMIP = 1 << 11,
-    CR4_FSGSBASE = 1 << 16,
-    CR4_OSXSAVE = 1 << 18,
-    CR4_SMEP = 1 << 20,
-    CR4_SMAP = 1 << 21,
-    EFER_SCE = 1 << 0,
-    EFER_NXE = 1 << 11,
+    // PG WP NE ET MP PE: paging and write protection, floating point without emulation.
+    CR0_VALUE = 0x80010033,
+    // SMAP SMEP OSXSAVE FSGSBASE UMIP OSXMMEXCPT OSFXSR PGE MCE PAE.
+    CR4_VALUE = 0x350ee0,
+    CR4_PAE = 1 << 5,
+    // NXE LME SCE: no-execute, long mode, SYSCALL.
+    EFER_VALUE = 0x901,
 };
 
 // Assembly knows constants and offsets by pybuild/layout.py.
@@ -38,11 +29,11 @@ enum : u64 {
 enum {
     SELECTOR_KERNEL_CODE = 0x08,
     SELECTOR_KERNEL_DATA = 0x10,
-    SELECTOR_BOOT_CODE32 = 0x18,
     SELECTOR_USER_BASE = 0x13,
     SELECTOR_USER_DATA = 0x1b,
     SELECTOR_USER_CODE = 0x23,
-    SELECTOR_TSS = 0x28,
+    SELECTOR_BOOT_CODE32 = 0x28,
+    SELECTOR_TSS = 0x30, // the boot CPU's; the others' follow, 16 bytes each
 };
 
 enum : u64 {
@@ -54,6 +45,8 @@ enum : u64 {
 // Exceptions; the other vectors are in drivers/apic.h.
 enum {
     VECTOR_NMI = 2,
+    VECTOR_BREAKPOINT = 3, // int3 and into: also for user mode
+    VECTOR_OVERFLOW = 4,
     VECTOR_DOUBLE_FAULT = 8,
     VECTOR_PAGE_FAULT = 14,
     VECTOR_MACHINE_CHECK = 18,
@@ -71,7 +64,7 @@ struct arch_trap {
 
 static inline bool trap_from_user(const struct arch_trap *trap) { return trap->cs & 3; }
 
-// What lgdt and lidt load.
+// What lidt loads.
 struct table_pointer {
     u16 limit;
     u64 base;
@@ -87,11 +80,10 @@ struct tss {
     u16 io_map;
 } __attribute__((packed));
 
-// A CPU's own: descriptor tables, loaded page table, shoot-down mailbox. The boot CPU's is static,
+// A CPU's own: task state, loaded page table, shoot-down mailbox. The boot CPU's is static,
 // the others' come from the boot allocator; none is ever freed.
 struct arch_cpu {
     struct cpu cpu;
-    u64 gdt[8];
     struct tss tss;
     u32 online;             // set by the CPU itself when it runs
     u64 bit;                // 1 << id
@@ -133,7 +125,7 @@ static inline void tlb_flush_page(u64 address) {
 // ---- cpu.c
 // Halts with a line on the log when the CPU lacks something that the kernel needs.
 void cpu_check_features(void);
-// Sets up this CPU: control registers, GDT, TSS, IDT, system call entry.
+// Sets up this CPU: control registers, TSS, IDT, system call entry.
 void cpu_setup(struct arch_cpu *cpu);
 // The per-CPU base: the first thing that a CPU does in C.
 void cpu_set_base(struct arch_cpu *cpu);

@@ -51,22 +51,19 @@ static void map_image(u64 begin, u64 end, u64 flags) {
         *mmu_entry(va, 0, nullptr) = arch_paddr((void *)va) | flags | PTE_LEAF_KERNEL;
 }
 
-// In large pages, but for those with code or constants of the image: they are read-only.
+// In large pages, but where code or constants of the image are: they are read-only.
 static void map_direct(u64 paddr, u64 size) {
     u64 protect_begin = arch_paddr(image_begin);
     u64 protect_end = arch_paddr(image_data);
-    for (u64 large = paddr; large < paddr + size; large += MIB(2)) {
-        u64 va = (u64)arch_direct(large);
-        u64 *entry = mmu_entry(va, 1, nullptr);
-        if (large + MIB(2) <= protect_begin || large >= protect_end) {
-            *entry = large | PTE_LEAF_KERNEL | PTE_WRITE | PTE_LARGE | PTE_NX;
-            continue;
-        }
-        for (u64 page = large; page < large + MIB(2); page += PAGE_SIZE) {
-            u64 write = page >= protect_begin && page < protect_end ? 0 : PTE_WRITE;
-            *mmu_entry((u64)arch_direct(page), 0, nullptr) =
-                page | PTE_LEAF_KERNEL | write | PTE_NX;
-        }
+    u64 unit;
+    for (u64 page = paddr; page < paddr + size; page += unit) {
+        u64 large = align_down(page, MIB(2));
+        bool is_large = large + MIB(2) <= protect_begin || large >= protect_end;
+        bool is_protected = page >= protect_begin && page < protect_end;
+        unit = is_large ? MIB(2) : PAGE_SIZE;
+        *mmu_entry((u64)arch_direct(page), is_large ? 1 : 0, nullptr) =
+            page | PTE_LEAF_KERNEL | PTE_NX | (is_protected ? 0 : PTE_WRITE) |
+            (is_large ? PTE_LARGE : 0);
     }
 }
 

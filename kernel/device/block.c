@@ -134,8 +134,7 @@ status_t sys_block_range(const struct handle_info *handle, struct namespace *ns,
     struct block *block = (struct block *)handle->object;
     if (offset > block->size_bytes || size > block->size_bytes - offset) return ERR_OUT_OF_RANGE;
     struct block *part;
-    status_t status =
-        block_create(ns_or_current(ns), block->dev, block->offset_bytes + offset, size, &part);
+    status_t status = block_create(ns, block->dev, block->offset_bytes + offset, size, &part);
     if (status != OK) return status;
     // A part never gives more than the whole did, and goes when that is taken back.
     u32 rights = handle->rights & object_rights[OBJ_BLOCK];

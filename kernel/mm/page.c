@@ -11,7 +11,7 @@
 
 enum { CACHE_MAX = 32, CACHE_BATCH = 16, ZEROED_MAX = 32, RANGES_MAX = 32 };
 
-struct page *page_array;
+struct page *page_array, *zero_page;
 
 struct page_stack {
     struct page *first;
@@ -70,6 +70,7 @@ void page_init(struct ledger *root) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
         count += untouched[i].size >> PAGE_SHIFT;
     // Pages in one CPU's cache are out of the others' reach: they are nobody's to charge.
     ledger_root_add(root, (i64)(count - page_withheld_count()));
+    zero_page = page_alloc(root, 0);
 }
 
 static struct page *take_locked(void) REQUIRES(&free_lock) {

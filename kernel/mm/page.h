@@ -43,6 +43,7 @@ static inline u32 page_refs(const struct page *page) {
     return __atomic_load_n(&page->refs, __ATOMIC_ACQUIRE);
 }
 
+extern struct page *zero_page;  // of zeros, for all, read-only; constant after page_init
 extern struct page *page_array; // by frame number; constant after page_init
 static inline struct page *page_from_paddr(u64 paddr) { return &page_array[paddr >> PAGE_SHIFT]; }
 static inline u64 page_paddr(const struct page *page) {

@@ -37,21 +37,9 @@ struct aspace {
 // A restricted one of the process whose aspace is `owner`; nullptr: a process's own.
 status_t aspace_create(struct namespace *ns, struct aspace *owner, struct aspace **out);
 
-struct aspace_map_args {
-    struct memobj *object; // nullptr: anonymous
-    struct revoker *revoker;
-    u64 offset, address, size;
-    u32 flags;          // CL_MAP_*
-    u32 allowed_rights; // of the handle to the object: RIGHT_READ, WRITE, EXECUTE
-};
-// All that change mappings: OUT_OF_RANGE, BAD_STATE for a frozen, DEAD for a killed aspace.
-status_t aspace_map(struct aspace *aspace, const struct aspace_map_args *args, u64 *mapped);
-status_t aspace_unmap(struct aspace *aspace, u64 address, u64 size);
-// `rights`: CL_MAP_READ, WRITE, EXECUTE.
-status_t aspace_protect(struct aspace *aspace, u64 address, u64 size, u32 rights);
-status_t aspace_discard(struct aspace *aspace, u64 address, u64 size);
-status_t aspace_move(struct aspace *aspace, u64 address, u64 size, u64 target, u64 target_size,
-                     u64 *moved);
+// The system calls aspace_map, unmap, protect, discard and move are all there is to change mappings:
+// BAD_STATE for a frozen, DEAD for a killed aspace.
+
 // Unmaps everything, in bounded steps; false: call again.
 bool aspace_clear_some(struct aspace *aspace);
 // Takes what lies beyond `size` bytes of an object out of its mappings, and marks these as having
@@ -68,7 +56,5 @@ status_t aspace_freeze(struct aspace *aspace);
 // Resolves a fault: `access` is one of CL_MAP_READ, WRITE and EXECUTE. May block. BAD_POINTER: nothing is mapped;
 // ACCESS_DENIED; NO_RESOURCES; what memobj_get_page gives.
 status_t aspace_fault(struct aspace *aspace, u64 address, u32 access);
-// A page of zeros for all, read-only; nullptr if the machine has no page left for it.
-struct page *zero_page(void);
 
 #endif

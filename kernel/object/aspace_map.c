@@ -1,30 +1,40 @@
 // Mapping and unmapping. A new mapping is made and paid for first; then, under the lock, its place
 // is found (or cleared, step by step) and it goes in.
+#include "kernel/handlers.h"
 #include "object/aspace_steps.h"
 
 enum { STEP_WINDOWS = 16 };
 
-static status_t map_check(const struct aspace *aspace, const struct aspace_map_args *args,
-                          struct mapping *like) {
+struct map {
+    u64 address, size;
+    u32 flags;
+    struct mapping *mapping;
+    u64 mapped; // out: its address
+};
+
+// What the new mapping shows and may allow.
+static status_t map_check(const struct aspace *aspace, const struct map *map,
+                          const struct handle_info *info, u64 offset, struct mapping *like) {
+    struct memobj *memobj = info ? (struct memobj *)info->object : nullptr;
     u32 fixed = CL_MAP_FIXED | CL_MAP_EXACT;
-    bool is_shared = args->flags & CL_MAP_SHARED;
-    if ((args->flags & fixed) == fixed || (is_shared && !args->object)) return ERR_INVALID_ARGUMENT;
-    u32 rights = args->flags & MAPPING_RIGHTS;
+    bool is_shared = map->flags & CL_MAP_SHARED;
+    if ((map->flags & fixed) == fixed || (is_shared && !memobj)) return ERR_INVALID_ARGUMENT;
+    u32 rights = map->flags & MAPPING_RIGHTS;
     status_t status = aspace_rights_check(aspace, &rights);
     if (status != OK) return status;
     u32 allowed = MAPPING_RIGHTS;
-    if (args->object && !(args->allowed_rights & RIGHT_EXECUTE)) allowed &= ~CL_MAP_EXECUTE;
-    bool is_writable = (args->allowed_rights & RIGHT_WRITE) && args->object && !args->object->block;
+    if (memobj && !(info->rights & RIGHT_EXECUTE)) allowed &= ~CL_MAP_EXECUTE;
+    bool is_writable = memobj && (info->rights & RIGHT_WRITE) && !memobj->block;
     if (is_shared && !is_writable) allowed &= ~CL_MAP_WRITE;
     if (rights & ~allowed) return ERR_ACCESS_DENIED;
     *like = (struct mapping){
-        .object = args->object,
-        .revocable.revoker = args->object ? args->revoker : nullptr,
-        .offset = args->object ? args->offset : 0,
-        .flags = rights | (args->flags & CL_MAP_SHARED),
+        .object = memobj,
+        .revocable.revoker = memobj ? info->revoker : nullptr,
+        .offset = memobj ? offset : 0,
+        .flags = rights | (map->flags & CL_MAP_SHARED),
         .allowed = allowed,
     };
-    return args->flags & fixed ? aspace_range_check(aspace, args->address, args->size) : OK;
+    return map->flags & fixed ? aspace_range_check(aspace, map->address, map->size) : OK;
 }
 
 static bool range_is_free(struct aspace *aspace, u64 address, u64 size) REQUIRES(&aspace->lock) {
@@ -46,29 +56,22 @@ static status_t place(struct aspace *aspace, u64 *address, u64 size, u32 flags)
     return found ? OK : ERR_NO_RESOURCES;
 }
 
-struct map {
-    const struct aspace_map_args *args;
-    struct mapping *mapping;
-    u64 mapped; // out: its address
-};
-
-static status_t map_step(struct aspace *aspace, void *map_args, u64 *at, u64 end,
+static status_t map_step(struct aspace *aspace, void *args, u64 *at, u64 end,
                          struct aspace_step *step) REQUIRES(&aspace->lock) {
-    struct map *map = map_args;
-    const struct aspace_map_args *args = map->args;
+    struct map *map = args;
     struct mapping *mapping = map->mapping;
-    map->mapped = args->address;
+    map->mapped = map->address;
     status_t status = aspace_change_check(aspace);
-    if (status == OK) status = place(aspace, &map->mapped, args->size, args->flags);
+    if (status == OK) status = place(aspace, &map->mapped, map->size, map->flags);
     if (status != OK) return status;
     mapping->start = map->mapped;
-    mapping->end = map->mapped + args->size;
+    mapping->end = map->mapped + map->size;
     if (mapping->object && *at == 0) status = memobj_attach(mapping);
-    if (status == OK && args->flags & CL_MAP_FIXED) {
+    if (status == OK && map->flags & CL_MAP_FIXED) {
         *at = max(*at, mapping->start);
         status = aspace_unmap_step(aspace, nullptr, at, end, step);
         // What others have put there meanwhile goes too.
-        if (*at == end && !range_is_free(aspace, mapping->start, args->size)) *at = mapping->start;
+        if (*at == end && !range_is_free(aspace, mapping->start, map->size)) *at = mapping->start;
         if (*at < end) return status;
     }
     if (status == OK) aspace_insert(aspace, mapping, step);
@@ -89,21 +92,22 @@ static status_t populate_step(struct aspace *aspace, void *, u64 *at, u64 end, s
     return OK;
 }
 
-status_t aspace_map(struct aspace *aspace, const struct aspace_map_args *args, u64 *mapped) {
-    struct map map = {.args = args};
+status_t sys_aspace_map(struct aspace *aspace, const struct handle_info *memobj, u64 offset,
+                        u64 address, u64 size, u32 flags, u64 *mapped) {
+    struct map map = {.address = address, .size = size, .flags = flags};
     struct mapping like;
-    status_t status = map_check(aspace, args, &like);
-    if (status == OK) status = mapping_create(aspace, &like, 0, args->size, 0, &map.mapping);
+    status_t status = map_check(aspace, &map, memobj, offset, &like);
+    if (status == OK) status = mapping_create(aspace, &like, 0, size, 0, &map.mapping);
     if (status != OK) return status;
     // At 0 nothing has been done yet; there is nothing to clear but for a FIXED one.
-    u64 end = args->flags & CL_MAP_FIXED ? args->address + args->size : 1;
+    u64 end = flags & CL_MAP_FIXED ? address + size : 1;
     status = aspace_walk(aspace, 0, end, map_step, &map);
     *mapped = map.mapped;
     if (status != OK) {
         if (map.mapping->object) memobj_detach(map.mapping);
         mapping_free(map.mapping);
-    } else if (args->flags & CL_MAP_POPULATE && args->object && like.flags & MAPPING_RIGHTS) {
-        (void)aspace_walk(aspace, *mapped, *mapped + args->size, populate_step, nullptr);
+    } else if (flags & CL_MAP_POPULATE && memobj && like.flags & MAPPING_RIGHTS) {
+        (void)aspace_walk(aspace, *mapped, *mapped + size, populate_step, nullptr);
     }
     return status;
 }
@@ -114,7 +118,7 @@ static status_t unmap_step(struct aspace *aspace, void *, u64 *at, u64 end,
     return status == OK ? aspace_unmap_step(aspace, nullptr, at, end, step) : status;
 }
 
-status_t aspace_unmap(struct aspace *aspace, u64 address, u64 size) {
+status_t sys_aspace_unmap(struct aspace *aspace, u64 address, u64 size) {
     status_t status = aspace_range_check(aspace, address, size);
     return status == OK ? aspace_walk(aspace, address, address + size, unmap_step, nullptr)
                         : status;
@@ -127,7 +131,7 @@ static status_t discard_step(struct aspace *aspace, void *, u64 *at, u64 end,
     return status;
 }
 
-status_t aspace_discard(struct aspace *aspace, u64 address, u64 size) {
+status_t sys_aspace_discard(struct aspace *aspace, u64 address, u64 size) {
     status_t status = aspace_range_check(aspace, address, size);
     return status == OK ? aspace_walk(aspace, address, address + size, discard_step, nullptr)
                         : status;
@@ -209,8 +213,8 @@ static status_t move_step(struct aspace *aspace, void *args, u64 *at, u64 end,
     return status;
 }
 
-status_t aspace_move(struct aspace *aspace, u64 address, u64 size, u64 target, u64 target_size,
-                     u64 *moved) {
+status_t sys_aspace_move(struct aspace *aspace, u64 address, u64 size, u64 target, u64 target_size,
+                         u64 *moved) {
     struct move move = {
         .address = address, .size = size, .target = target, .target_size = target_size};
     status_t status = move_check(aspace, &move);

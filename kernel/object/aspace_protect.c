@@ -1,5 +1,6 @@
 // Changing what mapped ranges allow. The mappings change at once; page-table entries then lose
 // rights in steps, and gain them by faulting.
+#include "kernel/handlers.h"
 #include "object/aspace_steps.h"
 
 enum : u64 { PROTECT_STEP = MIB(64) };
@@ -60,7 +61,7 @@ static status_t protect_step(struct aspace *aspace, void *args, u64 *at, u64 end
     return OK;
 }
 
-status_t aspace_protect(struct aspace *aspace, u64 address, u64 size, u32 rights) {
+status_t sys_aspace_protect(struct aspace *aspace, u64 address, u64 size, u32 rights) {
     struct protect protect = {.address = address, .rights = rights};
     status_t status = aspace_range_check(aspace, address, size);
     if (status == OK) status = aspace_rights_check(aspace, &protect.rights);

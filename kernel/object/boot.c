@@ -6,6 +6,7 @@
 #include "object/boot.h"
 
 #include "arch/arch.h"
+#include "kernel/handlers.h"
 #include "drivers/netdev.h"
 #include "lib/string.h"
 #include "device/block.h"
@@ -61,17 +62,12 @@ static const struct bundle_header *bundle_header(const void *bundle, u64 size) {
 // Privately, so what is written to is a copy.
 static void init_map(struct aspace *aspace, struct memobj *bundle,
                      const struct bundle_mapping *mapping) {
-    const struct aspace_map_args args = {
-        .object = mapping->offset ? bundle : nullptr,
-        .offset = mapping->offset,
-        .address = mapping->address,
-        .size = mapping->size,
-        .flags = (u32)mapping->rights | CL_MAP_EXACT,
-        .allowed_rights = RIGHT_READ | RIGHT_EXECUTE,
-    };
+    struct handle_info info = {.object = &bundle->base, .rights = RIGHT_READ | RIGHT_EXECUTE};
     u64 mapped;
-    BOOT_CHECK(((args.address | args.size | args.offset) & PAGE_MASK) == 0 &&
-                   aspace_map(aspace, &args, &mapped) == OK,
+    BOOT_CHECK(((mapping->address | mapping->size | mapping->offset) & PAGE_MASK) == 0 &&
+                   sys_aspace_map(aspace, mapping->offset ? &info : nullptr, mapping->offset,
+                                  mapping->address, mapping->size,
+                                  (u32)mapping->rights | CL_MAP_EXACT, &mapped) == OK,
                "a part of it can't be mapped");
 }
 
@@ -140,9 +136,8 @@ void boot_start_init(void) {
     struct process *process;
     struct channel *ours, *theirs;
     static const struct cl_channel_options options;
-    BOOT_CHECK(zero_page() &&
-                   memobj_create_boot(ns_root, arch_paddr(bytes),
-                                      align_up(size, PAGE_SIZE) >> PAGE_SHIFT, &bundle) == OK &&
+    BOOT_CHECK(memobj_create_boot(ns_root, arch_paddr(bytes),
+                                  align_up(size, PAGE_SIZE) >> PAGE_SHIFT, &bundle) == OK &&
                    process_create(ns_root, nullptr, &process) == OK &&
                    channel_create(ns_root, ns_root, &options, &ours, &theirs) == OK,
                "no memory");

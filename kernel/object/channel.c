@@ -62,8 +62,7 @@ status_t sys_channel_create(struct namespace *first_ns, struct namespace *second
                             const struct cl_channel_options *options, handle_t *first_handle,
                             handle_t *second_handle) {
     struct channel *first, *second;
-    status_t status =
-        channel_create(ns_or_current(first_ns), ns_or_current(second_ns), options, &first, &second);
+    status_t status = channel_create(first_ns, second_ns, options, &first, &second);
     if (status != OK) return status;
     status = handle_for_new(&first->base, first_handle);
     if (status != OK) {

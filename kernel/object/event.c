@@ -12,7 +12,7 @@ enum : u32 {
 const struct object_ops event_object_ops = {};
 
 status_t sys_event_create(struct namespace *ns, handle_t *handle) {
-    struct event *event = object_alloc(ns_or_current(ns), OBJ_EVENT, sizeof(*event));
+    struct event *event = object_alloc(ns, OBJ_EVENT, sizeof(*event));
     if (!event) return ERR_NO_RESOURCES;
     object_publish(&event->base);
     return handle_for_new(&event->base, handle);

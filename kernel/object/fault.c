@@ -22,19 +22,6 @@ struct fault {
     u64 index;
 };
 
-struct page *zero_page(void) {
-    static struct page *shared; // atomic; set once
-    struct page *page = __atomic_load_n(&shared, __ATOMIC_ACQUIRE);
-    if (page) return page;
-    struct page *fresh = page_alloc(&ns_root->ledger, 0);
-    if (!fresh) return nullptr;
-    if (__atomic_compare_exchange_n(&shared, &page, fresh, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE))
-        return fresh;
-    page_put(fresh);
-    return page;
-}
-
 static bool page_is_own(const struct mapping *mapping, const struct page *page) {
     return page_refs(page) == 1 && page->payer == &mapping->aspace->base.ns->ledger;
 }
@@ -85,7 +72,7 @@ status_t aspace_map_window(struct aspace *aspace, const struct mapping *mapping,
 // ---- private copies ----
 
 static struct page *page_duplicate(struct aspace *aspace, struct page *original) {
-    bool is_zero = original == zero_page();
+    bool is_zero = original == zero_page;
     struct page *copy = page_alloc(&aspace->base.ns->ledger, is_zero ? 0 : PAGE_DIRTY);
     if (copy && !is_zero) page_copy(page_address(copy), page_address(original));
     return copy;
@@ -119,7 +106,7 @@ static status_t fault_present(struct aspace *aspace, const struct fault *fault,
 
 static status_t fault_anonymous(struct aspace *aspace, const struct fault *fault,
                                 const struct mapping *mapping) REQUIRES(&aspace->lock) {
-    struct page *page = fault->access == CL_MAP_WRITE ? nullptr : zero_page();
+    struct page *page = fault->access == CL_MAP_WRITE ? nullptr : zero_page;
     if (page && page_refs(page) < ZERO_PAGE_REFS_MAX)
         page_get(page);
     else

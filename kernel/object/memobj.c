@@ -204,13 +204,13 @@ static status_t resize_begin(struct memobj *memobj, u64 size_pages) {
     return status;
 }
 
-status_t memobj_resize(struct memobj *memobj, u64 size_pages) {
+status_t sys_memobj_resize(struct memobj *memobj, u64 size) {
     if (memobj->block) return ERR_NOT_SUPPORTED;
-    status_t status = resize_begin(memobj, size_pages);
+    status_t status = resize_begin(memobj, size >> PAGE_SHIFT);
     if (status != OK) return status;
     while (!cut_mappings_some(memobj))
         sched_preempt_point();
-    while (!cut_pages_some(memobj, size_pages))
+    while (!cut_pages_some(memobj, size >> PAGE_SHIFT))
         sched_preempt_point();
     lock_acquire(&memobj->lock);
     memobj->is_resizing = false;

@@ -50,9 +50,8 @@ struct page *memobj_find_page(struct memobj *memobj, u64 index);
 // Returns how many it found.
 u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, u64 without,
                       struct page **pages);
-// Pages beyond the new end are unmapped everywhere and given back. Waits for other resizes.
-// NOT_SUPPORTED when backed by a block range; DEAD.
-status_t memobj_resize(struct memobj *memobj, u64 size_pages);
+// (The system call memobj_resize: pages beyond the new end are unmapped everywhere and given back. It
+// waits for other resizes.)
 
 // ---- for address spaces; the aspace's lock is held ----
 // Puts a mapping, whose object, range and offset are set, on its object's list. DEAD, and

@@ -7,7 +7,7 @@ enum { COPY_PAGES = 16 }; // between preemption points
 
 status_t sys_memobj_create(struct namespace *ns, u64 size, handle_t *handle) {
     struct memobj *memobj;
-    status_t status = memobj_create(ns_or_current(ns), size >> PAGE_SHIFT, &memobj);
+    status_t status = memobj_create(ns, size >> PAGE_SHIFT, &memobj);
     if (status != OK) return status;
     return handle_for_new(&memobj->base, handle);
 }
@@ -15,8 +15,7 @@ status_t sys_memobj_create(struct namespace *ns, u64 size, handle_t *handle) {
 status_t sys_memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size,
                                  handle_t *handle) {
     struct memobj *memobj;
-    status_t status =
-        memobj_create_block(ns_or_current(ns), block, offset, size >> PAGE_SHIFT, &memobj);
+    status_t status = memobj_create_block(ns, block, offset, size >> PAGE_SHIFT, &memobj);
     if (status != OK) return status;
     u32 rights = object_rights[OBJ_MEMOBJ] & ~(RIGHT_WRITE | RIGHT_MANAGE);
     status = handle_create(&memobj->base, rights, CL_USER_ROOT, nullptr, handle);
@@ -34,8 +33,8 @@ static status_t range_check(struct memobj *memobj, u64 offset, u64 size) {
 // What a reader of `index` sees: nothing is made for a page that was never touched.
 static status_t page_to_read(struct memobj *memobj, u64 index, struct page **page) {
     *page = memobj_find_page(memobj, index);
-    if (!*page && !memobj->block && zero_page()) {
-        *page = zero_page();
+    if (!*page && !memobj->block) {
+        *page = zero_page;
         page_get(*page);
     }
     return *page ? OK : memobj_get_page(memobj, index, page);
@@ -78,8 +77,4 @@ status_t sys_memobj_read(struct memobj *memobj, u64 offset, struct user_out byte
 status_t sys_memobj_write(struct memobj *memobj, u64 offset, struct user_in bytes) {
     if (memobj->block) return ERR_NOT_SUPPORTED;
     return memobj_transfer(memobj, offset, bytes.address, bytes.size, FROM_USER);
-}
-
-status_t sys_memobj_resize(struct memobj *memobj, u64 size) {
-    return memobj_resize(memobj, size >> PAGE_SHIFT);
 }

@@ -57,10 +57,6 @@ status_t ns_count_begin(struct namespace *ns, enum ledger_count what);
 static inline u64 ns_counted(const struct namespace *ns, enum ledger_count what) {
     return (u64)__atomic_load_n(&ns->ledger.counters[what].used, __ATOMIC_SEQ_CST);
 }
-// nullptr → the current one: for optional arguments.
-static inline struct namespace *ns_or_current(struct namespace *ns) {
-    return ns ? ns : ns_current();
-}
 // The next child after `last` (nullptr: the first), referenced; drops `last`.
 struct namespace *ns_child_after(struct namespace *ns, struct namespace *last);
 // True if `ns` is `above` or below it.

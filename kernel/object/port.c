@@ -150,7 +150,7 @@ const struct object_ops port_object_ops = {
 // ---- system calls ----
 
 status_t sys_port_create(struct namespace *ns, handle_t *handle) {
-    struct port *port = object_alloc(ns_or_current(ns), OBJ_PORT, sizeof(*port));
+    struct port *port = object_alloc(ns, OBJ_PORT, sizeof(*port));
     if (!port) return ERR_NO_RESOURCES;
     lock_init(&port->lock, LOCK_PORT);
     lock_acquire(&port->lock);

@@ -5,7 +5,7 @@
 #include "object/namespace.h"
 
 status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max, handle_t *handle) {
-    struct channel *end = channel_end_create(ns_or_current(ns), OBJ_QUEUE, messages_max, bytes_max);
+    struct channel *end = channel_end_create(ns, OBJ_QUEUE, messages_max, bytes_max);
     if (!end) return ERR_NO_RESOURCES;
     lock_acquire(&end->lock);
     end->peer = end;

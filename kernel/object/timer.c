@@ -27,7 +27,6 @@ static void timer_stop_locked(struct timer *timer) REQUIRES(&timer->set_lock) {
 }
 
 status_t sys_timer_create(struct namespace *ns, handle_t *handle) {
-    ns = ns_or_current(ns);
     if (ledger_count_add(&ns->ledger, LEDGER_TIMERS, 1) != OK) return ERR_NO_RESOURCES;
     struct timer *timer = object_alloc(ns, OBJ_TIMER, sizeof(*timer));
     if (!timer) {

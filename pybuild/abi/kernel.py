@@ -37,6 +37,12 @@ from .schema import (
     Syscall,
 )
 
+# The caller's own object of a type: where it is declared, and how it is said.
+OWN = {
+    "namespace": ("object/namespace.h", "ns_current()"),
+    "aspace": ("object/process.h", "process_current()->aspace"),
+}
+
 SERVICES = """The decoding of every system call: arguments are checked in the order that \
 kernel/abi/README.md fixes, then the handler runs.
 What it takes from the rest of the kernel:
@@ -46,7 +52,8 @@ arch_copy_from_user for structures whose range was checked.
 handle_info_put for calls that need the handle's rights, user or revoker. A handle that moves is \
 checked here, and again by the handler when it takes it.
 - syscall/syscall.h: user_range_ok, user_copy_out, user_probe_write, and \
-name_path_copy_in(&path, address, size), which refuses what is no valid path of names."""
+name_path_copy_in(&path, address, size), which refuses what is no valid path of names.
+- object/namespace.h, process.h: the caller's own, where a handle of 0 means that."""
 
 
 def handlers_h(schema: Schema) -> str:
@@ -93,7 +100,10 @@ def handler_args(entry: Syscall) -> list[Arg]:
 def dispatch_c(schema: Schema) -> str:
     lines = head(SERVICES)
     lines += ['#include "arch/arch.h"', '#include "kernel/handlers.h"']
-    lines += ['#include "object/handle.h"', '#include "syscall/syscall.h"', ""]
+    lines += ['#include "object/handle.h"']
+    own = {arg.objects[0] for entry in schema.syscalls for arg in entry.args if arg.own}
+    lines += [f'#include "{OWN[name][0]}"' for name in sorted(own, reverse=True)]
+    lines += ['#include "syscall/syscall.h"', ""]
     lines += [
         "// Whether [address, address + size) lies in [base, limit).",
         "static inline bool address_in(u64 address, u64 size, u64 base, u64 limit)",
@@ -405,7 +415,10 @@ class Decoder:
                 return f"(handle_t){raw}"
             if len(arg.objects) != 1:
                 return f"h_{arg.name}"
-            return f"(struct {c_struct(self.schema, arg)} *)h_{arg.name}"
+            pointer = f"(struct {c_struct(self.schema, arg)} *)h_{arg.name}"
+            if arg.own:
+                return f"h_{arg.name} ? {pointer} : {OWN[arg.objects[0]][1]}"
+            return pointer
         if arg.kind in STRUCT_KINDS or arg.kind is Kind.STRING:
             pointer = f"&m_{arg.name}"
             return f"{raw} != 0 ? {pointer} : nullptr" if arg.optional else pointer

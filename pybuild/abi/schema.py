@@ -181,6 +181,8 @@ class Arg:
     info: bool = False
     # handle, address, pointers: 0 is allowed.
     optional: bool = False
+    # handle: optional, and 0 is the caller's own.
+    own: bool = False
     # rights: CL_RIGHTS_SAME is allowed too.
     same: bool = False
     # address: which part of user memory.

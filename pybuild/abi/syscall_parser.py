@@ -23,7 +23,7 @@ ARG_KEYS: dict[Kind, frozenset[str]] = {
     Kind.FLAGS: frozenset({"set", "allowed"}),
     Kind.RIGHTS: frozenset({"same"}),
     Kind.DEADLINE: frozenset(),
-    Kind.HANDLE: frozenset({"object", "rights", "rights_when", "optional", "info"}),
+    Kind.HANDLE: frozenset({"object", "rights", "rights_when", "optional", "own", "info"}),
     Kind.MOVED_HANDLE: frozenset({"object", "rights", "rights_when", "optional"}),
     Kind.ADDRESS: frozenset({"space", "align", "optional", "length"}),
     Kind.IN_BYTES: frozenset({"length", "max"}),
@@ -37,6 +37,7 @@ SYSCALL_KEYS = frozenset(
     | {"blocks", "noreturn", "raw", "test"}
 )
 SPACES = ("process", "linux", "user")
+OWN_OBJECTS = (("namespace",), ("aspace",))
 NAME_BYTES_MAX = 255
 
 
@@ -156,12 +157,17 @@ class SyscallParser(TypesParser):
             objects = ()
         for name in objects:
             self.known(name, [entry.name for entry in self.objects], "object type", where)
+        own = take(table, "own", bool, where, False)
+        if own and objects not in OWN_OBJECTS:
+            raise where.error("only a namespace or an aspace can be the caller's own")
         default = ("TRANSFER",) if arg.kind is Kind.MOVED_HANDLE else ()
         return replace(
             arg,
             objects=objects,
             rights=self.bits(names_of(table, "rights", where, default), self.rights, where),
             info=take(table, "info", bool, where, False),
+            optional=arg.optional or own,
+            own=own,
         )
 
     def add_conditions(

@@ -6,6 +6,7 @@
 // Output: STATUS OUT OUT OUT [HEX]. First of all a line with the handle of the root namespace.
 #include "arch/host/host.h"
 #include "kernel/handlers.h"
+#include "mapping_calls.h"
 #include "object/namespace.h"
 #include "object/process.h"
 #include <stdio.h>

@@ -1,6 +1,7 @@
 // See model.h. A refusal for lack of memory is always right; what the kernel then did is asked of
 // it page by page, and must be something between nothing and all.
 #include "model.h"
+#include "mapping_calls.h"
 
 static u64 random_below(struct model *model, u64 limit) {
     model->random ^= model->random << 13;
@@ -136,7 +137,8 @@ static void do_map(struct model *model, struct model_space *space) {
 
 static void do_unmap(struct model *model, struct model_space *space) {
     struct range range = random_range(model);
-    status_t status = aspace_unmap(space->aspace, page_va(range.first), range.count << PAGE_SHIFT);
+    status_t status =
+        sys_aspace_unmap(space->aspace, page_va(range.first), range.count << PAGE_SHIFT);
     if (refused(model, status)) {
         sync_unmapped(space, range);
         return;
@@ -153,7 +155,7 @@ static void do_protect(struct model *model, struct model_space *space) {
     for (u64 i = 0; i < range.count; i++)
         is_whole &= space->pages[range.first + i].is_mapped;
     status_t status =
-        aspace_protect(space->aspace, page_va(range.first), range.count << PAGE_SHIFT, rights);
+        sys_aspace_protect(space->aspace, page_va(range.first), range.count << PAGE_SHIFT, rights);
     if (refused(model, status)) return;
     CHECK(status == (is_whole ? OK : ERR_NOT_FOUND));
     for (u64 i = 0; i < range.count && status == OK; i++)
@@ -162,7 +164,7 @@ static void do_protect(struct model *model, struct model_space *space) {
 
 static void do_discard(struct model *model, struct model_space *space) {
     struct range range = random_range(model);
-    CHECK(aspace_discard(space->aspace, page_va(range.first), range.count << PAGE_SHIFT) == OK);
+    CHECK(sys_aspace_discard(space->aspace, page_va(range.first), range.count << PAGE_SHIFT) == OK);
     for (u64 i = 0; i < range.count; i++) {
         space->pages[range.first + i].has_copy = false;
         space->pages[range.first + i].value = 0;
@@ -181,7 +183,7 @@ static void do_move(struct model *model, struct model_space *space) {
         is_free &= !space->pages[target + i].is_mapped;
     u64 size = range.count << PAGE_SHIFT;
     status_t status =
-        aspace_move(space->aspace, page_va(range.first), size, page_va(target), size, &moved);
+        sys_aspace_move(space->aspace, page_va(range.first), size, page_va(target), size, &moved);
     // Whether it is one mapping the model does not know.
     if (refused(model, status) || status == ERR_NOT_FOUND) return;
     CHECK(status == (is_free ? OK : ERR_ALREADY_EXISTS));
@@ -210,7 +212,7 @@ static void do_resize(struct model *model) {
     u32 number = (u32)random_below(model, OBJECTS);
     struct model_object *object = &model->objects[number];
     u64 size = 1 + random_below(model, OBJECT_PAGES);
-    CHECK(memobj_resize(object->memobj, size) == OK);
+    CHECK(sys_memobj_resize(object->memobj, size << PAGE_SHIFT) == OK);
     for (u64 i = size; i < object->size; i++)
         object->values[i] = 0;
     object->size = size;

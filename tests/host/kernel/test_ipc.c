@@ -58,8 +58,8 @@ static struct object *get(handle_t handle) {
 
 static void user_begin(struct user *user, u64 end, u64 seed) {
     *user = (struct user){.random = seed * 2654435761u + 88172645463325252u, .end = (handle_t)end};
-    if (sys_aspace_map(nullptr, nullptr, 0, 0, ROOM, CL_MAP_READ | CL_MAP_WRITE, &user->memory) !=
-        OK)
+    if (sys_aspace_map(process_current()->aspace, nullptr, 0, 0, ROOM, CL_MAP_READ | CL_MAP_WRITE,
+                       &user->memory) != OK)
         sys_thread_exit();
     for (u64 at = 0; at < ROOM; at += PAGE_SIZE) {
         u64 value = 0;
@@ -80,7 +80,7 @@ static u64 handles_at(const struct user *user) { return user->memory + ROOM - 64
 static struct cl_message random_message(struct user *user) {
     struct cl_message message = {.bytes = user->memory, .bytes_size = random_size(user)};
     handle_t event;
-    if (random_next(&user->random) % 4 != 0 || sys_event_create(nullptr, &event) != OK)
+    if (random_next(&user->random) % 4 != 0 || sys_event_create(ns_current(), &event) != OK)
         return message;
     if (arch_copy_to_user(handles_at(user), &event, sizeof(event)) == OK) {
         message.handles = handles_at(user);
@@ -186,9 +186,9 @@ static void server(u64 end, u64 seed) {
     struct user user;
     handle_t port = 0, queue = 0, timer = 0;
     user_begin(&user, end, seed);
-    (void)sys_port_create(nullptr, &port);
-    (void)sys_queue_create(nullptr, 5, 40000, &queue);
-    (void)sys_timer_create(nullptr, &timer);
+    (void)sys_port_create(ns_current(), &port);
+    (void)sys_queue_create(ns_current(), 5, 40000, &queue);
+    (void)sys_timer_create(ns_current(), &timer);
     for (;;) {
         if (random_next(&user.random) % 16 == 0)
             port_watch(port, user.end, SIGNAL_READABLE | SIGNAL_PEER_CLOSED,

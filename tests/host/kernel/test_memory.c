@@ -4,6 +4,7 @@
 #include "kernel/handlers.h"
 #include "disk.h"
 #include "model.h"
+#include "mapping_calls.h"
 #include "device/block.h"
 #include "object/process.h"
 #include "object/reaper.h"
@@ -67,7 +68,7 @@ static void test_clone(void) {
         CHECK(space_access(template, mapped + i * PAGE_SIZE, ARCH_MAP_WRITE, &i) == OK);
     CHECK(aspace_clone(template, to, &clone) == ERR_BAD_STATE);
     CHECK(aspace_freeze(template) == OK);
-    CHECK(aspace_unmap(template, mapped, PAGE_SIZE) == ERR_BAD_STATE);
+    CHECK(sys_aspace_unmap(template, mapped, PAGE_SIZE) == ERR_BAD_STATE);
     CHECK(aspace_clone(template, to, &clone) == OK);
     i64 made = ledger_used_pages(&to->ledger);
     CHECK(made - before >= (i64)SIZE);
@@ -127,10 +128,12 @@ static void worker_step(u64 *random) {
     };
     switch (value >> 20 & 15) {
     case 0: (void)aspace_map(shared.aspace, &args, &va); break;
-    case 1: (void)aspace_unmap(shared.aspace, args.address, size); break;
-    case 2: (void)aspace_protect(shared.aspace, args.address, size, value >> 24 & 3); break;
-    case 3: (void)aspace_discard(shared.aspace, args.address, size); break;
-    case 4: (void)memobj_resize(shared.memobj, 1 + (value >> 24) % OBJECT_PAGES); break;
+    case 1: (void)sys_aspace_unmap(shared.aspace, args.address, size); break;
+    case 2: (void)sys_aspace_protect(shared.aspace, args.address, size, value >> 24 & 3); break;
+    case 3: (void)sys_aspace_discard(shared.aspace, args.address, size); break;
+    case 4:
+        (void)sys_memobj_resize(shared.memobj, (1 + (value >> 24) % OBJECT_PAGES) << PAGE_SHIFT);
+        break;
     case 5:
         if (aspace_fork(shared.aspace, &twin) == OK) {
             worker_access(twin, va, value);
@@ -138,8 +141,8 @@ static void worker_step(u64 *random) {
         }
         break;
     case 6:
-        (void)aspace_move(shared.aspace, args.address, PAGE_SIZE, args.address + size, PAGE_SIZE,
-                          &va);
+        (void)sys_aspace_move(shared.aspace, args.address, PAGE_SIZE, args.address + size,
+                              PAGE_SIZE, &va);
         break;
     default: worker_access(shared.aspace, va, value);
     }
@@ -307,7 +310,7 @@ static void test_disk(void) {
 static void user_main(u64 bootstrap, u64 argument) {
     (void)bootstrap;
     (void)argument;
-    CHECK(zero_page());
+    CHECK(zero_page);
     if (options.cpus == 1) {
         test_clone();
         test_model();

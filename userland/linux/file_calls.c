@@ -300,7 +300,7 @@ i64 linux_pipe2(struct thread *thread, linux_ptr fds, u32 flags) {
     if (flags & ~(u32)(O_CLOEXEC | O_NONBLOCK)) {
         return -EINVAL;
     }
-    int result = pipe_create(flags, &reader, &writer);
+    int result = pipe_create(thread, flags, &reader, &writer);
     if (result != 0) {
         return result;
     }

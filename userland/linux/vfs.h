@@ -142,6 +142,8 @@ struct vnode {
 void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_system *system,
                 u32 type, u64 ino);
 struct vnode *vnode_get(struct vnode *vnode);
+// For who finds vnodes without a reference, in a table that their release takes them out of.
+bool vnode_get_unless_zero(struct vnode *vnode);
 void vnode_put(struct vnode *vnode);
 // Gives a reference up; true when it was the last: the caller releases the vnode.
 static inline bool vnode_put_is_last(struct vnode *vnode) {
@@ -177,8 +179,9 @@ struct file {
     struct vnode *vnode;
     void *private;
     u32 references;
-    u32 traits; // FILE_SEEKABLE; set when opened
-    u32 flags;  // O_ACCMODE and the status flags; atomic
+    u32 traits;  // FILE_SEEKABLE; set when opened
+    u32 version; // for its operations; set when opened
+    u32 flags;   // O_ACCMODE and the status flags; atomic
     struct mutex lock;
     // under lock:
     u64 offset GUARDED_BY(&lock);

@@ -16,6 +16,17 @@ struct vnode *vnode_get(struct vnode *vnode) {
     return vnode;
 }
 
+bool vnode_get_unless_zero(struct vnode *vnode) {
+    u32 count = __atomic_load_n(&vnode->references, __ATOMIC_RELAXED);
+    while (count != 0) {
+        if (__atomic_compare_exchange_n(&vnode->references, &count, count + 1, true,
+                                        __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void vnode_put(struct vnode *vnode) {
     if (vnode && vnode_put_is_last(vnode)) {
         vnode->ops->release(vnode);

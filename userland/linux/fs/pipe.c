@@ -1,38 +1,26 @@
 // Pipes: a ring of bytes between files for reading and files for writing. A write of up to PIPE_BUF
-// bytes goes in as a whole or waits; the first write allocates the ring.
+// bytes goes in as a whole or waits; the first write allocates the ring. A pipe is a vnode, which its
+// files count; one with a name (fifo.c) is counted by them beside the node that has the name.
 //
 // The pipe's lock guards the ring and the counts of ends. One wait queue: whatever changes wakes
 // all, who look again.
-#include "linux/fs/pipe.h"
+#include "linux/fs/pipe_ring.h"
 
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
-#include "linux/fs/anonymous.h"
+#include "linux/credentials.h"
 #include "linux/kernel_if.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/waiting.h"
-
-enum { PIPE_BYTES = 64 << 10, PIPE_CHUNK = PAGE_SIZE, PIPE_CHUNKS = PIPE_BYTES / PIPE_CHUNK };
-
-struct pipe {
-    struct mutex lock;
-    struct waitqueue changed;
-    // under lock:
-    u32 readers GUARDED_BY(&lock); // files, not descriptors
-    u32 writers GUARDED_BY(&lock);
-    u64 head GUARDED_BY(&lock); // bytes ever written
-    u64 tail GUARDED_BY(&lock); // bytes ever read
-    u8 *chunks[PIPE_CHUNKS] GUARDED_BY(&lock);
-};
 
 // Copies between the ring and a buffer, chunk by chunk. A chunk is there when bytes are in it.
 static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size) REQUIRES(&pipe->lock) {
     while (size > 0) {
         usize within = pipe->tail % PIPE_CHUNK;
         usize count = min(size, PIPE_CHUNK - within);
-        memcpy(buffer, pipe->chunks[pipe->tail / PIPE_CHUNK % PIPE_CHUNKS] + within, count);
+        memcpy(buffer, pipe->chunks[pipe->tail / PIPE_CHUNK % pipe->chunks_count] + within, count);
         pipe->tail += count;
         buffer += count;
         size -= count;
@@ -44,7 +32,7 @@ static void ring_copy_out_locked(struct pipe *pipe, u8 *buffer, usize size) REQU
 
 static bool ring_reserve_locked(struct pipe *pipe, usize size) REQUIRES(&pipe->lock) {
     for (u64 at = pipe->head / PIPE_CHUNK; at <= (pipe->head + size - 1) / PIPE_CHUNK; at++) {
-        u8 **chunk = &pipe->chunks[at % PIPE_CHUNKS];
+        u8 **chunk = &pipe->chunks[at % pipe->chunks_count];
         if (!*chunk) {
             *chunk = heap_alloc(PIPE_CHUNK);
         }
@@ -60,7 +48,7 @@ static void ring_copy_in_locked(struct pipe *pipe, const u8 *buffer, usize size)
     while (size > 0) {
         usize within = pipe->head % PIPE_CHUNK;
         usize count = min(size, PIPE_CHUNK - within);
-        memcpy(pipe->chunks[pipe->head / PIPE_CHUNK % PIPE_CHUNKS] + within, buffer, count);
+        memcpy(pipe->chunks[pipe->head / PIPE_CHUNK % pipe->chunks_count] + within, buffer, count);
         pipe->head += count;
         buffer += count;
         size -= count;
@@ -82,7 +70,7 @@ static i64 pipe_try_read(struct pipe *pipe, void *buffer, usize size) {
 static i64 pipe_try_write(struct pipe *pipe, const void *buffer, usize size) {
     i64 result;
     mutex_lock(&pipe->lock);
-    usize room = PIPE_BYTES - (usize)(pipe->head - pipe->tail);
+    usize room = pipe_capacity_locked(pipe) - (usize)(pipe->head - pipe->tail);
     usize count = min(size, room);
     if (pipe->readers == 0) {
         result = -EPIPE;
@@ -166,15 +154,19 @@ static i64 pipe_write(struct thread *thread, struct file *file, const void *buff
     return result;
 }
 
+// A FIFO that nobody has written to since it was opened has not ended.
 static u32 pipe_poll(struct file *file) {
     struct pipe *pipe = file->private;
+    u32 mode = file_flags(file) & O_ACCMODE;
     u32 events = 0;
     mutex_lock(&pipe->lock);
-    if ((file_flags(file) & O_ACCMODE) == O_RDONLY) {
+    if (mode != O_WRONLY) {
         events |= pipe->head != pipe->tail ? POLLIN | POLLRDNORM : 0;
-        events |= pipe->writers == 0 ? POLLHUP : 0;
-    } else {
-        bool has_room = PIPE_BYTES - (pipe->head - pipe->tail) >= LINUX_PIPE_BUF;
+        bool has_ended = pipe->writers == 0 && file->version != pipe->writers_ever;
+        events |= has_ended ? POLLHUP : 0;
+    }
+    if (mode != O_RDONLY) {
+        bool has_room = pipe_capacity_locked(pipe) - (pipe->head - pipe->tail) >= LINUX_PIPE_BUF;
         events |= has_room ? POLLOUT | POLLWRNORM : 0;
         events |= pipe->readers == 0 ? POLLERR : 0;
     }
@@ -197,31 +189,22 @@ static i64 pipe_ioctl(struct thread *, struct file *file, u32 request, u64 argum
     return copy_to_linux(linux_pointer(argument), &count, sizeof(count));
 }
 
-// The last end frees the ring without the lock: nobody else is left.
-static void pipe_release(struct file *file) THREAD_ANNOTATION(no_thread_safety_analysis) {
+static void pipe_file_release(struct file *file) {
     struct pipe *pipe = file->private;
+    u32 mode = file_flags(file) & O_ACCMODE;
     mutex_lock(&pipe->lock);
-    if ((file_flags(file) & O_ACCMODE) == O_RDONLY) {
-        pipe->readers--;
-    } else {
-        pipe->writers--;
-    }
-    bool is_last = pipe->readers == 0 && pipe->writers == 0;
-    if (!is_last) {
-        waitqueue_wake(&pipe->changed); // under the lock: afterwards the other end may free it
+    pipe->readers -= mode != O_WRONLY;
+    pipe->writers -= mode != O_RDONLY;
+    if (pipe->readers == 0 && pipe->writers == 0) {
+        pipe->head = pipe->tail = 0; // what nobody has read is gone
     }
     mutex_unlock(&pipe->lock);
-    if (!is_last) {
-        return;
-    }
-    for (u32 i = 0; i < PIPE_CHUNKS; i++) {
-        heap_free(pipe->chunks[i]);
-    }
-    heap_free(pipe);
+    waitqueue_wake(&pipe->changed);
+    vnode_put(&pipe->vnode);
 }
 
-static const struct file_ops pipe_ops = {
-    .release = pipe_release,
+const struct file_ops pipe_ops = {
+    .release = pipe_file_release,
     .read = pipe_read,
     .write = pipe_write,
     .poll = pipe_poll,
@@ -229,32 +212,95 @@ static const struct file_ops pipe_ops = {
     .ioctl = pipe_ioctl,
 };
 
-static int pipe_file(struct pipe *pipe, u32 flags, struct file **out) {
-    int result = file_create(anonymous_fifo(), flags, out);
-    if (result == 0) {
-        (*out)->ops = &pipe_ops;
-        (*out)->private = pipe;
-        (*out)->traits = 0;
+// The last reference is gone: nobody else is left.
+static void pipe_release(struct vnode *vnode) THREAD_ANNOTATION(no_thread_safety_analysis) {
+    struct pipe *pipe = container_of(vnode, struct pipe, vnode);
+    if (pipe->slot) {
+        fifo_forget(pipe);
+    }
+    for (u32 i = 0; i < pipe->chunks_count; i++) {
+        heap_free(pipe->chunks[i]);
+    }
+    heap_free(pipe->chunks);
+    heap_free(pipe);
+}
+
+static int pipe_attributes(struct vnode *vnode, struct attributes *out) {
+    const struct pipe *pipe = container_of(vnode, struct pipe, vnode);
+    *out = (struct attributes){
+        .ino = vnode->ino,
+        .mode = MODE_FIFO | 0600,
+        .nlink = 1,
+        .uid = pipe->uid,
+        .gid = pipe->gid,
+        .atime_ns = pipe->made_ns,
+        .mtime_ns = pipe->made_ns,
+        .ctime_ns = pipe->made_ns,
+    };
+    return 0;
+}
+
+static int pipe_open(struct thread *thread, struct vnode *vnode, struct file *file) {
+    struct pipe *pipe = container_of(vnode, struct pipe, vnode);
+    vnode_get(vnode);
+    int result = pipe_open_end(thread, pipe, file);
+    if (result != 0) {
+        vnode_put(vnode);
     }
     return result;
 }
 
-int pipe_create(u32 flags, struct file **reader, struct file **writer)
-    THREAD_ANNOTATION(no_thread_safety_analysis) {
+static const struct vnode_ops pipe_vnode_ops = {
+    .release = pipe_release,
+    .attributes = pipe_attributes,
+    .open = pipe_open,
+};
+
+static struct file_system pipe_system = {.name = "pipefs", .device = 15};
+
+struct pipe *pipe_make(struct thread *thread) THREAD_ANNOTATION(no_thread_safety_analysis) {
+    static u64 last_ino; // atomic
     struct pipe *pipe = heap_alloc_zero(sizeof(*pipe));
+    if (!pipe) {
+        return NULL;
+    }
+    pipe->chunks_count = PIPE_BYTES / PIPE_CHUNK;
+    pipe->chunks = heap_alloc_zero(pipe->chunks_count * sizeof(*pipe->chunks));
+    if (!pipe->chunks) {
+        heap_free(pipe);
+        return NULL;
+    }
+    vnode_init(&pipe->vnode, &pipe_vnode_ops, &pipe_system, MODE_FIFO,
+               __atomic_add_fetch(&last_ino, 1, __ATOMIC_RELAXED));
+    waitqueue_init(&pipe->changed);
+    pipe->uid = thread->process->credentials->fsuid;
+    pipe->gid = thread->process->credentials->fsgid;
+    pipe->made_ns = time_now_ns();
+    return pipe;
+}
+
+// Both ends at once: neither waits for the other.
+static int pipe_file(struct pipe *pipe, u32 flags, struct file **out) {
+    int result = file_create(&pipe->vnode, flags, out);
+    if (result == 0) {
+        vnode_get(&pipe->vnode);
+        pipe_file_attach(pipe, *out);
+    }
+    return result;
+}
+
+int pipe_create(struct thread *thread, u32 flags, struct file **reader, struct file **writer) {
+    struct pipe *pipe = pipe_make(thread);
     if (!pipe) {
         return -ENOMEM;
     }
-    waitqueue_init(&pipe->changed);
-    pipe->readers = 1;
-    if (pipe_file(pipe, O_RDONLY | (flags & O_NONBLOCK), reader) != 0) {
-        heap_free(pipe);
-        return -ENOMEM;
+    int result = pipe_file(pipe, O_RDONLY | (flags & O_NONBLOCK), reader);
+    if (result == 0) {
+        result = pipe_file(pipe, O_WRONLY | (flags & O_NONBLOCK), writer);
+        if (result != 0) {
+            file_put(*reader);
+        }
     }
-    if (pipe_file(pipe, O_WRONLY | (flags & O_NONBLOCK), writer) != 0) {
-        file_put(*reader);
-        return -ENOMEM;
-    }
-    pipe->writers = 1;
-    return 0;
+    vnode_put(&pipe->vnode);
+    return result;
 }

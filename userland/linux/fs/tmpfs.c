@@ -4,6 +4,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/fs/pipe.h"
 #include "linux/fs/special.h"
 #include "linux/fs/tmpfs_node.h"
 
@@ -152,7 +153,9 @@ static i64 tmpfs_read_link(struct vnode *link, char *buffer, usize size) {
 }
 
 static int tmpfs_open(struct thread *thread, struct vnode *vnode, struct file *file) {
-    return special_open(thread, vnode, tmpfs_node(vnode)->device, file);
+    struct tmpfs_node *node = tmpfs_node(vnode);
+    return vnode->type == MODE_FIFO ? fifo_open(thread, &node->pipe, file)
+                                    : special_open(thread, vnode, node->device, file);
 }
 
 static int tmpfs_statfs(struct vnode *, u64 *type, u64 *free_pages) {

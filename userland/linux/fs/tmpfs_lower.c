@@ -29,17 +29,6 @@ static int lower_error(status_t status) {
     }
 }
 
-static bool vnode_get_unless_zero(struct vnode *vnode) {
-    u32 count = __atomic_load_n(&vnode->references, __ATOMIC_RELAXED);
-    while (count != 0) {
-        if (__atomic_compare_exchange_n(&vnode->references, &count, count + 1, true,
-                                        __ATOMIC_RELAXED, __ATOMIC_RELAXED)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void node_fill(struct tmpfs_node *node, const struct erofs_inode *inode)
     REQUIRES(&tmpfs_lock) {
     node->lower = inode;

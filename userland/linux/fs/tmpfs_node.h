@@ -18,6 +18,7 @@
 #include "lib/mutex.h"
 #include "linux/vfs.h"
 
+struct pipe;
 struct tmpfs_node;
 
 // One name in a directory. Ids grow in order of creation, so that a cookie (the id before which to
@@ -79,7 +80,8 @@ struct tmpfs_node {
     union {
         struct tmpfs_names names;
         struct tmpfs_data data;
-        char *link; // size_bytes long; NULL: the image's
+        char *link;        // size_bytes long; NULL: the image's
+        struct pipe *pipe; // of a FIFO; fifo.c's
     };
 };
 

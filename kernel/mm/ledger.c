@@ -120,23 +120,17 @@ status_t ledger_charge(struct ledger *ledger, i64 pages) {
     return obtain(ledger, pages, pages) > 0 ? OK : ERR_NO_RESOURCES;
 }
 
-// A page's credit may be the last that keeps a ledger from ending: its figures are touched once,
-// at the end.
-void ledger_uncharge(struct ledger *ledger, i64 pages) {
-    bool is_plenty = load(&ledger->idle_pages) > 2 * LEDGER_CHUNK_PAGES &&
-                     load(&ledger->drawn_pages) - pages >= load(&ledger->reserved_pages);
-    // A namespace that shrinks gives back without being asked.
-    if (ledger->parent && is_plenty)
-        give_back(ledger, pages);
-    else
-        add(&ledger->idle_pages, pages);
-}
+// A page's credit may be the last that keeps a ledger from ending: nothing is touched after it.
+void ledger_uncharge(struct ledger *ledger, i64 pages) { add(&ledger->idle_pages, pages); }
 
 status_t ledger_set_memory(struct ledger *ledger, i64 limit_pages, i64 reserved_pages) {
-    // In force at once: what is set aside must not be recalled on the way.
+    // In force at once, and between recalls: what is set aside must not be recalled on the way.
+    struct lock *recalls = ledger->parent ? &ledger->parent->lock : &ledger->lock;
+    lock_acquire(recalls);
     i64 limit_before = __atomic_exchange_n(&ledger->limit_pages, limit_pages, RELAXED);
     i64 reserved_before = __atomic_exchange_n(&ledger->reserved_pages, reserved_pages, RELAXED);
     i64 missing = max(reserved_pages - load(&ledger->drawn_pages), (i64)0);
+    lock_release(recalls);
     i64 drawn = missing > 0 ? draw(ledger, missing, missing) : 0;
     add(&ledger->idle_pages, drawn);
     if (drawn == missing) return OK;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 // The tree: 0 is the root, 1 and 2 are below it, 3 and 4 below 1, 5 below 3.
-enum { NODES = 6, PAGES_MOST = 20 };
+enum { NODES = 6, PAGES_MOST = 20, RESERVED = 250 };
 
 static const u32 parents[NODES] = {0, 0, 0, 1, 1, 3};
 
@@ -184,16 +184,46 @@ static void worker(void *argument) {
     __atomic_fetch_sub(&running, 1, __ATOMIC_ACQ_REL);
 }
 
-static void test_many(void) {
-    tree_begin(300 + (i64)(options.seed % 2) * 300);
-    CHECK(ledger_set_memory(&tree.nodes[3], 90, 30) == OK);
+static void workers_run(void (*entry)(void *argument)) {
     running = options.cpus;
     for (u64 i = 0; i < options.cpus; i++)
-        CHECK(thread_kernel_create(worker, (void *)((options.seed + i) * 2654435761u + 1)) == OK);
+        CHECK(thread_kernel_create(entry, (void *)((options.seed + i) * 2654435761u + 1)) == OK);
     while (__atomic_load_n(&running, __ATOMIC_ACQUIRE)) {
         sched_yield();
         sched_preempt_point();
     }
+}
+
+static void test_many(void) {
+    tree_begin(300 + (i64)(options.seed % 2) * 300);
+    CHECK(ledger_set_memory(&tree.nodes[3], 90, 30) == OK);
+    workers_run(worker);
+    tree_check();
+    tree_end();
+}
+
+// What is set aside stays drawn, whoever gives back or recalls at once.
+static void reserver(void *argument) {
+    (void)argument;
+    struct ledger *ledger = &tree.nodes[3];
+    for (u64 i = 0; i < options.steps / 128; i++) {
+        i64 mine = 0;
+        while (mine < RESERVED && ledger_charge(ledger, 1) == OK)
+            mine++;
+        for (; mine > 0; mine--) {
+            ledger_uncharge(ledger, 1);
+            CHECK(__atomic_load_n(&ledger->drawn_pages, __ATOMIC_RELAXED) >= RESERVED);
+        }
+        ledger_recall(&tree.nodes[0]);
+        sched_preempt_point();
+    }
+    __atomic_fetch_sub(&running, 1, __ATOMIC_ACQ_REL);
+}
+
+static void test_reservation(void) {
+    tree_begin(options.cpus * RESERVED);
+    CHECK(ledger_set_memory(&tree.nodes[3], INT64_MAX, RESERVED) == OK);
+    workers_run(reserver);
     tree_check();
     tree_end();
 }
@@ -205,6 +235,7 @@ static int run(void *argument) {
         test_model();
     } else {
         test_many();
+        test_reservation();
     }
     kprintf("PASS\n");
     exit(0);

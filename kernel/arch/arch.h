@@ -41,7 +41,6 @@ struct cpu {
     const struct lock *held[CPU_HELD_LOCKS]; // debug builds only
     u64 lock_wait_ns;                        // time lost spinning
     u64 lock_wait_count;                     // contended acquires
-    struct arch_cpu *arch;
 };
 
 // Inline: struct cpu *arch_this_cpu(void), u32 arch_cpu_id(void),
@@ -253,9 +252,9 @@ void arch_gather_flush(struct arch_gather *gather);
 // held; may fault pages in and so block. 0 or BAD_POINTER; on error, part may have been copied.
 // Inline: status_t arch_copy_from_user(void *to, u64 user, usize size)
 //         status_t arch_copy_to_user(u64 user, const void *from, usize size)
-// One aligned 32-bit word: read, and compare-and-exchange (*found = the value before).
+// One aligned 32-bit word: reads it; finds out whether it can be written, without changing it.
 status_t arch_user_load_u32(u64 user, u32 *value);
-status_t arch_user_cas_u32(u64 user, u32 expected, u32 desired, u32 *found);
+status_t arch_user_probe_write(u64 user);
 
 // ---- Devices ----------------------------------------------------------------------------------
 

@@ -197,13 +197,9 @@ status_t aspace_unmap_step(struct aspace *aspace, void *args, u64 *at, u64 end,
     return status;
 }
 
-bool aspace_clear_some(struct aspace *aspace) {
-    struct aspace_step step;
-    u64 at = aspace->low;
-    step_begin(aspace, &step);
-    (void)aspace_unmap_step(aspace, nullptr, &at, aspace->high, &step); // nothing to split
-    step_end(aspace, &step);
-    return at == aspace->high;
+void aspace_clear(struct aspace *aspace) {
+    // Nothing is to be split.
+    (void)aspace_walk(aspace, aspace->low, aspace->high, aspace_unmap_step, nullptr);
 }
 
 void aspace_cut_object(struct aspace *aspace, struct memobj *memobj, u64 size, u32 resizes) {
@@ -242,13 +238,13 @@ status_t aspace_create(struct namespace *ns, struct aspace *owner,
 }
 
 static bool aspace_kill(struct object *object) {
-    return aspace_clear_some((struct aspace *)object);
+    aspace_clear((struct aspace *)object);
+    return true;
 }
 
 static void aspace_free(struct object *object) NO_THREAD_SAFETY_ANALYSIS { // nobody else has it
     struct aspace *aspace = (struct aspace *)object;
-    while (!aspace_clear_some(aspace))
-        sched_preempt_point();
+    aspace_clear(aspace);
     if (aspace->pmap.payer) arch_pmap_destroy(&aspace->pmap);
     if (aspace->owner) object_put(&aspace->owner->base);
 }

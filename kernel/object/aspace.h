@@ -40,8 +40,8 @@ status_t aspace_create(struct namespace *ns, struct aspace *owner, struct aspace
 // The system calls aspace_map, unmap, protect, discard and move are all there is to change mappings:
 // BAD_STATE for a frozen, DEAD for a killed aspace.
 
-// Unmaps everything, in bounded steps; false: call again.
-bool aspace_clear_some(struct aspace *aspace);
+// Unmaps everything. Preemptible.
+void aspace_clear(struct aspace *aspace);
 // Takes what lies beyond `size` bytes of an object out of its mappings, and marks these as having
 // seen this resize; of a dead object, removes the mappings. Preemptible.
 void aspace_cut_object(struct aspace *aspace, struct memobj *memobj, u64 size, u32 resizes);

@@ -2,19 +2,28 @@
 // tree, which random priorities keep near twice the logarithm of its size.
 #include "object/mapping.h"
 
+static struct mapping *link_mapping(const struct mapping_set *set, struct list *link) {
+    return link == &set->list ? nullptr : list_entry(link, struct mapping, order_link);
+}
+
+struct mapping *mapping_next(const struct mapping_set *set, const struct mapping *mapping) {
+    return link_mapping(set, mapping->order_link.next);
+}
+
+struct mapping *mapping_previous(const struct mapping_set *set, const struct mapping *mapping) {
+    return link_mapping(set, mapping->order_link.prev);
+}
+
+static u64 tree_gap(const struct mapping *tree) { return tree ? tree->tree_gap : 0; }
+
 static void node_update(struct mapping *node) {
-    u64 gap = 0;
-    node->tree_start = node->start;
-    node->tree_end = node->end;
-    if (node->left) {
-        node->tree_start = node->left->tree_start;
-        gap = max(node->left->tree_gap, node->start - node->left->tree_end);
-    }
-    if (node->right) {
-        node->tree_end = node->right->tree_end;
-        gap = max(gap, max(node->right->tree_gap, node->right->tree_start - node->end));
-    }
-    node->tree_gap = gap;
+    node->tree_gap = max(node->gap, max(tree_gap(node->left), tree_gap(node->right)));
+}
+
+// Before its ancestors are updated.
+static void gap_measure(const struct mapping_set *set, struct mapping *mapping) {
+    const struct mapping *previous = mapping_previous(set, mapping);
+    mapping->gap = mapping->start - (previous ? previous->end : 0);
 }
 
 // All of `low` lies below all of `high`.
@@ -63,25 +72,32 @@ static u32 priority_next(struct mapping_set *set) {
 
 void mapping_insert(struct mapping_set *set, struct mapping *mapping) {
     // Often above all others: a clone is made in order, and programs are loaded upwards.
-    bool is_last = !set->root || set->root->tree_end <= mapping->start;
+    const struct mapping *last = link_mapping(set, set->list.prev);
+    bool is_last = !last || last->end <= mapping->start;
     struct mapping *after = is_last ? nullptr : mapping_find(set, mapping->start);
+    struct mapping *low = set->root, *high = nullptr;
     DASSERT(!after || after->start >= mapping->end);
     list_insert_before(after ? &after->order_link : &set->list, &mapping->order_link);
     mapping->left = nullptr;
     mapping->right = nullptr;
     mapping->priority = priority_next(set);
+    gap_measure(set, mapping);
     node_update(mapping);
-    struct mapping *low = set->root, *high = nullptr;
-    if (!is_last) tree_split(set->root, mapping->start, &low, &high);
+    if (after) {
+        gap_measure(set, after);
+        tree_split(set->root, mapping->start, &low, &high);
+    }
     set->root = tree_join(tree_join(low, mapping), high);
 }
 
 void mapping_remove(struct mapping_set *set, struct mapping *mapping) {
     struct mapping *low, *high;
+    struct mapping *after = mapping_next(set, mapping);
+    list_remove(&mapping->order_link);
+    if (after) gap_measure(set, after);
     tree_split(set->root, mapping->start, &low, &high);
     tree_split(high, mapping->start + 1, &mapping, &high);
     set->root = tree_join(low, high);
-    list_remove(&mapping->order_link);
 }
 
 void mapping_set_range(struct mapping_set *set, struct mapping *mapping, u64 start, u64 end) {
@@ -111,34 +127,23 @@ struct mapping *mapping_at(const struct mapping_set *set, u64 address) {
     return found && found->start <= address ? found : nullptr;
 }
 
-struct mapping *mapping_next(const struct mapping_set *set, const struct mapping *mapping) {
-    struct list *next = mapping->order_link.next;
-    return next == &set->list ? nullptr : list_entry(next, struct mapping, order_link);
-}
-
-struct mapping *mapping_previous(const struct mapping_set *set, const struct mapping *mapping) {
-    struct list *previous = mapping->order_link.prev;
-    return previous == &set->list ? nullptr : list_entry(previous, struct mapping, order_link);
-}
-
-// The lowest gap of `size` between two mappings of the tree that starts at `from` or above.
-static u64 tree_gap_from(const struct mapping *tree, u64 from, u64 size) {
-    if (!tree || tree->tree_gap < size || tree->tree_end <= from) return 0;
-    u64 found = tree_gap_from(tree->left, from, size);
-    if (found) return found;
-    if (tree->left && tree->left->tree_end >= from && tree->start - tree->left->tree_end >= size)
-        return tree->left->tree_end;
-    if (tree->right && tree->end >= from && tree->right->tree_start - tree->end >= size)
-        return tree->end;
-    return tree_gap_from(tree->right, from, size);
+// The lowest mapping of the tree that starts above `address` and has such a gap before it.
+static const struct mapping *gap_find(const struct mapping *tree, u64 address, u64 size) {
+    if (tree_gap(tree) < size) return nullptr;
+    if (tree->start > address) {
+        const struct mapping *lower = gap_find(tree->left, address, size);
+        if (lower) return lower;
+        if (tree->gap >= size) return tree;
+    }
+    return gap_find(tree->right, address, size);
 }
 
 u64 mapping_gap(const struct mapping_set *set, u64 from, u64 high, u64 size) {
-    if (from >= high || size > high - from) return 0;
-    struct mapping *next = mapping_find(set, from);
-    if (!next || (next->start > from && next->start - from >= size)) return from;
-    u64 found = tree_gap_from(set->root, from, size);
-    if (!found && set->root->tree_end >= from && high - set->root->tree_end >= size)
-        found = set->root->tree_end;
-    return found && found <= high - size ? found : 0;
+    const struct mapping *there = mapping_find(set, from);
+    u64 found = from;
+    if (there && (there->start <= from || there->start - from < size)) {
+        const struct mapping *above = gap_find(set->root, there->start, size);
+        found = above ? above->start - above->gap : link_mapping(set, set->list.prev)->end;
+    }
+    return found < high && high - found >= size ? found : 0;
 }

@@ -29,7 +29,7 @@ struct mapping {
     struct list order_link; // in address order; else on a list of what is to be freed
     // The set's:
     struct mapping *left, *right;
-    u64 tree_start, tree_end, tree_gap; // of the subtree
+    u64 gap, tree_gap; // free bytes before it; most of that in the subtree
     u32 priority;
     u32 resizes_seen; // under the object's lock: memobj->resizes when last cut
     struct list object_link;

@@ -175,14 +175,13 @@ static bool cut_mappings_some(struct memobj *memobj) {
     return !mapping;
 }
 
+// True when none is left at `from` or above.
 static bool cut_pages_some(struct memobj *memobj, u64 from) {
-    struct page_batch batch = {};
     lock_acquire(&memobj->lock);
-    bool is_done = page_tree_cut(&memobj->pages, from, &batch);
-    memobj->resident -= batch.count;
+    u32 count = page_tree_cut(&memobj->pages, from);
+    memobj->resident -= count;
     lock_release(&memobj->lock);
-    page_batch_put(&batch);
-    return is_done;
+    return count == 0;
 }
 
 // ---- resize ----

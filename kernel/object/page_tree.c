@@ -3,6 +3,8 @@
 
 #include "mm/heap.h"
 
+enum { CUT_PAGES = 64 };
+
 static u32 level_shift(u32 level) { return (level - 1) * PAGE_TREE_SHIFT; }
 
 static void **node_slot(void **node, u64 index, u32 level) {
@@ -35,18 +37,19 @@ void **page_tree_make(struct page_tree *tree, u64 index, struct ledger *payer) {
 }
 
 // Cuts what is below `slot`, the root of `level` levels of nodes, from the index `from` in it on,
-// until the batch is full. True: nothing is left there.
-static bool branch_cut(void **slot, u32 level, u64 from, struct page_batch *batch) {
+// until *budget pages are put. True: nothing is left there.
+static bool branch_cut(void **slot, u32 level, u64 from, u32 *budget) {
     if (level == 0 && page_tree_page(slot)) {
-        batch->pages[batch->count++] = *slot;
+        page_put(*slot);
         *slot = nullptr;
+        --*budget;
     }
     if (level == 0 || !*slot) return !*slot;
     bool is_empty = from == 0;
     for (u64 i = from >> level_shift(level); i < PAGE_TREE_SLOTS; i++) {
-        if (batch->count == PAGE_BATCH) return false;
+        if (*budget == 0) return false;
         u64 first = i << level_shift(level);
-        is_empty &= branch_cut((void **)*slot + i, level - 1, max(from, first) - first, batch);
+        is_empty &= branch_cut((void **)*slot + i, level - 1, max(from, first) - first, budget);
     }
     if (!is_empty) return false;
     heap_free(*slot);
@@ -54,13 +57,8 @@ static bool branch_cut(void **slot, u32 level, u64 from, struct page_batch *batc
     return true;
 }
 
-bool page_tree_cut(struct page_tree *tree, u64 from, struct page_batch *batch) {
-    if (tree_covers(tree, from)) (void)branch_cut(&tree->root, tree->depth, from, batch);
-    return batch->count < PAGE_BATCH;
-}
-
-void page_batch_put(struct page_batch *batch) {
-    for (u32 i = 0; i < batch->count; i++)
-        page_put(batch->pages[i]);
-    batch->count = 0;
+u32 page_tree_cut(struct page_tree *tree, u64 from) {
+    u32 budget = CUT_PAGES;
+    if (tree_covers(tree, from)) (void)branch_cut(&tree->root, tree->depth, from, &budget);
+    return CUT_PAGES - budget;
 }

@@ -31,15 +31,8 @@ static inline struct page *page_tree_page(void *const *slot) {
 }
 static inline void *page_tree_filling(struct page *page) { return (u8 *)page + 1; }
 
-// What was cut out of a tree, to be put without locks.
-enum { PAGE_BATCH = 64 };
-struct page_batch {
-    u32 count;
-    struct page *pages[PAGE_BATCH];
-};
-// Takes pages at `from` and above out; pages that are being filled stay. False: the batch is full,
-// put it and call again.
-bool page_tree_cut(struct page_tree *tree, u64 from, struct page_batch *batch);
-void page_batch_put(struct page_batch *batch);
+// Takes pages at `from` and above out and puts them, some at a time; pages that are being filled stay.
+// Returns how many. 0: none is left.
+u32 page_tree_cut(struct page_tree *tree, u64 from);
 
 #endif

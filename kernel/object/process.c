@@ -117,8 +117,7 @@ static struct thread_object *thread_to_kill(struct process *process) {
 static void process_empty(struct process *process) {
     while (!handle_table_close_some(&process->handles))
         sched_preempt_point();
-    while (!aspace_clear_some(process->aspace))
-        sched_preempt_point();
+    aspace_clear(process->aspace);
 }
 
 void process_end(struct process *process, u32 state, i32 exit_status) {

@@ -111,9 +111,8 @@ status_t arch_user_load_u32(u64 user, u32 *value) {
 }
 
 // Not atomic towards other users: tests have one writer for each word.
-status_t arch_user_cas_u32(u64 user, u32 expected, u32 desired, u32 *found) {
-    status_t status = arch_user_load_u32(user, found);
-    if (status == OK)
-        status = arch_copy_to_user(user, *found == expected ? &desired : found, sizeof(u32));
-    return status;
+status_t arch_user_probe_write(u64 user) {
+    u32 value;
+    status_t status = arch_user_load_u32(user, &value);
+    return status == OK ? arch_copy_to_user(user, &value, sizeof(value)) : status;
 }

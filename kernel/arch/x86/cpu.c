@@ -44,7 +44,6 @@ void cpu_check_features(void) {
 
 void cpu_set_base(struct arch_cpu *cpu) {
     cpu->cpu.self = &cpu->cpu;
-    cpu->cpu.arch = cpu;
     cpu->bit = 1ul << cpu->cpu.id;
     cpu->pmap = &kernel_pmap;
     msr_write(MSR_GS_BASE, (u64)&cpu->cpu);

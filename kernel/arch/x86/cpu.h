@@ -83,7 +83,7 @@ struct tss {
 // A CPU's own: task state, loaded page table, shoot-down mailbox. The boot CPU's is static,
 // the others' come from the boot allocator; none is ever freed.
 struct arch_cpu {
-    struct cpu cpu;
+    struct cpu cpu; // first
     struct tss tss;
     u32 online;             // set by the CPU itself when it runs
     u64 bit;                // 1 << id
@@ -98,7 +98,7 @@ struct arch_cpu {
     struct arch_pmap *shoot_leave; // not nullptr: unload this one
 };
 
-static inline struct arch_cpu *arch_cpu_self(void) { return arch_this_cpu()->arch; }
+static inline struct arch_cpu *arch_cpu_self(void) { return (struct arch_cpu *)arch_this_cpu(); }
 
 static inline struct arch_thread *arch_thread_of(struct thread *thread) {
     return (struct arch_thread *)thread;

@@ -33,14 +33,9 @@ fault:
     return ERR_BAD_POINTER;
 }
 
-status_t arch_user_cas_u32(u64 user, u32 expected, u32 desired, u32 *found) {
+status_t arch_user_probe_write(u64 user) {
     if (unlikely(!is_word(user))) return ERR_BAD_POINTER;
-    asm goto(USER_ACCESS("lock cmpxchgl %2, (%1)")
-             : "+a"(expected)
-             : "r"(user), "r"(desired)
-             : "memory", "cc"
-             : fault);
-    *found = expected;
+    asm goto(USER_ACCESS("lock orl $0, (%0)")::"r"(user) : "memory", "cc" : fault);
     return OK;
 fault:
     return ERR_BAD_POINTER;

@@ -101,7 +101,7 @@ def busybox_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image
 
 
-@pytest.mark.parametrize("test", ["layer_test", "permission_test", "fifo_test"])
+@pytest.mark.parametrize("test", ["layer_test", "permission_test", "fifo_test", "locks_test"])
 def test_files(tmp_path: Path, busybox_image: Path, test: str) -> None:
     """The root over the image: what is changed is seen, the rest stays; who may change it."""
     program = compile_test(tmp_path, "address,undefined", test)

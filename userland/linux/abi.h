@@ -42,6 +42,7 @@ enum {
     ERANGE = 34,
     EDEADLK = 35,
     ENAMETOOLONG = 36,
+    ENOLCK = 37,
     ENOSYS = 38,
     ENOTEMPTY = 39,
     ELOOP = 40,
@@ -106,6 +107,7 @@ enum {
     O_NOATIME = 01000000,
     O_CLOEXEC = 02000000,
     O_PATH = 010000000,
+    O_TMPFILE = 020000000, // comes with O_DIRECTORY
 };
 
 enum {
@@ -127,10 +129,16 @@ enum {
     F_GETLK = 5,
     F_SETLK = 6,
     F_SETLKW = 7,
+    F_SETOWN = 8,
+    F_GETOWN = 9,
+    F_OFD_GETLK = 36,
+    F_OFD_SETLK = 37,
+    F_OFD_SETLKW = 38,
     F_DUPFD_CLOEXEC = 1030,
+    F_SETPIPE_SZ = 1031,
     F_GETPIPE_SZ = 1032,
 };
-enum { SEEK_SET = 0, SEEK_CUR = 1, SEEK_END = 2 };
+enum { SEEK_SET = 0, SEEK_CUR = 1, SEEK_END = 2, SEEK_DATA = 3, SEEK_HOLE = 4 };
 
 enum {
     PROT_READ = 1,
@@ -309,6 +317,15 @@ struct linux_timeval {
     i64 seconds;
     i64 microseconds;
 };
+
+struct linux_flock {
+    i16 type;
+    i16 whence;
+    i64 start;
+    i64 length;
+    i32 pid;
+};
+static_assert(sizeof(struct linux_flock) == 32);
 
 struct linux_stat {
     u64 device;

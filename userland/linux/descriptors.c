@@ -4,6 +4,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/file_locks.h"
 #include "linux/process.h"
 #include "linux/thread.h"
 
@@ -23,6 +24,14 @@ static struct descriptors *descriptors_alloc(u32 capacity)
         return NULL;
     }
     return descriptors;
+}
+
+// A process that closes a file gives its ranges in it back, whatever other descriptors it has.
+static void descriptor_file_put(struct descriptors *descriptors, struct file *file) {
+    if (file && file->vnode->locks) {
+        file_locks_close(file->vnode, descriptors);
+    }
+    file_put(file);
 }
 
 struct descriptors *descriptors_create(void) { return descriptors_alloc(CAPACITY_FIRST); }
@@ -51,7 +60,7 @@ void descriptors_put(struct descriptors *descriptors) THREAD_ANNOTATION(no_threa
         return;
     }
     for (u32 i = 0; i < descriptors->capacity; i++) {
-        file_put(descriptors->table[i].file);
+        descriptor_file_put(descriptors, descriptors->table[i].file);
     }
     heap_free(descriptors->table);
     heap_free(descriptors);
@@ -63,7 +72,7 @@ void descriptors_close_on_exec(struct descriptors *descriptors)
     for (u32 i = 0; i < descriptors->capacity; i++) {
         struct descriptor *entry = &descriptors->table[i];
         if (entry->file && (entry->flags & FD_CLOEXEC)) {
-            file_put(entry->file);
+            descriptor_file_put(descriptors, entry->file);
             *entry = (struct descriptor){};
         }
     }
@@ -144,7 +153,7 @@ int descriptor_replace(struct thread *thread, i32 number, struct file *file, u32
         result = -ENOMEM;
     }
     mutex_unlock(&descriptors->lock);
-    file_put(old);
+    descriptor_file_put(descriptors, old);
     return result;
 }
 
@@ -161,7 +170,7 @@ int descriptor_close(struct thread *thread, i32 number) {
     if (!file) {
         return -EBADF;
     }
-    file_put(file);
+    descriptor_file_put(descriptors, file);
     return 0;
 }
 

@@ -2,6 +2,7 @@
 #include "lib/heap.h"
 #include "linux/abi.h"
 #include "linux/credentials.h"
+#include "linux/file_locks.h"
 #include "linux/thread.h"
 #include "linux/vfs.h"
 
@@ -82,6 +83,9 @@ struct file *file_get(struct file *file) {
 void file_put(struct file *file) {
     if (!file || __atomic_fetch_sub(&file->references, 1, __ATOMIC_ACQ_REL) != 1) {
         return;
+    }
+    if (file->vnode->locks) {
+        file_locks_release(file->vnode, file);
     }
     if (file->ops->release) {
         file->ops->release(file);

@@ -2,6 +2,7 @@
 #include "linux/calls.h"
 #include "linux/descriptors.h"
 #include "linux/fs/pipe.h"
+#include "linux/lock_calls.h"
 #include "linux/permission.h"
 #include "linux/process.h"
 #include "linux/thread.h"
@@ -218,6 +219,20 @@ static i64 file_get_flags(struct thread *thread, i32 fd) {
     return flags;
 }
 
+static i64 pipe_command(struct thread *thread, i32 fd, u32 command, u64 argument) {
+    struct file *file = descriptor_get(thread, fd);
+    if (!file) {
+        return -EBADF;
+    }
+    struct pipe *pipe = pipe_of(file);
+    bool is_privileged = credentials_have(thread->process->credentials, CAP_SYS_RESOURCE);
+    i64 result = !pipe                     ? -EBADF
+                 : command == F_GETPIPE_SZ ? pipe_size(pipe)
+                                           : pipe_set_size(pipe, (u32)argument, is_privileged);
+    file_put(file);
+    return result;
+}
+
 i64 linux_fcntl(struct thread *thread, i32 fd, u32 command, u64 argument) {
     switch (command) {
     case F_DUPFD: return duplicate(thread, fd, (i32)argument, 0);
@@ -226,9 +241,14 @@ i64 linux_fcntl(struct thread *thread, i32 fd, u32 command, u64 argument) {
     case F_SETFD: return descriptor_set_flags(thread, fd, argument & FD_CLOEXEC);
     case F_GETFL: return file_get_flags(thread, fd);
     case F_SETFL: return file_set_flags(thread, fd, (u32)argument);
-    case F_GETPIPE_SZ: return descriptor_flags(thread, fd) < 0 ? -EBADF : 65536;
+    case F_GETPIPE_SZ:
+    case F_SETPIPE_SZ: return pipe_command(thread, fd, command, argument);
+    case F_GETLK:
     case F_SETLK:
-    case F_SETLKW: return descriptor_flags(thread, fd) < 0 ? -EBADF : 0;
+    case F_SETLKW:
+    case F_OFD_GETLK:
+    case F_OFD_SETLK:
+    case F_OFD_SETLKW: return fcntl_lock(thread, fd, command, linux_pointer(argument));
     default: return descriptor_flags(thread, fd) < 0 ? -EBADF : -EINVAL;
     }
 }
@@ -337,8 +357,7 @@ i64 linux_umask(struct thread *thread, u32 mask) {
     return old;
 }
 
-// Nothing here outlives the container, so there is nothing to make durable, and nobody to lock
-// against who would not be told: advisory locks always succeed, so far.
+// Nothing here outlives the container, so there is nothing to make durable.
 static i64 descriptor_is_open(struct thread *thread, i32 fd) {
     return descriptor_flags(thread, fd) < 0 ? -EBADF : 0;
 }
@@ -352,8 +371,6 @@ i64 linux_fsync(struct thread *thread, i32 fd) { return descriptor_is_open(threa
 i64 linux_fdatasync(struct thread *thread, i32 fd) { return descriptor_is_open(thread, fd); }
 
 i64 linux_syncfs(struct thread *thread, i32 fd) { return descriptor_is_open(thread, fd); }
-
-i64 linux_flock(struct thread *thread, i32 fd, u32) { return descriptor_is_open(thread, fd); }
 
 i64 linux_sync(struct thread *) { return 0; }
 

@@ -17,3 +17,7 @@ struct io_buffer {
 
 int io_buffer_init(struct io_buffer *buffer, usize wanted);
 void io_buffer_end(struct io_buffer *buffer);
+
+// A counted file whose descriptor is open for it; NULL when it is not, or has `refused_mode`
+// (O_RDONLY for who wants to write).
+struct file *file_open_for(struct thread *thread, i32 fd, u32 refused_mode);

@@ -101,8 +101,7 @@ static i64 write_from_linux(struct thread *thread, struct file *file, linux_ptr 
     return done > 0 ? (i64)done : count;
 }
 
-// A counted file that is open for reading or writing; NULL and the error if not.
-static struct file *file_for(struct thread *thread, i32 fd, u32 refused_mode) {
+struct file *file_open_for(struct thread *thread, i32 fd, u32 refused_mode) {
     struct file *file = descriptor_get(thread, fd);
     if (file && ((file_flags(file) & O_ACCMODE) == refused_mode || (file_flags(file) & O_PATH))) {
         file_put(file);
@@ -113,7 +112,7 @@ static struct file *file_for(struct thread *thread, i32 fd, u32 refused_mode) {
 
 static i64 read_call(struct thread *thread, i32 fd, linux_ptr buffer, usize size,
                      const struct io_place *place) {
-    struct file *file = file_for(thread, fd, O_WRONLY);
+    struct file *file = file_open_for(thread, fd, O_WRONLY);
     if (!file) {
         return -EBADF;
     }
@@ -126,7 +125,7 @@ static i64 read_call(struct thread *thread, i32 fd, linux_ptr buffer, usize size
 
 static i64 write_call(struct thread *thread, i32 fd, linux_ptr buffer, usize size,
                       const struct io_place *place) {
-    struct file *file = file_for(thread, fd, O_RDONLY);
+    struct file *file = file_open_for(thread, fd, O_RDONLY);
     if (!file) {
         return -EBADF;
     }
@@ -206,7 +205,7 @@ static i64 writev_small(struct thread *thread, i32 fd, linux_ptr vectors, u32 co
         }
         size += vector.size;
     }
-    struct file *file = file_for(thread, fd, O_RDONLY);
+    struct file *file = file_open_for(thread, fd, O_RDONLY);
     *is_done = true;
     if (!file) {
         return -EBADF;
@@ -217,6 +216,59 @@ static i64 writev_small(struct thread *thread, i32 fd, linux_ptr vectors, u32 co
         signal_send_thread(thread, &(struct queued_signal){.signal = SIGPIPE, .code = SI_USER});
     }
     return written;
+}
+
+// The same at a place in the file, which moves with what is done.
+static i64 vector_call_at(struct thread *thread, i32 fd, linux_ptr vectors, u32 count, i64 offset,
+                          bool writes) {
+    i64 total = 0;
+    if (count > LINUX_IOV_MAX || offset < 0) {
+        return -EINVAL;
+    }
+    for (u32 i = 0; i < count; i++) {
+        struct linux_iovec vector;
+        if (copy_from_linux(&vector, linux_offset(vectors, i * sizeof(vector)), sizeof(vector)) !=
+            0) {
+            return total > 0 ? total : -EFAULT;
+        }
+        linux_ptr base = linux_pointer(vector.base);
+        i64 done = writes ? linux_pwrite64(thread, fd, base, vector.size, offset + total)
+                          : linux_pread64(thread, fd, base, vector.size, offset + total);
+        if (done < 0) {
+            return total > 0 ? total : done;
+        }
+        total += done;
+        if ((usize)done < vector.size) {
+            break;
+        }
+    }
+    return total;
+}
+
+i64 linux_preadv(struct thread *thread, i32 fd, linux_ptr vectors, u32 count, i64 offset) {
+    return vector_call_at(thread, fd, vectors, count, offset, false);
+}
+
+i64 linux_pwritev(struct thread *thread, i32 fd, linux_ptr vectors, u32 count, i64 offset) {
+    return vector_call_at(thread, fd, vectors, count, offset, true);
+}
+
+i64 linux_preadv2(struct thread *thread, i32 fd, linux_ptr vectors, u32 count, i64 offset, u64,
+                  u32 flags) {
+    if (flags) {
+        return -EOPNOTSUPP;
+    }
+    return offset == -1 ? linux_readv(thread, fd, vectors, count)
+                        : linux_preadv(thread, fd, vectors, count, offset);
+}
+
+i64 linux_pwritev2(struct thread *thread, i32 fd, linux_ptr vectors, u32 count, i64 offset, u64,
+                   u32 flags) {
+    if (flags) {
+        return -EOPNOTSUPP;
+    }
+    return offset == -1 ? linux_writev(thread, fd, vectors, count)
+                        : linux_pwritev(thread, fd, vectors, count, offset);
 }
 
 i64 linux_readv(struct thread *thread, i32 fd, linux_ptr vectors, u32 count) {
@@ -231,52 +283,4 @@ i64 linux_writev(struct thread *thread, i32 fd, linux_ptr vectors, u32 count) {
         return result;
     }
     return vector_call(thread, fd, vectors, count, linux_write);
-}
-
-static i64 file_copy(struct thread *thread, struct file *to, struct file *from, usize size,
-                     struct io_place *place) {
-    struct io_buffer buffer;
-    usize done = 0;
-    i64 count = io_buffer_init(&buffer, size);
-    while (count >= 0 && done < size) {
-        usize piece = min(size - done, buffer.size);
-        count = piece_read(thread, from, &buffer, piece, place, done);
-        usize written = 0;
-        while (count > 0 && written < (usize)count) {
-            i64 step = file_write(thread, to, buffer.bytes + written, (usize)count - written, 0);
-            if (step <= 0) {
-                count = step;
-                break;
-            }
-            written += (usize)step;
-        }
-        done += written;
-        if (count <= 0 || (usize)count < piece) {
-            break;
-        }
-    }
-    io_buffer_end(&buffer);
-    return done > 0 ? (i64)done : count;
-}
-
-i64 linux_sendfile(struct thread *thread, i32 out_fd, i32 in_fd, linux_ptr offset_ptr, usize size) {
-    struct io_place place = {.is_given = !linux_is_null(offset_ptr)};
-    if (place.is_given && copy_from_linux(&place.offset, offset_ptr, sizeof(place.offset)) != 0) {
-        return -EFAULT;
-    }
-    struct file *from = file_for(thread, in_fd, O_WRONLY);
-    struct file *to = file_for(thread, out_fd, O_RDONLY);
-    i64 count = !from || !to ? -EBADF
-                : from->vnode->type != MODE_REGULAR
-                    ? -EINVAL
-                    : file_copy(thread, to, from, min(size, (usize)IO_BYTES_MAX), &place);
-    file_put(from);
-    file_put(to);
-    if (count > 0 && place.is_given) {
-        place.offset += (u64)count;
-        if (copy_to_linux(offset_ptr, &place.offset, sizeof(place.offset)) != 0) {
-            return -EFAULT;
-        }
-    }
-    return count;
 }

@@ -16,6 +16,7 @@
 #include "lib/types.h"
 #include "linux/waiting.h"
 
+struct file_locks;
 struct thread;
 struct file;
 struct vnode;
@@ -137,6 +138,7 @@ struct vnode {
     u32 type; // MODE_TYPE bits; constant
     u64 ino;
     struct file_system *mounted; // what is mounted on this directory
+    struct file_locks *locks;    // NULL: there have been none; atomic
 };
 
 void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_system *system,

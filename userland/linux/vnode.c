@@ -1,5 +1,6 @@
 // Vnodes: counting, and what an operation means that a file system does not have.
 #include "linux/abi.h"
+#include "linux/file_locks.h"
 #include "linux/kernel_if.h"
 #include "linux/vfs.h"
 
@@ -29,6 +30,9 @@ bool vnode_get_unless_zero(struct vnode *vnode) {
 
 void vnode_put(struct vnode *vnode) {
     if (vnode && vnode_put_is_last(vnode)) {
+        if (vnode->locks) {
+            file_locks_free(vnode);
+        }
         vnode->ops->release(vnode);
     }
 }

@@ -89,7 +89,7 @@ static i64 pipe_try_write(struct pipe *pipe, const void *buffer, usize size) {
     return result;
 }
 
-static bool pipe_may_wait(struct file *file, u32 flags) {
+bool pipe_may_wait(struct file *file, u32 flags) {
     return !(flags & IO_NOWAIT) && !(file_flags(file) & O_NONBLOCK);
 }
 

@@ -34,6 +34,9 @@ static inline usize pipe_capacity_locked(const struct pipe *pipe) REQUIRES(&pipe
     return (usize)pipe->chunks_count * PIPE_CHUNK;
 }
 
+// Whether an operation with these flags waits.
+bool pipe_may_wait(struct file *file, u32 flags);
+
 // NULL: no memory. The caller has the one reference.
 struct pipe *pipe_make(struct thread *thread);
 // Makes the file an end, or both, by its flags; consumes a reference to the pipe.

@@ -4,6 +4,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/file_locks.h"
 #include "linux/fs/pipe.h"
 #include "linux/fs/special.h"
 #include "linux/fs/tmpfs_node.h"
@@ -92,6 +93,7 @@ static void tmpfs_release(struct vnode *vnode) {
             mutex_unlock(&tmpfs_lock);
         }
         struct tmpfs_node *parent = node->parent;
+        file_locks_free(vnode);
         node_free(node);
         vnode = parent && vnode_put_is_last(&parent->base) ? &parent->base : NULL;
     }

@@ -9,8 +9,13 @@ enum {
     SYS_getsid = 124,
     SYS_prctl = 157,
     SYS_waitid = 247,
-    SYS_getppid_call = 110,
+    SYS_getuid = 102,
+    SYS_setresuid = 117,
+    SYS_getpriority = 140,
+    SYS_setpriority = 141,
+    SYS_prlimit = 302,
 };
+enum { RLIMIT_NPROC = 6 };
 enum { P_ALL = 0, P_PID = 1, P_PGID = 2 };
 enum { WEXITED = 4, WSTOPPED = 2, WNOWAIT = 0x1000000, WALL = 0x40000000 };
 enum : u32 { WCLONE = 0x80000000U };
@@ -287,6 +292,30 @@ static void test_parent_death(void) {
     IS(SYS(SYS_prctl, PR_SET_SUBREAPER, 0, 0, 0, 0), 0);
 }
 
+static int body_other_user(void) {
+    long parent = SYS(SYS_getppid);
+    u64 limit[2];
+    IS(SYS(SYS_setpriority, 0, 0, 5), 0);
+    IS(SYS(SYS_setresuid, 12345, 12345, 12345), 0);
+    IS(SYS(SYS_kill, parent, 0), -EPERM);
+    IS(SYS(SYS_kill, parent, SIGCONT), 0); // of the same session
+    IS(SYS(SYS_setpriority, 0, 0, 4), -EACCES);
+    IS(SYS(SYS_setpriority, 0, 0, 7), 0);
+    IS(SYS(SYS_getpriority, 0, 0), 13);
+    IS(SYS(SYS_setpriority, 0, parent, 9), -EPERM);
+    IS(SYS(SYS_prlimit, 0, RLIMIT_NPROC, 0, limit), 0);
+    limit[0] = 0;
+    IS(SYS(SYS_prlimit, 0, RLIMIT_NPROC, limit, 0), 0);
+    IS(SYS(SYS_fork), -EAGAIN);
+    limit[1] = 5;
+    IS(SYS(SYS_prlimit, 0, RLIMIT_NPROC, limit, 0), 0);
+    limit[1] = 6;
+    IS(SYS(SYS_prlimit, 0, RLIMIT_NPROC, limit, 0), -EPERM);
+    limit[0] = 7;
+    IS(SYS(SYS_prlimit, 0, RLIMIT_NPROC, limit, 0), -EINVAL);
+    return failures ? 1 : 0;
+}
+
 static int program(long argc, char **argv) {
     (void)argc, (void)argv;
     IS(SYS(SYS_pipe, pipe_ends), 0);
@@ -297,6 +326,7 @@ static int program(long argc, char **argv) {
     test_orphaned_group();
     IS(wait_status(fork_child(body_orphan_ignores_stop)), 3 << 8);
     test_parent_death();
+    if (SYS(SYS_getuid) == 0) IS(wait_status(fork_child(body_other_user)), 0);
     print(failures ? "jobs: failed\n" : "jobs: ok\n");
     return failures ? 1 : 0;
 }

@@ -3,6 +3,7 @@
 // said that it will not.
 #include "linux/calls.h"
 #include "linux/container.h"
+#include "linux/credentials.h"
 #include "linux/groups.h"
 #include "linux/kernel_if.h"
 #include "linux/process.h"
@@ -26,6 +27,7 @@ static void parent_tell_locked(struct process *process) REQUIRES(&tasks.lock) {
         .signal = process->exit_signal,
         .code = status & 0x7f ? CLD_KILLED : CLD_EXITED,
         .pid = process->pid,
+        .uid = process->credentials->uid,
         .status = status & 0x7f ? status & 0x7f : status >> 8,
         .utime = process->cpu_ns / 10000000,
     };

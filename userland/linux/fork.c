@@ -4,6 +4,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/calls.h"
+#include "linux/credentials.h"
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
 #include "linux/process.h"
@@ -120,11 +121,29 @@ static i64 child_start(struct thread *thread, struct process *child, struct thre
     return pid;
 }
 
+// RLIMIT_NPROC: root and who has the capabilities go on.
+static bool is_over_limit(const struct process *process) {
+    const struct credentials *own = process->credentials;
+    struct process *other;
+    u64 count = 0;
+    if (own->uid == 0 || credentials_have(own, CAP_SYS_RESOURCE) ||
+        credentials_have(own, CAP_SYS_ADMIN)) {
+        return false;
+    }
+    mutex_lock(&tasks.lock);
+    list_for_each(other, &tasks.processes, all) {
+        count += other->credentials->uid == own->uid;
+    }
+    u64 limit = process->limits[RLIMIT_NPROC].current;
+    mutex_unlock(&tasks.lock);
+    return count >= limit;
+}
+
 static i64 process_fork(struct thread *thread, u64 flags, u64 stack, linux_ptr parent_tid,
                         linux_ptr child_tid, u64 tls) {
-    struct process *child = process_alloc(thread->process);
+    struct process *child = is_over_limit(thread->process) ? NULL : process_alloc(thread->process);
     if (!child) {
-        return -ENOMEM;
+        return -EAGAIN;
     }
     // What was sent to the group before the child was in it must not miss the child.
     int result = signal_is_pending(thread) ? -ERESTARTNOINTR
@@ -132,7 +151,7 @@ static i64 process_fork(struct thread *thread, u64 flags, u64 stack, linux_ptr p
     struct thread *child_thread = result == 0 ? thread_alloc() : NULL;
     if (!child_thread) {
         child_abandon(child, NULL);
-        return result != 0 ? result : -ENOMEM;
+        return result != 0 ? result : -EAGAIN;
     }
     child->exit_signal = (i32)(flags & CLONE_SIGNAL_MASK);
     child_thread->process = child;

@@ -1,11 +1,19 @@
 // What processes may use and have used: limits, processor time, priorities.
 #include "linux/calls.h"
+#include "linux/credentials.h"
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
 #include "linux/process.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/timing.h"
+
+// As prlimit asks it: the caller's real ids are all of the other's.
+static bool credentials_are_same_user(const struct credentials *own,
+                                      const struct credentials *other) {
+    return own->uid == other->uid && own->uid == other->euid && own->uid == other->suid &&
+           own->gid == other->gid && own->gid == other->egid && own->gid == other->sgid;
+}
 
 enum { FILES_LIMIT_MAX = DESCRIPTORS_MAX };
 
@@ -16,22 +24,37 @@ static i64 limit_check(u32 resource, const struct linux_rlimit *limit) {
     return resource == RLIMIT_NOFILE && limit->maximum > FILES_LIMIT_MAX ? -EPERM : 0;
 }
 
+// Raising a hard limit takes a capability; so does touching another user's process.
+static i64 limit_permission_locked(struct thread *thread, const struct process *process,
+                                   u32 resource, const struct linux_rlimit *limit)
+    REQUIRES(&tasks.lock) {
+    const struct credentials *own = thread->process->credentials;
+    if (credentials_have(own, CAP_SYS_RESOURCE)) {
+        return 0;
+    }
+    if (process != thread->process && !credentials_are_same_user(own, process->credentials)) {
+        return -EPERM;
+    }
+    return limit && limit->maximum > process->limits[resource].maximum ? -EPERM : 0;
+}
+
 // Swaps the limit of a process, 0 being the caller.
 static i64 limit_swap(struct thread *thread, i32 pid, u32 resource,
                       const struct linux_rlimit *limit, struct linux_rlimit *old) {
     mutex_lock(&tasks.lock);
     struct process *process = pid == 0 ? thread->process : process_find_locked(pid);
-    if (process) {
+    i64 result = process ? limit_permission_locked(thread, process, resource, limit) : -ESRCH;
+    if (result == 0) {
         *old = process->limits[resource];
     }
-    if (process && limit) {
+    if (result == 0 && limit) {
         process->limits[resource] = *limit;
         if (resource == RLIMIT_CPU) {
             process_attend_locked(process);
         }
     }
     mutex_unlock(&tasks.lock);
-    return process ? 0 : -ESRCH;
+    return result;
 }
 
 i64 linux_prlimit64(struct thread *thread, i32 pid, u32 resource, linux_ptr limit_ptr,
@@ -113,7 +136,7 @@ static bool priority_selects_locked(const struct process *process, const struct 
     switch (which) {
     case PRIO_PROCESS: return process->pid == (who ? who : self->pid);
     case PRIO_PGRP: return process->group == (who ? who : self->group);
-    default: return true;
+    default: return process->credentials->uid == (who ? (u32)who : self->credentials->uid);
     }
 }
 
@@ -134,18 +157,35 @@ i64 linux_getpriority(struct thread *thread, i32 which, i32 who) {
     return best;
 }
 
+// Another user's is not to be changed; a better one takes a capability.
+static i64 priority_change_locked(const struct process *self, struct process *process, i32 nice)
+    REQUIRES(&tasks.lock) {
+    const struct credentials *own = self->credentials;
+    bool is_capable = credentials_have(own, CAP_SYS_NICE);
+    if (!is_capable && own->euid != process->credentials->uid &&
+        own->euid != process->credentials->euid) {
+        return -EPERM;
+    }
+    if (!is_capable && nice < process->nice) {
+        return -EACCES;
+    }
+    process->nice = nice;
+    return 0;
+}
+
 // Stored and shown: the scheduler treats all threads of a container alike.
 i64 linux_setpriority(struct thread *thread, i32 which, i32 who, i32 priority) {
     struct process *process;
     i64 result = -ESRCH;
+    i32 nice = min(max(priority, (i32)NICE_MIN), (i32)NICE_MAX);
     if (which < PRIO_PROCESS || which > PRIO_USER) {
         return -EINVAL;
     }
     mutex_lock(&tasks.lock);
     list_for_each(process, &tasks.processes, all) {
         if (priority_selects_locked(process, thread->process, (u32)which, who)) {
-            process->nice = min(max(priority, (i32)NICE_MIN), (i32)NICE_MAX);
-            result = 0;
+            i64 one = priority_change_locked(thread->process, process, nice);
+            result = one != 0 || result == -ESRCH ? one : result;
         }
     }
     mutex_unlock(&tasks.lock);

@@ -42,6 +42,11 @@ struct queued_signal {
 void signal_send(struct process *process, const struct queued_signal *signal) EXCLUDES(&tasks.lock);
 int signal_send_locked(struct process *process, const struct queued_signal *signal)
     REQUIRES(&tasks.lock);
+// A signal that the calling thread sends.
+struct queued_signal signal_from(const struct thread *thread, i32 signal, i32 code);
+// Sends it if it may: -EPERM, or as signal_send_locked. Signal 0 is only the question.
+i64 signal_try_locked(const struct thread *thread, struct process *target,
+                      const struct queued_signal *signal) REQUIRES(&tasks.lock);
 void signal_send_thread(struct thread *thread, const struct queued_signal *signal)
     EXCLUDES(&tasks.lock);
 // A fault of the calling thread: delivered even if blocked or ignored, then with the default action.

@@ -31,10 +31,10 @@ static i64 info_read(struct thread *thread, i32 pid, i32 signal, linux_ptr info_
     return 0;
 }
 
-static i64 queue_to(i32 pid, const struct queued_signal *signal) {
+static i64 queue_to(struct thread *thread, i32 pid, const struct queued_signal *signal) {
     mutex_lock(&tasks.lock);
     struct process *process = process_find_locked(pid);
-    i64 result = !process ? -ESRCH : signal->signal == 0 ? 0 : signal_send_locked(process, signal);
+    i64 result = process ? signal_try_locked(thread, process, signal) : -ESRCH;
     mutex_unlock(&tasks.lock);
     return result;
 }
@@ -42,7 +42,7 @@ static i64 queue_to(i32 pid, const struct queued_signal *signal) {
 i64 linux_rt_sigqueueinfo(struct thread *thread, i32 pid, i32 signal, linux_ptr info) {
     struct queued_signal sent;
     i64 result = info_read(thread, pid, signal, info, &sent);
-    return result != 0 ? result : queue_to(pid, &sent);
+    return result != 0 ? result : queue_to(thread, pid, &sent);
 }
 
 i64 linux_rt_tgsigqueueinfo(struct thread *thread, i32 pid, i32 tid, i32 signal, linux_ptr info) {
@@ -54,7 +54,7 @@ i64 linux_rt_tgsigqueueinfo(struct thread *thread, i32 pid, i32 tid, i32 signal,
     if (result != 0) {
         return result;
     }
-    return pid == tid ? queue_to(pid, &sent) : -ESRCH;
+    return pid == tid ? queue_to(thread, pid, &sent) : -ESRCH;
 }
 
 // 1: taken; 0: none of them is there; -EINTR: another one is to be delivered.

@@ -1,5 +1,6 @@
 // Stopping and continuing of processes. The state is the process's; its threads find it when they
 // deliver signals. The parent is told by SIGCHLD, unless it does not want that, and by wait.
+#include "linux/credentials.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
 
@@ -11,9 +12,11 @@ static void parent_tell_change_locked(struct process *process, i32 code, i32 sig
     }
     struct linux_sigaction action = signal_action_locked(parent, SIGCHLD);
     if (action.handler != SIG_IGN && !(action.flags & SA_NOCLDSTOP)) {
-        signal_send_locked(
-            parent, &(struct queued_signal){
-                        .signal = SIGCHLD, .code = code, .pid = process->pid, .status = signal});
+        signal_send_locked(parent, &(struct queued_signal){.signal = SIGCHLD,
+                                                           .code = code,
+                                                           .pid = process->pid,
+                                                           .uid = process->credentials->uid,
+                                                           .status = signal});
     }
     waitqueue_wake(&parent->children_changed);
 }

@@ -1,6 +1,7 @@
 // Waiting for children: wait4 and waitid. Looking and taking is one step under tasks.lock.
 #include "lib/string.h"
 #include "linux/calls.h"
+#include "linux/credentials.h"
 #include "linux/kernel_if.h"
 #include "linux/process.h"
 #include "linux/thread.h"
@@ -19,6 +20,7 @@ struct wait_request {
 struct wait_result {
     i32 pid; // 0: nothing
     i32 status;
+    u32 uid;
     u64 cpu_ns;
 };
 
@@ -35,7 +37,8 @@ static bool wait_matches_locked(const struct process *child, const struct wait_r
 
 static bool wait_take_locked(struct process *self, struct process *child, u32 options,
                              struct wait_result *out) REQUIRES(&tasks.lock) {
-    *out = (struct wait_result){.pid = child->pid, .status = child->wait_status};
+    *out = (struct wait_result){
+        .pid = child->pid, .status = child->wait_status, .uid = child->credentials->uid};
     out->cpu_ns = child->cpu_ns + child->children_cpu_ns;
     if (child->state == PROCESS_ZOMBIE) {
         if ((options & WEXITED) && !(options & WNOWAIT)) {
@@ -139,6 +142,7 @@ static void waitid_info(struct linux_siginfo *info, const struct wait_result *fo
     bool is_killed = (status & 0x7f) != 0;
     *info = (struct linux_siginfo){.signo = SIGCHLD};
     info->sender.pid = found->pid;
+    info->sender.uid = found->uid;
     if (status == 0xffff) {
         info->code = CLD_CONTINUED;
         info->sender.status = SIGCONT;

@@ -1,6 +1,15 @@
 // Mappings, the break, futexes, and pointers that lead nowhere.
 #include "check.h"
 
+enum {
+    SYS_msync = 26,
+    SYS_mincore = 27,
+    SYS_mlock = 149,
+    SYS_munlock = 150,
+    SYS_mlockall = 151,
+    SYS_setrlimit = 160,
+};
+
 static u8 *map(u64 size, int flags) {
     return (u8 *)SYS(SYS_mmap, 0, size, PROT_READ | PROT_WRITE, flags | MAP_ANONYMOUS, -1, 0);
 }
@@ -27,6 +36,68 @@ static void test_anonymous(void) {
     IS(SYS(SYS_mmap, 0, 0, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), -EINVAL);
     IS(SYS(SYS_mmap, 0, 4096, 3, MAP_PRIVATE, 77, 0), -EBADF);
     IS(SYS(SYS_mprotect, 0x10000000000, 4096, PROT_READ), -ENOMEM);
+}
+
+// Holes, growing in place, and what a call says of memory that is not there.
+static void test_ranges(void) {
+    u8 *area = map(16 * 4096, MAP_PRIVATE);
+    u8 vector[16];
+    area[4 * 4096] = 7;
+    IS(SYS(SYS_munmap, area + 8 * 4096, 4096), 0);
+    IS(SYS(SYS_mprotect, area, 16 * 4096, PROT_READ), -ENOMEM);
+    IS(SYS(SYS_mprotect, area + 9 * 4096, 4096, PROT_READ | PROT_WRITE), 0);
+    IS(SYS(SYS_madvise, area, 16 * 4096, 4), -ENOMEM);
+    IS(area[4 * 4096], 0);
+    IS(SYS(SYS_madvise, area, 4096, 77), -EINVAL);
+    IS(SYS(SYS_madvise, area + 1, 4096, 4), -EINVAL);
+    IS(SYS(SYS_mincore, area, 8 * 4096, vector), 0);
+    IS(SYS(SYS_mincore, area, 9 * 4096, vector), -ENOMEM);
+    IS(SYS(SYS_mincore, area + 1, 4096, vector), -EINVAL);
+    IS(SYS(SYS_mincore, area, 4096, 8), -EFAULT);
+    IS(SYS(SYS_mlock, area + 5, 4096), 0);
+    IS(SYS(SYS_mlock, area, 9 * 4096), -ENOMEM);
+    IS(SYS(SYS_munlock, area, 8 * 4096), 0);
+    IS(SYS(SYS_mlockall, 0), -EINVAL);
+    IS(SYS(SYS_msync, area, 4096, 4), 0);
+    IS(SYS(SYS_msync, area, 9 * 4096, 4), -ENOMEM);
+    IS(SYS(SYS_msync, area, 4096, 5), -EINVAL);
+    SYS(SYS_mprotect, area, 8 * 4096, PROT_READ | PROT_WRITE);
+    area[7 * 4096] = 9;
+    IS(SYS(SYS_mremap, area, 8 * 4096, 9 * 4096, 0, 0), area);
+    area[8 * 4096] = 1;
+    IS(area[7 * 4096], 9);
+    IS(SYS(SYS_mprotect, area, 16 * 4096, PROT_READ | PROT_WRITE), 0);
+    IS(SYS(SYS_mremap, area, 4096, 2 * 4096, 0, 0), -ENOMEM);
+    IS(SYS(SYS_mremap, area, 4096, 0, 1, 0), -EINVAL);
+    IS(SYS(SYS_mremap, area, 4096, 4096, 8, 0), -EINVAL);
+    IS(SYS(SYS_mremap, area, 4096, 4096, 2, area + 8192), -EINVAL);
+    IS(SYS(SYS_mremap, area, 8192, 8192, 3, area + 4096), -EINVAL);
+    IS(SYS(SYS_mremap, area, 17 * 4096, 18 * 4096, 1, 0), -EFAULT);
+    IS(SYS(SYS_mremap, 0x10000000000, 4096, 8192, 1, 0), -EFAULT);
+    u8 *other = map(4 * 4096, MAP_PRIVATE);
+    area[0] = 5;
+    IS(SYS(SYS_mremap, area, 2 * 4096, 4096, 3, other + 4096), other + 4096);
+    IS(other[4096], 5);
+    IS(other[0], 0);
+    SYS(SYS_munmap, other, 4 * 4096);
+    SYS(SYS_munmap, area, 16 * 4096);
+}
+
+static int limited(u32 resource, u64 bytes) {
+    u64 limit[2] = {bytes, bytes};
+    SYS(SYS_setrlimit, resource, limit);
+    long first = SYS(SYS_mmap, 0, 1 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    long second = SYS(SYS_mmap, 0, 64 << 20, 3, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return first > 0 && second == -ENOMEM ? 0 : 1;
+}
+
+static void test_limits(void) {
+    static const u32 limits[] = {2, 9}; // data, address space
+    for (u32 i = 0; i < 2; i++) {
+        long pid = SYS(SYS_fork);
+        if (pid == 0) linux_exit(limited(limits[i], 32 << 20));
+        IS(wait_status(pid), 0);
+    }
 }
 
 static void test_shared(void) {
@@ -129,6 +200,8 @@ static void test_unknown(void) {
 static int program(long argc, char **argv) {
     (void)argc, (void)argv;
     test_anonymous();
+    test_ranges();
+    test_limits();
     test_shared();
     test_file();
     test_break();

@@ -8,6 +8,7 @@
 #include "linux/credentials.h"
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
+#include "linux/memory.h"
 #include "linux/random.h"
 #include "linux/report.h"
 #include "linux/signal.h"
@@ -17,6 +18,7 @@
 
 enum : u64 {
     STACK_BYTES = 8UL << 20,
+    STACK_BYTES_MIN = 256 << 10,
     POPULATE_BYTES_MAX = 128 << 10,
     // Stack and mappings lie together, so that they share page tables: in a random gigabyte of
     // top-level slot 0, where fixed programs are as well, with room above. Relocatable programs lie
@@ -29,12 +31,14 @@ enum : u64 {
     RELOCATED_BELOW = 8 * GIGABYTE,
 };
 
-static void layout_choose(struct exec_layout *layout, const struct elf_image *image) {
+// A larger limit than the usual one changes nothing.
+static void layout_choose(struct exec_layout *layout, const struct elf_image *image,
+                          u64 stack_limit) {
     u64 random[4];
     random_take(random);
     u64 area = (AREA_FIRST + random[0] % AREA_GIGABYTES) * GIGABYTE;
     layout->stack_start = area + (random[1] % STACK_OFFSET_PAGES) * PAGE_SIZE;
-    layout->stack_top = layout->stack_start + STACK_BYTES;
+    layout->stack_top = layout->stack_start + min(max(stack_limit, STACK_BYTES_MIN), STACK_BYTES);
     layout->map_hint = layout->stack_top + 16 * PAGE_SIZE;
     layout->base = image->is_relocatable
                        ? area - RELOCATED_BELOW + (random[1] >> 32) % STACK_OFFSET_PAGES * PAGE_SIZE
@@ -75,26 +79,40 @@ static int segment_plan(const struct elf_segment *segment, u64 base, struct vnod
     return result;
 }
 
-static int segment_map(struct memory *memory, const struct elf_segment *segment,
-                       const struct segment_plan *plan) {
-    u64 unused;
-    u32 access = segment_access(segment);
-    if (plan->mapped_end > plan->start) {
-        u64 size = plan->mapped_end - plan->start;
-        u32 populate = size <= POPULATE_BYTES_MAX ? CL_MAP_POPULATE : 0;
-        int result = kernel_map(memory->aspace, plan->source.memobj, plan->source.offset,
-                                plan->start, size, access | CL_MAP_EXACT | populate, &unused);
-        if (result != 0) {
-            return result;
+static int segment_map(struct memory *memory, const struct process *process, struct vnode *file,
+                       const struct elf_segment *segment, const struct segment_plan *plan) {
+    struct map_request request = {
+        .address = plan->start,
+        .size = plan->mapped_end - plan->start,
+        .offset = page_round_down(segment->file_offset),
+        .file = file,
+        .access = segment_access(segment),
+        .placement = CL_MAP_EXACT,
+        .memobj = plan->source.memobj,
+        .memobj_offset = plan->source.offset,
+    };
+    if (request.size > 0) {
+        request.options = request.size <= POPULATE_BYTES_MAX ? CL_MAP_POPULATE : 0;
+        i64 mapped = memory_map(memory, process, &request);
+        if (mapped < 0) {
+            return (int)mapped;
         }
     }
-    if (plan->end > plan->mapped_end) {
-        // Writable until it is filled.
-        u32 filling = plan->file_end > plan->mapped_end ? CL_MAP_WRITE : 0;
-        return kernel_map(memory->aspace, 0, 0, plan->mapped_end, plan->end - plan->mapped_end,
-                          access | filling | CL_MAP_EXACT, &unused);
+    if (plan->end == plan->mapped_end) {
+        return 0;
     }
-    return 0;
+    bool is_filled = plan->file_end > plan->mapped_end;
+    struct map_request rest = {
+        .address = plan->mapped_end,
+        .size = plan->end - plan->mapped_end,
+        .offset = is_filled ? request.offset + request.size : 0,
+        .file = is_filled ? file : NULL,
+        // Writable until it is filled.
+        .access = request.access | (is_filled ? CL_MAP_WRITE : 0),
+        .placement = CL_MAP_EXACT,
+    };
+    i64 mapped = memory_map(memory, process, &rest);
+    return mapped < 0 ? (int)mapped : 0;
 }
 
 static int segment_fill(struct vnode *file, u64 offset, u64 address, u64 end) {
@@ -126,7 +144,7 @@ static int segment_finish(struct memory *memory, const struct elf_segment *segme
         result = segment_fill(file, segment->file_offset + done,
                               plan->file_end - segment->file_size + done, plan->file_end);
         if (result == 0 && !(segment->access & ELF_WRITE)) {
-            result = kernel_protect(memory->aspace, plan->mapped_end, plan->end - plan->mapped_end,
+            result = memory_protect(memory, plan->mapped_end, plan->end - plan->mapped_end,
                                     segment_access(segment));
         }
     } else if (segment->memory_size > segment->file_size && (segment->access & ELF_WRITE) &&
@@ -145,24 +163,33 @@ struct exec {
     struct credentials *credentials; // counted
 };
 
-static int exec_map(struct exec *exec, struct program *program)
+static int stack_map(struct exec *exec, const struct process *process) {
+    struct map_request request = {
+        .address = exec->layout.stack_start,
+        .size = exec->layout.stack_top - exec->layout.stack_start,
+        .access =
+            CL_MAP_READ | CL_MAP_WRITE | (exec->image.has_executable_stack ? CL_MAP_EXECUTE : 0),
+        .placement = CL_MAP_EXACT,
+        .traits = REGION_STACK,
+    };
+    i64 mapped = memory_map(exec->memory, process, &request);
+    return mapped < 0 ? (int)mapped : 0;
+}
+
+static int exec_map(struct exec *exec, const struct process *process, struct program *program)
     THREAD_ANNOTATION(no_thread_safety_analysis) {
-    u64 unused;
     int result = 0;
     u64 end = 0;
     for (u32 i = 0; i < exec->image.segments_count && result == 0; i++) {
         const struct elf_segment *segment = &exec->image.segments[i];
         result = segment_plan(segment, exec->layout.base, program->file, &exec->plans[i]);
         if (result == 0) {
-            result = segment_map(exec->memory, segment, &exec->plans[i]);
+            result = segment_map(exec->memory, process, program->file, segment, &exec->plans[i]);
         }
         end = exec->plans[i].end;
     }
     if (result == 0) {
-        u32 access =
-            CL_MAP_READ | CL_MAP_WRITE | (exec->image.has_executable_stack ? CL_MAP_EXECUTE : 0);
-        result = kernel_map(exec->memory->aspace, 0, 0, exec->layout.stack_start, STACK_BYTES,
-                            access | CL_MAP_EXACT, &unused);
+        result = stack_map(exec, process);
     }
     exec->memory->break_start = exec->memory->break_end = end;
     exec->memory->map_hint = exec->layout.map_hint;
@@ -186,7 +213,8 @@ static int exec_prepare(struct exec *exec, struct process *process, struct progr
         }
         return -ENOEXEC;
     }
-    layout_choose(&exec->layout, &exec->image);
+    layout_choose(&exec->layout, &exec->image,
+                  page_round_down(process->limits[RLIMIT_STACK].current));
     result =
         credentials_of_exec(process, program->file, &exec->credentials, &exec->layout.is_secure);
     if (result != 0) {
@@ -194,7 +222,7 @@ static int exec_prepare(struct exec *exec, struct process *process, struct progr
     }
     exec->layout.credentials = exec->credentials;
     exec->memory = memory_create();
-    result = exec->memory ? exec_map(exec, program) : -ENOMEM;
+    result = exec->memory ? exec_map(exec, process, program) : -ENOMEM;
     if (result != 0) {
         memory_put(exec->memory);
         credentials_put(exec->credentials);

@@ -17,6 +17,7 @@
 
 struct credentials;
 struct descriptors;
+struct regions;
 
 // Root, working directory and file creation mask.
 struct fs_context {
@@ -36,6 +37,7 @@ struct memory {
     // under lock:
     u64 break_start GUARDED_BY(&lock);
     u64 break_end GUARDED_BY(&lock);
+    struct regions *regions GUARDED_BY(&lock);
     // set by exec, then constant:
     u64 map_hint; // where mappings without an address are put: at or above
     u64 stack_top;

@@ -1,0 +1,141 @@
+// mmap: what is asked for, checked, and the ways to get it.
+#include "lib/heap.h"
+#include "linux/calls.h"
+#include "linux/descriptors.h"
+#include "linux/kernel_if.h"
+#include "linux/memory.h"
+#include "linux/thread.h"
+
+enum { MAP_SHARED_VALIDATE = 3 };
+
+static int request_check(struct map_request *request, u64 address, u64 size, u32 protection,
+                         u32 flags, u64 offset) {
+    u32 type = flags & MAP_TYPE;
+    bool is_fixed = flags & (MAP_FIXED | MAP_FIXED_NOREPLACE);
+    if (size == 0 || (offset & PAGE_MASK) ||
+        (type != MAP_PRIVATE && type != MAP_SHARED && type != MAP_SHARED_VALIDATE)) {
+        return -EINVAL;
+    }
+    if (size > CL_LINUX_LIMIT) {
+        return -ENOMEM;
+    }
+    if (is_fixed && (address & PAGE_MASK)) {
+        return -EINVAL;
+    }
+    if (is_fixed && (address < CL_LINUX_BASE || address > CL_LINUX_LIMIT - page_round_up(size))) {
+        return address < CL_LINUX_BASE ? -EPERM : -ENOMEM;
+    }
+    *request = (struct map_request){
+        .address = page_round_down(address),
+        .size = page_round_up(size),
+        .access = memory_access_of(protection),
+        .placement = flags & MAP_FIXED_NOREPLACE ? CL_MAP_EXACT
+                     : flags & MAP_FIXED         ? CL_MAP_FIXED
+                                                 : 0,
+        .options = type != MAP_PRIVATE ? CL_MAP_SHARED : 0,
+    };
+    return 0;
+}
+
+static i64 map_anonymous(struct process *process, struct map_request *request) {
+    bool is_shared = request->options & CL_MAP_SHARED;
+    int result = is_shared ? kernel_memobj_create(request->size, &request->memobj) : 0;
+    if (result != 0) {
+        return result;
+    }
+    i64 mapped = memory_map(process->memory, process, request);
+    if (is_shared) {
+        kernel_close(request->memobj);
+    }
+    return mapped;
+}
+
+// Copies a file's bytes into anonymous memory that was mapped for them.
+static i64 map_fill(struct memory *memory, struct vnode *vnode, u64 address, u64 size, u64 offset,
+                    u32 access) {
+    i64 result = 0;
+    u8 *buffer = heap_alloc(PAGE_SIZE);
+    if (!buffer) {
+        return -ENOMEM;
+    }
+    for (u64 done = 0; done < size && result == 0;) {
+        i64 count =
+            vnode->ops->read(vnode, buffer, min((u64)PAGE_SIZE, size - done), offset + done);
+        if (count <= 0) {
+            result = count;
+            break;
+        }
+        result = copy_to_linux(linux_pointer(address + done), buffer, (usize)count);
+        done += (u64)count;
+    }
+    heap_free(buffer);
+    if (result == 0 && !(access & CL_MAP_WRITE)) {
+        result = memory_protect(memory, address, size, access);
+    }
+    return result;
+}
+
+// Whole pages of the image are mapped as they are. What can't be (an image file's inline tail, a
+// file in memory) is copied: right for private mappings, and for shared ones of a read-only file.
+static i64 map_file(struct process *process, struct map_request *request, u64 offset,
+                    struct vnode *vnode) {
+    struct memory *memory = process->memory;
+    struct page_source source = {};
+    int result = vnode->ops->map ? vnode->ops->map(vnode, offset, &source) : 0;
+    if (result != 0 || !vnode->ops->read) {
+        return result ? result : -ENODEV;
+    }
+    request->options = 0;
+    request->file = vnode;
+    request->offset = offset;
+    if (source.pages * PAGE_SIZE >= request->size) {
+        request->memobj = source.memobj;
+        request->memobj_offset = source.offset;
+        return memory_map(memory, process, request);
+    }
+    struct map_request filled = *request;
+    filled.access |= CL_MAP_READ | CL_MAP_WRITE;
+    i64 mapped = memory_map(memory, process, &filled);
+    if (mapped < 0) {
+        return mapped;
+    }
+    i64 filled_result =
+        map_fill(memory, vnode, (u64)mapped, request->size, offset, request->access);
+    if (filled_result < 0) {
+        memory_unmap(memory, (u64)mapped, request->size);
+        return filled_result;
+    }
+    return mapped;
+}
+
+static i64 map_descriptor(struct process *process, struct map_request *request, struct file *file,
+                          u64 offset) {
+    u32 mode = file_flags(file) & O_ACCMODE;
+    bool is_shared = request->options & CL_MAP_SHARED;
+    if (mode == O_WRONLY || (is_shared && (request->access & CL_MAP_WRITE) && mode != O_RDWR)) {
+        return -EACCES;
+    }
+    if (file->vnode->type != MODE_REGULAR || (is_shared && file->vnode->ops->write)) {
+        return -ENODEV;
+    }
+    return map_file(process, request, offset, file->vnode);
+}
+
+i64 linux_mmap(struct thread *thread, u64 address, u64 size, u32 protection, u32 flags, i32 fd,
+               u64 offset) {
+    struct map_request request;
+    int result = request_check(&request, address, size, protection, flags, offset);
+    if (result != 0) {
+        return result;
+    }
+    if (flags & MAP_ANONYMOUS) {
+        return map_anonymous(thread->process, &request);
+    }
+    struct file *file = descriptor_get(thread, fd);
+    if (!file) {
+        return -EBADF;
+    }
+    i64 mapped = map_descriptor(thread->process, &request, file, offset);
+    file_put(file);
+    return mapped;
+}

@@ -130,7 +130,7 @@ const struct object_ops block_object_ops = {.describe = block_describe};
 // ---- system calls ----
 
 status_t sys_block_range(const struct handle_info *handle, struct namespace *ns, u64 offset,
-                         u64 size, handle_t *part_handle) {
+                         u64 size, struct handle_info *out) {
     struct block *block = (struct block *)handle->object;
     if (offset > block->size_bytes || size > block->size_bytes - offset) return ERR_OUT_OF_RANGE;
     struct block *part;
@@ -138,7 +138,8 @@ status_t sys_block_range(const struct handle_info *handle, struct namespace *ns,
     if (status != OK) return status;
     // A part never gives more than the whole did, and goes when that is taken back.
     u32 rights = handle->rights & object_rights[OBJ_BLOCK];
-    status = handle_create(&part->base, rights, 0, handle->revoker, part_handle);
+    struct handle_info made = {.object = &part->base, .rights = rights, .revoker = handle->revoker};
+    status = handle_derive(&made, CL_RIGHTS_SAME, out);
     object_put(&part->base);
     return status;
 }

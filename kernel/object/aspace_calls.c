@@ -8,17 +8,12 @@ static bool is_own_restricted(const struct aspace *aspace) {
     return aspace->owner == process_current()->aspace;
 }
 
-status_t sys_aspace_create(handle_t *handle) {
-    struct aspace *aspace;
-    status_t status = aspace_create(ns_current(), process_current()->aspace, &aspace);
-    return status == OK ? handle_for_new(&aspace->base, handle) : status;
+status_t sys_aspace_create(struct aspace **aspace) {
+    return aspace_create(ns_current(), process_current()->aspace, aspace);
 }
 
-status_t sys_aspace_fork(struct aspace *aspace, handle_t *handle) {
-    if (!is_own_restricted(aspace)) return ERR_INVALID_ARGUMENT;
-    struct aspace *twin;
-    status_t status = aspace_fork(aspace, &twin);
-    return status == OK ? handle_for_new(&twin->base, handle) : status;
+status_t sys_aspace_fork(struct aspace *aspace, struct aspace **twin) {
+    return is_own_restricted(aspace) ? aspace_fork(aspace, twin) : ERR_INVALID_ARGUMENT;
 }
 
 status_t sys_thread_bind_aspace(struct aspace *aspace) {

@@ -10,7 +10,7 @@
 #include "drivers/netdev.h"
 #include "lib/string.h"
 #include "device/block.h"
-#include "object/channel_boot.h"
+#include "object/channel.h"
 #include "object/memobj.h"
 #include "object/namespace.h"
 #include "device/nic.h"
@@ -116,15 +116,21 @@ static void gifts_collect(struct gifts *gifts, struct memobj *bundle) {
 }
 
 // The start-up message, queued at `end`. What was created for it is only in its handles now.
-static void gifts_send(struct gifts *gifts, struct channel *end) {
-    u32 rights[GIFTS_MAX];
-    for (u32 i = 0; i < gifts->count; i++)
-        rights[i] = object_rights[gifts->objects[i]->type];
-    BOOT_CHECK(channel_post_kernel(end, gifts->text, gifts->text_size, gifts->objects, rights,
-                                   gifts->count) == OK,
-               "no memory for its start-up message");
-    for (u32 i = 0; i < gifts->count; i++)
-        if (gifts->objects[i] != &ns_root->base) object_put(gifts->objects[i]);
+static void gifts_send(struct gifts *gifts, struct channel *end, struct channel *sender) {
+    u32 charge = message_charge(gifts->text_size, gifts->count);
+    struct message *message =
+        message_alloc(&ns_root->ledger, end, gifts->text_size, gifts->count, charge);
+    BOOT_CHECK(message, "no memory for its start-up message");
+    memcpy(message_start(message), gifts->text, gifts->text_size);
+    message->bytes_size = gifts->text_size;
+    message->handles_count = (u8)gifts->count;
+    for (u32 i = 0; i < gifts->count; i++) {
+        struct object *object = gifts->objects[i];
+        struct handle_info what = {.object = object, .rights = object_rights[object->type]};
+        handle_slot_fill(&message->handles[i], &end->holder, &what);
+        if (object != &ns_root->base) object_put(object);
+    }
+    BOOT_CHECK(channel_post(end, sender, message) == OK, "its start-up message is too large");
 }
 
 void boot_start_init(void) {
@@ -139,20 +145,18 @@ void boot_start_init(void) {
     BOOT_CHECK(memobj_create_boot(ns_root, arch_paddr(bytes),
                                   align_up(size, PAGE_SIZE) >> PAGE_SHIFT, &bundle) == OK &&
                    process_create(ns_root, nullptr, &process) == OK &&
-                   channel_create(ns_root, ns_root, &options, &ours, &theirs) == OK,
+                   sys_channel_create(ns_root, ns_root, &options, &ours, &theirs) == OK,
                "no memory");
     for (u32 i = 0; i < BUNDLE_MAPPINGS; i++)
         if (header->mappings[i].size) init_map(process->aspace, bundle, &header->mappings[i]);
     gifts_collect(&gifts, bundle);
-    gifts_send(&gifts, theirs);
+    gifts_send(&gifts, theirs, ours);
     struct arch_user_start start = {.ip = header->entry, .sp = header->stack_top};
     handle_t bootstrap;
-    BOOT_CHECK(handle_create_in(process, &theirs->base, object_rights[OBJ_CHANNEL], &bootstrap) ==
-                   OK,
-               "no memory");
+    BOOT_CHECK(handles_reserve(&process->handles, 1, &bootstrap) == OK, "no memory");
+    handle_fill_new(&process->handles, bootstrap, &theirs->base);
     start.arg[0] = bootstrap;
     BOOT_CHECK(process_start(process, &start, CL_HANDLE_INVALID) == OK, "no memory");
-    object_put(&theirs->base);
     object_put(&ours->base); // its messages stay readable; nobody will send more
     object_put(&process->base);
 }

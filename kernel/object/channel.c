@@ -38,9 +38,9 @@ static void end_join(struct channel *end, struct channel *peer) {
     lock_release(&end->lock);
 }
 
-status_t channel_create(struct namespace *first_ns, struct namespace *second_ns,
-                        const struct cl_channel_options *options, struct channel **first,
-                        struct channel **second) {
+status_t sys_channel_create(struct namespace *first_ns, struct namespace *second_ns,
+                            const struct cl_channel_options *options, struct channel **first,
+                            struct channel **second) {
     u32 bytes_max = options->send_bytes_max ? options->send_bytes_max : DEFAULT_SEND_BYTES;
     *first = channel_end_create(first_ns, OBJ_CHANNEL, ~0u, bytes_max);
     if (!*first) return ERR_NO_RESOURCES;
@@ -56,23 +56,6 @@ status_t channel_create(struct namespace *first_ns, struct namespace *second_ns,
     object_publish(&(*first)->base);
     object_publish(&(*second)->base);
     return OK;
-}
-
-status_t sys_channel_create(struct namespace *first_ns, struct namespace *second_ns,
-                            const struct cl_channel_options *options, handle_t *first_handle,
-                            handle_t *second_handle) {
-    struct channel *first, *second;
-    status_t status = channel_create(first_ns, second_ns, options, &first, &second);
-    if (status != OK) return status;
-    status = handle_for_new(&first->base, first_handle);
-    if (status != OK) {
-        channel_close(second);
-        object_put(&second->base);
-        return status;
-    }
-    status = handle_for_new(&second->base, second_handle);
-    if (status != OK) (void)handle_close(*first_handle);
-    return status;
 }
 
 // ---- what both sides use ----
@@ -206,13 +189,19 @@ static status_t inbox_add(struct channel *end, struct channel *sender, struct me
     return status;
 }
 
+status_t channel_post(struct channel *end, struct channel *sender, struct message *message) {
+    status_t status = charge_take(end, sender, message->charge);
+    if (status == OK) status = inbox_add(end, sender, message);
+    return status;
+}
+
 status_t channel_send_to(struct channel *end, struct channel *sender,
                          const struct cl_message *from) {
-    u64 charge = message_charge(from->bytes_size, from->handles_count);
+    u32 charge = message_charge(from->bytes_size, from->handles_count);
     status_t status = charge_take(end, sender, charge);
     if (status != OK) return status;
     struct message *message;
-    status = message_create(from, &end->base, &end->holder, &sender->base, &message);
+    status = message_create(&end->base.ns->ledger, end, from, charge, &sender->base, &message);
     if (status == OK) {
         status = inbox_add(end, sender, message);
         if (status != OK) message_destroy(message);
@@ -231,108 +220,67 @@ status_t sys_channel_send(struct channel *channel, const struct cl_message *mess
 
 // ---- receiving ----
 
-// What is in hand between taking it out of the inbox and having delivered it.
-struct taken {
-    struct message *message;
-    u64 token; // 0: a one-way message
-    struct message copy;
-};
-
-// From now on the call can be answered.
-static void call_take_locked(struct channel *end, struct channel_caller *caller)
-    REQUIRES(&end->lock) {
-    list_remove(&caller->message.link);
-    caller->state = CALL_DELIVERED;
-    index_insert(&end->calls, &caller->by_token);
+// The message is in hand now; a call can be answered.
+static void take_locked(struct channel *end, struct message *message) REQUIRES(&end->lock) {
+    struct channel_caller *caller = message->caller;
+    list_remove(&message->link);
+    if (caller) {
+        caller->state = CALL_DELIVERED;
+        caller->request = nullptr;
+        index_insert(&end->calls, &caller->by_token);
+    }
     channel_show_readable_locked(end);
 }
 
-static void take_locked(struct channel *end, struct message *message, struct taken *taken)
-    REQUIRES(&end->lock) {
-    taken->message = message;
-    taken->token = 0;
-    if (message->caller) {
-        taken->token = message->caller->by_token.key;
-        taken->message = &taken->copy;
-        message_borrow(&taken->copy, message);
-        call_take_locked(end, message->caller);
-    } else {
-        list_remove(&message->link);
-        channel_show_readable_locked(end);
-    }
-}
-
-static void inbox_put_back_locked(struct channel *end, struct message *message)
-    REQUIRES(&end->lock) {
-    list_insert_head(&end->inbox, &message->link);
-    if (!waitq_wake_one(&end->receivers, OK)) channel_show_readable_locked(end);
-}
-
-static SLOW_PATH void put_back(struct channel *end, struct taken *taken) {
-    bool is_kept = false;
+// What could not be delivered is the next again, unless its call has ended or been answered. A small
+// message has stayed with its caller: nullptr.
+static SLOW_PATH void put_back(struct channel *end, struct message *message, u64 token) {
     lock_acquire(&end->lock);
-    struct index_node *node = taken->token ? index_find(&end->calls, taken->token) : nullptr;
-    if (node) {
-        struct channel_caller *caller = container_of(node, struct channel_caller, by_token);
-        is_kept = caller->state == CALL_DELIVERED;
-        if (is_kept) {
-            index_remove(&end->calls, node);
-            caller->state = CALL_QUEUED;
-            message_restore(&caller->message, taken->message);
-            inbox_put_back_locked(end, &caller->message);
-        }
-    } else if (!taken->token && !end->is_closed) {
-        is_kept = true;
-        inbox_put_back_locked(end, taken->message);
+    struct channel_caller *caller =
+        token ? channel_call_find_locked(end, token, CALL_DELIVERED) : nullptr;
+    bool is_kept = token ? caller != nullptr : !end->is_closed;
+    if (caller) {
+        index_remove(&end->calls, &caller->by_token);
+        caller->state = CALL_QUEUED;
+        if (!message) message = &caller->small;
+        caller->request = message;
+    }
+    if (is_kept) {
+        list_insert_head(&end->inbox, &message->link);
+        if (!waitq_wake_one(&end->receivers, OK)) channel_show_readable_locked(end);
     }
     lock_release(&end->lock);
-    if (is_kept) return;
-    if (taken->token)
-        message_release(taken->message);
-    else
-        message_destroy(taken->message);
+    if (!is_kept && message) message_destroy(message);
 }
 
 static SLOW_PATH status_t receive_any_locked(struct channel *end, struct message *message,
                                              const struct cl_message *room, u64 received)
     RELEASE(&end->lock) {
-    struct taken taken;
-    take_locked(end, message, &taken);
+    u64 token = message->caller ? message->caller->by_token.key : 0;
+    take_locked(end, message);
     lock_release(&end->lock);
-    message = taken.message;
-    status_t status = message_deliver(message, taken.token, room, received);
+    status_t status = message_deliver(message, token, room, received);
     if (status != OK) {
-        put_back(end, &taken);
-    } else if (taken.token) {
-        message_release(message);
+        put_back(end, message, token);
     } else {
-        charge_return(end, message_charge(message->bytes_size, message->handles_charged));
+        if (!token) charge_return(end, message->charge);
         message_destroy(message);
     }
     return status;
 }
 
-// A small call without handles: nothing is to be kept of it but its bytes.
-static bool call_is_small(const struct message *message) {
-    return message->caller && message->page_count == 0 && message->handles_count == 0;
-}
-
+// A small call: nothing is to be kept of it but its bytes.
 static status_t receive_small_locked(struct channel *end, struct message *message,
                                      const struct cl_message *room, u64 received)
     RELEASE(&end->lock) {
-    struct taken taken;
+    alignas(u64) u8 bytes[MESSAGE_INLINE];
     struct cl_received facts = message_facts(message, message->caller->by_token.key);
-    message_copy_words(taken.copy.bytes, message->bytes, facts.bytes_size);
-    call_take_locked(end, message->caller);
+    message_copy_words(bytes, message->bytes, facts.bytes_size);
+    take_locked(end, message);
     lock_release(&end->lock);
-    status_t status = user_copy_out(room->bytes, taken.copy.bytes, facts.bytes_size);
+    status_t status = user_copy_out(room->bytes, bytes, facts.bytes_size);
     if (status == OK) status = user_copy_out(received, &facts, sizeof(facts));
-    if (unlikely(status != OK)) {
-        taken.token = facts.token;
-        taken.message = &taken.copy;
-        message_clear(&taken.copy);
-        put_back(end, &taken);
-    }
+    if (unlikely(status != OK)) put_back(end, nullptr, facts.token);
     return status;
 }
 
@@ -341,7 +289,8 @@ static SLOW_PATH status_t refuse_locked(struct channel *end, const struct messag
     struct cl_received facts = message_facts(message, 0);
     channel_show_readable_locked(end);
     lock_release(&end->lock);
-    return message_too_big(&facts, received);
+    status_t status = arch_copy_to_user(received, &facts, sizeof(facts));
+    return status == OK ? ERR_BUFFER_TOO_SMALL : status;
 }
 
 static status_t empty_status_locked(const struct channel *end, u64 deadline_ns)
@@ -369,8 +318,9 @@ status_t channel_receive_locked(struct channel *end, const struct cl_message *ro
     struct message *first = list_first(&end->inbox, struct message, link);
     if (first->bytes_size > room->bytes_size || first->handles_count > room->handles_count)
         return refuse_locked(end, first, received);
-    return call_is_small(first) ? receive_small_locked(end, first, room, received)
-                                : receive_any_locked(end, first, room, received);
+    bool is_small = first->caller && first == &first->caller->small;
+    return is_small ? receive_small_locked(end, first, room, received)
+                    : receive_any_locked(end, first, room, received);
 }
 
 status_t sys_channel_receive(struct channel *channel, const struct cl_message *message,

@@ -37,10 +37,6 @@ struct channel {
     struct waitq receivers GUARDED_BY(&lock);
 };
 
-// Two ends with a reference each; `first_ns` pays for the first. NO_RESOURCES.
-status_t channel_create(struct namespace *first_ns, struct namespace *second_ns,
-                        const struct cl_channel_options *options, struct channel **first,
-                        struct channel **second);
 // Ends all that waits at either end and drops the messages. Harmless again.
 void channel_close(struct channel *end);
 
@@ -62,6 +58,11 @@ void channel_show_readable_locked(struct channel *end) REQUIRES(&end->lock);
 status_t channel_receive_locked(struct channel *end, const struct cl_message *room, u64 received,
                                 u32 flags, u64 deadline_ns, struct thread *next)
     RELEASE(&end->lock);
+// For the start-up message of init: one that was made is put into the inbox.
+status_t channel_post(struct channel *end, struct channel *sender, struct message *message);
+// The call of a token, if it is in this state.
+struct channel_caller *channel_call_find_locked(struct channel *end, u64 token,
+                                                enum call_state state) REQUIRES(&end->lock);
 // Ends a call that is queued or delivered, for its caller.
 void call_end_locked(struct channel *server, struct channel_caller *caller, status_t result)
     REQUIRES(&server->lock);

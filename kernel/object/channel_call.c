@@ -16,7 +16,7 @@
 static void call_withdraw_locked(struct channel *server, struct channel_caller *caller)
     REQUIRES(&server->lock) {
     if (caller->state == CALL_QUEUED) {
-        list_remove(&caller->message.link);
+        list_remove(&caller->request->link);
         channel_show_readable_locked(server);
     } else {
         index_remove(&server->calls, &caller->by_token);
@@ -37,48 +37,38 @@ void call_end_locked(struct channel *server, struct channel_caller *caller, stat
     if (thread) sched_make_runnable(thread);
 }
 
-// Sets aside what the handles of a reply need: slots on the way, counted for the end's namespace,
-// and places in the caller's table.
-static SLOW_PATH status_t reply_slots_take(struct channel_caller *caller, u32 count,
-                                           struct object *end) {
-    status_t status = message_slots_alloc(count, end, &caller->reply_handles);
+// Room for a reply that is not small: a message, and places in the caller's table.
+static SLOW_PATH status_t reply_room(struct channel_caller *caller, struct channel *channel,
+                                     const struct cl_message *reply) {
+    u32 count = reply->handles_count;
+    status_t status = handles_reserve(handle_table_current(), count, caller->places);
     if (status != OK) return status;
-    status = ledger_count_add(&end->ns->ledger, LEDGER_HANDLES, count);
-    if (status == OK) {
-        status = handles_reserve(count);
-        if (status == OK) {
-            caller->reserved = count;
-            return OK;
-        }
-        ledger_count_sub(&end->ns->ledger, LEDGER_HANDLES, count);
-    }
-    heap_free(caller->reply_handles);
-    caller->reply_handles = nullptr;
+    caller->reply_handles_max = count;
+    caller->reply = message_alloc(&ns_current()->ledger, channel, reply->bytes_size, count, 0);
+    return caller->reply ? OK : ERR_NO_RESOURCES;
+}
+
+static SLOW_PATH status_t request_large(struct channel_caller *caller, struct channel *channel,
+                                        const struct cl_message *from) {
+    status_t status =
+        message_create(&ns_current()->ledger, channel, from, 0, &channel->base, &caller->request);
+    if (status == OK) caller->request->caller = caller;
     return status;
 }
 
-static SLOW_PATH void reply_slots_free(struct handle *slots, u32 count, struct object *end) {
-    heap_free(slots);
-    ledger_count_sub(&end->ns->ledger, LEDGER_HANDLES, count);
-}
-
-static SLOW_PATH status_t request_handles(struct channel_caller *caller, struct channel *channel,
-                                          const struct cl_message *from, u32 reply_count) {
-    struct message *message = &caller->message;
-    status_t status = reply_count ? reply_slots_take(caller, reply_count, &channel->base) : OK;
-    if (status != OK || from->handles_count == 0) return status;
-    return message_take_handles(message, from, &channel->base, &channel->base, &channel->holder,
-                                nullptr);
-}
-
+// The room for the reply first: with an error the request's handles have not moved.
 static status_t request_make(struct channel_caller *caller, struct channel *channel,
                              const struct cl_message *from, const struct cl_message *reply) {
-    struct message *message = &caller->message;
+    status_t status = OK;
+    caller->request = &caller->small;
     caller->reply_bytes_max = reply->bytes_size;
-    caller->reply_handles_max = reply->handles_count;
-    status_t status = message_copy_bytes(message, from);
-    if (status != OK || (from->handles_count | reply->handles_count) == 0) return status;
-    return request_handles(caller, channel, from, reply->handles_count);
+    if (unlikely(!message_is_small(reply->bytes_size, reply->handles_count)))
+        status = reply_room(caller, channel, reply);
+    if (unlikely(status != OK)) return status;
+    if (unlikely(!message_is_small(from->bytes_size, from->handles_count)))
+        return request_large(caller, channel, from);
+    caller->small.bytes_size = from->bytes_size;
+    return message_bytes_in(caller->small.bytes, from);
 }
 
 // The deadline, or the thread's end. The reply may have come just before.
@@ -102,7 +92,7 @@ static status_t call_wait(struct channel *channel, struct channel *server,
     }
     caller->by_token.key = ++server->token_last;
     caller->state = CALL_QUEUED;
-    list_insert_tail(&server->inbox, &caller->message.link);
+    list_insert_tail(&server->inbox, &caller->request->link);
     struct thread *receiver = waitq_claim_one(&server->receivers, OK);
     if (!receiver) channel_show_readable_locked(server);
     status = waitq_block_handoff(nullptr, &server->lock, deadline_ns, 0, receiver);
@@ -117,26 +107,26 @@ static status_t call_peer(struct channel *channel, struct channel *server,
     if (from->bytes_size > server->call_bytes_max || from->handles_count > server->call_handles_max)
         return ERR_TOO_BIG;
     struct channel_caller *caller = channel_caller_current();
-    status_t status = message_init(&caller->message, max(from->bytes_size, reply->bytes_size),
-                                   &ns_current()->ledger);
-    if (status != OK) return status;
-    status = request_make(caller, channel, from, reply);
+    status_t status = request_make(caller, channel, from, reply);
     if (status == OK) status = call_wait(channel, server, caller, deadline_ns);
-    if (status == OK) status = message_deliver_reply(&caller->message, reply, &caller->reserved);
     return status;
 }
 
-// Leaves the thread's part empty again.
-static void call_release(struct channel_caller *caller, struct channel *channel) {
-    message_release(&caller->message);
-    if (caller->reserved) {
-        handles_unreserve(caller->reserved);
-        caller->reserved = 0;
-    }
-    if (caller->reply_handles) {
-        reply_slots_free(caller->reply_handles, caller->reply_handles_max, &channel->base);
-        caller->reply_handles = nullptr;
-    }
+static status_t reply_out(struct channel_caller *caller, const struct cl_message *reply) {
+    struct message *small = &caller->small;
+    if (likely(caller->answer == small))
+        return user_copy_out(reply->bytes, small->bytes, small->bytes_size);
+    return message_hand_over(caller->answer, reply, caller->places);
+}
+
+// Leaves the thread's part empty again; of the places, the first `used` are handles now.
+static SLOW_PATH void call_release(struct channel_caller *caller, u32 used) {
+    if (caller->request && caller->request != &caller->small) message_destroy(caller->request);
+    if (caller->reply) message_destroy(caller->reply);
+    caller->request = caller->reply = nullptr;
+    handles_unreserve(handle_table_current(), caller->reply_handles_max - used,
+                      caller->places + used);
+    caller->reply_handles_max = 0;
 }
 
 status_t sys_channel_call(struct channel *channel, const struct cl_message *message,
@@ -146,128 +136,90 @@ status_t sys_channel_call(struct channel *channel, const struct cl_message *mess
     if (!server) return ERR_PEER_CLOSED;
     struct channel_caller *caller = channel_caller_current();
     status_t status = call_peer(channel, server, message, reply, deadline_ns);
+    if (status == OK) status = reply_out(caller, reply);
     if (status == OK) {
-        *bytes_size = caller->message.bytes_size;
-        *handles_count = caller->message.handles_count;
+        *bytes_size = caller->answer->bytes_size;
+        *handles_count = caller->answer->handles_count;
     }
-    call_release(caller, channel);
+    // After a small call nothing is left.
+    if (unlikely(caller->request || caller->reply || caller->reply_handles_max))
+        call_release(caller, status == OK ? *handles_count : 0);
     object_put(&server->base);
     return status;
 }
 
 // ---- the server ----
 
-// The call that waits for an answer under this token, and whether the answer fits.
-static status_t call_find_locked(struct channel *end, u64 token, enum call_state state,
-                                 const struct cl_message *reply, struct channel_caller **out)
-    REQUIRES(&end->lock) {
+struct channel_caller *channel_call_find_locked(struct channel *end, u64 token,
+                                                enum call_state state) {
     struct index_node *node = index_find(&end->calls, token);
-    if (!node) return ERR_NOT_FOUND;
-    *out = container_of(node, struct channel_caller, by_token);
-    if ((*out)->state != state) return ERR_NOT_FOUND;
-    if (reply->bytes_size > (*out)->reply_bytes_max ||
-        reply->handles_count > (*out)->reply_handles_max)
-        return ERR_TOO_BIG;
-    return OK;
+    if (!node) return nullptr;
+    struct channel_caller *caller = container_of(node, struct channel_caller, by_token);
+    return caller->state == state ? caller : nullptr;
 }
 
-// The reply is in the caller's hands. Its thread, to be made runnable or switched to; nullptr:
-// something else ends its wait.
-static struct thread *call_done_locked(struct channel *end, struct channel_caller *caller)
+// The call that waits for an answer under this token, and whether the answer fits.
+static status_t call_to_answer_locked(struct channel *end, u64 token,
+                                      const struct cl_message *reply, struct channel_caller **out)
     REQUIRES(&end->lock) {
+    *out = channel_call_find_locked(end, token, CALL_DELIVERED);
+    if (!*out) return ERR_NOT_FOUND;
+    bool fits = reply->bytes_size <= (*out)->reply_bytes_max &&
+                reply->handles_count <= (*out)->reply_handles_max;
+    return fits ? OK : ERR_TOO_BIG;
+}
+
+// The caller has its answer. Its thread, to be made runnable or switched to; nullptr: something else
+// ends its wait.
+static struct thread *call_done_locked(struct channel *end, struct channel_caller *caller,
+                                       struct message *answer) REQUIRES(&end->lock) {
     index_remove(&end->calls, &caller->by_token);
+    caller->answer = answer;
     caller->state = CALL_REPLIED;
     return call_claim(caller);
-}
-
-// A small reply, without handles: its bytes are in the server's hands, and are copied.
-static bool reply_is_small(const struct cl_message *from) {
-    return from->bytes_size <= MESSAGE_INLINE && from->handles_count == 0;
 }
 
 static status_t reply_small_locked(struct channel *end, u64 token, const struct cl_message *from,
                                    const u8 *bytes, struct thread **claimed) REQUIRES(&end->lock) {
     struct channel_caller *caller;
-    status_t status = call_find_locked(end, token, CALL_DELIVERED, from, &caller);
+    status_t status = call_to_answer_locked(end, token, from, &caller);
     if (status != OK) return status;
-    struct message *message = &caller->message;
-    message->bytes_size = from->bytes_size;
-    message_copy_words(message->page_count ? page_address(message->pages[0]) : message->bytes,
-                       bytes, from->bytes_size);
-    *claimed = call_done_locked(end, caller);
+    caller->small.bytes_size = from->bytes_size;
+    message_copy_words(caller->small.bytes, bytes, from->bytes_size);
+    *claimed = call_done_locked(end, caller, &caller->small);
     return OK;
 }
 
-// Any other: made without the lock in what the caller has set aside, which is taken over meanwhile.
-struct reply {
-    struct message message; // with references to the caller's pages
-    struct channel *client; // referenced; nullptr: no handles
-    struct handle *slots;   // the caller's, until they are filled
-    u32 slots_count;        // reserved with them
-};
-
+// Any other reply is made without the lock, in the message that its caller has set aside, which the
+// server has in hand meanwhile.
 static status_t reply_begin(struct channel *end, u64 token, const struct cl_message *from,
-                            struct reply *reply) {
+                            struct message **reply) {
     struct channel_caller *caller;
     lock_acquire(&end->lock);
-    status_t status = call_find_locked(end, token, CALL_DELIVERED, from, &caller);
+    status_t status = call_to_answer_locked(end, token, from, &caller);
     if (status == OK) {
         caller->state = CALL_ANSWERING;
-        for (u32 i = 0; i < caller->message.page_count; i++) {
-            reply->message.pages[i] = caller->message.pages[i];
-            page_get(reply->message.pages[i]);
-        }
-        reply->message.page_count = caller->message.page_count;
-        if (from->handles_count != 0) {
-            reply->client = end->peer;
-            object_get(&end->peer->base);
-            reply->slots = caller->reply_handles;
-            reply->slots_count = caller->reply_handles_max;
-            caller->reply_handles = nullptr;
-        }
+        *reply = caller->reply;
+        caller->reply = nullptr;
     }
     lock_release(&end->lock);
     return status;
 }
 
-static status_t reply_fill(const struct cl_message *from, struct reply *reply) {
-    status_t status = message_copy_bytes(&reply->message, from);
-    if (status != OK || from->handles_count == 0) return status;
-    struct channel *client = reply->client;
-    status = message_take_handles(&reply->message, from, nullptr, &client->base, &client->holder,
-                                  reply->slots);
-    if (status != OK) return status;
-    reply->slots = nullptr;
-    ledger_count_sub(&client->base.ns->ledger, LEDGER_HANDLES,
-                     reply->slots_count - from->handles_count);
-    return OK;
-}
-
-// Hands the reply over; or, when it could not be made (`status`), the caller's room back. What the
-// caller, gone meanwhile, does not take stays in `reply`.
-static status_t reply_end(struct channel *end, u64 token, const struct cl_message *from,
-                          struct reply *reply, status_t status, struct thread **claimed) {
-    struct channel_caller *caller;
+// Hands it to the caller; or, when it could not be made (`status`), the empty room back.
+static status_t reply_end(struct channel *end, u64 token, struct message *reply, status_t status,
+                          struct thread **claimed) {
     lock_acquire(&end->lock);
-    status_t found = call_find_locked(end, token, CALL_ANSWERING, from, &caller);
-    if (found == OK && status == OK) {
-        struct message *message = &caller->message;
-        struct message *made = &reply->message;
-        message->bytes_size = made->bytes_size;
-        if (message->page_count == 0)
-            message_copy_words(message->bytes, made->bytes, made->bytes_size);
-        message->handles = made->handles;
-        message->handles_count = made->handles_count;
-        message->owner = made->owner;
-        made->handles = nullptr;
-        *claimed = call_done_locked(end, caller);
-    } else if (found == OK) {
+    struct channel_caller *caller = channel_call_find_locked(end, token, CALL_ANSWERING);
+    if (caller) {
+        caller->reply = reply;
         caller->state = CALL_DELIVERED;
-        if (reply->slots) caller->reply_handles = reply->slots;
-        reply->slots = nullptr;
+        if (status == OK) *claimed = call_done_locked(end, caller, reply);
     }
     lock_release(&end->lock);
-    return status == OK ? found : status;
+    if (caller) return status;
+    message_destroy(reply);
+    return status == OK ? ERR_NOT_FOUND : status;
 }
 
 // Nobody waits for the reply: its handles go where they would have gone with it.
@@ -282,25 +234,18 @@ static status_t reply_drop(const struct cl_message *from) {
 
 static SLOW_PATH status_t reply_large(struct channel *end, u64 token, const struct cl_message *from,
                                       struct thread **claimed) {
-    struct reply reply;
-    message_clear(&reply.message);
-    reply.client = nullptr;
-    reply.slots = nullptr;
+    struct message *reply;
     status_t status = reply_begin(end, token, from, &reply);
     if (status == ERR_NOT_FOUND) return reply_drop(from);
     if (status != OK) return status;
-    status = reply_end(end, token, from, &reply, reply_fill(from, &reply), claimed);
-    message_release(&reply.message);
-    if (reply.slots) reply_slots_free(reply.slots, reply.slots_count, &reply.client->base);
-    if (reply.client) object_put(&reply.client->base);
-    return status;
+    return reply_end(end, token, reply, message_fill(reply, from, nullptr), claimed);
 }
 
 // Whatever comes of it, the end's lock is held then.
 ALWAYS_INLINE status_t reply_locking(struct channel *end, u64 token, const struct cl_message *from,
                                      struct thread **claimed) ACQUIRE(&end->lock) {
     alignas(u64) u8 bytes[MESSAGE_INLINE];
-    bool is_small = reply_is_small(from);
+    bool is_small = message_is_small(from->bytes_size, from->handles_count);
     status_t status =
         likely(is_small) ? message_bytes_in(bytes, from) : reply_large(end, token, from, claimed);
     lock_acquire(&end->lock);

@@ -11,11 +11,11 @@ enum : u32 {
 
 const struct object_ops event_object_ops = {};
 
-status_t sys_event_create(struct namespace *ns, handle_t *handle) {
-    struct event *event = object_alloc(ns, OBJ_EVENT, sizeof(*event));
-    if (!event) return ERR_NO_RESOURCES;
-    object_publish(&event->base);
-    return handle_for_new(&event->base, handle);
+status_t sys_event_create(struct namespace *ns, struct event **event) {
+    *event = object_alloc(ns, OBJ_EVENT, sizeof(**event));
+    if (!*event) return ERR_NO_RESOURCES;
+    object_publish(&(*event)->base);
+    return OK;
 }
 
 status_t sys_event_signal(struct event *event, u32 clear, u32 set) {

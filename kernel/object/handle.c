@@ -18,14 +18,18 @@ void handle_holder_init(struct handle_holder *holder, struct object *owner, stru
     holder->ledger = ledger;
 }
 
+struct handle_table *handle_table_current(void) { return &process_current()->handles; }
+
 // ---- one slot ----
 
-// Makes an empty slot a handle; `object` and `revoker` are borrowed. If either is gone the slot
+// Makes an empty slot a handle; object and revoker are borrowed. If either is gone the slot
 // becomes a tombstone: looked at under the list's lock, so that whoever empties the list either
 // finds the slot there or was seen.
-static void slot_fill(struct handle *slot, struct handle_holder *holder, struct object *object,
-                      u32 rights, u32 user, struct revoker *revoker) REQUIRES(&holder->lock) {
-    *slot = (struct handle){.rights = rights, .user = user, .holder = holder};
+static void slot_fill(struct handle *slot, struct handle_holder *holder,
+                      const struct handle_info *what) REQUIRES(&holder->lock) {
+    struct object *object = what->object;
+    struct revoker *revoker = what->revoker;
+    *slot = (struct handle){.rights = what->rights, .user = what->user, .holder = holder};
     list_init(&slot->object_link);
     list_init(&slot->revoker_link);
     if (revoker) {
@@ -33,14 +37,15 @@ static void slot_fill(struct handle *slot, struct handle_holder *holder, struct 
         bool is_revoked = revoker_is_revoked(revoker);
         if (!is_revoked) list_insert_tail(&revoker->handles, &slot->revoker_link);
         lock_release(&revoker->lock);
-        slot->rights = is_revoked ? (u32)HANDLE_TOMBSTONE_REVOKED : rights;
-        if (is_revoked) return;
+        if (is_revoked) {
+            slot->rights = HANDLE_TOMBSTONE_REVOKED;
+            return;
+        }
         object_get(&revoker->base);
         slot->revoker = revoker;
     }
     lock_acquire(&object->handles_lock);
-    bool is_dead = object_is_dead(object);
-    if (is_dead) {
+    if (object_is_dead(object)) {
         slot->rights = HANDLE_TOMBSTONE_DEAD;
     } else {
         object_get(object);
@@ -183,7 +188,7 @@ static inline status_t slot_check(const struct handle *slot, u32 type_mask, u32 
 }
 
 status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **out) {
-    struct handle_table *table = &process_current()->handles;
+    struct handle_table *table = handle_table_current();
     lock_acquire(&table->holder.lock);
     struct handle *slot = handle_table_slot(table, handle);
     status_t status = slot_check(slot, type_mask, rights);
@@ -207,7 +212,7 @@ static status_t slot_info(const struct handle *slot, u32 type_mask, u32 rights,
 }
 
 status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct handle_info *out) {
-    struct handle_table *table = &process_current()->handles;
+    struct handle_table *table = handle_table_current();
     lock_acquire(&table->holder.lock);
     status_t status = slot_info(handle_table_slot(table, handle), type_mask, rights, out);
     lock_release(&table->holder.lock);
@@ -228,60 +233,60 @@ void handle_info_put(struct handle_info *info) {
 
 // ---- making ----
 
-static status_t create_in(struct handle_table *table, struct object *object, u32 rights, u32 user,
-                          struct revoker *revoker, handle_t *out) {
+status_t handles_reserve(struct handle_table *table, u32 count, handle_t *values) {
     struct ledger *ledger = table->holder.ledger;
-    if (ledger_count_add(ledger, LEDGER_HANDLES, 1) != OK) return ERR_NO_RESOURCES;
+    if (ledger_count_add(ledger, LEDGER_HANDLES, count) != OK) return ERR_NO_RESOURCES;
+    u32 taken = 0;
     lock_acquire(&table->holder.lock);
-    struct handle *slot = handle_table_take(table, out);
-    if (slot) slot_fill(slot, &table->holder, object, rights, user, revoker);
+    while (taken < count && handle_table_take(table, &values[taken]))
+        taken++;
     lock_release(&table->holder.lock);
-    if (slot) return OK;
-    ledger_count_sub(ledger, LEDGER_HANDLES, 1);
+    if (taken == count) return OK;
+    ledger_count_sub(ledger, LEDGER_HANDLES, count - taken);
+    handles_unreserve(table, taken, values);
     return ERR_NO_RESOURCES;
 }
 
-status_t handle_create(struct object *object, u32 rights, u32 user, struct revoker *revoker,
-                       handle_t *out) {
-    return create_in(&process_current()->handles, object, rights, user, revoker, out);
+void handles_unreserve(struct handle_table *table, u32 count, const handle_t *values) {
+    lock_acquire(&table->holder.lock);
+    for (u32 i = 0; i < count; i++)
+        handle_table_release(table, values[i]);
+    lock_release(&table->holder.lock);
+    ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, count);
 }
 
-status_t handle_for_new(struct object *object, handle_t *out) {
-    u32 rights = object_rights[object->type];
-    status_t status = handle_create(object, rights, CL_USER_ROOT, nullptr, out);
-    object_put(object);
-    return status;
+void handle_fill(struct handle_table *table, handle_t value, struct handle_info *what) {
+    lock_acquire(&table->holder.lock);
+    slot_fill(handle_table_place(table, value), &table->holder, what);
+    lock_release(&table->holder.lock);
+    handle_info_put(what);
 }
 
-status_t handle_create_in(struct process *process, struct object *object, u32 rights,
-                          handle_t *out) {
-    return create_in(&process->handles, object, rights, CL_USER_ROOT, nullptr, out);
+void handle_fill_new(struct handle_table *table, handle_t value, struct object *object) {
+    struct handle_info what = {.object = object, .rights = object_rights[object->type]};
+    handle_fill(table, value, &what);
 }
 
-status_t handle_slot_make(struct handle *slot, struct handle_holder *holder,
-                          const struct handle_info *what) {
-    if (ledger_count_add(holder->ledger, LEDGER_HANDLES, 1) != OK) return ERR_NO_RESOURCES;
+void handle_slot_fill(struct handle *slot, struct handle_holder *holder,
+                      const struct handle_info *what) {
     lock_acquire(&holder->lock);
-    slot_fill(slot, holder, what->object, what->rights, what->user, what->revoker);
+    slot_fill(slot, holder, what);
     lock_release(&holder->lock);
+}
+
+status_t handle_derive(const struct handle_info *from, u32 rights, struct handle_info *out) {
+    if (rights == CL_RIGHTS_SAME) rights = from->rights;
+    if (rights & ~(u32)RIGHT_MASK) return ERR_INVALID_ARGUMENT;
+    if (rights & ~from->rights) return ERR_ACCESS_DENIED;
+    *out = *from;
+    out->rights = rights;
+    object_get(out->object);
+    if (out->revoker) object_get(&out->revoker->base);
     return OK;
 }
 
-status_t handle_rights_narrow(const struct handle_info *from, u32 *rights) {
-    if (*rights == CL_RIGHTS_SAME) *rights = from->rights;
-    if (*rights & ~(u32)RIGHT_MASK) return ERR_INVALID_ARGUMENT;
-    return *rights & ~from->rights ? ERR_ACCESS_DENIED : OK;
-}
-
-status_t handle_derive(const struct handle_info *from, u32 rights, struct revoker *revoker,
-                       handle_t *out) {
-    status_t status = handle_rights_narrow(from, &rights);
-    if (status != OK) return status;
-    return handle_create(from->object, rights, from->user, revoker ? revoker : from->revoker, out);
-}
-
 status_t handle_close(handle_t handle) {
-    struct handle_table *table = &process_current()->handles;
+    struct handle_table *table = handle_table_current();
     struct released released;
     lock_acquire(&table->holder.lock);
     struct handle *slot = handle_table_slot(table, handle);
@@ -290,7 +295,7 @@ status_t handle_close(handle_t handle) {
         return ERR_BAD_HANDLE;
     }
     released = slot_release(slot, 0);
-    handle_table_release(table, slot, handle);
+    handle_table_release(table, handle);
     lock_release(&table->holder.lock);
     ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, 1);
     released_finish(&released);
@@ -308,7 +313,7 @@ bool handle_table_close_some(struct handle_table *table) {
         }
         table->close_next = value - 1;
         struct released released = slot_release(slot, 0);
-        handle_table_release(table, slot, value);
+        handle_table_release(table, value);
         lock_release(&table->holder.lock);
         ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, 1);
         released_finish(&released);
@@ -344,78 +349,38 @@ static void holders_unlock(struct handle_holder *a,
     lock_release(&a->lock);
 }
 
-status_t handles_take_counted(const handle_t *values, u32 count, struct object *forbidden,
-                              struct handle_holder *holder,
-                              struct handle *slots) NO_THREAD_SAFETY_ANALYSIS {
-    struct handle_table *table = &process_current()->handles;
+status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,
+                      struct handle_holder *holder,
+                      struct handle *slots) NO_THREAD_SAFETY_ANALYSIS {
+    struct handle_table *table = handle_table_current();
     holders_lock(&table->holder, holder);
     status_t status = take_check(table, values, count, forbidden);
     for (u32 i = 0; status == OK && i < count; i++) {
         struct handle *slot = handle_table_slot(table, values[i]);
         slot_move(slot, &slots[i], holder);
-        handle_table_release(table, slot, values[i]);
+        handle_table_release(table, values[i]);
     }
     holders_unlock(&table->holder, holder);
     if (status == OK) ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, count);
     return status;
 }
 
-status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,
-                      struct handle_holder *holder, struct handle *slots) {
-    struct ledger *to = holder->ledger;
-    if (ledger_count_add(to, LEDGER_HANDLES, count) != OK) return ERR_NO_RESOURCES;
-    status_t status = handles_take_counted(values, count, forbidden, holder, slots);
-    if (status != OK) ledger_count_sub(to, LEDGER_HANDLES, count);
-    return status;
+status_t handle_move_to(struct handle_table *table, handle_t place, handle_t value,
+                        struct object *forbidden) NO_THREAD_SAFETY_ANALYSIS // the place is ours
+{
+    return handles_take(&value, 1, forbidden, &table->holder, handle_table_place(table, place));
 }
 
-static status_t reserve_in(struct handle_table *table, u32 count) {
-    struct ledger *to = table->holder.ledger;
-    if (ledger_count_add(to, LEDGER_HANDLES, count) != OK) return ERR_NO_RESOURCES;
-    lock_acquire(&table->holder.lock);
-    bool has_room = handle_table_reserve(table, count);
-    lock_release(&table->holder.lock);
-    if (has_room) return OK;
-    ledger_count_sub(to, LEDGER_HANDLES, count);
-    return ERR_NO_RESOURCES;
-}
-
-static void give_in(struct handle_table *table, struct handle *slots, u32 count,
-                    handle_t *values) NO_THREAD_SAFETY_ANALYSIS {
+void handles_give(struct handle *slots, u32 count,
+                  const handle_t *places) NO_THREAD_SAFETY_ANALYSIS {
     if (count == 0) return;
+    struct handle_table *table = handle_table_current();
     struct handle_holder *holder = slots[0].holder;
     holders_lock(&table->holder, holder);
     for (u32 i = 0; i < count; i++)
-        slot_move(&slots[i], handle_table_take_reserved(table, &values[i]), &table->holder);
+        slot_move(&slots[i], handle_table_place(table, places[i]), &table->holder);
     holders_unlock(&table->holder, holder);
     ledger_count_sub(holder->ledger, LEDGER_HANDLES, count);
-}
-
-status_t handles_reserve(u32 count) { return reserve_in(&process_current()->handles, count); }
-
-void handles_unreserve(u32 count) {
-    struct handle_table *table = &process_current()->handles;
-    lock_acquire(&table->holder.lock);
-    handle_table_unreserve(table, count);
-    lock_release(&table->holder.lock);
-    ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, count);
-}
-
-void handles_give_reserved(struct handle *slots, u32 count, handle_t *values) {
-    give_in(&process_current()->handles, slots, count, values);
-}
-
-status_t handles_give(struct handle *slots, u32 count, handle_t *values) {
-    status_t status = handles_reserve(count);
-    if (status == OK) handles_give_reserved(slots, count, values);
-    return status;
-}
-
-status_t handle_give_to(struct process *process, struct handle *slot, handle_t *value) {
-    *value = CL_HANDLE_INVALID;
-    status_t status = slot ? reserve_in(&process->handles, 1) : OK;
-    if (slot && status == OK) give_in(&process->handles, slot, 1, value);
-    return status;
 }
 
 void handles_drop(struct handle *slots, u32 count) {

@@ -50,28 +50,15 @@ status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct hand
 void handle_info_put(struct handle_info *info);
 status_t handle_close(handle_t handle);
 
-// Makes a handle of the current process to `object` (borrowed) with these rights.
-// NO_RESOURCES.
-status_t handle_create(struct object *object, u32 rights, u32 user, struct revoker *revoker,
-                       handle_t *out);
-// For what was just made: a handle with all rights. Consumes the reference. NO_RESOURCES.
-status_t handle_for_new(struct object *object, handle_t *out);
-// The same in another process's table.
-status_t handle_create_in(struct process *process, struct object *object, u32 rights,
-                          handle_t *out);
-// Makes an empty slot (of a message, or a name) a counted handle. NO_RESOURCES.
-status_t handle_slot_make(struct handle *slot, struct handle_holder *holder,
-                          const struct handle_info *what);
+// Makes an empty slot (of a message, or a name) a handle, which was counted before.
+void handle_slot_fill(struct handle *slot, struct handle_holder *holder,
+                      const struct handle_info *what);
 // What a slot gives, referenced; no right is asked for. DEAD, REVOKED.
 status_t handle_slot_info(struct handle *slot, struct handle_info *out);
 void handle_holder_init(struct handle_holder *holder, struct object *owner, struct ledger *ledger);
-// From what a handle gives: fewer or equal rights (ACCESS_DENIED, INVALID_ARGUMENT for unknown
-// bits; RIGHTS_SAME allowed), same user and revoker. An extra revoker may be put in its place.
-status_t handle_derive(const struct handle_info *from, u32 rights, struct revoker *revoker,
-                       handle_t *out);
-// The rights a copy would get: *rights is what is asked for (RIGHTS_SAME allowed).
-// ACCESS_DENIED, INVALID_ARGUMENT.
-status_t handle_rights_narrow(const struct handle_info *from, u32 *rights);
+// A copy of what a handle gives, referenced, with fewer or equal rights (RIGHTS_SAME allowed):
+// ACCESS_DENIED, INVALID_ARGUMENT for unknown bits.
+status_t handle_derive(const struct handle_info *from, u32 rights, struct handle_info *out);
 // Turns some handles derived through a revoker into tombstones; false: call again.
 bool handles_revoke_some(struct revoker *revoker);
 
@@ -83,10 +70,8 @@ struct handle_table {
     struct handle *chunks[HANDLE_CHUNKS_DIRECT];
     struct handle **more; // one page of chunk pointers
     u32 free_first;       // handle value; 0: none
-    u32 free_count;
-    u32 reserved;   // of the free ones
-    u32 capacity;   // a multiple of HANDLE_CHUNK
-    u32 close_next; // closing has come this far
+    u32 capacity;         // a multiple of HANDLE_CHUNK
+    u32 close_next;       // closing has come this far
 };
 void handle_table_init(struct handle_table *table, struct object *process);
 // Closes some handles; false: call again. For the end of a process.
@@ -94,27 +79,28 @@ bool handle_table_close_some(struct handle_table *table);
 // Frees the chunks; all handles must be closed.
 void handle_table_free(struct handle_table *table);
 
-// Moves `count` handles out of the current process's table into `slots` (of `holder`, heap
-// memory of the caller, counted to the holder's namespace): all or none. Errors: as handle_get
-// with TRANSFER, BAD_HANDLE also for one named twice, INVALID_ARGUMENT for `forbidden` itself.
+// The current process's table.
+struct handle_table *handle_table_current(void);
+// Sets places in a table aside, and counts them, so that giving a handle can't fail: NO_RESOURCES.
+status_t handles_reserve(struct handle_table *table, u32 count, handle_t *values);
+void handles_unreserve(struct handle_table *table, u32 count, const handle_t *values);
+// Makes such a place a handle; consumes the references.
+void handle_fill(struct handle_table *table, handle_t value, struct handle_info *what);
+// The same for what was just made: with all rights, for no user in particular.
+void handle_fill_new(struct handle_table *table, handle_t value, struct object *object);
+// Moves `count` handles out of the current process's table into `slots` (of `holder`, counted to
+// its namespace): all or none. Errors: as handle_get with TRANSFER, BAD_HANDLE also for one named
+// twice, INVALID_ARGUMENT for `forbidden` itself.
 status_t handles_take(const handle_t *values, u32 count, struct object *forbidden,
                       struct handle_holder *holder, struct handle *slots);
-// The same for slots that are counted already: does not fail for want of resources.
-status_t handles_take_counted(const handle_t *values, u32 count, struct object *forbidden,
-                              struct handle_holder *holder, struct handle *slots);
-// Sets places in the current process's table aside, and counts them: NO_RESOURCES. They are for
-// handles_give_reserved(), which can't fail.
-status_t handles_reserve(u32 count);
-void handles_unreserve(u32 count);
-void handles_give_reserved(struct handle *slots, u32 count, handle_t *values);
-// Moves them into the current process's table: all or none; NO_RESOURCES. Tombstones move as
-// tombstones. `values` gets the new handle values.
-status_t handles_give(struct handle *slots, u32 count, handle_t *values);
+// One handle of the current process into a place set aside in another's table. Errors: the same.
+status_t handle_move_to(struct handle_table *table, handle_t place, handle_t value,
+                        struct object *forbidden);
+// Moves slots into places of the current process's table that were set aside. Tombstones move as
+// tombstones.
+void handles_give(struct handle *slots, u32 count, const handle_t *places);
 // Closes slots that were not given.
 void handles_drop(struct handle *slots, u32 count);
-// One handle moved into another process (start, clone); nullptr `slot` gives 0.
-status_t handle_give_to(struct process *process, struct handle *slot, handle_t *value);
-
 // Closes one handle in place (unlinks, drops the reference, calls unhandled for the last).
 // The holder's lock must not be held.
 void handle_slot_close(struct handle *slot);

@@ -7,8 +7,9 @@ status_t sys_null(void) { return OK; }
 
 status_t sys_handle_close(u32 handle) { return handle_close(handle); }
 
-status_t sys_handle_duplicate(const struct handle_info *handle, u32 rights, handle_t *copy) {
-    return handle_derive(handle, rights, nullptr, copy);
+status_t sys_handle_duplicate(const struct handle_info *handle, u32 rights,
+                              struct handle_info *copy) {
+    return handle_derive(handle, rights, copy);
 }
 
 status_t sys_object_info(const struct handle_info *handle, struct cl_object_info *info) {

@@ -13,18 +13,15 @@
 // The slot of a handle or tombstone; nullptr when there is none of this value.
 struct handle *handle_table_slot(struct handle_table *table, handle_t value)
     REQUIRES(&table->holder.lock);
-// A free slot, not filled yet; nullptr when the namespace can't pay or the table is full.
+// The place itself, whatever is there.
+struct handle *handle_table_place(struct handle_table *table, handle_t value)
+    REQUIRES(&table->holder.lock);
+// Takes a free place off the table's list, empty until it is filled: a handle that nobody finds.
+// nullptr when the namespace can't pay or the table is full.
 struct handle *handle_table_take(struct handle_table *table, handle_t *value)
     REQUIRES(&table->holder.lock);
-// Sets `count` free slots aside; false as for take.
-bool handle_table_reserve(struct handle_table *table, u32 count) REQUIRES(&table->holder.lock);
-void handle_table_unreserve(struct handle_table *table, u32 count) REQUIRES(&table->holder.lock);
-// One of those that were set aside; never fails.
-struct handle *handle_table_take_reserved(struct handle_table *table, handle_t *value)
-    REQUIRES(&table->holder.lock);
-// Makes a slot free again.
-void handle_table_release(struct handle_table *table, struct handle *slot, handle_t value)
-    REQUIRES(&table->holder.lock);
+// Makes a place free again.
+void handle_table_release(struct handle_table *table, handle_t value) REQUIRES(&table->holder.lock);
 // The next slot in use at or after *value, which is set to its value; nullptr at the end.
 struct handle *handle_table_next(struct handle_table *table, handle_t *value)
     REQUIRES(&table->holder.lock);

@@ -5,22 +5,18 @@
 
 enum { COPY_PAGES = 16 }; // between preemption points
 
-status_t sys_memobj_create(struct namespace *ns, u64 size, handle_t *handle) {
-    struct memobj *memobj;
-    status_t status = memobj_create(ns, size >> PAGE_SHIFT, &memobj);
-    if (status != OK) return status;
-    return handle_for_new(&memobj->base, handle);
+status_t sys_memobj_create(struct namespace *ns, u64 size, struct memobj **memobj) {
+    return memobj_create(ns, size >> PAGE_SHIFT, memobj);
 }
 
 status_t sys_memobj_create_block(struct namespace *ns, struct block *block, u64 offset, u64 size,
-                                 handle_t *handle) {
+                                 struct handle_info *out) {
     struct memobj *memobj;
     status_t status = memobj_create_block(ns, block, offset, size >> PAGE_SHIFT, &memobj);
     if (status != OK) return status;
-    u32 rights = object_rights[OBJ_MEMOBJ] & ~(RIGHT_WRITE | RIGHT_MANAGE);
-    status = handle_create(&memobj->base, rights, CL_USER_ROOT, nullptr, handle);
-    object_put(&memobj->base);
-    return status;
+    out->object = &memobj->base;
+    out->rights = object_rights[OBJ_MEMOBJ] & ~(RIGHT_WRITE | RIGHT_MANAGE);
+    return OK;
 }
 
 static status_t range_check(struct memobj *memobj, u64 offset, u64 size) {

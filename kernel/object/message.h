@@ -1,13 +1,14 @@
 // Messages: bytes and handles between two processes.
 //
 // Rules:
-// - Up to MESSAGE_INLINE bytes are in the struct; more are in whole pages, all taken before
-//   anything is copied. Handles sit in an array of slots of the heap.
-// - `owner` is the object whose holder the slots belong to and, for a one-way message, whose
-//   namespace pays. A one-way message keeps a reference to it; a call's has an owner, referenced,
-//   just as long as it has handles.
-// - User memory is copied without locks: a message is taken off its queue first, and put back
-//   when it can't be delivered.
+// - A message is made with all the room that it will need: bytes in the struct or in whole pages,
+//   handles in slots that are counted already. What is filled in later can't fail for memory.
+// - `owner` is the end whose holder the slots belong to; a message keeps a reference to it.
+// - A message has one owner of the pointer: the inbox, the call that it belongs to, or the thread
+//   that has it in hand. User memory is copied in hand, without locks; what can't be delivered
+//   goes back to where it was.
+// - Small requests and replies (MESSAGE_INLINE bytes, no handles) need none of this: their bytes
+//   lie in the caller's thread.
 // - Messages that go unread are dropped through messages_drop(): their handles may close other
 //   channels, whose messages join the list of the thread that is dropping; nothing recurses.
 #ifndef OBJECT_MESSAGE_H
@@ -20,19 +21,21 @@
 
 enum : u32 { MESSAGE_INLINE = 192, MESSAGE_PAGES_MAX = 16 };
 
+struct channel;
 struct channel_caller;
 
 struct message {
-    struct list link;              // in a queue
-    struct channel_caller *caller; // nullptr for a one-way message
-    struct object *owner;
-    u64 sender_namespace; // koids
+    struct list link;              // in an inbox
+    struct channel_caller *caller; // whose call it is; nullptr for a one-way message
+    struct channel *owner;         // nullptr: the small one of a caller
+    u64 sender_namespace;          // koids
     u64 sender_process;
-    struct handle *handles; // nullptr: none
+    struct handle *handles; // slots
     u32 bytes_size;
-    u8 handles_count;
-    u8 handles_charged; // of a one-way message, when it was made
-    u16 page_count;     // 0: the bytes are inline
+    u32 charge;       // one-way: what it counts as in its budget and in LEDGER_MESSAGE_BYTES
+    u8 handles_count; // in the first slots
+    u8 slots_count;
+    u16 page_count; // 0: the bytes are inline
     union {
         alignas(u64) u8 bytes[MESSAGE_INLINE];
         struct page *pages[MESSAGE_PAGES_MAX];
@@ -51,45 +54,64 @@ enum call_state : u32 {
 
 // A thread's own part in IPC; thread->ipc points to it. A call is made of nothing else.
 struct channel_caller {
-    struct message message;     // the request, then the reply
+    struct message small; // a small request, then a small reply
+    // This and the following under the server's lock while a call goes on:
+    struct message *request;    // &small, or one that was made; nullptr: received
+    struct message *reply;      // room for a reply that is not small; nullptr: the server fills it
+    struct message *answer;     // with CALL_REPLIED: &small or `reply`
     struct index_node by_token; // in server->calls; the key is the token
-    enum call_state state;      // this and the next under the server's lock
-    status_t result;            // with CALL_ENDED
+    enum call_state state;
+    status_t result; // with CALL_ENDED
     u32 reply_bytes_max;
     u32 reply_handles_max;
-    struct handle *reply_handles; // slots for the reply's handles, counted
-    u32 reserved;                 // places in the process's table for them
+    handle_t places[CL_MESSAGE_HANDLES_MAX]; // set aside in the process's table, for as many
     // Of the thread alone:
     struct list dropping; // messages that it still has to drop
     bool is_dropping;
     u64 futex_address; // under the futex table's lock
 };
 
-// For whoever makes threads, kernel threads too.
-void channel_caller_init(struct channel_caller *caller);
+// For whoever makes threads; nullptr for a kernel thread.
+void channel_caller_init(struct channel_caller *caller, const struct process *process);
 static inline struct channel_caller *channel_caller_current(void) { return thread_current()->ipc; }
 
-// What a one-way message counts as, in its budget and in LEDGER_MESSAGE_BYTES.
-u64 message_charge(u32 bytes_size, u32 handles_count);
+// What a one-way message counts as.
+u32 message_charge(u32 bytes_size, u32 handles_count);
 
-// Fills the sender in and makes room for `bytes_max` bytes, paid by `payer`. NO_RESOURCES.
-// *message is empty before; bytes beyond what is written stay undefined.
-status_t message_init(struct message *message, u32 bytes_max, struct ledger *payer);
-// Copies the bytes in: into a buffer, into the message. Their range was checked with the structure,
-// unless they are none. BAD_POINTER.
+// An empty message from the current thread, with room for so many bytes and handles. Memory is on
+// `payer`; handles, and a charge, count for the owner's namespace. nullptr: NO_RESOURCES.
+struct message *message_alloc(struct ledger *payer, struct channel *owner, u32 bytes_max,
+                              u32 handles_max, u32 charge);
+// Copies the bytes in and moves the handles; there is room. With an error no handle has moved.
+// BAD_POINTER, and errors as handles_take.
+status_t message_fill(struct message *message, const struct cl_message *from,
+                      struct object *forbidden);
+// Both in one, just large enough.
+status_t message_create(struct ledger *payer, struct channel *owner, const struct cl_message *from,
+                        u32 charge, struct object *forbidden, struct message **out);
+// Gives bytes and handles to the current process: into `room`, which is large enough, and `places`
+// of its table. With an error the message has its handles as before. BAD_POINTER.
+status_t message_hand_over(struct message *message, const struct cl_message *room,
+                           const handle_t *places);
+// The same with the facts, to `received`, and with places taken now. Also NO_RESOURCES.
+status_t message_deliver(struct message *message, u64 token, const struct cl_message *room,
+                         u64 received);
+void message_destroy(struct message *message);
+// Destroys all messages of the list, now or, from within a destruction, soon. No locks held.
+void messages_drop(struct list *messages);
+
+static inline bool message_is_small(u32 bytes_size, u32 handles_count) {
+    return bytes_size <= MESSAGE_INLINE && handles_count == 0;
+}
+// Where the first bytes of a message are.
+static inline void *message_start(struct message *message) {
+    return message->page_count ? page_address(message->pages[0]) : message->bytes;
+}
+// Copies inline bytes in. Their range was checked with the structure, unless they are none.
+// BAD_POINTER.
 static inline status_t message_bytes_in(void *to, const struct cl_message *from) {
     return from->bytes_size ? arch_copy_from_user(to, from->bytes, from->bytes_size) : OK;
 }
-status_t message_copy_bytes(struct message *message, const struct cl_message *from);
-// Moves handles of the current process into slots: `counted`, heap memory that was counted for the
-// holder's namespace before and is consumed on success; or, nullptr, new ones. NO_RESOURCES, and
-// errors as handles_take.
-status_t message_take_handles(struct message *message, const struct cl_message *from,
-                              struct object *forbidden, struct object *owner,
-                              struct handle_holder *holder, struct handle *counted);
-// Allocates slots for `count` handles, on the ledger of the owner's namespace; nullptr for 0.
-status_t message_slots_alloc(u32 count, struct object *owner, struct handle **slots);
-
 // Copies between inline bytes, in whole words: what is beyond `size` has no meaning anyway.
 static inline void message_copy_words(void *to, const void *from, u32 size) {
     u64 *t = to;
@@ -97,21 +119,6 @@ static inline void message_copy_words(void *to, const void *from, u32 size) {
     for (usize words = ((usize)size + 7) / 8; words != 0; words--)
         *t++ = *f++;
 }
-
-// A copy for a receiver that works without locks: the bytes, or references to the pages; the
-// handles move. The lock of the message's queue is held.
-void message_borrow(struct message *copy, struct message *message);
-// The copy was not delivered: its handles go back. The same lock is held.
-void message_restore(struct message *message, struct message *copy);
-// Gives everything to the current process: bytes and handles into `room` (it is large enough),
-// the facts to `received`. On failure the message has its handles as before.
-// BAD_POINTER, NO_RESOURCES.
-status_t message_deliver(struct message *message, u64 token, const struct cl_message *room,
-                         u64 received);
-// The same for a reply, whose handles have places set aside (as many as *reserved, which is
-// lowered). BAD_POINTER.
-status_t message_deliver_reply(struct message *message, const struct cl_message *room,
-                               u32 *reserved);
 static inline struct cl_received message_facts(const struct message *message, u64 token) {
     return (struct cl_received){
         .bytes_size = message->bytes_size,
@@ -121,19 +128,5 @@ static inline struct cl_received message_facts(const struct message *message, u6
         .sender_process = message->sender_process,
     };
 }
-// Copies out only the facts, for a message that stays. BAD_POINTER, else BUFFER_TOO_SMALL.
-status_t message_too_big(const struct cl_received *facts, u64 received);
-// Of a call, holding nothing.
-void message_clear(struct message *message);
-// Gives back pages and handles.
-void message_release(struct message *message);
-
-// One-way messages: made of heap memory, paid by the owner's namespace. Errors: of the above.
-status_t message_create(const struct cl_message *from, struct object *owner,
-                        struct handle_holder *holder, struct object *forbidden,
-                        struct message **out);
-void message_destroy(struct message *message);
-// Destroys all messages of the list, now or, from within a destruction, soon. No locks held.
-void messages_drop(struct list *messages);
 
 #endif

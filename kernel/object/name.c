@@ -100,10 +100,11 @@ static status_t bind(struct namespace *ns, const struct name_path *path,
                      const struct handle_info *object, const struct cl_acl *access) {
     struct name *name = name_new(ns, path->text, path->size);
     if (!name) return ERR_NO_RESOURCES;
-    if (handle_slot_make(&name->slot, &ns->holder, object) != OK) {
+    if (ledger_count_add(&ns->ledger, LEDGER_HANDLES, 1) != OK) {
         name_free(ns, name);
         return ERR_NO_RESOURCES;
     }
+    handle_slot_fill(&name->slot, &ns->holder, object);
     name->koid = object->object->koid;
     name->object_type = object->object->type;
     name->ceiling = object->rights;
@@ -177,7 +178,7 @@ static status_t name_open(struct namespace *ns, const char *text, u32 size, u32 
 }
 
 status_t sys_ns_open(const struct handle_info *ns_handle, const struct name_path *path, u32 rights,
-                     handle_t *handle) {
+                     struct handle_info *out) {
     bool is_owner = (ns_handle->rights & RIGHT_OWNER) != 0;
     struct namespace *ns = (struct namespace *)ns_handle->object;
     const char *text = path->text;
@@ -202,8 +203,9 @@ status_t sys_ns_open(const struct handle_info *ns_handle, const struct name_path
     // Opened through a revocable handle: that revoker counts. A name that was bound revocably
     // and is opened through another revoker's handle would need both: the namespace's wins only
     // where the name has none.
-    struct revoker *revoker = found.revoker ? found.revoker : ns_handle->revoker;
-    status = handle_derive(&found, rights, revoker, handle);
+    struct handle_info through = found;
+    if (!through.revoker) through.revoker = ns_handle->revoker;
+    status = handle_derive(&through, rights, out);
     handle_info_put(&found);
     return status;
 }

@@ -132,8 +132,8 @@ static status_t child_link(struct namespace *parent, struct namespace *child) {
     return is_alive ? OK : ERR_DEAD;
 }
 
-static status_t ns_create(struct namespace *parent, const struct name_path *name,
-                          const struct cl_ns_limits *limits, struct namespace **out) {
+status_t sys_ns_create(struct namespace *parent, const struct name_path *name,
+                       const struct cl_ns_limits *limits, struct namespace **out) {
     for (u32 i = 0; i < name->size; i++)
         if (name->text[i] == '/') return ERR_INVALID_ARGUMENT;
     if (parent->ledger.depth + 1 >= LEDGER_DEPTH_MAX) return ERR_LIMIT;
@@ -156,17 +156,6 @@ static status_t ns_create(struct namespace *parent, const struct name_path *name
     return OK;
 }
 
-status_t sys_ns_create(struct namespace *parent, const struct name_path *name,
-                       const struct cl_ns_limits *limits, handle_t *child) {
-    struct namespace *ns;
-    status_t status = ns_create(parent, name, limits, &ns);
-    if (status != OK) return status;
-    status = handle_create(&ns->base, object_rights[OBJ_NAMESPACE], CL_USER_ROOT, nullptr, child);
-    if (status != OK) ns_kill(ns);
-    object_put(&ns->base);
-    return status;
-}
-
 status_t sys_ns_kill(struct namespace *ns) {
     if (!ns->parent) return ERR_ACCESS_DENIED;
     ns_kill(ns);
@@ -174,11 +163,12 @@ status_t sys_ns_kill(struct namespace *ns) {
 }
 
 status_t sys_ns_handle_for_user(const struct handle_info *ns, u32 user, u32 rights,
-                                handle_t *copy) {
+                                struct handle_info *copy) {
     if (rights != CL_RIGHTS_SAME && (rights & RIGHT_OWNER)) return ERR_INVALID_ARGUMENT;
-    status_t status = handle_rights_narrow(ns, &rights);
-    if (status != OK) return status;
-    return handle_create(ns->object, rights & ~(u32)RIGHT_OWNER, user, ns->revoker, copy);
+    status_t status = handle_derive(ns, rights, copy);
+    copy->rights &= ~(u32)RIGHT_OWNER;
+    copy->user = user;
+    return status;
 }
 
 // ---- the root rule by koid ----
@@ -221,12 +211,13 @@ static struct object *find_below(struct namespace *ns, u64 koid) {
     return found;
 }
 
-status_t sys_ns_open_koid(const struct handle_info *ns, u64 koid, handle_t *handle) {
+status_t sys_ns_open_koid(const struct handle_info *ns, u64 koid, struct handle_info *out) {
     struct object *object = find_below((struct namespace *)ns->object, koid);
     if (!object) return ERR_NOT_FOUND;
-    status_t status = object_is_dead(object) ? ERR_NOT_FOUND
-                                             : handle_create(object, object_rights[object->type],
-                                                             CL_USER_ROOT, ns->revoker, handle);
+    struct handle_info found = {
+        .object = object, .rights = object_rights[object->type], .revoker = ns->revoker};
+    status_t status =
+        object_is_dead(object) ? ERR_NOT_FOUND : handle_derive(&found, CL_RIGHTS_SAME, out);
     object_put(object);
     return status;
 }

@@ -149,7 +149,7 @@ const struct object_ops port_object_ops = {
 
 // ---- system calls ----
 
-status_t sys_port_create(struct namespace *ns, handle_t *handle) {
+status_t sys_port_create(struct namespace *ns, struct port **out) {
     struct port *port = object_alloc(ns, OBJ_PORT, sizeof(*port));
     if (!port) return ERR_NO_RESOURCES;
     lock_init(&port->lock, LOCK_PORT);
@@ -158,7 +158,8 @@ status_t sys_port_create(struct namespace *ns, handle_t *handle) {
     waitq_init(&port->waiters);
     lock_release(&port->lock);
     object_publish(&port->base);
-    return handle_for_new(&port->base, handle);
+    *out = port;
+    return OK;
 }
 
 // Puts a registration into both places; what the object signals already is ready at once.

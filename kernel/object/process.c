@@ -63,11 +63,10 @@ static void start_unclaim(struct process *process) {
 
 static status_t bootstrap_move(struct process *process, handle_t bootstrap, handle_t *there) {
     if (bootstrap == CL_HANDLE_INVALID) return OK;
-    struct handle slot = {};
-    status_t status = handles_take(&bootstrap, 1, &process->base, &process->handles.holder, &slot);
+    status_t status = handles_reserve(&process->handles, 1, there);
     if (status != OK) return status;
-    status = handle_give_to(process, &slot, there);
-    if (status != OK) handles_drop(&slot, 1);
+    status = handle_move_to(&process->handles, *there, bootstrap, &process->base);
+    if (status != OK) handles_unreserve(&process->handles, 1, there);
     return status;
 }
 

@@ -3,21 +3,13 @@
 #include "object/namespace.h"
 #include "object/process.h"
 
-status_t sys_process_create(struct namespace *ns, handle_t *process_handle,
-                            handle_t *aspace_handle) {
-    struct process *process;
-    status_t status = process_create(ns, nullptr, &process);
+status_t sys_process_create(struct namespace *ns, struct process **process,
+                            struct aspace **aspace) {
+    status_t status = process_create(ns, nullptr, process);
     if (status != OK) return status;
-    struct aspace *aspace = process->aspace;
-    object_get(&aspace->base);
-    status = handle_for_new(&process->base, process_handle);
-    if (status != OK) {
-        object_put(&aspace->base);
-        return status;
-    }
-    status = handle_for_new(&aspace->base, aspace_handle);
-    if (status != OK) (void)handle_close(*process_handle);
-    return status;
+    *aspace = (*process)->aspace;
+    object_get(&(*aspace)->base);
+    return OK;
 }
 
 status_t sys_process_start(struct process *process, u64 entry, u64 stack, handle_t bootstrap,
@@ -60,22 +52,17 @@ status_t sys_process_freeze(u64 entry, u64 stack) {
 
 status_t sys_process_clone(struct process *process, struct namespace *ns,
                            const struct cl_clone_options *options, handle_t bootstrap,
-                           handle_t *clone_handle) {
+                           struct process **clone) {
     lock_acquire(&process->lock);
     bool is_template = process->state == CL_PROCESS_STATE_FROZEN;
     lock_release(&process->lock);
     if (!is_template) return ERR_BAD_STATE;
-    struct process *clone;
-    status_t status = process_create(ns, process, &clone);
+    status_t status = process_create(ns, process, clone);
     if (status != OK) return status;
     struct arch_user_start start = {.ip = process->template_entry, .sp = process->template_stack};
     memcpy(&start.arg[1], options->random, sizeof(options->random));
-    status = handle_create(&clone->base, object_rights[OBJ_PROCESS], 0, nullptr, clone_handle);
-    if (status == OK) {
-        status = process_start(clone, &start, bootstrap);
-        if (status != OK) (void)handle_close(*clone_handle);
-    }
-    object_put(&clone->base);
+    status = process_start(*clone, &start, bootstrap);
+    if (status != OK) object_put(&(*clone)->base);
     return status;
 }
 

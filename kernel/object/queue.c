@@ -4,14 +4,16 @@
 #include "kernel/handlers.h"
 #include "object/namespace.h"
 
-status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max, handle_t *handle) {
+status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max,
+                          struct queue **queue) {
     struct channel *end = channel_end_create(ns, OBJ_QUEUE, messages_max, bytes_max);
     if (!end) return ERR_NO_RESOURCES;
     lock_acquire(&end->lock);
     end->peer = end;
     lock_release(&end->lock);
     object_publish(&end->base);
-    return handle_for_new(&end->base, handle);
+    *queue = container_of(end, struct queue, end);
+    return OK;
 }
 
 status_t sys_queue_send(struct queue *queue, const struct cl_message *message) {

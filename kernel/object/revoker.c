@@ -135,17 +135,15 @@ status_t sys_revoker_revoke(struct revoker *revoker) {
 }
 
 status_t sys_handle_duplicate_revocable(const struct handle_info *handle, u32 rights,
-                                        handle_t *copy, handle_t *revoker_handle) {
-    status_t status = handle_rights_narrow(handle, &rights);
+                                        struct handle_info *copy, struct revoker **revoker) {
+    struct handle_info plain;
+    status_t status = handle_derive(handle, rights, &plain);
     if (status != OK) return status;
-    struct revoker *revoker;
-    status = revoker_create(ns_current(), handle->revoker, &revoker);
-    if (status != OK) return status;
-    status = handle_create(&revoker->base, object_rights[OBJ_REVOKER], 0, nullptr, revoker_handle);
+    status = revoker_create(ns_current(), plain.revoker, revoker);
     if (status == OK) {
-        status = handle_create(handle->object, rights, handle->user, revoker, copy);
-        if (status != OK) (void)handle_close(*revoker_handle);
+        struct handle_info revocable = {plain.object, plain.rights, plain.user, *revoker};
+        (void)handle_derive(&revocable, CL_RIGHTS_SAME, copy);
     }
-    object_put(&revoker->base);
+    handle_info_put(&plain);
     return status;
 }

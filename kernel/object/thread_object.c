@@ -66,7 +66,7 @@ static status_t thread_equip(struct thread_object *object, void (*entry)(void *)
     }
     if (has_vector) arch_vector_init(object->vector);
     object->thread.ended = thread_left;
-    channel_caller_init(&object->caller);
+    channel_caller_init(&object->caller, object->process);
     object->thread.ipc = &object->caller;
     thread_init(&object->thread, group, stack_top, object->vector, entry, object);
     return OK;
@@ -79,14 +79,14 @@ status_t thread_object_create(struct process *process, const struct arch_user_st
     if (!object) return ERR_NO_RESOURCES;
     list_init(&object->process_link);
     object->start = *start;
+    object->process = process;
+    object_get(&process->base);
     status_t status = thread_equip(object, thread_enter_user, true, &ns->group);
     if (status != OK) {
         object_put(&object->base);
         return status;
     }
     object->thread.killed = thread_exit_self;
-    object->process = process;
-    object_get(&process->base);
     arch_thread_set_pmap(&object->thread, &process->aspace->pmap);
     object_publish(&object->base);
     *out = object;
@@ -139,23 +139,18 @@ const struct object_ops thread_object_ops = {
 
 // ---- system calls ----
 
-status_t sys_thread_create(u64 entry, u64 stack, u64 argument, handle_t *thread) {
+status_t sys_thread_create(u64 entry, u64 stack, u64 argument, struct thread_object **thread) {
     struct arch_user_start start = {.ip = entry, .sp = stack, .arg = {argument}};
-    struct thread_object *object;
     struct process *process = process_current();
-    status_t status = thread_object_create(process, &start, &object);
+    status_t status = thread_object_create(process, &start, thread);
     if (status != OK) return status;
-    status = handle_create(&object->base, object_rights[OBJ_THREAD], 0, nullptr, thread);
-    if (status == OK && !process_thread_add(process, object)) {
-        status = ERR_BAD_STATE;
-        (void)handle_close(*thread);
+    if (process_thread_add(process, *thread)) {
+        thread_object_start(*thread);
+        return OK;
     }
-    if (status == OK)
-        thread_object_start(object);
-    else
-        thread_object_discard(object);
-    object_put(&object->base);
-    return status;
+    thread_object_discard(*thread);
+    object_put(&(*thread)->base);
+    return ERR_BAD_STATE;
 }
 
 void sys_thread_exit(void) {
@@ -179,9 +174,10 @@ status_t sys_thread_info(u64 *koid, u64 *cpu_ns) {
     return OK;
 }
 
-status_t sys_thread_self(handle_t *thread) {
-    return handle_create(&thread_object_current()->base, object_rights[OBJ_THREAD], 0, nullptr,
-                         thread);
+status_t sys_thread_self(struct thread_object **thread) {
+    *thread = thread_object_current();
+    object_get(&(*thread)->base);
+    return OK;
 }
 
 void sys_raw_restricted_enter(struct syscall_args *args) {

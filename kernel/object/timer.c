@@ -26,7 +26,7 @@ static void timer_stop_locked(struct timer *timer) REQUIRES(&timer->set_lock) {
         ;
 }
 
-status_t sys_timer_create(struct namespace *ns, handle_t *handle) {
+status_t sys_timer_create(struct namespace *ns, struct timer **out) {
     if (ledger_count_add(&ns->ledger, LEDGER_TIMERS, 1) != OK) return ERR_NO_RESOURCES;
     struct timer *timer = object_alloc(ns, OBJ_TIMER, sizeof(*timer));
     if (!timer) {
@@ -36,7 +36,8 @@ status_t sys_timer_create(struct namespace *ns, handle_t *handle) {
     lock_init(&timer->set_lock, LOCK_OBJECT);
     ktimer_init(&timer->ktimer, timer_fired);
     object_publish(&timer->base);
-    return handle_for_new(&timer->base, handle);
+    *out = timer;
+    return OK;
 }
 
 status_t sys_timer_set(struct timer *timer, u64 deadline_ns, u64 period_ns) {

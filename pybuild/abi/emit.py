@@ -7,12 +7,11 @@ from .schema import Arg, Kind, Limits, Out, Schema
 
 WIDTH = 100
 
-# C types of the shared headers (user programs) and of the kernel's own code.
+# C types of the shared headers (user programs).
 USER_TYPES = {
     "u8": "uint8_t", "u16": "uint16_t", "u32": "uint32_t", "u64": "uint64_t",
     "i32": "int32_t", "i64": "int64_t", "handle": "handle_t",
 }  # fmt: skip
-KERNEL_TYPES = {name: name for name in USER_TYPES} | {"handle": "handle_t"}
 
 
 def head(what: str) -> list[str]:

@@ -8,7 +8,6 @@ was taken before it. Calls without arguments come out as a single call of their 
 import textwrap
 
 from .emit import (
-    KERNEL_TYPES,
     c_struct,
     call,
     comment,
@@ -16,7 +15,6 @@ from .emit import (
     kernel_argument,
     number,
     objects_text,
-    out_argument,
     rights_text,
     scalar_type,
 )
@@ -32,6 +30,7 @@ from .schema import (
     Group,
     Kind,
     Limits,
+    Out,
     Schema,
     Struct,
     Syscall,
@@ -50,7 +49,9 @@ What it takes from the rest of the kernel:
 arch_copy_from_user for structures whose range was checked.
 - object/handle.h: handle_get(handle, type mask, rights, &object), object_put; handle_get_info and \
 handle_info_put for calls that need the handle's rights, user or revoker. A handle that moves is \
-checked here, and again by the handler when it takes it.
+checked here, and again by the handler when it takes it. For handles that come back: \
+handles_reserve before the handler, then handle_fill (which consumes the references), \
+handle_fill_new (with all rights), or handles_unreserve.
 - syscall/syscall.h: user_range_ok, user_copy_out, user_probe_write, and \
 name_path_copy_in(&path, address, size), which refuses what is no valid path of names.
 - object/namespace.h, process.h: the caller's own, where a handle of 0 means that."""
@@ -87,9 +88,19 @@ def prototype(schema: Schema, entry: Syscall) -> list[str]:
     if entry.raw:
         return [f"void sys_raw_{entry.name}(struct syscall_args *args);"]
     arguments = [kernel_argument(schema, arg) for arg in handler_args(entry)]
-    arguments += [out_argument(out, KERNEL_TYPES) for out in entry.outs]
+    arguments += [f"{out_type(schema, out)}*{out.name}" for out in entry.outs]
     result = "[[noreturn]] void" if returns_nothing(entry) else "status_t"
     return call(f"{result} sys_{entry.name}(", arguments or ["void"], ");")
+
+
+def out_type(schema: Schema, out: Out) -> str:
+    """The C type of an out value in the kernel, with what stands before a name."""
+    if out.type != "handle":
+        return f"{out.type} "
+    if out.info:
+        return "struct handle_info "
+    assert out.object is not None
+    return f"struct {schema.object_type(out.object).c_struct} *"
 
 
 def handler_args(entry: Syscall) -> list[Arg]:
@@ -247,6 +258,7 @@ class Decoder:
             self.copy_in(arg)
         for arg in entry.args:
             self.probe(arg)
+        self.set_aside()
         ending = self.final_call() if returns_nothing(entry) else self.ordinary_call()
         declarations = list(self.declarations)
         if self.fails:
@@ -432,8 +444,18 @@ class Decoder:
         values = [self.argument(arg) for arg in handler_args(self.entry)]
         for out in self.entry.outs:
             values.append(f"&o_{out.name}")
-            self.declarations.append(f"    {KERNEL_TYPES[out.type]} o_{out.name} = 0;")
+            self.declarations.append(f"    {out_type(self.schema, out)}o_{out.name} = {{}};")
         return values
+
+    def out_handles(self) -> list[Out]:
+        return [out for out in self.entry.outs if out.type == "handle"]
+
+    def set_aside(self) -> None:
+        """Places for the handles that come back, so that giving them can't fail."""
+        count = len(self.out_handles())
+        if count:
+            self.declarations.append(f"    handle_t places[{count}];")
+            self.attempt(f"handles_reserve(handle_table_current(), {count}, places)")
 
     def jumps_to(self, label: str) -> bool:
         return any(line.strip() == f"goto {label};" for line in self.body)
@@ -471,8 +493,30 @@ class Decoder:
                     [f"a->arg[{arg.index}]", f"&m_{arg.name}", f"sizeof(m_{arg.name})"],
                     ");",
                 )
-        stores = [
-            f"        a->out[{index}] = {'(u64)' if out.type[0] == 'i' else ''}o_{out.name};"
-            for index, out in enumerate(self.entry.outs)
-        ]
-        return lines + (["    if (status == OK) {", *stores, "    }"] if stores else [])
+        return lines + self.stores()
+
+    def stores(self) -> list[str]:
+        """The out values; of a failed call the places for handles are given back."""
+        if not self.entry.outs:
+            return []
+        lines = ["    if (status == OK) {"]
+        places = {out.name: f"places[{i}]" for i, out in enumerate(self.out_handles())}
+        for index, out in enumerate(self.entry.outs):
+            value = f"{'(u64)' if out.type[0] == 'i' else ''}o_{out.name}"
+            if out.name in places:
+                value = places[out.name]
+                kind, what = (
+                    ("", f"&o_{out.name}")
+                    if out.info
+                    else ("_new", f"(struct object *)o_{out.name}")
+                )
+                lines += [f"        handle_fill{kind}(handle_table_current(), {value}, {what});"]
+            lines += [f"        a->out[{index}] = {value};"]
+        lines += ["    }"]
+        if places:
+            lines[-1] = "    } else {"
+            lines += [
+                f"        handles_unreserve(handle_table_current(), {len(places)}, places);",
+                "    }",
+            ]
+        return lines

@@ -201,6 +201,8 @@ class Out:
     type: str
     object: str | None
     doc: str
+    # handle: the handler says rights, user and revoker too; else it has made the object.
+    info: bool = False
 
 
 @dataclass(frozen=True)

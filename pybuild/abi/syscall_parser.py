@@ -97,7 +97,7 @@ class SyscallParser(TypesParser):
 
     def parse_out(self, table: Any, where: Where) -> Out:
         where = where.inside("outs")
-        check_keys(table, frozenset({"name", "type", "object", "doc"}), where)
+        check_keys(table, frozenset({"name", "type", "object", "info", "doc"}), where)
         name = check_name(take(table, "name", str, where), where)
         kind = self.known(
             take(table, "type", str, where), ["handle", "u32", "u64", "i32", "i64"], "type", where
@@ -107,7 +107,12 @@ class SyscallParser(TypesParser):
             raise where.error("only a handle has an object; remove it")
         if target and target != "any":
             self.known(target, [entry.name for entry in self.objects], "object type", where)
-        return Out(name, kind, target or None, take(table, "doc", str, where, ""))
+        info = take(table, "info", bool, where, False)
+        if info and kind != "handle":
+            raise where.error("info is for handles; remove it")
+        if kind == "handle" and not info and target in ("", "any"):
+            raise where.error("a new object has a type: add 'object', or info = true")
+        return Out(name, kind, target or None, take(table, "doc", str, where, ""), info)
 
     def parse_arg(self, table: Any, index: int, where: Where) -> Arg:
         if not isinstance(table, dict):

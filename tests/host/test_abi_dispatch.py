@@ -141,16 +141,25 @@ def test_unknown_bits(program: Path, args: tuple[int, ...], error: int) -> None:
 def test_handles_are_taken_in_order_and_put_in_reverse(program: Path) -> None:
     line = run(program, call(3, h(1, 2), h(3, 0), h(2, 7), h(3, 0), h(2, 1), 0))[0]
     assert line == (
-        "3: get(1) get(3) get(2) get(3) get(2) handles(1,3,2/7,3,80200001,0)"
-        " put(2) put(3) put(2) put(3) put(1) = 0 44 0 0"
+        "3: get(1) get(3) get(2) get(3) get(2) reserve(2) handles(1,3,2/7,3,80200001,0)"
+        " new(100,4) fill(101,5/3) put(2) put(3) put(2) put(3) put(1) = 0 100 101 0"
     )
 
 
 def test_optional_handles_are_null(program: Path) -> None:
     line = run(program, call(3, h(1, 2), 0, h(1, 0), 0, h(2, 1), 0))[0]
     assert line == (
-        "3: get(1) get(1) get(2) handles(1,0,1/0,0,80200001,0) put(2) put(1) put(1) = 0 44 0 0"
+        "3: get(1) get(1) get(2) reserve(2) handles(1,0,1/0,0,80200001,0)"
+        " new(100,4) fill(101,5/3) put(2) put(1) put(1) = 0 100 101 0"
     )
+
+
+def test_places_for_handles_are_set_aside_before_the_handler(program: Path) -> None:
+    good = call(3, h(1, 2), 0, h(1, 0), 0, h(2, 1), 0)
+    line = run(program, "table -11", good)[0]
+    assert line == "3: get(1) get(1) get(2) reserve(2) put(2) put(1) put(1) = -11 0 0 0"
+    line = run(program, "status -5", good)[0]
+    assert line.endswith(" unreserve(2,100) put(2) put(1) put(1) = -5 0 0 0")
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,27 @@ static void call_limits(void) {
     test_pass("what the server does not accept fails at the caller");
 }
 
+// What a call sets aside for its reply goes back once, whatever comes of it and of the next.
+static void room_goes_back(void) {
+    struct ends ends = channel_with((struct cl_channel_options){.call_bytes_max = 100});
+    uint32_t got, handles;
+    handle_t room[4], events[8];
+    struct cl_message message = message_of(out, 1, NULL, 0), reply = message_of(in, 8, room, 4);
+    test_check(channel_call(ends.first, &message, &reply, test_deadline(SOON_MS), &got, &handles) ==
+                   ERR_TIMED_OUT,
+               "nobody there");
+    test_check(call(ends.first, out, 101, 0, SOON_MS, &got) == ERR_TOO_BIG, "nothing set aside");
+    for (unsigned i = 0; i < 8; i++) {
+        test_ok(event_create(0, &events[i]), "event");
+        for (unsigned j = 0; j < i; j++)
+            test_check(events[i] != events[j], "a place of one handle");
+    }
+    for (unsigned i = 0; i < 8; i++)
+        test_check(handle_close(events[i]) == OK, "close");
+    close_both(ends);
+    test_pass("what a call set aside goes back once");
+}
+
 static void late(void) {
     struct ends ends = channel();
     struct cl_received received = {};
@@ -470,6 +491,7 @@ void test_run(void) {
     calls_thread();
     calls_process();
     call_limits();
+    room_goes_back();
     late();
     gone_meanwhile();
     reply_handles();

@@ -34,6 +34,8 @@ static handle_t channel_to(handle_t ns, handle_t *theirs) {
     return ours;
 }
 
+static handle_t child_end; // in the child: what it calls or serves
+
 // Answers until the other end is gone: now with a handle, now with many bytes, now not at all.
 static void serve(uint64_t end) {
     uint8_t bytes[64];
@@ -44,7 +46,9 @@ static void serve(uint64_t end) {
         status_t status =
             channel_receive((handle_t)end, &room, (uint64_t)&received, 0, test_deadline(LONG_MS));
         if (status != OK) {
-            if (status != ERR_PEER_CLOSED) test_fail("a server's receive");
+            // In a namespace that is killed the end goes before its threads, now and then.
+            bool is_dying = child_end && status == ERR_DEAD;
+            if (status != ERR_PEER_CLOSED && !is_dying) test_ok(status, "a server's receive");
             return;
         }
         if (received.handles_count) handle_close(got);
@@ -215,7 +219,6 @@ static void port_storm(void) {
 
 // ---- the child: calls until it is killed, or serves when it finds a message to do so ----
 
-static handle_t child_end;
 static void child_thread(uint64_t seed) { hammer(child_end, (uint32_t)seed, 1000000); }
 
 void test_run(void) {

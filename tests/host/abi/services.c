@@ -17,7 +17,9 @@ enum : u64 { MEMORY_BASE = 0x7f8000010000, MEMORY_PAGE = 4096 };
 static u8 memory[3 * MEMORY_PAGE];
 static struct object objects[16];
 static u32 object_count;
+struct object *object_new(u32 type);
 status_t handler_status;
+static status_t table_status; // what handles_reserve returns
 
 static bool in_memory(u64 address, u64 size, u64 room) {
     return address >= MEMORY_BASE && size <= room && address - MEMORY_BASE <= room - size;
@@ -49,6 +51,12 @@ status_t name_path_copy_in(struct name_path *path, u64 address, usize size) {
     return OK;
 }
 
+struct object *object_new(u32 type) {
+    struct object *object = &objects[object_count++];
+    *object = (struct object){.type = type, .refs = 1};
+    return object;
+}
+
 status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **out) {
     u32 type = handle >> 20 & 31;
     printf(" get(%u)", type);
@@ -56,8 +64,7 @@ status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **
     if (handle >> 31 == 0) return ERR_BAD_HANDLE;
     if (!(type_mask & OBJ_MASK(type))) return ERR_WRONG_TYPE;
     if (rights & ~handle) return ERR_ACCESS_DENIED;
-    *out = &objects[object_count++];
-    **out = (struct object){.type = type, .refs = 1};
+    *out = object_new(type);
     return OK;
 }
 
@@ -68,6 +75,32 @@ status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct hand
 
 void handle_info_put(struct handle_info *info) { object_put(info->object); }
 
+struct handle_table *handle_table_current(void) { return nullptr; }
+
+// The first of several places is 100.
+status_t handles_reserve(struct handle_table *table, u32 count, handle_t *values) {
+    printf(" reserve(%u)", count);
+    for (u32 i = 0; i < count; i++)
+        values[i] = 100 + i;
+    return table_status;
+}
+
+void handles_unreserve(struct handle_table *table, u32 count, const handle_t *values) {
+    printf(" unreserve(%u,%u)", count, values[0]);
+}
+
+void handle_fill(struct handle_table *table, handle_t value, struct handle_info *what) {
+    if (!what->object) return; // a handler that only prints
+    printf(" fill(%u,%u/%x)", value, what->object->type, what->rights);
+    what->object->refs--;
+}
+
+void handle_fill_new(struct handle_table *table, handle_t value, struct object *object) {
+    if (!object) return;
+    printf(" new(%u,%u)", value, object->type);
+    object->refs--;
+}
+
 void object_put(struct object *object) {
     printf(" put(%u)", object->type);
     object->refs--;
@@ -75,13 +108,18 @@ void object_put(struct object *object) {
 
 void syscall_unknown(struct syscall_args *args) { args->status = ERR_BAD_SYSCALL; }
 
-// `poke OFFSET BYTE…` writes to user memory, `status N` sets what handlers return.
+// `poke OFFSET BYTE…` writes to user memory, `status N` sets what handlers return, `table N` what
+// setting places for handles aside does.
 static bool setting(char *line) {
     char *word = strtok(line, " \n");
-    if (!word || (strcmp(word, "poke") != 0 && strcmp(word, "status") != 0)) return false;
+    if (!word ||
+        (strcmp(word, "poke") != 0 && strcmp(word, "status") != 0 && strcmp(word, "table") != 0))
+        return false;
     u64 value = strtoul(strtok(nullptr, " \n"), nullptr, 0);
     if (strcmp(word, "status") == 0)
         handler_status = (status_t)value;
+    else if (strcmp(word, "table") == 0)
+        table_status = (status_t)value;
     else
         for (char *byte; (byte = strtok(nullptr, " \n"));)
             memory[value++] = (u8)strtoul(byte, nullptr, 0);

@@ -8,6 +8,8 @@
 
 extern status_t handler_status;
 
+struct object *object_new(u32 type);
+
 static u32 type_of(const void *object) {
     return object ? ((const struct object *)object)->type : 0;
 }
@@ -32,10 +34,12 @@ status_t sys_bits(u32 flags, u32 some, u32 rights, u32 same) {
 
 status_t sys_handles(struct event *event, struct thread_object *thread,
                      const struct handle_info *either, const struct handle_info *any, handle_t gift,
-                     u32 flags, handle_t *made) {
+                     u32 flags, struct event **made, struct handle_info *copy) {
     printf(" handles(%u,%u,%u/%x,%u,%x,%x)", type_of(event), type_of(thread),
            type_of(either->object), either->rights, any ? type_of(any->object) : 0, gift, flags);
-    *made = 44;
+    if (handler_status != OK) return handler_status;
+    *made = (struct event *)object_new(4);
+    *copy = (struct handle_info){.object = object_new(5), .rights = 3};
     return handler_status;
 }
 

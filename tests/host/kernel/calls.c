@@ -107,8 +107,10 @@ static int run(void *argument) {
     struct arch_user_start start = {.ip = (u64)user_main};
     handle_t root;
     if (process_create(ns_root, nullptr, &process) != OK ||
-        handle_create_in(process, &ns_root->base, object_rights[OBJ_NAMESPACE], &root) != OK)
+        handles_reserve(&process->handles, 1, &root) != OK)
         panic("no memory");
+    object_get(&ns_root->base);
+    handle_fill_new(&process->handles, root, &ns_root->base);
     start.arg[0] = root;
     if (process_start(process, &start, CL_HANDLE_INVALID) != OK) panic("no memory");
     waitq_init(&forever);

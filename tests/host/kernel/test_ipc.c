@@ -5,6 +5,7 @@
 #include "arch/host/host.h"
 #include "kernel/handlers.h"
 #include "object/channel.h"
+#include "object/event.h"
 #include "object/namespace.h"
 #include "object/port.h"
 #include "object/process.h"
@@ -44,6 +45,16 @@ static struct object *get(handle_t handle) {
     return handle_get(handle, ~0u, 0, &object) == OK ? object : nullptr;
 }
 
+// A handle of what a call has made.
+static status_t give(struct object *object, handle_t *handle) {
+    status_t status = handles_reserve(handle_table_current(), 1, handle);
+    if (status == OK)
+        handle_fill_new(handle_table_current(), *handle, object);
+    else
+        object_put(object);
+    return status;
+}
+
 #define CALL(handle, type, call)                           \
     ({                                                     \
         struct type *type##_ = (struct type *)get(handle); \
@@ -79,8 +90,10 @@ static u64 handles_at(const struct user *user) { return user->memory + ROOM - 64
 // In a namespace that dies, the memory may be gone before the thread.
 static struct cl_message random_message(struct user *user) {
     struct cl_message message = {.bytes = user->memory, .bytes_size = random_size(user)};
+    struct event *made;
     handle_t event;
-    if (random_next(&user->random) % 4 != 0 || sys_event_create(ns_current(), &event) != OK)
+    if (random_next(&user->random) % 4 != 0 || sys_event_create(ns_current(), &made) != OK ||
+        give(&made->base, &event) != OK)
         return message;
     if (arch_copy_to_user(handles_at(user), &event, sizeof(event)) == OK) {
         message.handles = handles_at(user);
@@ -185,10 +198,14 @@ static void other_step(struct user *user, handle_t queue, handle_t timer, handle
 static void server(u64 end, u64 seed) {
     struct user user;
     handle_t port = 0, queue = 0, timer = 0;
+    struct port *port_made;
+    struct queue *queue_made;
+    struct timer *timer_made;
     user_begin(&user, end, seed);
-    (void)sys_port_create(ns_current(), &port);
-    (void)sys_queue_create(ns_current(), 5, 40000, &queue);
-    (void)sys_timer_create(ns_current(), &timer);
+    if (sys_port_create(ns_current(), &port_made) == OK) (void)give(&port_made->base, &port);
+    if (sys_queue_create(ns_current(), 5, 40000, &queue_made) == OK)
+        (void)give(&queue_made->end.base, &queue);
+    if (sys_timer_create(ns_current(), &timer_made) == OK) (void)give(&timer_made->base, &timer);
     for (;;) {
         if (random_next(&user.random) % 16 == 0)
             port_watch(port, user.end, SIGNAL_READABLE | SIGNAL_PEER_CLOSED,
@@ -216,11 +233,11 @@ static void more_main(u64 number, u64 unused) {
 
 static void threads_start(void (*run)(u64, u64), u64 end, u64 seed) {
     static u64 next;
-    handle_t thread;
+    struct thread_object *thread;
     for (u64 i = 1; i < THREADS; i++) {
         u64 number = __atomic_fetch_add(&next, 1, __ATOMIC_RELAXED);
         mores[number % 256] = (struct more){run, end, seed + i};
-        (void)sys_thread_create((u64)more_main, 0, number, &thread);
+        if (sys_thread_create((u64)more_main, 0, number, &thread) == OK) object_put(&thread->base);
     }
     run(end, seed);
 }
@@ -236,10 +253,8 @@ static struct namespace *ns_make(void) {
     ksnprintf(name.text, sizeof(name.text), "t%05lu", number++ % 100000);
     struct cl_ns_limits limits;
     __builtin_memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME
-    handle_t handle;
-    CHECK(sys_ns_create(ns_root, &name, &limits, &handle) == OK);
-    struct namespace *ns = (struct namespace *)get(handle);
-    CHECK(handle_close(handle) == OK);
+    struct namespace *ns;
+    CHECK(sys_ns_create(ns_root, &name, &limits, &ns) == OK);
     return ns;
 }
 
@@ -284,8 +299,10 @@ static void ns_end(struct namespace *ns) {
 static void round_run(u64 *random) {
     const struct cl_channel_options settings = {.send_bytes_max = 100000};
     struct namespace *callers = ns_make(), *servers = ns_make();
+    struct channel *ends[2];
     handle_t first, second;
-    CHECK(sys_channel_create(callers, servers, &settings, &first, &second) == OK);
+    CHECK(sys_channel_create(callers, servers, &settings, &ends[0], &ends[1]) == OK);
+    CHECK(give(&ends[0]->base, &first) == OK && give(&ends[1]->base, &second) == OK);
     process_run(callers, caller_process, first, random_next(random));
     process_run(servers, server_process, second, random_next(random));
     pass_time(arch_time_ns() + random_next(random) % (20 * MS));

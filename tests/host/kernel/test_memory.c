@@ -23,12 +23,9 @@ static struct namespace *ns_make(u64 limit_pages) {
     struct cl_ns_limits limits;
     __builtin_memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME
     if (limit_pages) limits.memory_pages = limit_pages;
-    handle_t handle;
-    struct object *object;
-    CHECK(sys_ns_create(ns_root, &name, &limits, &handle) == OK);
-    CHECK(handle_get(handle, ~0u, 0, &object) == OK);
-    CHECK(handle_close(handle) == OK);
-    return (struct namespace *)object;
+    struct namespace *ns;
+    CHECK(sys_ns_create(ns_root, &name, &limits, &ns) == OK);
+    return ns;
 }
 
 static void test_model(void) {

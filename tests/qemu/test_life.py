@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+
+import pytest
+
 from pybuild.command import Result, run_captured
-from pybuild.machine import MachineConfig
+from pybuild.machine import Machine, MachineConfig
 from pybuild.paths import BUILD
 
 LOG = BUILD / "test" / "life.log"
@@ -153,3 +158,117 @@ def test_many_execs_leave_nothing() -> None:
     for row in (b"/containers/c", b"/services/manager", b"/services/shell"):
         assert before[row][2:] == after[row][2:], row
         assert int(after[row][0]) <= int(before[row][0]) + 1, row
+
+
+LOGGED = "echo one; echo two >&2; echo -n three; sleep 0.5; echo; seq 1 5; exit 4"
+
+
+def test_logs() -> None:
+    """What was written, on the stream that it was written to, while it runs and afterwards."""
+    result = shell(
+        f"run -d --name c busybox sh -c '{LOGGED}'",
+        "run --rm busybox sleep 0.2",
+        "logs c",
+        "run --rm busybox echo -----",
+        "logs -f c",
+        "run --rm busybox echo -----",
+        "logs --tail 2 c",
+        "run --rm busybox echo -----",
+        "logs -t c",
+    )
+    assert result.status == 0, result.err.decode()
+    now, followed, tail, times = result.out.split(b"-----\n")
+    assert now == b"c\none\nthree"
+    assert followed == b"one\nthree\n1\n2\n3\n4\n5\n"
+    assert tail == b"4\n5\n"
+    assert result.err.startswith(b"two\ntwo\n")
+    assert len(times.splitlines()) == 7
+    for line in times.decode().splitlines():
+        assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z \w+", line)
+
+
+def test_the_log_keeps_the_end_of_what_was_written() -> None:
+    """With and without somebody who reads; whole lines, but for the first."""
+    for options in ("-d", ""):
+        result = shell(
+            f"run {options} --name c busybox seq 1 30000",
+            "wait c",
+            "run --rm busybox echo -----",
+            "logs c",
+        )
+        lines = result.out.split(b"-----\n")[1].decode().splitlines()[1:]
+        assert lines[-1] == "30000"
+        assert 9000 < len(lines) < 12000
+        assert lines == [str(n) for n in range(30001 - len(lines), 30001)]
+
+
+def test_the_logs_of_exec_are_its_clients() -> None:
+    result = shell(detached("c", "echo c; sleep 1000"), "exec c echo exec", "logs c")
+    assert result.out == b"c\nexec\nc\n"
+
+
+def test_a_full_log_stops_nobody() -> None:
+    """Output that nobody reads goes on and on."""
+    result = shell("run -d --name c busybox dd if=/dev/zero bs=4096 count=2000", "wait c")
+    assert result.out == b"c\n0\n"
+
+
+PROMPT = rb"cloister# $"
+LEAVE = b"\x10\x11"
+
+
+class Console:
+    """A machine at its prompt."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.place = 0
+        self.expect(PROMPT)
+
+    def expect(self, pattern: bytes) -> bytes:
+        """Waits for a pattern behind what was read before; the text up to its end."""
+        found = self.machine.console.expect(pattern, 30, self.place)
+        text = self.machine.console.text[self.place : found.end()]
+        self.place = found.end()
+        return text
+
+    def run(self, line: bytes) -> bytes:
+        """Types a line; what is shown until the next prompt."""
+        self.machine.console.send(line + b"\r")
+        return self.expect(PROMPT)
+
+
+@pytest.fixture(scope="module")
+def console() -> Iterator[Console]:
+    """One machine for all tests that need a console."""
+    with Machine(MachineConfig(log=LOG)) as machine:
+        yield Console(machine)
+
+
+def test_leaving_and_coming_back(console: Console) -> None:
+    """The container goes on without us; what it shows meanwhile is in the log."""
+    console.machine.console.send(b"run -it --name t busybox sh\r")
+    console.expect(rb"# $")
+    console.machine.console.send(b"sleep 0.5; echo un''seen; read x; echo got $x\r")
+    console.expect(rb"got")
+    console.machine.console.send(LEAVE)
+    console.expect(PROMPT)
+    console.run(b"run --rm busybox sleep 1")
+    assert b"\nunseen\r" in console.run(b"logs t")
+    console.machine.console.send(b"attach t\r")
+    console.machine.console.send(b"word\r")
+    console.expect(rb"got word")
+    console.machine.console.send(b"exit 7\r")
+    console.expect(PROMPT)
+    assert b"\n7\r" in console.run(b"wait t")
+
+
+def test_attaching_to_streams(console: Console) -> None:
+    """Without a terminal: the input waits for somebody to come, and ends with him."""
+    console.run(b"run -d -i --name s busybox sh -c 'read a; echo got $a; cat; echo end'")
+    console.machine.console.send(b"attach s\r")
+    console.machine.console.send(b"one\r")
+    console.expect(rb"got one")
+    console.machine.console.send(b"two\r\x04")
+    assert console.expect(PROMPT).count(b"two") == 2
+    assert b"got one\r\ntwo\r\nend\r" in console.run(b"logs s")

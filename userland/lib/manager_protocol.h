@@ -23,6 +23,12 @@
 // RESIZE   nNAME, `position` rows << 16 | columns, `id` as for KILL: of the terminal.
 // STOP     nNAME, `position` nanoseconds: SIGTERM, and SIGKILL so much later. Answers at the end.
 // WAIT     nNAME: answers when it has ended, with the manager_container.
+// ATTACH   nNAME, hnotify hstdin hstdout hstderr: what is attached to the container's streams from now
+//          on. Whoever was attached before is told so on its `notify`.
+// DETACH   nNAME: nothing is.
+// LOGS     nNAME, hfollow: the manager_container, and a handle of the log (lib/log_ring.h). `follow`
+//          gets a message when it has grown, if none waits there, and closes when the first process
+//          has ended.
 // INSPECT  nNAME: one manager_details.
 // IMAGES   the images after `position`: manager_image…
 #pragma once
@@ -48,6 +54,9 @@ enum manager_operation : u32 {
     MANAGER_WAIT = 8,
     MANAGER_EXEC = 9,
     MANAGER_RESIZE = 10,
+    MANAGER_ATTACH = 11,
+    MANAGER_DETACH = 12,
+    MANAGER_LOGS = 13,
 };
 
 enum manager_flags : u32 {
@@ -77,6 +86,11 @@ enum manager_state : u32 {
     MANAGER_STATE_EXITED = 3,
 };
 
+enum manager_traits : u32 {
+    MANAGER_TRAIT_TERMINAL = 1, // its streams are a terminal
+    MANAGER_TRAIT_STDIN = 2,    // it has an input
+};
+
 // Texts end in zeros.
 struct manager_container {
     u64 id;
@@ -84,6 +98,8 @@ struct manager_container {
     u64 ended_ns;   // 0: not yet
     u32 state;
     i32 status; // of its end
+    u32 traits; // enum manager_traits
+    u32 reserved;
     char name[MANAGER_NAME_MAX + 1];
     char image[MANAGER_NAME_MAX + 1];
     char command[MANAGER_COMMAND_MAX + 1]; // cut

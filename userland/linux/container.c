@@ -6,8 +6,10 @@
 #include "lib/format.h"
 #include "linux/abi.h"
 #include "linux/control.h"
+#include "linux/fs/stream.h"
 #include "linux/kernel_if.h"
 #include "linux/launch.h"
+#include "linux/output.h"
 #include "linux/process.h"
 #include "linux/report.h"
 #include "linux/signal.h"
@@ -100,6 +102,8 @@ static void others_end(struct thread *thread) {
     mutex_unlock(&tasks.lock);
     thread->process = NULL;
     threads_trim();
+    streams_forget();
+    output_unfollow();
     control_report(CONTAINER_EXITED, 0, status, NULL, 0);
     while (!control_is_attended())
         kernel_futex_wait(&thread->wake_word, thread_ticket(thread), WAIT_INTERRUPTIBLE,
@@ -144,6 +148,7 @@ void container_start(struct thread *thread, handle_t bootstrap) {
     launch->buffer = message.buffer;
     launch->records = message.records;
     ns = records_take(&launch->records, "ns");
+    output_open(records_take(&launch->records, "log"), LOG_RING_BYTES);
     container_mount(records_take(&launch->records, "image"));
     options_read(&launch->records);
     struct process *process = launch_process(thread);

@@ -116,6 +116,14 @@ int kernel_memobj_create(u64 size, handle_t *memobj) {
     return error_of(memobj_create(0, size, memobj));
 }
 
+int kernel_memobj_read(handle_t memobj, u64 offset, void *buffer, usize size) {
+    return error_of(memobj_read(memobj, offset, buffer, size));
+}
+
+int kernel_memobj_write(handle_t memobj, u64 offset, const void *buffer, usize size) {
+    return error_of(memobj_write(memobj, offset, buffer, size));
+}
+
 void kernel_close(handle_t handle) { handle_close(handle); }
 
 int kernel_enter(struct cl_restricted_state *state, u32 *reason) {

@@ -97,15 +97,24 @@ static int terminal_start(struct thread *thread, struct launch *launch, const ch
     return min(result, 0);
 }
 
+// The container's output is a stream whether or not somebody is there, for the log; its input is one
+// if somebody is, or may come.
 static int stream_open(struct thread *thread, struct launch *launch, u32 number) {
     static const char *const names[] = {"stdin", "stdout", "stderr"};
     struct file *file;
-    handle_t channel = records_take(&launch->records, names[number]);
-    int result = channel ? stream_create(channel, number == 0 ? O_RDONLY : O_WRONLY, &file)
-                         : null_open(thread, O_RDWR, &file);
-    if (result == 0) result = descriptor_install(thread, file, 0, (i32)number);
-    if (result >= 0 && number == 1 && channel && launch->id == 0) stream_set_console(file);
-    return min(result, 0);
+    bool is_container = launch->id == 0;
+    bool may_come = number > 0 || records_value(&launch->records, 'o', "stdin");
+    struct stream_options options = {
+        .channel = records_take(&launch->records, names[number]),
+        .kind = is_container ? STREAM_CONTAINER : STREAM_ONCE,
+        .log = is_container ? number : 0, // enum log_stream
+    };
+    bool is_stream = options.channel || (is_container && may_come);
+    int result = is_stream ? stream_create(&options, number == 0 ? O_RDONLY : O_WRONLY, &file)
+                           : null_open(thread, O_RDWR, &file);
+    if (result != 0) return result;
+    if (is_stream && is_container) stream_set_standard(number, file);
+    return min(descriptor_install(thread, file, 0, (i32)number), 0);
 }
 
 static int streams_open(struct thread *thread, struct launch *launch) {

@@ -4,11 +4,14 @@
 #include "lib/heap.h"
 #include "linux/abi.h"
 #include "linux/control.h"
+#include "linux/fs/stream.h"
 #include "linux/kernel_if.h"
 #include "linux/launch.h"
+#include "linux/output.h"
 #include "linux/report.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
+#include "linux/tty/console.h"
 #include "linux/tty/session.h"
 
 static struct process *launched_locked(u32 id) REQUIRES(&tasks.lock) {
@@ -64,10 +67,35 @@ static void resize_serve(const struct container_request *request) {
     terminal_put(terminal);
 }
 
+// DETACH: nothing is attached.
+static void attach_serve(struct control_message *message) {
+    struct terminal *terminal = console_first();
+    handle_t channels[] = {
+        records_take(&message->records, "stdin"),
+        records_take(&message->records, "stdout"),
+        records_take(&message->records, "stderr"),
+    };
+    if (!terminal) {
+        streams_attach(channels);
+        return;
+    }
+    struct console_channels console = {.input = channels[0], .output = channels[1]};
+    console_attach(terminal, &console);
+    if (channels[2]) kernel_close(channels[2]);
+}
+
+static void follow_serve(struct control_message *message) {
+    handle_t channel = records_take(&message->records, "follow");
+    if (channel) output_follow(channel);
+}
+
 static void request_serve(const struct container_request *request,
                           struct control_message *message) {
     switch (request->operation) {
     case CONTAINER_EXEC: exec_serve(request, message); break;
+    case CONTAINER_ATTACH:
+    case CONTAINER_DETACH: attach_serve(message); break;
+    case CONTAINER_FOLLOW: follow_serve(message); break;
     case CONTAINER_RESIZE: resize_serve(request); break;
     case CONTAINER_SIGNAL: signal_serve(request); break;
     default: report_line("the manager asks for %u, which is not known here", request->operation);

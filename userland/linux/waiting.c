@@ -33,6 +33,16 @@ void waitqueue_wake(struct waitqueue *queue) {
     mutex_unlock(&queue->lock);
 }
 
+void waitqueue_kick(struct waitqueue *queue) {
+    struct waiter *waiter;
+    mutex_lock(&queue->lock);
+    list_for_each(waiter, &queue->waiters, node) {
+        thread_wake(waiter->thread);
+        kernel_thread_kick(waiter->thread->handle);
+    }
+    mutex_unlock(&queue->lock);
+}
+
 void thread_wake(struct thread *thread) {
     __atomic_fetch_add(&thread->wake_word, 1, __ATOMIC_SEQ_CST);
     kernel_futex_wake(&thread->wake_word, 1);

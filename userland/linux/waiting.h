@@ -26,6 +26,8 @@ void waitqueue_init(struct waitqueue *queue);
 void waitqueue_add(struct waitqueue *queue, struct waiter *waiter, struct thread *thread);
 void waitqueue_remove(struct waitqueue *queue, struct waiter *waiter);
 void waitqueue_wake(struct waitqueue *queue);
+// The same for waiters that sleep in the kernel on something else: they are kicked.
+void waitqueue_kick(struct waitqueue *queue);
 
 // The ticket to take before the condition is checked.
 u32 thread_ticket(const struct thread *thread);

@@ -87,8 +87,10 @@ static bool container_watch(struct container *container, const struct start *sta
     status_t status =
         port_register(manager.port, start->control, CONTROL_SIGNALS, (u64)container, 0);
     if (status == OK) {
+        container->log = start->log;
         return true;
     }
+    handle_close(start->log);
     ns_kill(start->ns);
     handle_close(start->ns);
     handle_close(start->control);
@@ -134,12 +136,15 @@ struct container *container_run(struct records *records, u32 flags, struct probl
     if (waiter) waiter->notify = records_take(records, "notify");
     container->facts.state = MANAGER_STATE_RUNNING;
     container->facts.created_ns = now_ns();
+    if (records_value(records, 'o', "tty")) container->facts.traits |= MANAGER_TRAIT_TERMINAL;
+    if (records_value(records, 'o', "stdin")) container->facts.traits |= MANAGER_TRAIT_STDIN;
     command_describe(container, records);
     list_insert_tail(&containers, &container->link);
     return container;
 }
 
 void container_forget(struct container *container) {
+    if (container->log) handle_close(container->log);
     list_remove(&container->link);
     container_record_free(container);
 }

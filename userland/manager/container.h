@@ -18,6 +18,7 @@ struct container {
     handle_t ns;      // with OWNER
     handle_t process; // the personality
     handle_t control;
+    handle_t log;     // stays until it is removed
     bool is_attended; // it watches its control channel
     u64 deadline_ns;  // by when it has to have ended
     u32 last_exec;    // number of the last EXEC

@@ -6,6 +6,7 @@
 #include "lib/container_protocol.h"
 #include "lib/format.h"
 #include "lib/heap.h"
+#include "lib/log_ring.h"
 #include "lib/message.h"
 #include "lib/string.h"
 #include "manager/container_start.h"
@@ -15,6 +16,7 @@ enum : u32 {
     NAMESPACE_RIGHTS = RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_INSPECT | RIGHT_WAIT |
         RIGHT_CREATE | RIGHT_OPEN | RIGHT_LIST | RIGHT_BIND,
     IMAGE_RIGHTS = RIGHT_READ | RIGHT_EXECUTE | RIGHT_INSPECT | RIGHT_TRANSFER | RIGHT_DUPLICATE,
+    LOG_RIGHTS = RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER,
 };
 
 enum {
@@ -102,7 +104,7 @@ static void add_options(struct records_writer *writer, const struct start *start
 static bool add_handles(struct records_writer *writer, const struct start *start,
                         struct problem *problem) {
     static const char *const streams[] = {"stdin", "stdout", "stderr"};
-    handle_t ns, image;
+    handle_t ns, image, log;
     status_t status = handle_duplicate(start->ns, NAMESPACE_RIGHTS, &ns);
     if (status != OK) {
         return refused(problem, "the container's namespace can't be given", status);
@@ -113,6 +115,11 @@ static bool add_handles(struct records_writer *writer, const struct start *start
         return refused(problem, "the image can't be given", status);
     }
     records_add_handle(writer, "image", image);
+    status = handle_duplicate(start->log, LOG_RIGHTS, &log);
+    if (status != OK) {
+        return refused(problem, "the log can't be given", status);
+    }
+    records_add_handle(writer, "log", log);
     for (u32 i = 0; i < ARRAY_SIZE(streams); i++) {
         records_add_handle(writer, streams[i], records_take(start->records, streams[i]));
     }
@@ -206,6 +213,13 @@ static bool namespace_make(struct start *start, struct problem *problem) {
     return status == OK || refused(problem, "the container's namespace can't be made", status);
 }
 
+// The log is on the account of all containers together: it outlives the container's own.
+static bool log_make(struct start *start, struct problem *problem) {
+    if (start->log) return true;
+    status_t status = memobj_create(manager.containers, LOG_RING_BYTES, &start->log);
+    return status == OK || refused(problem, "the log can't be made", status);
+}
+
 static void writer_close(const struct records_writer *writer) {
     for (u32 i = 0; i < writer->handles_count; i++) {
         handle_close(writer->handles[i]);
@@ -214,6 +228,7 @@ static void writer_close(const struct records_writer *writer) {
 
 static void start_undo(struct start *start) {
     heap_free(start->words);
+    if (start->log) handle_close(start->log);
     if (start->control) {
         handle_close(start->control);
     }
@@ -231,7 +246,7 @@ bool start_run(struct start *start, struct problem *problem) {
     if (!namespace_make(start, problem)) {
         return false;
     }
-    if (!message_write(&writer, start, problem) ||
+    if (!log_make(start, problem) || !message_write(&writer, start, problem) ||
         !control_make(start, &writer, &theirs, problem)) {
         writer_close(&writer);
         start_undo(start);

@@ -9,6 +9,7 @@ struct start {
     const struct image *image;
     const char *name;
     bool is_kept; // the personality stays when the first process has ended
+    handle_t log; // of a container that had one before; 0: it is made
     // Out:
     char *words; // heap: the records a, e and o of the start message
     u32 words_bytes;

@@ -60,6 +60,17 @@ void request_answer(const struct request *request, const void *structures, u32 c
     reply_structures(request, count, size_each, next_position);
 }
 
+void request_answer_handle(const struct request *request, const void *structure, usize size,
+                           handle_t handle) {
+    reply.head = (struct manager_reply){.count = 1};
+    memcpy(reply.bytes + sizeof(reply.head), structure, size);
+    struct cl_message message = message_of(&reply, sizeof(reply.head) + size, &handle, 1);
+    status_t status = channel_reply(manager.server, request->token, &message);
+    if (status == OK || status == ERR_NOT_FOUND) return;
+    handle_close(handle);
+    reply_send(request, size);
+}
+
 static bool run_serve(struct request *request) {
     MARK(MARKER_CONTAINER_TOLD);
     struct container *container = container_run(
@@ -124,6 +135,9 @@ static bool request_do(struct request *request) {
     case MANAGER_WAIT: return wait_serve(request);
     case MANAGER_EXEC: return exec_serve(request);
     case MANAGER_RESIZE: return resize_serve(request);
+    case MANAGER_ATTACH: return attach_serve(request);
+    case MANAGER_DETACH: return detach_serve(request);
+    case MANAGER_LOGS: return logs_serve(request);
     default:
         return problem_set(&request->problem, STATUS_PLAIN, "the manager knows no operation %u",
                            request->head->operation);

@@ -22,6 +22,10 @@ void request_serve(void);
 void request_answer(const struct request *request, const void *structures, u32 count,
                     usize size_each, u64 next_position);
 
+// Answers with one structure and a handle, which is consumed.
+void request_answer_handle(const struct request *request, const void *structure, usize size,
+                           handle_t handle);
+
 // The container that the request names. NULL: its problem is set.
 struct container *request_container(struct request *request);
 struct container *request_running(struct request *request);
@@ -33,3 +37,6 @@ bool wait_serve(struct request *request);
 bool remove_serve(struct request *request);
 bool exec_serve(struct request *request);
 bool resize_serve(struct request *request);
+bool attach_serve(struct request *request);
+bool detach_serve(struct request *request);
+bool logs_serve(struct request *request);

@@ -16,6 +16,7 @@ static union {
     struct manager_reply head;
     char bytes[CL_MESSAGE_BYTES_MAX + 1];
 } answer;
+static handle_t answer_handle;
 static struct records_writer writer;
 static handle_t channel;
 
@@ -60,12 +61,26 @@ struct records_writer *request_begin(enum manager_operation operation, u32 flags
 
 void request_set_id(u32 id) { request.head.id = id; }
 
+handle_t request_handle_take(void) {
+    handle_t handle = answer_handle;
+    answer_handle = CL_HANDLE_INVALID;
+    return handle;
+}
+
+static void request_handle_drop(void) {
+    if (answer_handle) handle_close(request_handle_take());
+}
+
 static status_t request_call(u32 *reply_bytes) {
-    u32 handles_count;
+    u32 handles_count = 0;
+    request_handle_drop();
     struct cl_message message = message_of(request.bytes, sizeof(request.head) + writer.size_bytes,
                                            writer.handles, writer.handles_count);
-    struct cl_message room = message_of(answer.bytes, sizeof(answer.bytes) - 1, NULL, 0);
-    return channel_call(channel, &message, &room, CL_DEADLINE_NEVER, reply_bytes, &handles_count);
+    struct cl_message room = message_of(answer.bytes, sizeof(answer.bytes) - 1, &answer_handle, 1);
+    status_t status =
+        channel_call(channel, &message, &room, CL_DEADLINE_NEVER, reply_bytes, &handles_count);
+    if (status != OK || handles_count == 0) answer_handle = CL_HANDLE_INVALID;
+    return status;
 }
 
 void request_drop(void) {

@@ -15,6 +15,9 @@ void request_set_id(u32 id);
 // not be asked). The handles have moved, or are closed.
 bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *status);
 
+// The handle that came with the last reply, the caller's from now on; 0: none.
+handle_t request_handle_take(void);
+
 // Closes the handles of a request that will not be sent.
 void request_drop(void);
 

@@ -92,11 +92,7 @@ static i32 container_start(struct run *run, const struct words *words) {
         return STATUS_OK;
     }
     u32 exec_id = run->options.verb == VERB_EXEC ? (u32)reply->next_position : 0;
-    streams_carry(&run->streams, run->name, exec_id);
-    if (run->streams.is_detached) return STATUS_OK;
-    const struct manager_end *end = &run->streams.end;
-    if (end->problem[0]) error_print("container %s: %s", run->name, end->problem);
-    return end->status;
+    return streams_run(&run->streams, run->name, exec_id);
 }
 
 static i32 program_run(const struct words *words, enum run_verb verb) {

@@ -42,6 +42,8 @@ i32 usage_error(const char *verb, const char *format, ...) __attribute__((format
 
 i32 run_verb(const struct words *words);
 i32 exec_verb(const struct words *words);
+i32 attach_verb(const struct words *words);
+i32 logs_verb(const struct words *words);
 i32 ps_verb(const struct words *words);
 i32 images_verb(const struct words *words);
 i32 rm_verb(const struct words *words);

@@ -201,7 +201,7 @@ static void event_serve(struct streams *streams, u64 key) {
 }
 
 // Carries the streams until the end is told; then what is left of them.
-void streams_carry(struct streams *streams, const char *name, u32 exec_id) {
+static void streams_carry(struct streams *streams, const char *name, u32 exec_id) {
     streams->name = name;
     streams->exec_id = exec_id;
     bool has_console = !shell.command && port_register(shell.port, shell.console, SIGNAL_READABLE,
@@ -231,4 +231,23 @@ void streams_carry(struct streams *streams, const char *name, u32 exec_id) {
     if (has_console) {
         port_unregister(shell.port, KEY_CONSOLE);
     }
+}
+
+// The container goes on; its output is in the log from now on.
+static void streams_leave(const struct streams *streams) {
+    i32 status;
+    const struct manager_reply *reply;
+    if (streams->exec_id != 0) return;
+    records_add(request_begin(MANAGER_DETACH, 0, 0), 'n', streams->name);
+    request_send(&reply, STATUS_FAILED, &status);
+}
+
+i32 streams_run(struct streams *streams, const char *name, u32 exec_id) {
+    streams_carry(streams, name, exec_id);
+    if (streams->is_detached) {
+        streams_leave(streams);
+        return STATUS_OK;
+    }
+    if (streams->end.problem[0]) error_print("container %s: %s", name, streams->end.problem);
+    return streams->end.status;
 }

@@ -24,7 +24,8 @@ struct streams {
 // Makes the channels and adds their far ends to a RUN or EXEC request. False: an error line was said.
 bool streams_make(struct streams *streams, u32 kind, struct records_writer *writer);
 
-// Carries them until the end is told: streams->end.
-void streams_carry(struct streams *streams, const char *name, u32 exec_id);
+// Carries them until the end is told or the keys to leave are pressed. Returns the status for us to
+// exit with; why it ended, where that was not by itself, is said.
+i32 streams_run(struct streams *streams, const char *name, u32 exec_id);
 
 void streams_close(struct streams *streams);

@@ -10,7 +10,7 @@
 const struct verb verbs[] = {
     {"run", "[OPTION...] IMAGE [COMMAND [ARG...]]", "start a container and wait for its end",
      "  --rm            forget the container, and its files, when it has ended\n"
-     "  -d              do not wait\n"
+     "  -d              do not wait; `logs` has its output\n"
      "  -i              what is typed is its input (else it has none)\n"
      "  --name NAME     its name; else one is made\n"
      "  -e KEY=VALUE    set a variable of its environment\n"
@@ -25,6 +25,14 @@ const struct verb verbs[] = {
      "  -d -i -e -w -u  as with `run`\n"
      "Ctrl-C kills it. It has the container's environment, and -e's above.\n",
      exec_verb},
+    {"attach", "NAME", "take the streams of a running container",
+     "Ctrl-P Ctrl-Q leaves a terminal again; its output is in the log in any case.\n", attach_verb},
+    {"logs", "[-f] [-t] [--tail N] NAME", "what a container has written",
+     "  -f        and what it writes, until it ends or Ctrl-C\n"
+     "  -t        with the time of each line\n"
+     "  --tail N  the last N lines\n"
+     "The log keeps about the last 60 KiB.\n",
+     logs_verb},
     {"ps", "[-a]", "list containers", "  -a  those that have ended, too\n", ps_verb},
     {"rm", "[-f] NAME...", "remove containers", "  -f  kill them first if they run\n", rm_verb},
     {"kill", "[-s SIGNAL] NAME...", "send a signal to the first process",

@@ -2,7 +2,7 @@
 // is kept, and offered when a program has read. Output goes to its channel at once; what does not
 // fit stays in the terminal's ring until the event thread hears that there is room.
 //
-// A client that is gone changes nothing for the container: what is shown then is lost.
+// A client that is gone changes nothing for the container: what is shown then is in the log only.
 #include "linux/tty/console.h"
 
 #include "lib/container_protocol.h"
@@ -10,6 +10,7 @@
 #include "linux/abi.h"
 #include "linux/events.h"
 #include "linux/kernel_if.h"
+#include "linux/output.h"
 #include "linux/thread.h"
 #include "linux/tty/session.h"
 
@@ -77,7 +78,9 @@ static void output_pump_locked(struct terminal *terminal) REQUIRES(&terminal->lo
                             SIGNAL_WRITABLE | SIGNAL_PEER_CLOSED);
             return;
         }
-        terminal->output.tail += count < 0 ? (u32)size : (u32)count;
+        usize shown = count < 0 ? size : (usize)count;
+        if (terminal == first) output_log(LOG_STDOUT, bytes, shown);
+        terminal->output.tail += (u32)shown;
     }
 }
 

@@ -26,6 +26,8 @@ NATIVE_ONLY = {
 }
 LIBRARY = ("format", "records", "elf", "erofs", "erofs_directory", "mutex")
 
+FILE_TESTS = ("layer_test", "permission_test", "fifo_test", "locks_test", "mount_test")
+
 pytestmark = [
     pytest.mark.skipif(CLANG is None, reason="clang-19 is not installed"),
     pytest.mark.skipif(shutil.which("mkfs.erofs") is None, reason="erofs-utils is missing"),
@@ -101,7 +103,9 @@ def busybox_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image
 
 
-@pytest.mark.parametrize("test", ["layer_test", "permission_test", "fifo_test", "locks_test"])
+@pytest.mark.parametrize(
+    "test", ["layer_test", "permission_test", "fifo_test", "locks_test", "mount_test"]
+)
 def test_files(tmp_path: Path, busybox_image: Path, test: str) -> None:
     """The root over the image: what is changed is seen, the rest stays; who may change it."""
     program = compile_test(tmp_path, "address,undefined", test)

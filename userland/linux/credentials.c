@@ -4,6 +4,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/mount.h"
 
 // What changing the file-system user takes away and gives back.
 enum : u64 {
@@ -154,7 +155,7 @@ int credentials_of_exec(struct process *process, struct vnode *file, struct cred
     if (result != 0) {
         return result;
     }
-    bool may_set = !process->has_no_new_privileges;
+    bool may_set = !process->has_no_new_privileges && !(file->system->flags & MOUNT_NO_SUID);
     bool sets_user = may_set && (attributes.mode & MODE_SET_UID);
     bool sets_group = may_set && (attributes.mode & MODE_SET_GID) && (attributes.mode & 0010);
     if (!sets_user && !sets_group && exec_is_plain(old)) {

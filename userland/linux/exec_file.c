@@ -4,6 +4,7 @@
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/exec.h"
+#include "linux/mount.h"
 #include "linux/permission.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
@@ -11,7 +12,7 @@
 enum { SCRIPT_DEPTH_MAX = 5, SCRIPT_LINE_BYTES = 256 };
 
 static int program_file_check(struct thread *thread, struct vnode *file) {
-    return file->type != MODE_REGULAR
+    return file->type != MODE_REGULAR || (file->system->flags & MOUNT_NO_EXEC)
                ? -EACCES
                : vnode_permission(thread->process->credentials, file, MAY_EXECUTE);
 }

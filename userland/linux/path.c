@@ -2,6 +2,7 @@
 // parent. Slow, and right whatever was renamed meanwhile.
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/mount.h"
 #include "linux/walk.h"
 
 // Prepends the name with the wanted inode number to a path that grows downwards.
@@ -34,10 +35,10 @@ static bool name_sink_add(struct directory_sink *sink, struct name name, u64 ino
 
 // A mounted root is found in its parent as the directory that it covers.
 static u64 name_ino(struct vnode *directory) {
-    while (directory == directory->system->root && directory->system->covered) {
-        directory = directory->system->covered;
-    }
-    return directory->ino;
+    struct vnode *covered = mount_parent_side(directory);
+    u64 ino = covered->ino;
+    vnode_put(covered);
+    return ino;
 }
 
 static int path_prepend(struct name_sink *sink, struct vnode *directory, struct vnode **parent) {

@@ -2,8 +2,14 @@
 #include "linux/permission.h"
 
 #include "linux/abi.h"
+#include "linux/mount.h"
 #include "linux/process.h"
 #include "linux/thread.h"
+
+// Whether anything may be changed about the file, whoever asks.
+static int change_permission(const struct vnode *vnode) {
+    return vnode->system->flags & MOUNT_READ_ONLY ? -EROFS : 0;
+}
 
 static bool is_directory_mode(u32 mode) { return (mode & MODE_TYPE) == MODE_DIRECTORY; }
 
@@ -31,9 +37,19 @@ int attributes_permission(const struct credentials *credentials,
                : -EACCES;
 }
 
+// Devices, pipes and sockets are written to all the same.
+static int write_permission(const struct vnode *vnode) {
+    bool is_in_system =
+        vnode->type == MODE_REGULAR || vnode->type == MODE_DIRECTORY || vnode->type == MODE_LINK;
+    return is_in_system ? change_permission(vnode) : 0;
+}
+
 // Who overrides the mode needs no look at a directory.
 int vnode_permission(const struct credentials *credentials, struct vnode *vnode, u32 mask) {
     struct attributes attributes;
+    if ((mask & MAY_WRITE) && write_permission(vnode) != 0) {
+        return -EROFS;
+    }
     if (credentials_have(credentials, CAP_DAC_OVERRIDE) &&
         (vnode_is_directory(vnode) || !(mask & MAY_EXECUTE))) {
         return 0;
@@ -46,11 +62,12 @@ int removal_permission(const struct credentials *credentials, struct vnode *dire
                        struct vnode *victim) {
     struct attributes parent;
     struct attributes child;
-    if (credentials_have(credentials, CAP_DAC_OVERRIDE) &&
-        credentials_have(credentials, CAP_FOWNER)) {
-        return 0;
+    int result = change_permission(directory);
+    if (result != 0 || (credentials_have(credentials, CAP_DAC_OVERRIDE) &&
+                        credentials_have(credentials, CAP_FOWNER))) {
+        return result;
     }
-    int result = vnode_attributes(directory, &parent);
+    result = vnode_attributes(directory, &parent);
     if (result == 0) {
         result = attributes_permission(credentials, &parent, MAY_WRITE | MAY_EXECUTE);
     }
@@ -65,7 +82,10 @@ int creation_prepare(struct thread *thread, struct vnode *directory, u32 mode,
                      struct creation *out) {
     const struct credentials *credentials = thread->process->credentials;
     struct attributes parent;
-    int result = vnode_attributes(directory, &parent);
+    int result = change_permission(directory);
+    if (result == 0) {
+        result = vnode_attributes(directory, &parent);
+    }
     if (result == 0) {
         result = attributes_permission(credentials, &parent, MAY_WRITE | MAY_EXECUTE);
     }
@@ -90,9 +110,15 @@ int creation_prepare(struct thread *thread, struct vnode *directory, u32 mode,
     return 0;
 }
 
+// The attributes of a file that they may be changed of.
+static int attributes_for_change(struct vnode *vnode, struct attributes *attributes) {
+    int result = change_permission(vnode);
+    return result != 0 ? result : vnode_attributes(vnode, attributes);
+}
+
 int owner_set_mode(const struct credentials *credentials, struct vnode *vnode, u32 mode) {
     struct attributes attributes;
-    int result = vnode_attributes(vnode, &attributes);
+    int result = attributes_for_change(vnode, &attributes);
     if (result != 0) {
         return result;
     }
@@ -118,7 +144,7 @@ static bool may_set_owner(const struct credentials *credentials,
 
 int owner_set_owner(const struct credentials *credentials, struct vnode *vnode, u32 uid, u32 gid) {
     struct attributes attributes;
-    int result = vnode_attributes(vnode, &attributes);
+    int result = attributes_for_change(vnode, &attributes);
     if (result != 0) {
         return result;
     }
@@ -137,7 +163,7 @@ int owner_set_owner(const struct credentials *credentials, struct vnode *vnode, 
 int owner_set_times(const struct credentials *credentials, struct vnode *vnode,
                     const struct attributes *values, u32 which, u32 flags) {
     struct attributes attributes;
-    int result = which ? vnode_attributes(vnode, &attributes) : 0;
+    int result = which ? attributes_for_change(vnode, &attributes) : 0;
     if (result != 0 || !which) {
         return result;
     }

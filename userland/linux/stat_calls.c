@@ -8,6 +8,7 @@
 
 enum { BLOCK_BYTES = 4096, STATX_BASIC = 0x7ff, UTIME_NOW = 0x3fffffff, UTIME_OMIT = 0x3ffffffe };
 enum : u64 { SECOND_NS = 1000000000 };
+enum { ST_VALID = 0x20, ST_RELATIME = 0x1000 };
 
 static struct linux_timespec timespec_of(u64 time_ns) {
     return (struct linux_timespec){(i64)(time_ns / SECOND_NS), (i64)(time_ns % SECOND_NS)};
@@ -376,12 +377,22 @@ i64 linux_utime(struct thread *thread, linux_ptr path, linux_ptr times_ptr) {
 }
 
 static i64 statfs_write(struct vnode *vnode, linux_ptr out) {
-    struct linux_statfs statfs = {
-        .block_size = BLOCK_BYTES, .fragment_size = BLOCK_BYTES, .name_max = LINUX_NAME_MAX};
+    struct usage usage = {};
     if (vnode->ops->statfs) {
-        vnode->ops->statfs(vnode, &statfs.type, &statfs.blocks_free);
+        vnode->ops->statfs(vnode, &usage);
     }
-    statfs.blocks_available = statfs.blocks = statfs.blocks_free;
+    struct linux_statfs statfs = {
+        .type = usage.type,
+        .block_size = BLOCK_BYTES,
+        .fragment_size = BLOCK_BYTES,
+        .blocks = usage.blocks,
+        .blocks_free = usage.blocks_free,
+        .blocks_available = usage.blocks_free,
+        .files = usage.files,
+        .files_free = usage.files_free,
+        .name_max = LINUX_NAME_MAX,
+        .flags = ST_VALID | ST_RELATIME | vnode->system->flags,
+    };
     return copy_to_linux(out, &statfs, sizeof(statfs));
 }
 

@@ -2,90 +2,80 @@
 // themselves) is made in system_prepare, once, in the template.
 #include "linux/system.h"
 
-#include "lib/format.h"
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/container.h"
 #include "linux/fs/proc.h"
 #include "linux/fs/special.h"
 #include "linux/fs/tmpfs.h"
+#include "linux/mount.h"
 #include "linux/tty/devpts.h"
 
 const char system_release[] = "6.1.0-cloister";
 const char system_version[] = "#1 SMP Cloister";
 char system_hostname[SYSTEM_HOSTNAME_MAX + 1] = "cloister";
 
-static struct file_system root_system = {.name = "overlay", .device = 1};
+static struct tmpfs root_system = {.system = {.name = "overlay", .device = 1}};
+static struct tmpfs dev_system = {.system = {.name = "tmpfs", .device = 3, .flags = MOUNT_NO_SUID}};
+static struct file_system proc_system = {
+    .name = "proc", .device = 2, .flags = MOUNT_NO_SUID | MOUNT_NO_DEV | MOUNT_NO_EXEC};
 
-static struct mounted {
-    struct file_system system;
+// Mounted on a directory of the root when that is first looked up, so that a start does not wait
+// for it, and once only.
+static struct given {
+    struct mount mount;
     struct name directory;
-    const char *options;
-} mounts[] = {
-    {{.name = "proc", .device = 2}, {"proc", 4}, "rw"},
-    {{.name = "tmpfs", .device = 3}, {"dev", 3}, "rw,mode=755"},
+    u32 was_mounted; // atomic
+} given[] = {
+    {{.system = &proc_system, .source = "proc"}, {"proc", 4}, 0},
+    {{.system = &dev_system.system, .source = "tmpfs"}, {"dev", 3}, 0},
 };
 
-enum { MOUNT_PROC, MOUNT_DEV };
-
 int system_prepare(void) {
-    int result = proc_mount(&mounts[MOUNT_PROC].system);
+    int result = proc_mount(&proc_system);
     if (result == 0) {
-        result = tmpfs_mount(&mounts[MOUNT_DEV].system, 0755);
+        result = tmpfs_mount(&dev_system, 0755);
     }
     if (result == 0) {
-        result = special_populate(mounts[MOUNT_DEV].system.root);
+        result = special_populate(dev_system.system.root);
     }
     if (result == 0) {
-        result = devpts_mount(mounts[MOUNT_DEV].system.root);
+        result = devpts_mount(dev_system.system.root);
     }
     return result;
 }
 
-static struct mutex attach_lock;
-
-// Mounts what belongs on a directory of the root when it is first looked up, so that a
-// start does not wait for it.
-static void mount_attach(struct name name, struct vnode *directory) {
-    for (usize i = 0; i < ARRAY_SIZE(mounts); i++) {
-        struct mounted *mount = &mounts[i];
-        if (name.size != mount->directory.size ||
-            memcmp(name.text, mount->directory.text, name.size) != 0) {
-            continue;
+static void given_attach(struct name name, struct vnode *directory) {
+    for (usize i = 0; i < ARRAY_SIZE(given); i++) {
+        struct given *one = &given[i];
+        if (name.size == one->directory.size &&
+            memcmp(name.text, one->directory.text, name.size) == 0 &&
+            !__atomic_load_n(&one->was_mounted, __ATOMIC_RELAXED) &&
+            !__atomic_exchange_n(&one->was_mounted, 1, __ATOMIC_RELAXED)) {
+            mount_attach(&one->mount, directory);
         }
-        mutex_lock(&attach_lock);
-        if (!mount->system.covered) {
-            mount->system.covered = vnode_get(directory);
-            __atomic_store_n(&directory->mounted, &mount->system, __ATOMIC_RELEASE);
-        }
-        mutex_unlock(&attach_lock);
     }
 }
 
 int system_mount(const void *image, u64 image_size, u32 image_memobj, const char **problem) {
-    root_system.attach = mount_attach;
+    root_system.system.attach = given_attach;
     return tmpfs_mount_image(&root_system, image, image_size, image_memobj, problem);
 }
 
-struct vnode *system_root(void) { return root_system.root; }
+struct vnode *system_root(void) { return root_system.system.root; }
 
 int system_device(const char *name, struct vnode **out) {
     struct name device = {name, (u32)strlen(name)};
-    return vnode_lookup(mounts[MOUNT_DEV].system.root, device, out);
+    return vnode_lookup(dev_system.system.root, device, out);
 }
 
-usize system_mounts(char *buffer, usize size) {
-    usize length = format_text(buffer, size, "overlay / overlay rw 0 0\n");
-    for (usize i = 0; i < ARRAY_SIZE(mounts) && length < size; i++) {
-        struct vnode *root;
-        if (vnode_lookup(root_system.root, mounts[i].directory, &root) == 0) vnode_put(root);
-        if (mounts[i].system.covered) {
-            length += format_text(buffer + length, size - length, "%s /%s %s %s 0 0\n",
-                                  mounts[i].system.name, mounts[i].directory.text,
-                                  mounts[i].system.name, mounts[i].options);
+void system_mount_given(void) {
+    struct vnode *found;
+    for (usize i = 0; i < ARRAY_SIZE(given); i++) {
+        if (vnode_lookup(root_system.system.root, given[i].directory, &found) == 0) {
+            vnode_put(found);
         }
     }
-    return min(length, size);
 }
 
 void system_memory(struct system_memory *memory) {

@@ -25,5 +25,5 @@ int system_mount(const void *image, u64 image_size, u32 image_memobj, const char
 struct vnode *system_root(void);
 // A device of /dev by name, whether or not the image has that directory; counted.
 int system_device(const char *name, struct vnode **out);
-// The text of /proc/mounts. Returns its length.
-usize system_mounts(char *buffer, usize size);
+// Mounts what has not been looked up yet, for who shows what is mounted.
+void system_mount_given(void);

@@ -95,6 +95,15 @@ struct rename_side {
     struct vnode *target;
 };
 
+// What statfs shows. Blocks are pages.
+struct usage {
+    u64 type;
+    u64 blocks;
+    u64 blocks_free;
+    u64 files;
+    u64 files_free;
+};
+
 struct vnode_ops {
     void (*release)(struct vnode *vnode); // the last reference is gone
     int (*attributes)(struct vnode *vnode, struct attributes *out);
@@ -119,7 +128,7 @@ struct vnode_ops {
     // Sets file->ops and file->private where the vnode's own operations do not do.
     int (*open)(struct thread *thread, struct vnode *vnode, struct file *file);
     int (*map)(struct vnode *vnode, u64 offset, struct page_source *out);
-    int (*statfs)(struct vnode *vnode, u64 *type, u64 *free_pages);
+    int (*statfs)(struct vnode *vnode, struct usage *out);
 };
 
 struct file_system {
@@ -127,8 +136,10 @@ struct file_system {
     void (*attach)(struct name name, struct vnode *directory);
     const char *name;
     u32 device; // minor number of st_dev
+    u32 flags;  // MOUNT_... of mount.h; atomic
+    bool is_tmpfs;
     struct vnode *root;
-    struct vnode *covered; // the directory that it is mounted on; NULL for the root file system
+    struct vnode *covered; // where it is mounted; NULL: the root, or nowhere. Under mount.c's lock
 };
 
 struct vnode {

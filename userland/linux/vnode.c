@@ -2,6 +2,7 @@
 #include "linux/abi.h"
 #include "linux/file_locks.h"
 #include "linux/kernel_if.h"
+#include "linux/mount.h"
 #include "linux/vfs.h"
 
 void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_system *system,
@@ -46,36 +47,25 @@ int vnode_set_attributes(struct vnode *vnode, const struct attributes *values, u
     return vnode->ops->set_attributes ? vnode->ops->set_attributes(vnode, values, which) : -EROFS;
 }
 
-// The directory to look in: for the `..` of a mounted root, where it is mounted. Borrowed.
-static struct vnode *parent_side(struct vnode *directory) {
-    while (directory == directory->system->root && directory->system->covered) {
-        directory = directory->system->covered;
-    }
-    return directory;
-}
-
 int vnode_lookup(struct vnode *directory, struct name name, struct vnode **out) {
     if (!vnode_is_directory(directory)) {
         return -ENOTDIR;
     }
-    if (name.size == 2 && name.text[0] == '.' && name.text[1] == '.') {
-        directory = parent_side(directory);
+    bool is_parent = name.size == 2 && name.text[0] == '.' && name.text[1] == '.';
+    struct vnode *covered = NULL;
+    if (is_parent && directory == directory->system->root) {
+        directory = covered = mount_parent_side(directory);
     }
     int result = directory->ops->lookup(directory, name, out);
-    if (result != 0) {
-        return result;
+    if (result == 0) {
+        struct file_system *system = directory->system;
+        if (system->attach && directory == system->root && vnode_is_directory(*out)) {
+            system->attach(name, *out);
+        }
+        *out = mount_cross(*out);
     }
-    struct file_system *system = directory->system;
-    if (system->attach && directory == system->root && vnode_is_directory(*out)) {
-        system->attach(name, *out);
-    }
-    struct file_system *mounted;
-    while ((mounted = __atomic_load_n(&(*out)->mounted, __ATOMIC_ACQUIRE))) {
-        struct vnode *root = vnode_get(mounted->root);
-        vnode_put(*out);
-        *out = root;
-    }
-    return 0;
+    vnode_put(covered);
+    return result;
 }
 
 // As the kernel's new_encode_dev, which is what stat shows for small numbers.

@@ -212,9 +212,8 @@ static int proc_list(struct vnode *vnode, u64 *cookie, struct directory_sink *si
     return 0;
 }
 
-static int proc_statfs(struct vnode *, u64 *type, u64 *free_pages) {
-    *type = 0x9fa0;
-    *free_pages = 0;
+static int proc_statfs(struct vnode *, struct usage *out) {
+    *out = (struct usage){.type = 0x9fa0};
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "linux/abi.h"
 #include "linux/fs/proc_node.h"
 #include "linux/kernel_if.h"
+#include "linux/mount.h"
 #include "linux/process.h"
 #include "linux/system.h"
 
@@ -78,7 +79,7 @@ static i64 text_uptime(char *buffer, usize size) {
 
 static i64 text_of_system(enum proc_kind kind, char *buffer, usize size) {
     switch (kind) {
-    case PROC_MOUNTS: return (i64)system_mounts(buffer, size);
+    case PROC_MOUNTS: return (i64)mounts_text(MOUNTS_PLAIN, buffer, size);
     case PROC_MEMINFO: return text_meminfo(buffer, size);
     case PROC_UPTIME: return text_uptime(buffer, size);
     case PROC_VERSION:

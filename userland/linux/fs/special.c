@@ -5,6 +5,7 @@
 #include "linux/abi.h"
 #include "linux/fs/stream.h"
 #include "linux/kernel_if.h"
+#include "linux/mount.h"
 #include "linux/tty/console.h"
 #include "linux/tty/pty.h"
 #include "linux/tty/session.h"
@@ -89,6 +90,9 @@ static int terminal_device_open(struct thread *thread, u32 minor, struct file *f
 int special_open(struct thread *thread, struct vnode *vnode, u64 device, struct file *file) {
     if (vnode->type == MODE_REGULAR || vnode->type == MODE_DIRECTORY) {
         return 0;
+    }
+    if (vnode->system->flags & MOUNT_NO_DEV) {
+        return -EACCES;
     }
     for (usize i = 0; vnode->type == MODE_CHARACTER && i < ARRAY_SIZE(devices); i++) {
         if (device_number(devices[i].major, devices[i].minor) != device) {

@@ -21,8 +21,10 @@ void tmpfs_inos_reserve(u64 last) {
 
 int tmpfs_node_create(struct file_system *system, const struct creation *creation,
                       struct tmpfs_node **out) THREAD_ANNOTATION(no_thread_safety_analysis) {
-    struct tmpfs_node *node = heap_alloc_zero(sizeof(*node));
+    struct tmpfs *tmpfs = container_of(system, struct tmpfs, system);
+    struct tmpfs_node *node = tmpfs_node_charge(tmpfs) ? heap_alloc_zero(sizeof(*node)) : NULL;
     if (!node) {
+        tmpfs_node_uncharge(tmpfs);
         return -ENOSPC;
     }
     vnode_init(&node->base, &tmpfs_ops, system, creation->mode,
@@ -73,13 +75,15 @@ struct tmpfs_node *tmpfs_unlinked_locked(struct tmpfs_node *node) {
 }
 
 static void node_free(struct tmpfs_node *node) {
+    struct tmpfs *tmpfs = tmpfs_of(node);
     switch (node->base.type) {
-    case MODE_REGULAR: tmpfs_pages_cut(&node->data, 0); break;
+    case MODE_REGULAR: tmpfs_pages_uncharge(node, tmpfs_pages_cut(&node->data, 0)); break;
     case MODE_LINK: heap_free(node->link); break;
     case MODE_DIRECTORY: tmpfs_names_free(node); break;
     default: break;
     }
     heap_free(node);
+    tmpfs_node_uncharge(tmpfs);
 }
 
 // The last reference is gone, names included, so nobody else can reach the node but through the
@@ -160,12 +164,6 @@ static int tmpfs_open(struct thread *thread, struct vnode *vnode, struct file *f
                                     : special_open(thread, vnode, node->device, file);
 }
 
-static int tmpfs_statfs(struct vnode *, u64 *type, u64 *free_pages) {
-    *type = 0x01021994;
-    *free_pages = 0;
-    return 0;
-}
-
 const struct vnode_ops tmpfs_ops = {
     .release = tmpfs_release,
     .attributes = tmpfs_attributes,
@@ -184,13 +182,3 @@ const struct vnode_ops tmpfs_ops = {
     .map = tmpfs_map,
     .statfs = tmpfs_statfs,
 };
-
-int tmpfs_mount(struct file_system *system, u32 mode) {
-    struct tmpfs_node *root;
-    const struct creation creation = {.mode = MODE_DIRECTORY | (mode & MODE_PERMISSIONS)};
-    int result = tmpfs_node_create(system, &creation, &root);
-    if (result == 0) {
-        system->root = &root->base;
-    }
-    return result;
-}

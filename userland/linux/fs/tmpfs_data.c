@@ -72,6 +72,9 @@ static u8 *first_for_write_locked(struct tmpfs_node *node, usize from, usize to)
     REQUIRES(&tmpfs_lock) {
     struct tmpfs_data *data = &node->data;
     bool is_new = !data->root;
+    if (is_new && !tmpfs_page_charge(node)) {
+        return NULL;
+    }
     u64 lower = is_new ? min(data->base_size, (u64)PAGE_SIZE) : 0;
     u8 *page = tmpfs_first_page(data, (u32)max(lower, (u64)to));
     if (page && is_new) {
@@ -79,6 +82,7 @@ static u8 *first_for_write_locked(struct tmpfs_node *node, usize from, usize to)
         page_fill(node, page, 0, to, data->first_bytes);
         data->count += data->base_size == 0;
     }
+    tmpfs_pages_uncharge(node, !page && is_new);
     return page;
 }
 
@@ -93,7 +97,11 @@ static u8 *page_for_write_locked(struct tmpfs_node *node, u64 index, usize from,
     if (!slot || *slot) {
         return slot ? *slot : NULL;
     }
+    if (!tmpfs_page_charge(node)) {
+        return NULL;
+    }
     u8 *page = heap_alloc(PAGE_SIZE);
+    tmpfs_pages_uncharge(node, !page);
     if (page) {
         page_fill(node, page, index, 0, from);
         page_fill(node, page, index, to, PAGE_SIZE);
@@ -163,7 +171,7 @@ static void data_cut_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&t
     for (u64 index = max(first, base_pages); tmpfs_pages_next(data, &index); index++) {
         data->count--;
     }
-    tmpfs_pages_cut(data, first);
+    tmpfs_pages_uncharge(node, tmpfs_pages_cut(data, first));
     data->base_size = min(data->base_size, size_bytes);
     data->count -= base_pages - pages_of(data->base_size);
     node->size_bytes = size_bytes;

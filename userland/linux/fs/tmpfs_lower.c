@@ -51,6 +51,7 @@ static void node_fill(struct tmpfs_node *node, const struct erofs_inode *inode)
 // `parent` is NULL for the root, else the directory that the inode was found in.
 static int node_make_locked(struct file_system *system, struct tmpfs_node *parent, u64 nid,
                             struct tmpfs_node **out) REQUIRES(&tmpfs_lock) {
+    // Nodes of the image are not limited, but counted as any.
     struct lower_node *made = heap_alloc_zero(sizeof(*made));
     if (!made) {
         return -ENOMEM;
@@ -61,6 +62,7 @@ static int node_make_locked(struct file_system *system, struct tmpfs_node *paren
         return result;
     }
     struct tmpfs_node *node = &made->node;
+    tmpfs_node_charge(container_of(system, struct tmpfs, system));
     vnode_init(&node->base, &tmpfs_ops, system, made->inode.mode, nid);
     node_fill(node, &made->inode);
     if (parent && vnode_is_directory(&node->base)) {
@@ -151,7 +153,7 @@ void tmpfs_lower_map(const struct tmpfs_node *node, u64 offset, struct page_sour
     out->memobj = lower.memobj;
 }
 
-int tmpfs_mount_image(struct file_system *system, const void *memory, u64 size_bytes, u32 memobj,
+int tmpfs_mount_image(struct tmpfs *tmpfs, const void *memory, u64 size_bytes, u32 memobj,
                       const char **problem) {
     struct tmpfs_node *root;
     lower.memobj = memobj;
@@ -159,11 +161,11 @@ int tmpfs_mount_image(struct file_system *system, const void *memory, u64 size_b
     if (result == 0) {
         tmpfs_inos_reserve(size_bytes / EROFS_INODE_UNIT);
         mutex_lock(&tmpfs_lock);
-        result = node_make_locked(system, NULL, lower.erofs.root_nid, &root);
+        result = node_make_locked(&tmpfs->system, NULL, lower.erofs.root_nid, &root);
         mutex_unlock(&tmpfs_lock);
     }
     if (result == 0) {
-        system->root = &root->base;
+        tmpfs->system.root = &root->base;
     }
     *problem = lower.erofs.problem;
     return result;

@@ -16,6 +16,7 @@
 #include "lib/erofs.h"
 #include "lib/list.h"
 #include "lib/mutex.h"
+#include "linux/fs/tmpfs.h"
 #include "linux/vfs.h"
 
 struct pipe;
@@ -92,6 +93,16 @@ static inline struct tmpfs_node *tmpfs_node(struct vnode *vnode) {
     return container_of(vnode, struct tmpfs_node, base);
 }
 
+static inline struct tmpfs *tmpfs_of(const struct tmpfs_node *node) {
+    return container_of(node->base.system, struct tmpfs, system);
+}
+
+// Whether there may be one page or node more, and that there is one less.
+bool tmpfs_page_charge(struct tmpfs_node *node);
+void tmpfs_pages_uncharge(struct tmpfs_node *node, u64 count);
+bool tmpfs_node_charge(struct tmpfs *tmpfs);
+void tmpfs_node_uncharge(struct tmpfs *tmpfs);
+
 // NULL is no node.
 void tmpfs_node_put(struct tmpfs_node *node);
 int tmpfs_node_create(struct file_system *system, const struct creation *creation,
@@ -151,8 +162,10 @@ u8 **tmpfs_page_slot(struct tmpfs_data *data, u64 index);
 u8 *tmpfs_first_page(struct tmpfs_data *data, u32 size);
 u8 *tmpfs_page_find(const struct tmpfs_data *data, u64 index);
 u8 *tmpfs_pages_next(const struct tmpfs_data *data, u64 *index);
-// Frees those from `first` on.
-void tmpfs_pages_cut(struct tmpfs_data *data, u64 first);
+// Frees those from `first` on; how many.
+u64 tmpfs_pages_cut(struct tmpfs_data *data, u64 first);
+
+int tmpfs_statfs(struct vnode *vnode, struct usage *out);
 
 // Contents.
 i64 tmpfs_read(struct vnode *vnode, void *buffer, usize size, u64 offset);

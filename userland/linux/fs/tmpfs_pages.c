@@ -119,12 +119,13 @@ u8 *tmpfs_pages_next(const struct tmpfs_data *data, u64 *index) {
 }
 
 // Frees the pages from `first` on; returns whether nothing is left below.
-static bool cut_below(void *at, u32 level, u64 base, u64 first) {
+static bool cut_below(void *at, u32 level, u64 base, u64 first, u64 *freed) {
     if (level == 0) {
         if (base < first) {
-            return at == NULL;
+            return false;
         }
         heap_free(at);
+        ++*freed;
         return true;
     }
     bool is_empty = true;
@@ -135,9 +136,8 @@ static bool cut_below(void *at, u32 level, u64 base, u64 first) {
         if (!table->slots[slot]) {
             continue;
         }
-        if (start + (1UL << shift) <= first) {
-            is_empty = false;
-        } else if (cut_below(table->slots[slot], level - 1, start, first)) {
+        bool is_kept = start + (1UL << shift) <= first;
+        if (!is_kept && cut_below(table->slots[slot], level - 1, start, first, freed)) {
             table->slots[slot] = NULL;
         } else {
             is_empty = false;
@@ -149,10 +149,12 @@ static bool cut_below(void *at, u32 level, u64 base, u64 first) {
     return is_empty;
 }
 
-void tmpfs_pages_cut(struct tmpfs_data *data, u64 first) {
-    if (data->root && cut_below(data->root, data->height, 0, first)) {
+u64 tmpfs_pages_cut(struct tmpfs_data *data, u64 first) {
+    u64 freed = 0;
+    if (data->root && cut_below(data->root, data->height, 0, first, &freed)) {
         data->root = NULL;
         data->height = 0;
         data->first_bytes = 0;
     }
+    return freed;
 }

@@ -4,6 +4,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/mount.h"
 #include "linux/tty/pty.h"
 #include "linux/tty/session.h"
 
@@ -170,9 +171,8 @@ static int root_list(struct vnode *directory, u64 *cookie, struct directory_sink
     return 0;
 }
 
-static int root_statfs(struct vnode *, u64 *type, u64 *free_pages) {
-    *type = 0x1cd1;
-    *free_pages = 0;
+static int root_statfs(struct vnode *, struct usage *out) {
+    *out = (struct usage){.type = 0x1cd1};
     return 0;
 }
 
@@ -193,7 +193,8 @@ int devpts_mount(struct vnode *devices) {
     int result = devices->ops->create(devices, (struct name){"pts", 3}, &creation, &covered);
     if (result != 0) return result;
     devpts.root = &root;
-    devpts.covered = covered; // keeps the reference
-    covered->mounted = &devpts;
-    return 0;
+    static struct mount mount = {.system = &devpts, .source = "devpts"};
+    result = mount_attach(&mount, covered);
+    vnode_put(covered);
+    return result;
 }

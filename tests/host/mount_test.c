@@ -1,0 +1,148 @@
+// File systems in memory that a program mounts: what they cover, their limits, and their end.
+#include "linux_test.h"
+
+enum {
+    NR_MOUNT = 165,
+    NR_UMOUNT2 = 166,
+    NR_STATFS = 137,
+    NR_FCHDIR = 81,
+    MS_RDONLY = 1,
+    MS_NODEV = 4,
+    MS_REMOUNT = 32,
+    MNT_DETACH = 2,
+};
+
+static char type[64];
+static char options[256];
+static char source[64];
+static struct linux_statfs usage;
+
+static i64 mount_call(const char *target, const char *kind, u64 flags, const char *with) {
+    strcpy(path, target);
+    strcpy(type, kind);
+    strcpy(source, "none");
+    strcpy(options, with);
+    return CALL5(first, NR_MOUNT, source, path, type, flags, options);
+}
+
+static i64 umount_call(const char *target, u32 flags) {
+    strcpy(path, target);
+    return CALL2(first, NR_UMOUNT2, path, flags);
+}
+
+static i64 statfs_path(const char *name) {
+    strcpy(path, name);
+    return CALL2(first, NR_STATFS, path, &usage);
+}
+
+static void test_covering(void) {
+    CHECK_IS(path_call(NR_MKDIR, "/m"), 0);
+    CHECK_IS(make_file("/m/below", "below"), 5);
+    CHECK_IS(umount_call("/m", 0), -EINVAL);
+    CHECK_IS(mount_call("/m", "ext4", 0, ""), -ENODEV);
+    CHECK_IS(mount_call("/nothing", "tmpfs", 0, ""), -ENOENT);
+    CHECK_IS(mount_call("/m/below", "tmpfs", 0, ""), -ENOTDIR);
+    CHECK_IS(mount_call("/m", "tmpfs", 0, "size=what"), -EINVAL);
+    CHECK_IS(mount_call("/m", "tmpfs", 0, "mode=750,uid=5,gid=6"), 0);
+    CHECK_IS(stat_path(NR_STAT, "/m"), 0);
+    CHECK_IS(status.mode, MODE_DIRECTORY | 0750);
+    CHECK_IS(status.uid * 100 + status.gid, 506);
+    CHECK_IS(stat_path(NR_STAT, "/m/below"), -ENOENT);
+    CHECK_IS(make_file("/m/above", "above"), 5);
+    CHECK_IS(path_call(NR_MKDIR, "/m/d"), 0);
+    CHECK_IS(path_call(NR_CHDIR, "/m/d"), 0);
+    CHECK_IS(CALL2(first, NR_GETCWD, buffer, 100), 5);
+    CHECK_IS(strcmp(buffer, "/m/d"), 0);
+    CHECK_IS(stat_path(NR_STAT, "../../etc/passwd"), 0);
+    CHECK_IS(umount_call("/m", 0), -EBUSY);
+    CHECK_IS(path_call(NR_CHDIR, "/"), 0);
+    CHECK_IS(path_call(NR_RMDIR, "/m"), -EBUSY);
+    CHECK_IS(paths_call(NR_RENAME, "/m", "/n"), -EBUSY);
+    CHECK_IS(paths_call(NR_RENAME, "/m/above", "/above"), -EXDEV);
+    i64 fd = open_path("/m/above", O_RDONLY);
+    CHECK_IS(umount_call("/m", 0), -EBUSY);
+    close_fd(fd);
+    CHECK_IS(mount_call("/m/d", "tmpfs", 0, ""), 0);
+    CHECK_IS(umount_call("/m", 0), -EBUSY);
+    CHECK_IS(umount_call("/m/d", 0), 0);
+    CHECK_IS(umount_call("/m", 0), 0);
+    CHECK_TEXT("/m/below", "below");
+}
+
+static void test_limits(void) {
+    CHECK_IS(mount_call("/m", "tmpfs", 0, "size=16k,nr_inodes=3"), 0);
+    CHECK_IS(statfs_path("/m"), 0);
+    CHECK_IS(usage.blocks, 4);
+    CHECK_IS(usage.blocks_free, 4);
+    CHECK_IS(usage.files, 3);
+    CHECK_IS(usage.files_free, 2);
+    i64 fd = open_path("/m/f", O_RDWR | O_CREAT);
+    CHECK_IS(CALL3(first, NR_WRITE, fd, buffer, 30000), 16384);
+    CHECK_IS(CALL3(first, NR_WRITE, fd, buffer, 1), -ENOSPC);
+    CHECK_IS(statfs_path("/m"), 0);
+    CHECK_IS(usage.blocks_free, 0);
+    CHECK_IS(CALL2(first, NR_FTRUNCATE, fd, 4097), 0);
+    CHECK_IS(statfs_path("/m"), 0);
+    CHECK_IS(usage.blocks_free, 2);
+    close_fd(fd);
+    CHECK_IS(path_call(NR_MKDIR, "/m/d"), 0);
+    CHECK_IS(path_call(NR_MKDIR, "/m/e"), -ENOSPC);
+    CHECK_IS(path_call(NR_UNLINK, "/m/f"), 0);
+    CHECK_IS(statfs_path("/m"), 0);
+    CHECK_IS(usage.blocks_free, 4);
+    CHECK_IS(path_call(NR_MKDIR, "/m/e"), 0);
+    CHECK_IS(mount_call("/m", "", MS_REMOUNT, "size=32k"), 0);
+    CHECK_IS(statfs_path("/m"), 0);
+    CHECK_IS(usage.blocks, 8);
+    CHECK_IS(umount_call("/m", 0), 0);
+}
+
+static void test_flags(void) {
+    CHECK_IS(mount_call("/m", "tmpfs", MS_NODEV, ""), 0);
+    CHECK_IS(make_file("/m/f", "f"), 1);
+    CHECK_IS(mount_call("/m", "", MS_REMOUNT | MS_RDONLY, ""), 0);
+    CHECK_IS(make_file("/m/f", "g"), -EROFS);
+    CHECK_IS(make_file("/m/g", "g"), -EROFS);
+    CHECK_IS(path_call(NR_MKDIR, "/m/d"), -EROFS);
+    CHECK_IS(path_call(NR_UNLINK, "/m/f"), -EROFS);
+    CHECK_IS(path_call(NR_CHMOD, "/m/f"), -EROFS);
+    CHECK_TEXT("/m/f", "f");
+    i64 fd = open_path("/proc/mounts", O_RDONLY);
+    i64 size = CALL3(first, NR_READ, fd, buffer, 4000);
+    buffer[max(size, 0L)] = 0;
+    close_fd(fd);
+    CHECK_IS(strstr(buffer, "overlay / overlay rw,relatime 0 0\n") == buffer, true);
+    CHECK_IS(strstr(buffer, "\nnone /m tmpfs ro,nodev,relatime 0 0\n") != NULL ||
+                 strstr(buffer, "\nnone /m tmpfs ro,relatime 0 0\n") != NULL,
+             true);
+    CHECK_IS(strstr(buffer, " /dev/pts devpts ") != NULL, true);
+    CHECK_IS(umount_call("/m", 0), 0);
+}
+
+// What is open goes on, without names.
+static void test_detaching(void) {
+    CHECK_IS(mount_call("/m", "tmpfs", 0, ""), 0);
+    CHECK_IS(path_call(NR_MKDIR, "/m/d"), 0);
+    CHECK_IS(path_call(NR_MKDIR, "/m/d/e"), 0);
+    CHECK_IS(make_file("/m/d/e/f", "content"), 7);
+    CHECK_IS(paths_call(NR_LINK, "/m/d/e/f", "/m/g"), 0);
+    i64 fd = open_path("/m/d/e/f", O_RDWR);
+    CHECK_IS(umount_call("/m", 0), -EBUSY);
+    CHECK_IS(umount_call("/m", MNT_DETACH), 0);
+    CHECK_IS(stat_path(NR_STAT, "/m/d"), -ENOENT);
+    CHECK_IS(CALL3(first, NR_READ, fd, buffer, 100), 7);
+    CHECK_IS(CALL3(first, NR_WRITE, fd, buffer, 7), 7);
+    close_fd(fd);
+    CHECK_IS(mount_call("/m", "proc", 0, ""), 0);
+    CHECK_IS(stat_path(NR_STAT, "/m/self/status"), 0);
+    CHECK_IS(umount_call("/m", 0), 0);
+}
+
+int main(int argc, char **argv) {
+    boot_image(argc, argv);
+    test_covering();
+    test_limits();
+    test_flags();
+    test_detaching();
+    return failures ? 1 : 0;
+}

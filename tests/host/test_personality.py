@@ -26,7 +26,14 @@ NATIVE_ONLY = {
 }
 LIBRARY = ("format", "records", "elf", "erofs", "erofs_directory", "mutex")
 
-FILE_TESTS = ("layer_test", "permission_test", "fifo_test", "locks_test", "mount_test")
+FILE_TESTS = (
+    "layer_test",
+    "permission_test",
+    "fifo_test",
+    "locks_test",
+    "mount_test",
+    "extents_test",
+)
 
 pytestmark = [
     pytest.mark.skipif(CLANG is None, reason="clang-19 is not installed"),

@@ -79,3 +79,5 @@ status_t erofs_lookup(struct erofs *fs, const struct erofs_inode *directory, con
 // The first entry is at cookie 0, the next at entry->cookie. `.` and `..` are entries like others.
 status_t erofs_directory_next(struct erofs *fs, const struct erofs_inode *directory, u64 cookie,
                               struct erofs_entry *entry);
+// How many names a directory has, without "." and "..". What is damaged counts as nothing.
+u64 erofs_directory_count(struct erofs *fs, const struct erofs_inode *directory);

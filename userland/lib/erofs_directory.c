@@ -172,3 +172,15 @@ status_t erofs_directory_next(struct erofs *fs, const struct erofs_inode *direct
                         : block_offset + EROFS_BLOCK_SIZE;
     return status;
 }
+
+u64 erofs_directory_count(struct erofs *fs, const struct erofs_inode *directory) {
+    enum { DOTS = 2 };
+    struct directory_block block;
+    u64 count = 0;
+    for (u64 offset = 0; offset < directory->size_bytes; offset += EROFS_BLOCK_SIZE) {
+        if (directory_block_read(fs, directory, offset, &block) == EROFS_OK) {
+            count += block.count;
+        }
+    }
+    return count > DOTS ? count - DOTS : 0;
+}

@@ -209,7 +209,7 @@ static int exec_prepare(struct exec *exec, struct process *process, struct progr
         elf_parse(&exec->image, header, header_size, attributes.size_bytes, FIXED_LIMIT, &problem);
     if (status != ELF_OK) {
         if (status != ELF_NOT_ELF) {
-            report_line("%s: %s", program->path ? program->path : "program", problem);
+            report_line("%s: %s", program->text, problem);
         }
         return -ENOEXEC;
     }

@@ -17,41 +17,6 @@ static int program_file_check(struct thread *thread, struct vnode *file) {
                : vnode_permission(thread->process->credentials, file, MAY_EXECUTE);
 }
 
-static char *text_copy(const char *text, usize size) {
-    char *copy = heap_alloc(size + 1);
-    if (copy) {
-        memcpy(copy, text, size);
-        copy[size] = 0;
-    }
-    return copy;
-}
-
-enum { PATH_SMALL_BYTES = 512 };
-
-// The path of what the walk found: its directory's, and the last name. NULL when it is too long or
-// gone: it is for show only.
-static char *path_of_last(struct walk *walk) {
-    char path[PATH_SMALL_BYTES];
-    i64 length = directory_path(walk->root, walk->at, path, sizeof(path));
-    if (length < 0 || (usize)length + walk->last.size + 1 > sizeof(path)) {
-        return NULL;
-    }
-    if (length > 1) {
-        path[length++] = '/';
-    }
-    memcpy(path + length, walk->last.text, walk->last.size);
-    return text_copy(path, (usize)length + walk->last.size);
-}
-
-// A magic link's file (/proc/self/exe) is the caller's own, so its path is as well.
-static char *path_of_magic(struct thread *thread, struct vnode *file) {
-    struct program *program = thread->process->program;
-    if (!program || program->file != file || !program->path) {
-        return NULL;
-    }
-    return text_copy(program->path, strlen(program->path));
-}
-
 static int program_file_find(struct thread *thread, i32 directory, const char *path,
                              struct program *program) {
     struct walk walk;
@@ -60,17 +25,17 @@ static int program_file_find(struct thread *thread, i32 directory, const char *p
     if (result == 0) {
         result = walk_resolve(&walk, &file);
     }
+    walk_end(&walk);
+    if (result != 0) {
+        return result;
+    }
+    result = program_file_check(thread, file);
     if (result == 0) {
-        result = program_file_check(thread, file);
-        if (result == 0) {
-            heap_free(program->path);
-            vnode_put(program->file);
-            program->path = walk.last.size > 0 ? path_of_last(&walk) : path_of_magic(thread, file);
-            program->file = vnode_get(file);
-        }
+        result = program_set_file(program, file);
+    }
+    if (result != 0) {
         vnode_put(file);
     }
-    walk_end(&walk);
     return result;
 }
 

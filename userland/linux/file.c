@@ -3,8 +3,17 @@
 #include "linux/abi.h"
 #include "linux/credentials.h"
 #include "linux/file_locks.h"
+#include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/vfs.h"
+
+static void file_too_large(struct thread *thread) {
+    signal_send_thread(
+        thread,
+        &(struct queued_signal){.signal = SIGXFSZ, .code = SI_USER, .pid = thread->process->pid});
+}
+
+enum : u64 { OFFSET_MAX = (1UL << 63) - 1 };
 
 static i64 vnode_file_read(struct thread *, struct file *file, void *buffer, usize size,
                            u64 *offset, u32) {
@@ -12,7 +21,7 @@ static i64 vnode_file_read(struct thread *, struct file *file, void *buffer, usi
     if (vnode_is_directory(vnode)) {
         return -EISDIR;
     }
-    if (!vnode->ops->read) {
+    if (!vnode->ops->read || *offset > OFFSET_MAX - size) {
         return -EINVAL;
     }
     i64 count = vnode->ops->read(vnode, buffer, size, *offset);
@@ -22,24 +31,53 @@ static i64 vnode_file_read(struct thread *, struct file *file, void *buffer, usi
     return count;
 }
 
+// How much may be written there: a file does not grow beyond the process's limit.
+static i64 write_limit(struct thread *thread, u64 offset, usize size) {
+    u64 limit = thread->process->limits[RLIMIT_FSIZE].current;
+    if (likely(limit == ~0UL) || offset + size <= limit || size == 0) {
+        return (i64)size;
+    }
+    if (offset < limit) {
+        return (i64)(limit - offset);
+    }
+    file_too_large(thread);
+    return -EFBIG;
+}
+
 static i64 vnode_file_write(struct thread *thread, struct file *file, const void *buffer,
                             usize size, u64 *offset, u32) {
     struct vnode *vnode = file->vnode;
-    if (!vnode->ops->write) {
+    struct attributes attributes = {};
+    bool appends = file_flags(file) & O_APPEND;
+    if (!vnode->ops->write || *offset > OFFSET_MAX - size) {
         return -EINVAL;
     }
-    bool appends = file_flags(file) & O_APPEND;
+    if (appends && vnode_attributes(vnode, &attributes) != 0) {
+        return -EIO;
+    }
+    i64 count = write_limit(thread, appends ? attributes.size_bytes : *offset, size);
+    if (count < 0) {
+        return count;
+    }
     bool keeps = credentials_have(thread->process->credentials, CAP_FSETID);
     u32 flags = (appends ? IO_APPEND : 0) | (keeps ? IO_KEEPS_SET_ID : 0);
-    i64 count = vnode->ops->write(vnode, buffer, size, *offset, flags);
+    count = vnode->ops->write(vnode, buffer, (usize)count, *offset, flags);
     if (count > 0) {
-        struct attributes attributes;
         *offset += (u64)count;
         if (appends && vnode_attributes(vnode, &attributes) == 0) {
             *offset = attributes.size_bytes;
         }
     }
     return count;
+}
+
+int file_resize(struct thread *thread, struct vnode *vnode, u64 size_bytes) {
+    if (size_bytes > thread->process->limits[RLIMIT_FSIZE].current) {
+        file_too_large(thread);
+        return -EFBIG;
+    }
+    return vnode_set_attributes(vnode, &(struct attributes){.size_bytes = size_bytes},
+                                ATTRIBUTE_SIZE);
 }
 
 static const struct file_ops vnode_file_ops = {
@@ -62,16 +100,30 @@ int file_create(struct vnode *vnode, u32 flags, struct file **out)
     return 0;
 }
 
+static int file_open(struct thread *thread, struct vnode *vnode, struct file *file) {
+    u32 flags = file_flags(file);
+    if (flags & O_PATH) {
+        return 0;
+    }
+    if (vnode->type == MODE_REGULAR && (flags & O_ACCMODE) != O_RDONLY) {
+        int result = vnode_writer_add(vnode);
+        if (result != 0) {
+            return result;
+        }
+        file->traits |= FILE_IS_WRITER;
+    }
+    return vnode->ops->open ? vnode->ops->open(thread, vnode, file) : 0;
+}
+
 int file_open_vnode(struct thread *thread, struct vnode *vnode, u32 flags, struct file **out) {
     int result = file_create(vnode, flags, out);
-    if (result == 0 && vnode->ops->open && !(flags & O_PATH)) {
-        result = vnode->ops->open(thread, vnode, *out);
+    if (result == 0) {
+        result = file_open(thread, vnode, *out);
         if (result != 0) {
             (*out)->ops = &vnode_file_ops;
             file_put(*out);
         }
     }
-    if (result == 0) (*out)->flags &= ~(u32)O_NOCTTY; // of interest to open alone
     return result;
 }
 
@@ -89,6 +141,9 @@ void file_put(struct file *file) {
     }
     if (file->ops->release) {
         file->ops->release(file);
+    }
+    if (file->traits & FILE_IS_WRITER) {
+        vnode_writer_remove(file->vnode);
     }
     vnode_put(file->vnode);
     heap_free(file);

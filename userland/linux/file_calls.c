@@ -94,6 +94,15 @@ static int open_permission(struct thread *thread, struct vnode *vnode, u32 flags
     return result;
 }
 
+static int open_truncate(struct thread *thread, struct vnode *vnode) {
+    int result = vnode_writer_add(vnode);
+    if (result == 0) {
+        result = file_resize(thread, vnode, 0);
+        vnode_writer_remove(vnode);
+    }
+    return result;
+}
+
 // Truncates the file where that is asked for. A new one is its maker's, whatever its mode says.
 static int open_check(struct thread *thread, struct vnode *vnode, u32 flags, bool is_new) {
     int result = open_type_check(vnode, flags);
@@ -102,7 +111,44 @@ static int open_check(struct thread *thread, struct vnode *vnode, u32 flags, boo
     }
     result = open_permission(thread, vnode, flags);
     if (result == 0 && (flags & O_TRUNC) && vnode->type == MODE_REGULAR) {
-        result = vnode_set_attributes(vnode, &(struct attributes){}, ATTRIBUTE_SIZE);
+        result = open_truncate(thread, vnode);
+    }
+    return result;
+}
+
+// A file without a name in the directory's file system.
+static int open_unnamed(struct thread *thread, struct vnode *directory, u32 flags, u32 mode,
+                        struct vnode **out) {
+    struct creation creation;
+    if (!vnode_is_directory(directory)) {
+        return -ENOTDIR;
+    }
+    if (!directory->ops->make_unnamed) {
+        return -EOPNOTSUPP;
+    }
+    int result =
+        creation_prepare(thread, directory, MODE_REGULAR | (mode & MODE_PERMISSIONS), &creation);
+    u32 kind = flags & O_EXCL ? UNNAMED_EXCLUSIVE : UNNAMED_LINKABLE;
+    return result != 0 ? result : directory->ops->make_unnamed(directory, &creation, kind, out);
+}
+
+// The vnode that is opened: found, or made.
+static int open_find(struct thread *thread, struct walk *walk, u32 flags, u32 mode,
+                     struct vnode **out, bool *is_new) {
+    struct vnode *directory;
+    if (!(flags & O_TMPFILE) || (flags & O_PATH)) {
+        return (flags & O_CREAT) && !(flags & O_PATH)
+                   ? open_creating(thread, walk, flags, mode, out, is_new)
+                   : walk_resolve(walk, out);
+    }
+    if (!(flags & O_DIRECTORY) || (flags & O_CREAT) || (flags & O_ACCMODE) == O_RDONLY) {
+        return -EINVAL;
+    }
+    int result = walk_resolve(walk, &directory);
+    if (result == 0) {
+        result = open_unnamed(thread, directory, flags, mode, out);
+        *is_new = true;
+        vnode_put(directory);
     }
     return result;
 }
@@ -112,16 +158,17 @@ static i64 open_at(struct thread *thread, i32 directory, linux_ptr path, u32 fla
     struct vnode *vnode;
     struct file *file;
     bool is_new = false;
-    bool creates = (flags & O_CREAT) && !(flags & O_PATH);
     u32 walk_flags = flags & O_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW;
     int result = walk_start(&walk, thread, directory, path, walk_flags);
     if (result == 0) {
-        result = creates ? open_creating(thread, &walk, flags, mode, &vnode, &is_new)
-                         : walk_resolve(&walk, &vnode);
+        result = open_find(thread, &walk, flags, mode, &vnode, &is_new);
     }
     walk_end(&walk);
     if (result != 0) {
         return result;
+    }
+    if (flags & O_TMPFILE) {
+        flags &= ~(u32)O_DIRECTORY;
     }
     result = open_check(thread, vnode, flags, is_new);
     if (result == 0) {
@@ -253,6 +300,30 @@ i64 linux_fcntl(struct thread *thread, i32 fd, u32 command, u64 argument) {
     }
 }
 
+// A file that knows of no holes is data, with a hole at its end.
+static i64 seek_extent_locked(struct file *file, i64 offset, u32 whence) REQUIRES(&file->lock) {
+    struct vnode *vnode = file->vnode;
+    struct attributes attributes;
+    if (offset < 0) {
+        return -ENXIO;
+    }
+    int result = vnode_attributes(vnode, &attributes);
+    if (result != 0) {
+        return result;
+    }
+    i64 target = -ENXIO;
+    if (vnode->type == MODE_REGULAR && vnode->ops->seek) {
+        target = vnode->ops->seek(vnode, (u64)offset,
+                                  whence == SEEK_DATA ? SEEK_FOR_DATA : SEEK_FOR_HOLE);
+    } else if ((u64)offset < attributes.size_bytes) {
+        target = whence == SEEK_DATA ? offset : (i64)attributes.size_bytes;
+    }
+    if (target >= 0) {
+        file->offset = (u64)target;
+    }
+    return target;
+}
+
 static i64 seek_locked(struct file *file, i64 offset, u32 whence) REQUIRES(&file->lock) {
     struct attributes attributes;
     i64 base;
@@ -267,9 +338,11 @@ static i64 seek_locked(struct file *file, i64 offset, u32 whence) REQUIRES(&file
         base = (i64)attributes.size_bytes;
         break;
     }
+    case SEEK_DATA:
+    case SEEK_HOLE: return seek_extent_locked(file, offset, whence);
     default: return -EINVAL;
     }
-    i64 target;
+    i64 target = 0;
     if (__builtin_add_overflow(base, offset, &target) || target < 0) {
         return -EINVAL;
     }
@@ -356,23 +429,6 @@ i64 linux_umask(struct thread *thread, u32 mask) {
     mutex_unlock(&context->lock);
     return old;
 }
-
-// Nothing here outlives the container, so there is nothing to make durable.
-static i64 descriptor_is_open(struct thread *thread, i32 fd) {
-    return descriptor_flags(thread, fd) < 0 ? -EBADF : 0;
-}
-
-i64 linux_fadvise64(struct thread *thread, i32 fd, i64, u64, i32) {
-    return descriptor_is_open(thread, fd);
-}
-
-i64 linux_fsync(struct thread *thread, i32 fd) { return descriptor_is_open(thread, fd); }
-
-i64 linux_fdatasync(struct thread *thread, i32 fd) { return descriptor_is_open(thread, fd); }
-
-i64 linux_syncfs(struct thread *thread, i32 fd) { return descriptor_is_open(thread, fd); }
-
-i64 linux_sync(struct thread *) { return 0; }
 
 i64 linux_close_range(struct thread *thread, u32 first, u32 last, u32 flags) {
     enum { CLOSE_RANGE_CLOEXEC = 4 };

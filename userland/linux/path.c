@@ -1,5 +1,6 @@
 // From a directory back to its path: up through `..`, looking for each directory's name in its
 // parent. Slow, and right whatever was renamed meanwhile.
+#include "lib/format.h"
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/mount.h"
@@ -88,4 +89,29 @@ i64 directory_path(struct vnode *root, struct vnode *directory, char *buffer, us
     usize length = (usize)(buffer + size - 1 - sink.path);
     memmove(buffer, sink.path, length + 1);
     return (i64)length;
+}
+
+i64 vnode_path(struct vnode *root, struct vnode *vnode, char *buffer, usize size) {
+    struct vnode *directory;
+    char name[LINUX_NAME_MAX];
+    u32 name_size;
+    if (vnode_is_directory(vnode)) {
+        i64 length = directory_path(root, vnode, buffer, size);
+        if (length != -ENOENT || !vnode->ops->name) {
+            return length;
+        }
+    }
+    int state = vnode->ops->name(vnode, &directory, name, &name_size);
+    if (state < 0) {
+        return state;
+    }
+    i64 length = directory_path(root, directory, buffer, size);
+    vnode_put(directory);
+    if (length < 0) {
+        return length;
+    }
+    usize at = length == 1 ? 0 : (usize)length; // the root's own slash
+    usize added = format_text(buffer + at, size - at, "/%.*s%s", (int)name_size, name,
+                              state == VNODE_REMOVED ? " (deleted)" : "");
+    return added < size - at ? (i64)(at + added) : -ERANGE;
 }

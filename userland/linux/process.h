@@ -57,9 +57,8 @@ struct program {
     u32 arguments_size; // bytes of the arguments alone
     u32 size;
     u32 capacity;
-    char *text; // heap
-    char *path; // heap; absolute, links resolved; NULL: not known
-    struct vnode *file;
+    char *text;         // heap
+    struct vnode *file; // which nobody writes to meanwhile
 };
 
 // Where the parent of a vfork waits. Counted by both.
@@ -154,6 +153,8 @@ void memory_put(struct memory *memory);
 struct program *program_create(void);
 struct program *program_get(struct program *program);
 void program_put(struct program *program);
+// What it runs; consumes the reference, on success only. -ETXTBSY when somebody writes to it.
+int program_set_file(struct program *program, struct vnode *file);
 // Makes room for `size` more bytes; -E2BIG when that is too many.
 int program_reserve(struct program *program, usize size);
 // Appends one string; -E2BIG when there are too many bytes.

@@ -19,11 +19,26 @@ struct program *program_get(struct program *program) {
     return program;
 }
 
+static void file_give_up(struct program *program) {
+    if (program->file) {
+        vnode_program_remove(program->file);
+        vnode_put(program->file);
+    }
+}
+
+int program_set_file(struct program *program, struct vnode *file) {
+    int result = vnode_program_add(file);
+    if (result == 0) {
+        file_give_up(program);
+        program->file = file;
+    }
+    return result;
+}
+
 void program_put(struct program *program) {
     if (program && __atomic_fetch_sub(&program->references, 1, __ATOMIC_ACQ_REL) == 1) {
-        vnode_put(program->file);
+        file_give_up(program);
         heap_free(program->text);
-        heap_free(program->path);
         heap_free(program);
     }
 }

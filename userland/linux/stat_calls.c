@@ -242,9 +242,14 @@ i64 linux_fchown(struct thread *thread, i32 fd, u32 uid, u32 gid) {
 
 static i64 truncate_vnode(struct thread *thread, struct vnode *vnode, u64 size) {
     int result = vnode_permission(thread->process->credentials, vnode, MAY_WRITE);
-    return result != 0 ? result
-                       : vnode_set_attributes(vnode, &(struct attributes){.size_bytes = size},
-                                              ATTRIBUTE_SIZE);
+    if (result == 0) {
+        result = vnode_writer_add(vnode);
+    }
+    if (result == 0) {
+        result = file_resize(thread, vnode, size);
+        vnode_writer_remove(vnode);
+    }
+    return result;
 }
 
 i64 linux_truncate(struct thread *thread, linux_ptr path, i64 size) {
@@ -268,10 +273,11 @@ i64 linux_ftruncate(struct thread *thread, i32 fd, i64 size) {
         return -EBADF;
     }
     i64 result = -EINVAL;
-    if (size >= 0 && (file_flags(file) & O_ACCMODE) != O_RDONLY &&
-        file->vnode->type == MODE_REGULAR) {
-        result = vnode_set_attributes(file->vnode, &(struct attributes){.size_bytes = (u64)size},
-                                      ATTRIBUTE_SIZE);
+    if (file_flags(file) & O_PATH) {
+        result = -EBADF;
+    } else if (size >= 0 && (file_flags(file) & O_ACCMODE) != O_RDONLY &&
+               file->vnode->type == MODE_REGULAR) {
+        result = file_resize(thread, file->vnode, (u64)size);
     }
     file_put(file);
     return result;

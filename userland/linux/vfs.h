@@ -65,6 +65,10 @@ struct creation {
     u64 device;
 };
 
+enum { ALLOCATE_KEEP_SIZE = 1, ALLOCATE_PUNCH = 2 };
+enum { SEEK_FOR_DATA = 0, SEEK_FOR_HOLE = 1 };
+enum { UNNAMED_LINKABLE = 0, UNNAMED_EXCLUSIVE = 1 };
+enum { VNODE_REMOVED = 1 };
 enum { UNLINK_FILE = 0, UNLINK_DIRECTORY = 1 };
 enum { RENAME_NOREPLACE = 1, RENAME_EXCHANGE = 2 };
 
@@ -118,6 +122,12 @@ struct vnode_ops {
     // What is at the names was looked at before: -EAGAIN when they lead elsewhere by now.
     int (*unlink)(struct vnode *directory, struct name name, struct vnode *target, u32 flags);
     int (*rename)(const struct rename_side *from, const struct rename_side *to, u32 flags);
+    // A file without a name yet, which may get one by `link` unless it is exclusive.
+    int (*make_unnamed)(struct vnode *directory, const struct creation *creation, u32 flags,
+                        struct vnode **out);
+    // The name that it was last found under or given, and its directory, counted; VNODE_REMOVED when
+    // it has none any more. `name` has room for LINUX_NAME_MAX bytes, *size is how many there are.
+    int (*name)(struct vnode *vnode, struct vnode **directory, char *name, u32 *size);
     // Fills the sink from *cookie on and advances it.
     int (*list)(struct vnode *directory, u64 *cookie, struct directory_sink *sink);
     i64 (*read_link)(struct vnode *link, char *buffer, usize size);
@@ -127,6 +137,10 @@ struct vnode_ops {
     i64 (*write)(struct vnode *vnode, const void *buffer, usize size, u64 offset, u32 flags);
     // Sets file->ops and file->private where the vnode's own operations do not do.
     int (*open)(struct thread *thread, struct vnode *vnode, struct file *file);
+    // Room for a range; with ALLOCATE_PUNCH a hole in its place.
+    int (*allocate)(struct vnode *vnode, u32 flags, u64 offset, u64 size);
+    // The first offset from there on that is SEEK_FOR_DATA or _HOLE; -ENXIO beyond the end.
+    i64 (*seek)(struct vnode *vnode, u64 offset, u32 wanted);
     int (*map)(struct vnode *vnode, u64 offset, struct page_source *out);
     int (*statfs)(struct vnode *vnode, struct usage *out);
 };
@@ -150,6 +164,8 @@ struct vnode {
     u64 ino;
     struct file_system *mounted; // what is mounted on this directory
     struct file_locks *locks;    // NULL: there have been none; atomic
+    // Files that are open for writing; below 0: programs that run it, which exclude each other. Atomic
+    i32 writers;
 };
 
 void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_system *system,
@@ -164,6 +180,12 @@ static inline bool vnode_put_is_last(struct vnode *vnode) {
 }
 
 static inline bool vnode_is_directory(const struct vnode *vnode) { return vnode->type == 0040000; }
+
+// -ETXTBSY where a writer and a program would meet. What was gained is given up once.
+int vnode_writer_add(struct vnode *vnode);
+void vnode_writer_remove(struct vnode *vnode);
+int vnode_program_add(struct vnode *vnode);
+void vnode_program_remove(struct vnode *vnode);
 
 int vnode_attributes(struct vnode *vnode, struct attributes *out);
 int vnode_set_attributes(struct vnode *vnode, const struct attributes *values, u32 which);
@@ -185,14 +207,14 @@ struct file_ops {
     i64 (*ioctl)(struct thread *thread, struct file *file, u32 request, u64 argument);
 };
 
-enum { FILE_SEEKABLE = 1 };
+enum { FILE_SEEKABLE = 1, FILE_IS_WRITER = 2 };
 
 struct file {
     const struct file_ops *ops;
     struct vnode *vnode;
     void *private;
     u32 references;
-    u32 traits;  // FILE_SEEKABLE; set when opened
+    u32 traits;  // FILE_...; set when opened
     u32 version; // for its operations; set when opened
     u32 flags;   // O_ACCMODE and the status flags; atomic
     struct mutex lock;
@@ -212,6 +234,8 @@ i64 file_write(struct thread *thread, struct file *file, const void *buffer, usi
 i64 file_read_at(struct thread *thread, struct file *file, void *buffer, usize size, u64 offset);
 i64 file_write_at(struct thread *thread, struct file *file, const void *buffer, usize size,
                   u64 offset);
+// Truncates or extends, within the process's limit.
+int file_resize(struct thread *thread, struct vnode *vnode, u64 size_bytes);
 u32 file_poll(struct file *file);
 
 u64 device_number(u32 major, u32 minor);

@@ -38,6 +38,29 @@ void vnode_put(struct vnode *vnode) {
     }
 }
 
+static int writers_move(i32 *writers, i32 step) {
+    i32 now = __atomic_load_n(writers, __ATOMIC_RELAXED);
+    do {
+        if (step > 0 ? now < 0 : now > 0) {
+            return -ETXTBSY;
+        }
+    } while (!__atomic_compare_exchange_n(writers, &now, now + step, true, __ATOMIC_ACQ_REL,
+                                          __ATOMIC_RELAXED));
+    return 0;
+}
+
+int vnode_writer_add(struct vnode *vnode) { return writers_move(&vnode->writers, 1); }
+
+void vnode_writer_remove(struct vnode *vnode) {
+    __atomic_fetch_sub(&vnode->writers, 1, __ATOMIC_ACQ_REL);
+}
+
+int vnode_program_add(struct vnode *vnode) { return writers_move(&vnode->writers, -1); }
+
+void vnode_program_remove(struct vnode *vnode) {
+    __atomic_fetch_add(&vnode->writers, 1, __ATOMIC_ACQ_REL);
+}
+
 int vnode_attributes(struct vnode *vnode, struct attributes *out) {
     *out = (struct attributes){};
     return vnode->ops->attributes(vnode, out);

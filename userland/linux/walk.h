@@ -62,3 +62,6 @@ int path_resolve_text(struct thread *thread, const char *path, struct vnode **ou
 // Writes the absolute path of a directory, as seen from `root`. Returns its length without the
 // final zero, -ERANGE when it does not fit, -ENOENT when the directory has been removed.
 i64 directory_path(struct vnode *root, struct vnode *directory, char *buffer, usize size);
+// The same of any file that has a name, or had: then " (deleted)" follows. -ENOENT where that is not
+// known.
+i64 vnode_path(struct vnode *root, struct vnode *vnode, char *buffer, usize size);

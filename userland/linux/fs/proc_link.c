@@ -65,27 +65,15 @@ static i64 text_link(struct proc_node *node, char *buffer, usize size) {
     }
 }
 
-static i64 program_path(struct proc_node *node, char *buffer, usize size) {
-    i64 length = -ENOENT;
-    mutex_lock(&tasks.lock);
-    struct process *process = process_find_locked(node->pid);
-    if (process && process->program && process->program->path) {
-        length = (i64)min(strlen(process->program->path), size);
-        memcpy(buffer, process->program->path, (usize)length);
-    }
-    mutex_unlock(&tasks.lock);
-    return length;
-}
-
 static i64 target_path(struct proc_node *node, char *buffer, usize size) {
     struct vnode *target = link_target(node);
     i64 length;
     if (!target) {
         return -ENOENT;
     }
-    if (vnode_is_directory(target)) {
+    if (vnode_is_directory(target) || target->ops->name) {
         struct vnode *root = fs_context_root(thread_current()->process->fs);
-        length = directory_path(root, target, buffer, size);
+        length = vnode_path(root, target, buffer, size);
         vnode_put(root);
     } else if (devpts_terminal(target)) {
         length = (i64)format_text(buffer, size, "/dev/pts/%u", devpts_terminal(target)->number);
@@ -102,9 +90,9 @@ i64 proc_read_link(struct vnode *link, char *buffer, usize size) {
     struct proc_node *node = proc_node(link);
     char text[512];
     i64 length;
-    if (node->kind == PROC_EXE) {
-        length = program_path(node, text, sizeof(text));
-    } else if (node->kind == PROC_FD || node->kind == PROC_CWD || node->kind == PROC_ROOT_LINK) {
+    bool leads_to_vnode = node->kind == PROC_EXE || node->kind == PROC_FD ||
+                          node->kind == PROC_CWD || node->kind == PROC_ROOT_LINK;
+    if (leads_to_vnode) {
         length = target_path(node, text, sizeof(text));
     } else {
         length = text_link(node, text, sizeof(text));

@@ -76,6 +76,7 @@ struct tmpfs_node *tmpfs_unlinked_locked(struct tmpfs_node *node) {
 
 static void node_free(struct tmpfs_node *node) {
     struct tmpfs *tmpfs = tmpfs_of(node);
+    heap_free(node->removed_name);
     switch (node->base.type) {
     case MODE_REGULAR: tmpfs_pages_uncharge(node, tmpfs_pages_cut(&node->data, 0)); break;
     case MODE_LINK: heap_free(node->link); break;
@@ -103,12 +104,19 @@ static void tmpfs_release(struct vnode *vnode) {
     }
 }
 
+// As Linux's tmpfs shows it: some bytes for each name.
+static u64 directory_bytes_locked(const struct tmpfs_node *node) REQUIRES(&tmpfs_lock) {
+    enum { NAME_BYTES = 20 };
+    const struct tmpfs_names *names = &node->names;
+    return NAME_BYTES * (2 + names->live + tmpfs_lower_count(node) - names->hiding);
+}
+
 static int tmpfs_attributes(struct vnode *vnode, struct attributes *out) {
     struct tmpfs_node *node = tmpfs_node(vnode);
     mutex_lock(&tmpfs_lock);
     *out = (struct attributes){
         .ino = vnode->ino,
-        .size_bytes = node->size_bytes,
+        .size_bytes = vnode_is_directory(vnode) ? directory_bytes_locked(node) : node->size_bytes,
         .blocks = vnode->type == MODE_REGULAR ? node->data.count * (PAGE_SIZE / 512) : 0,
         .device = node->device,
         .mode = node->mode,
@@ -172,6 +180,10 @@ const struct vnode_ops tmpfs_ops = {
     .create = tmpfs_create,
     .symlink = tmpfs_symlink,
     .link = tmpfs_link,
+    .make_unnamed = tmpfs_make_unnamed,
+    .name = tmpfs_name,
+    .allocate = tmpfs_allocate,
+    .seek = tmpfs_seek,
     .unlink = tmpfs_unlink,
     .rename = tmpfs_rename,
     .list = tmpfs_list,

@@ -5,10 +5,6 @@
 #include "linux/abi.h"
 #include "linux/fs/tmpfs_node.h"
 
-enum : u64 { FILE_BYTES_MAX = (1UL << 63) - 1 };
-
-static u64 pages_of(u64 size_bytes) { return (size_bytes + PAGE_MASK) / PAGE_SIZE; }
-
 // How much of a page that is there has bytes; what follows is zeros.
 static usize page_bytes(const struct tmpfs_data *data) {
     return data->height == 0 ? data->first_bytes : PAGE_SIZE;
@@ -86,8 +82,7 @@ static u8 *first_for_write_locked(struct tmpfs_node *node, usize from, usize to)
     return page;
 }
 
-// The page with this index, there for [from, to) to be written.
-static u8 *page_for_write_locked(struct tmpfs_node *node, u64 index, usize from, usize to)
+u8 *tmpfs_page_for_write_locked(struct tmpfs_node *node, u64 index, usize from, usize to)
     REQUIRES(&tmpfs_lock) {
     struct tmpfs_data *data = &node->data;
     if (index == 0 && data->height == 0) {
@@ -105,15 +100,14 @@ static u8 *page_for_write_locked(struct tmpfs_node *node, u64 index, usize from,
     if (page) {
         page_fill(node, page, index, 0, from);
         page_fill(node, page, index, to, PAGE_SIZE);
-        data->count += index >= pages_of(data->base_size);
+        data->count += index >= tmpfs_pages_of(data->base_size);
         *slot = page;
     }
     return page;
 }
 
-// The file ends at `size_bytes` from now on, which is further: what the last page had there is
-// cleared.
-static void data_extend_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&tmpfs_lock) {
+// What the last page had beyond the end is cleared.
+void tmpfs_extend_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&tmpfs_lock) {
     u64 index = node->size_bytes / PAGE_SIZE;
     usize from = node->size_bytes & PAGE_MASK;
     usize to = min((u64)page_bytes(&node->data), size_bytes - index * PAGE_SIZE);
@@ -127,20 +121,20 @@ static void data_extend_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES
 static i64 data_write_locked(struct tmpfs_node *node, const u8 *buffer, usize size, u64 offset)
     REQUIRES(&tmpfs_lock) {
     usize done = 0;
-    if (offset >= FILE_BYTES_MAX) {
+    if (offset >= TMPFS_FILE_BYTES_MAX) {
         return -EFBIG;
     }
-    size = min(size, (usize)(FILE_BYTES_MAX - offset));
+    size = min(size, (usize)(TMPFS_FILE_BYTES_MAX - offset));
     while (done < size) {
         u64 at = offset + done;
         usize within = at & PAGE_MASK;
         usize count = min(size - done, PAGE_SIZE - within);
-        u8 *page = page_for_write_locked(node, at / PAGE_SIZE, within, within + count);
+        u8 *page = tmpfs_page_for_write_locked(node, at / PAGE_SIZE, within, within + count);
         if (!page) {
             break;
         }
         if (at > node->size_bytes) {
-            data_extend_locked(node, at);
+            tmpfs_extend_locked(node, at);
         }
         memcpy(page + within, buffer + done, count);
         done += count;
@@ -166,47 +160,26 @@ i64 tmpfs_write(struct vnode *vnode, const void *buffer, usize size, u64 offset,
 
 static void data_cut_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&tmpfs_lock) {
     struct tmpfs_data *data = &node->data;
-    u64 first = pages_of(size_bytes);
-    u64 base_pages = pages_of(data->base_size);
+    u64 first = tmpfs_pages_of(size_bytes);
+    u64 base_pages = tmpfs_pages_of(data->base_size);
     for (u64 index = max(first, base_pages); tmpfs_pages_next(data, &index); index++) {
         data->count--;
     }
     tmpfs_pages_uncharge(node, tmpfs_pages_cut(data, first));
     data->base_size = min(data->base_size, size_bytes);
-    data->count -= base_pages - pages_of(data->base_size);
+    data->count -= base_pages - tmpfs_pages_of(data->base_size);
     node->size_bytes = size_bytes;
 }
 
 int tmpfs_resize_locked(struct tmpfs_node *node, u64 size_bytes) {
-    if (size_bytes > FILE_BYTES_MAX) {
+    if (size_bytes > TMPFS_FILE_BYTES_MAX) {
         return -EFBIG;
     }
     if (size_bytes < node->size_bytes) {
         data_cut_locked(node, size_bytes);
     } else {
-        data_extend_locked(node, size_bytes);
+        tmpfs_extend_locked(node, size_bytes);
     }
     tmpfs_touch_locked(node);
-    return 0;
-}
-
-// What the image still has of the file from there on, up to the first page of our own.
-int tmpfs_map(struct vnode *vnode, u64 offset, struct page_source *out) {
-    struct tmpfs_node *node = tmpfs_node(vnode);
-    *out = (struct page_source){};
-    if (!node->lower) {
-        return 0;
-    }
-    mutex_lock(&tmpfs_lock);
-    tmpfs_lower_map(node, offset, out);
-    u64 index = offset / PAGE_SIZE;
-    u64 own = index;
-    u64 seen = node->data.base_size < node->lower->size_bytes ? node->data.base_size / PAGE_SIZE
-                                                              : pages_of(node->data.base_size);
-    if (tmpfs_pages_next(&node->data, &own)) {
-        seen = min(seen, own);
-    }
-    out->pages = min(out->pages, seen > index ? seen - index : 0);
-    mutex_unlock(&tmpfs_lock);
     return 0;
 }

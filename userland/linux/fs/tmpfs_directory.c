@@ -82,10 +82,11 @@ int tmpfs_link(struct vnode *vnode, struct name name, struct vnode *target) {
     struct tmpfs_node *node = tmpfs_node(target);
     int result = -ENOENT;
     mutex_lock(&tmpfs_lock);
-    if (!tmpfs_is_removed_locked(node)) {
+    if (!tmpfs_is_removed_locked(node) || node->is_linkable) {
         result = node_insert_locked(tmpfs_node(vnode), name, node);
     }
     if (result == 0) {
+        node->is_linkable = false;
         vnode_get(target);
         node->nlink++;
         node->ctime_ns = time_now_ns();
@@ -131,6 +132,7 @@ static int unlink_locked(struct tmpfs_node *directory, struct name name, struct 
         return -ENOSPC;
     }
     released->by_entry = tmpfs_entry_clear_locked(directory, entry);
+    tmpfs_name_keep_locked(node, name, 2 + (released->by_entry != NULL));
     released->by_pin = tmpfs_unlinked_locked(node);
     directory->nlink -= vnode_is_directory(&node->base);
     tmpfs_touch_locked(directory);

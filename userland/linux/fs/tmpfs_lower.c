@@ -65,7 +65,7 @@ static int node_make_locked(struct file_system *system, struct tmpfs_node *paren
     tmpfs_node_charge(container_of(system, struct tmpfs, system));
     vnode_init(&node->base, &tmpfs_ops, system, made->inode.mode, nid);
     node_fill(node, &made->inode);
-    if (parent && vnode_is_directory(&node->base)) {
+    if (parent) {
         node->parent = parent;
         vnode_get(&parent->base);
     }
@@ -106,6 +106,10 @@ bool tmpfs_lower_has_locked(struct tmpfs_node *directory, struct name name) {
     struct erofs_entry entry;
     return directory->lower &&
            erofs_lookup(&lower.erofs, directory->lower, name.text, name.size, &entry) == EROFS_OK;
+}
+
+u64 tmpfs_lower_count(const struct tmpfs_node *directory) {
+    return directory->lower ? erofs_directory_count(&lower.erofs, directory->lower) : 0;
 }
 
 static bool is_dots(const struct erofs_entry *entry) {

@@ -103,6 +103,7 @@ struct tmpfs_entry *tmpfs_entry_reserve_locked(struct tmpfs_node *directory, str
     entry->id = ++names->next_id;
     list_insert_head(&names->entries, &entry->node);
     names->count++;
+    names->hiding += entry->hides_lower;
     if (names->buckets) {
         bucket_insert(names, entry);
     }
@@ -118,10 +119,11 @@ static void entry_end(struct tmpfs_names *names, struct tmpfs_entry *entry) {
         bucket_remove(names, entry);
     }
     names->count--;
+    names->hiding -= entry->hides_lower;
     heap_free(entry);
 }
 
-// A directory counts its parent, which outlives it; who moves it gives the former one up.
+// A node counts its parent, which outlives it; who moves it gives the former one up first.
 void tmpfs_entry_fill_locked(struct tmpfs_node *directory, struct tmpfs_entry *entry,
                              struct tmpfs_node *target) {
     struct tmpfs_names *names = &directory->names;
@@ -131,11 +133,11 @@ void tmpfs_entry_fill_locked(struct tmpfs_node *directory, struct tmpfs_entry *e
     list_remove(&entry->node);
     list_insert_head(&names->entries, &entry->node);
     names->live++;
-    if (vnode_is_directory(&target->base)) {
+    if (!target->parent) {
         target->parent = directory;
         vnode_get(&directory->base);
-        directory->nlink++;
     }
+    directory->nlink += vnode_is_directory(&target->base);
     tmpfs_touch_locked(directory);
 }
 

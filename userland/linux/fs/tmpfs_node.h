@@ -48,7 +48,8 @@ struct tmpfs_names {
     struct tmpfs_entry **buckets; // NULL while there are few
     u32 buckets_count;            // a power of two
     u32 count;
-    u32 live; // those with a target
+    u32 live;   // those with a target
+    u32 hiding; // those that hide one of the image's
     u64 next_id;
 };
 
@@ -67,7 +68,9 @@ struct tmpfs_node {
     const struct erofs_inode *lower; // what the image has; NULL: nothing. Constant
     // under tmpfs_lock:
     struct tmpfs_node *chain;  // in the table of lower nodes
-    struct tmpfs_node *parent; // of a directory, counted; the root has none
+    struct tmpfs_node *parent; // where its name was last seen; counted; the root has none
+    char *removed_name;        // what it was, with its final zero, if somebody may ask
+    bool is_linkable;          // it never had a name, and may get one
     bool is_pinned;
     u32 mode;
     u32 nlink;
@@ -151,6 +154,8 @@ bool tmpfs_lower_has_locked(struct tmpfs_node *directory, struct name name) REQU
 // the directory has under it now. 1, 0 after the last, or a negative error.
 int tmpfs_lower_next_locked(struct tmpfs_node *directory, u64 *cookie, struct tmpfs_listed *out)
     REQUIRES(&tmpfs_lock);
+// How many names the image has in the directory, hidden ones included.
+u64 tmpfs_lower_count(const struct tmpfs_node *directory);
 void tmpfs_lower_forget_locked(struct tmpfs_node *node) REQUIRES(&tmpfs_lock);
 void tmpfs_lower_read(const struct tmpfs_node *node, void *buffer, usize size, u64 offset);
 void tmpfs_lower_map(const struct tmpfs_node *node, u64 offset, struct page_source *out);
@@ -162,15 +167,28 @@ u8 **tmpfs_page_slot(struct tmpfs_data *data, u64 index);
 u8 *tmpfs_first_page(struct tmpfs_data *data, u32 size);
 u8 *tmpfs_page_find(const struct tmpfs_data *data, u64 index);
 u8 *tmpfs_pages_next(const struct tmpfs_data *data, u64 *index);
+// Frees one that is there.
+void tmpfs_page_drop(struct tmpfs_data *data, u64 index);
 // Frees those from `first` on; how many.
 u64 tmpfs_pages_cut(struct tmpfs_data *data, u64 first);
 
 int tmpfs_statfs(struct vnode *vnode, struct usage *out);
 
 // Contents.
+enum : u64 { TMPFS_FILE_BYTES_MAX = (1UL << 63) - 1 };
+static inline u64 tmpfs_pages_of(u64 size_bytes) {
+    return size_bytes / PAGE_SIZE + ((size_bytes & PAGE_MASK) != 0);
+}
+// The page with this index, there for [from, to) to be written; the rest of it is what it was.
+u8 *tmpfs_page_for_write_locked(struct tmpfs_node *node, u64 index, usize from, usize to)
+    REQUIRES(&tmpfs_lock);
+// The file ends at `size_bytes` from now on, which is not before its end so far.
+void tmpfs_extend_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&tmpfs_lock);
 i64 tmpfs_read(struct vnode *vnode, void *buffer, usize size, u64 offset);
 i64 tmpfs_write(struct vnode *vnode, const void *buffer, usize size, u64 offset, u32 flags);
 int tmpfs_resize_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&tmpfs_lock);
+int tmpfs_allocate(struct vnode *vnode, u32 flags, u64 offset, u64 size);
+i64 tmpfs_seek(struct vnode *vnode, u64 offset, u32 wanted);
 int tmpfs_map(struct vnode *vnode, u64 offset, struct page_source *out);
 
 // Directories.
@@ -182,4 +200,10 @@ int tmpfs_symlink(struct vnode *directory, struct name name, const struct creati
 int tmpfs_link(struct vnode *directory, struct name name, struct vnode *target);
 int tmpfs_unlink(struct vnode *directory, struct name name, struct vnode *target, u32 flags);
 int tmpfs_rename(const struct rename_side *from, const struct rename_side *to, u32 flags);
+int tmpfs_make_unnamed(struct vnode *directory, const struct creation *creation, u32 flags,
+                       struct vnode **out);
+int tmpfs_name(struct vnode *vnode, struct vnode **directory, char *name, u32 *size);
+// Keeps the name of a node that loses its last one, where others than the caller have the node.
+void tmpfs_name_keep_locked(struct tmpfs_node *node, struct name name, u32 references)
+    REQUIRES(&tmpfs_lock);
 int tmpfs_list(struct vnode *directory, u64 *cookie, struct directory_sink *sink);

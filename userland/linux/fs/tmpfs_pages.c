@@ -95,6 +95,12 @@ u8 **tmpfs_page_slot(struct tmpfs_data *data, u64 index) {
     return (u8 **)at;
 }
 
+void tmpfs_page_drop(struct tmpfs_data *data, u64 index) {
+    u8 **slot = tmpfs_page_slot(data, index);
+    heap_free(*slot);
+    *slot = NULL;
+}
+
 // The first page from *index on below a table, whose first page has the index `base`.
 static u8 *next_below(void *at, u32 level, u64 base, u64 *index) {
     if (!at || level == 0) {

@@ -120,10 +120,9 @@ static void side_detach_locked(struct rename *rename, struct side *side) REQUIRE
     if (!tmpfs_entry_take_locked(side->directory, side->entry)) {
         vnode_get(&side->node->base); // it had the image's name only
     }
-    if (side_is_directory(side)) {
-        side->directory->nlink--;
-        release_later(rename, side->node->parent);
-    }
+    side->directory->nlink -= side_is_directory(side);
+    release_later(rename, side->node->parent);
+    side->node->parent = NULL;
 }
 
 static void side_attach_locked(struct side *side, struct tmpfs_node *node) REQUIRES(&tmpfs_lock) {
@@ -134,7 +133,9 @@ static void side_attach_locked(struct side *side, struct tmpfs_node *node) REQUI
 
 static void replaced_remove_locked(struct rename *rename) REQUIRES(&tmpfs_lock) {
     struct side *to = &rename->to;
-    release_later(rename, tmpfs_entry_take_locked(to->directory, to->entry));
+    struct tmpfs_node *named = tmpfs_entry_take_locked(to->directory, to->entry);
+    tmpfs_name_keep_locked(to->node, to->name, 2 + (named != NULL));
+    release_later(rename, named);
     release_later(rename, tmpfs_unlinked_locked(to->node));
     to->directory->nlink -= side_is_directory(to);
 }

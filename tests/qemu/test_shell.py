@@ -78,6 +78,16 @@ def test_what_is_typed_ahead_is_run(console: Console) -> None:
     console.expect(PROMPT)
 
 
+def test_a_poll_waits_for_input(console: Console) -> None:
+    """read -t polls: once it runs out, once it is woken by what is typed."""
+    script = "read -t 0.1 a || echo out; echo up; read -t 20 b; echo got $b"
+    console.machine.console.send(f"run --rm -i busybox sh -c '{script}'\r".encode())
+    console.expect(rb"\nout\r\nup\r")
+    console.machine.console.send(b"typed\r")
+    console.expect(rb"\ngot typed\r")
+    console.expect(PROMPT)
+
+
 def test_input_reaches_the_container(console: Console) -> None:
     console.machine.console.send(b"run --rm -i busybox sh -c 'read a; echo got $a; cat'\r")
     console.machine.console.send(b"one\r")

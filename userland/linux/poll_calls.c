@@ -1,7 +1,4 @@
 // poll and select: look at every file, sleep on the queues of all of them, look again.
-//
-// Streams have no queue here: the kernel knows when they are ready. While one is among the files,
-// the sleep is in slices of STREAM_SLICE_NS.
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/calls.h"
@@ -13,20 +10,18 @@
 #include "linux/timing.h"
 #include "linux/waiting.h"
 
-enum : u64 { STREAM_SLICE_NS = 5000000 };
 enum { POLL_MAX = DESCRIPTORS_MAX, SELECT_WORDS = DESCRIPTORS_MAX / 64 };
 
 struct poll_entry {
     struct linux_pollfd fd;
     struct file *file;
-    struct waitqueue *queue; // NULL: never changes, or is looked at in slices
+    struct waitqueue *queue; // NULL: never changes
     struct waiter waiter;
 };
 
 struct poll {
     struct poll_entry *entries;
     u32 count;
-    bool has_stream;
 };
 
 static void poll_begin(struct poll *poll, struct thread *thread) {
@@ -39,8 +34,6 @@ static void poll_begin(struct poll *poll, struct thread *thread) {
         if (entry->file->ops->poll_queue) {
             entry->queue = entry->file->ops->poll_queue(entry->file);
             waitqueue_add(entry->queue, &entry->waiter, thread);
-        } else if (entry->file->ops->poll) {
-            poll->has_stream = true;
         }
     }
 }
@@ -76,12 +69,11 @@ static i64 poll_wait(struct poll *poll, struct thread *thread, u64 deadline_ns) 
     for (;;) {
         u32 ticket = thread_ticket(thread);
         result = poll_look(poll);
-        u64 now_ns = deadline_ns == DEADLINE_NEVER && !poll->has_stream ? 0 : kernel_monotonic_ns();
+        u64 now_ns = deadline_ns == DEADLINE_NEVER ? 0 : kernel_monotonic_ns();
         if (result != 0 || deadline_ns <= now_ns) {
             break;
         }
-        u64 until_ns = poll->has_stream ? min(deadline_ns, now_ns + STREAM_SLICE_NS) : deadline_ns;
-        result = thread_wait(thread, ticket, until_ns);
+        result = thread_wait(thread, ticket, deadline_ns);
         if (result == -ERESTARTSYS) {
             result = -ERESTARTNOHAND;
             break;

@@ -7,6 +7,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/events.h"
 #include "linux/fs/anonymous.h"
 #include "linux/kernel_if.h"
 #include "linux/output.h"
@@ -25,6 +26,7 @@ struct stream {
     enum stream_kind kind;
     u32 log;
     struct waitqueue changed;
+    struct event_watch watch; // for who polls; of the attached channel
     struct mutex lock;
     // under lock:
     struct attachment *attached GUARDED_BY(&lock); // NULL: nobody
@@ -58,7 +60,12 @@ static struct attachment *attachment_get(struct stream *stream) {
     return attachment;
 }
 
+static void channel_ready(struct event_watch *watch, u32) {
+    waitqueue_wake(&container_of(watch, struct stream, watch)->changed);
+}
+
 static void stream_detach_locked(struct stream *stream) REQUIRES(&stream->lock) {
+    if (stream->attached) event_unwatch(&stream->watch);
     attachment_put(stream->attached);
     stream->attached = NULL;
 }
@@ -166,6 +173,17 @@ static i64 stream_write(struct thread *thread, struct file *file, const void *bu
     return count;
 }
 
+// Has pollers woken when the channel is ready for what the file is for. What can't be watched is
+// called ready: then the program finds out by itself.
+static u32 stream_watch_locked(struct stream *stream, struct file *file, u32 observed)
+    REQUIRES(&stream->lock) {
+    bool reads = (file_flags(file) & O_ACCMODE) == O_RDONLY;
+    u32 awaited = (reads ? SIGNAL_READABLE : SIGNAL_WRITABLE) | SIGNAL_PEER_CLOSED;
+    if (!stream->attached || (observed & awaited)) return observed;
+    int result = event_watch_arm(&stream->watch, stream->attached->channel, awaited);
+    return result == 0 ? observed : observed | awaited;
+}
+
 static u32 stream_poll(struct file *file) {
     struct stream *stream = file->private;
     u32 observed = 0;
@@ -177,6 +195,7 @@ static u32 stream_poll(struct file *file) {
                            SIGNAL_READABLE | SIGNAL_WRITABLE | SIGNAL_PEER_CLOSED, 0, &observed);
     else
         observed = is_output ? SIGNAL_WRITABLE : stream->is_over ? SIGNAL_PEER_CLOSED : 0;
+    observed = stream_watch_locked(stream, file, observed);
     bool is_gone = observed & SIGNAL_PEER_CLOSED;
     if (is_output && is_gone) observed = SIGNAL_WRITABLE;
     events |= observed & (SIGNAL_READABLE | SIGNAL_PEER_CLOSED) ? POLLIN | POLLRDNORM : 0;
@@ -187,9 +206,13 @@ static u32 stream_poll(struct file *file) {
     return events;
 }
 
+static struct waitqueue *stream_poll_queue(struct file *file) {
+    return &((struct stream *)file->private)->changed;
+}
+
 static void stream_put(struct stream *stream) THREAD_ANNOTATION(no_thread_safety_analysis) {
     if (stream && __atomic_fetch_sub(&stream->references, 1, __ATOMIC_ACQ_REL) == 1) {
-        attachment_put(stream->attached);
+        stream_detach_locked(stream);
         heap_free(stream->buffer);
         heap_free(stream);
     }
@@ -202,6 +225,7 @@ static const struct file_ops stream_ops = {
     .read = stream_read,
     .write = stream_write,
     .poll = stream_poll,
+    .poll_queue = stream_poll_queue,
 };
 
 bool file_is_stream(const struct file *file) { return file->ops == &stream_ops; }
@@ -229,6 +253,7 @@ int stream_create(const struct stream_options *options, u32 flags, struct file *
     stream->log = options->log;
     stream->attached = attachment;
     waitqueue_init(&stream->changed);
+    event_watch_init(&stream->watch, channel_ready);
     file_use(*out, stream);
     return 0;
 }

@@ -116,7 +116,8 @@ static void test_lines(void) {
     char bytes[16];
     int count = 0;
     pty_open();
-    type("ab\x7f\x7f" "c\rsecond\n");
+    type("ab\x7f\x7f"
+         "c\rsecond\n");
     SHOWN("ab\b \b\b \bc\r\nsecond\r\n");
     IS(readable(slave), true);
     IS(control(slave, FIONREAD, &count), 0);
@@ -159,7 +160,8 @@ static void test_settings(void) {
     type("ab\x7f\x15");
     SHOWN("ab^?^U\r\n");
     set_flags(ECHOPRT, 0);
-    type("abc\x7f\x7f" "d\n");
+    type("abc\x7f\x7f"
+         "d\n");
     SHOWN("abc\\cb/d\r\n");
     GIVEN("ad\n");
     set_flags(0, ECHO);

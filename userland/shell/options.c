@@ -201,7 +201,9 @@ void run_options_write(const struct run_options *options, const struct words *wo
         .words = words, .word = words_next(words, NULL), .verb = options->verb};
     if (options->cwd) records_add_pair(writer, 'o', "cwd", options->cwd);
     if (options->user) records_add_pair(writer, 'o', "user", options->user);
-    if (options->is_interactive) records_add_pair(writer, 'o', "stdin", "1");
+    // Without a console nothing comes but from a later `attach`.
+    if (options->is_interactive && (options->is_detached || !shell.command))
+        records_add_pair(writer, 'o', "stdin", "1");
     number_write(writer, "memory", options->memory_bytes);
     number_write(writer, "pids", options->pids);
     while ((reading.word = words_next(words, reading.word))) {

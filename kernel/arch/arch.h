@@ -212,14 +212,12 @@ static inline void arch_gather_init(struct arch_gather *gather, struct arch_pmap
     gather->end = 0;
     gather->count = 0;
 }
-// Maps those of `count` pages from `va` on, all in one aligned window of 64 pages, where paddr[i]
-// is not ARCH_NO_PAGE and nothing is entered. *entered: a bit for each page that this call mapped.
+// Maps those of `count` pages from `va` on, all in one aligned window of 64 pages, that are not
+// nullptr, where nothing is entered. Their references go to the entries, and nullptr to pages[i].
 // NO_RESOURCES.
-enum : u64 { ARCH_NO_PAGE = ~0ul };
-status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u64 *paddr,
-                              u32 map_flags, u64 *entered);
-// Which of such `count` pages are entered already: a bit for each.
-u64 arch_pmap_query_window(struct arch_pmap *pmap, u64 va, u32 count);
+struct page;
+status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, struct page **pages,
+                              u32 map_flags);
 // Enters pages of one pmap at the same addresses of another where nothing is entered: the same
 // pages, each with a reference more, in neither writable; or with a payer copies of them, with
 // `map_flags`. The locks of both owners are held.

@@ -38,10 +38,11 @@ static u64 mapping_index(const struct mapping *mapping, u64 va) {
 
 // ---- entering pages ----
 
-// Gives the reference to `page` to a new page-table entry.
+// Gives the reference to `page` to a new page-table entry, with all rights but for the page of zeros.
 static status_t enter(struct aspace *aspace, const struct mapping *mapping, u64 va,
                       struct page *page) REQUIRES(&aspace->lock) {
-    u32 rights = mapping_page_rights(mapping, page);
+    u32 rights = mapping->flags & MAPPING_RIGHTS;
+    if (page == zero_page) rights &= ~CL_MAP_WRITE;
     status_t status = arch_pmap_map(&aspace->pmap, va, page_paddr(page), rights);
     if (status != OK) page_put(page);
     return status;
@@ -49,22 +50,15 @@ static status_t enter(struct aspace *aspace, const struct mapping *mapping, u64 
 
 status_t aspace_map_window(struct aspace *aspace, const struct mapping *mapping, u64 va) {
     struct page *pages[WINDOW_PAGES];
-    u64 paddr[WINDOW_PAGES];
     u64 start = max(align_down(va, WINDOW_SIZE), mapping->start);
     u64 end = min(align_down(va, WINDOW_SIZE) + WINDOW_SIZE, mapping->end);
     u32 count = (u32)((end - start) >> PAGE_SHIFT);
-    u64 before = arch_pmap_query_window(&aspace->pmap, start, count);
-    u32 found =
-        memobj_find_pages(mapping->object, mapping_index(mapping, start), count, before, pages);
-    if (found == 0) return OK;
-    for (u32 i = 0; i < count; i++)
-        paddr[i] = pages[i] ? page_paddr(pages[i]) : ARCH_NO_PAGE;
+    if (!memobj_find_pages(mapping->object, mapping_index(mapping, start), count, pages)) return OK;
     u32 rights = mapping->flags & MAPPING_RIGHTS;
     if (!(mapping->flags & CL_MAP_SHARED)) rights &= ~CL_MAP_WRITE;
-    u64 entered;
-    status_t status = arch_pmap_map_window(&aspace->pmap, start, count, paddr, rights, &entered);
+    status_t status = arch_pmap_map_window(&aspace->pmap, start, count, pages, rights);
     for (u32 i = 0; i < count; i++) {
-        if (pages[i] && !(entered >> i & 1)) page_put(pages[i]);
+        if (pages[i]) page_put(pages[i]);
     }
     return status;
 }

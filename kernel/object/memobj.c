@@ -46,16 +46,14 @@ status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, str
 
 // ---- pages ----
 
-u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, u64 without,
-                      struct page **pages) {
+u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, struct page **pages) {
     u32 found = 0;
     void **slot = nullptr;
     lock_acquire(&memobj->lock);
     for (u32 i = 0; i < count; i++, index++) {
         bool is_same_node = i > 0 && memobj->pages.depth > 0 && index % PAGE_TREE_SLOTS != 0;
         slot = is_same_node ? slot + (slot != nullptr) : page_tree_find(&memobj->pages, index);
-        bool is_wanted = slot && !(without >> i & 1) && index < memobj->size_pages;
-        pages[i] = is_wanted ? page_tree_page(slot) : nullptr;
+        pages[i] = slot && index < memobj->size_pages ? page_tree_page(slot) : nullptr;
         if (pages[i]) page_get(pages[i]);
         found += pages[i] != nullptr;
     }
@@ -65,7 +63,7 @@ u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, u64 without,
 
 struct page *memobj_find_page(struct memobj *memobj, u64 index) {
     struct page *page;
-    (void)memobj_find_pages(memobj, index, 1, 0, &page);
+    (void)memobj_find_pages(memobj, index, 1, &page);
     return page;
 }
 

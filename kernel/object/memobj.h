@@ -46,10 +46,8 @@ status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, str
 status_t memobj_get_page(struct memobj *memobj, u64 index, struct page **out);
 // The page if it is there, referenced, else nullptr. Never blocks.
 struct page *memobj_find_page(struct memobj *memobj, u64 index);
-// The same for `count` pages from `index` on, into `pages`, but for those with a bit in `without`.
-// Returns how many it found.
-u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, u64 without,
-                      struct page **pages);
+// The same for `count` pages from `index` on, into `pages`. Returns how many it found.
+u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, struct page **pages);
 // (The system call memobj_resize: pages beyond the new end are unmapped everywhere and given back. It
 // waits for other resizes.)
 

@@ -118,28 +118,18 @@ bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags)
     return entry != nullptr;
 }
 
-status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u64 *paddr,
-                              u32 map_flags, u64 *entered) {
+status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, struct page **pages,
+                              u32 map_flags) {
     status_t status = OK;
-    *entered = 0;
     host_mutex_lock(pmap->mutex);
     if (!table_make(pmap, va)) status = ERR_NO_RESOURCES;
     for (u32 i = 0; i < count && status == OK; i++) {
-        if (paddr[i] == ARCH_NO_PAGE || map_find(&pmap->pages, va + i * PAGE_SIZE)) continue;
-        map_add(&pmap->pages, va + i * PAGE_SIZE, paddr[i], map_flags);
-        *entered |= 1ul << i;
+        if (!pages[i] || map_find(&pmap->pages, va + i * PAGE_SIZE)) continue;
+        map_add(&pmap->pages, va + i * PAGE_SIZE, page_paddr(pages[i]), map_flags);
+        pages[i] = nullptr;
     }
     host_mutex_unlock(pmap->mutex);
     return status;
-}
-
-u64 arch_pmap_query_window(struct arch_pmap *pmap, u64 va, u32 count) {
-    u64 entered = 0;
-    host_mutex_lock(pmap->mutex);
-    for (u32 i = 0; i < count; i++)
-        entered |= (u64)(map_find(&pmap->pages, va + i * PAGE_SIZE) != nullptr) << i;
-    host_mutex_unlock(pmap->mutex);
-    return entered;
 }
 
 static void gather_span(struct arch_gather *gather, u64 va) {

@@ -85,7 +85,6 @@ struct tss {
 struct arch_cpu {
     struct cpu cpu; // first
     struct tss tss;
-    u32 online;             // set by the CPU itself when it runs
     u64 bit;                // 1 << id
     u64 cr3;                // loaded when it last switched threads
     struct arch_pmap *pmap; // whose it is
@@ -152,7 +151,7 @@ extern u64 mmu_kernel_top; // physical address of the kernel's top-level table
 void mmu_copy_kernel_slots(u64 *top);
 void mmu_clear_kernel_slots(u64 *top);
 // A page of zeros for a table, paid by `payer` (nullptr, at boot: nobody); 0: it can't be paid.
-u64 mmu_table_alloc(struct ledger *payer);
+SLOW_PATH u64 mmu_table_alloc(struct ledger *payer);
 
 // ---- shootdown.c
 // Has `cpus` (this one may be among them) forget [start, end), and waits for all.

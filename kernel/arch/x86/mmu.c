@@ -9,8 +9,8 @@
 #include "mm/page.h"
 #include "paging.h"
 
-enum : u64 { KSTACK_END = ARCH_KSTACK_BASE + GIB(1) };
-enum { KERNEL_SLOTS_MAX = 8 };
+enum : u64 { KSTACK_END = ARCH_KSTACK_BASE + GIB(1), MMIO_END = ARCH_MMIO_BASE + GIB(1) };
+enum { DIRECT_SLOT = TABLE_ENTRIES / 2, LAST_SLOT = TABLE_ENTRIES - 1 };
 
 extern u8 image_begin[], image_rodata[], image_data[], image_end[], boot_stack_guard[];
 
@@ -20,30 +20,18 @@ static u64 mmio_next GUARDED_BY(&mmu_lock) = ARCH_MMIO_BASE;
 // one in its first page-table entry, then those never used.
 static u64 kstack_free GUARDED_BY(&mmu_lock);
 static u64 kstack_next GUARDED_BY(&mmu_lock) = ARCH_KSTACK_BASE + PAGE_SIZE;
-static u32 kernel_slots[KERNEL_SLOTS_MAX]; // used top-level slots
-static u32 kernel_slot_count;
+static u32 kernel_slots_end; // of the direct map
 
 static u64 page_take_paid(struct ledger *payer, u32 flags) {
     return payer ? page_paddr(page_alloc_paid(payer, PAGE_KERNEL | flags)) : boot_page_alloc();
 }
 
-u64 mmu_table_alloc(struct ledger *payer) {
+SLOW_PATH u64 mmu_table_alloc(struct ledger *payer) {
     return !payer || ledger_charge(payer, 1) == OK ? page_take_paid(payer, 0) : 0;
 }
 
-// The entry for `va` at `level`, with the tables above, paid by `payer`; nullptr: it can't.
 static u64 *mmu_entry(u64 va, u32 level, struct ledger *payer) {
-    u64 *table = arch_direct(mmu_kernel_top);
-    for (u32 l = 3; l > level; l--) {
-        u64 *entry = &table[table_index(va, l)];
-        if (*entry == 0) {
-            u64 page = mmu_table_alloc(payer);
-            if (page == 0) return nullptr;
-            *entry = page | PTE_TABLE_KERNEL;
-        }
-        table = table_of(*entry);
-    }
-    return &table[table_index(va, level)];
+    return table_entry_make(arch_direct(mmu_kernel_top), nullptr, va, level, payer);
 }
 
 static void map_image(u64 begin, u64 end, u64 flags) {
@@ -76,25 +64,22 @@ void mmu_init(void) {
     boot_memory_regions(map_direct);
     mmu_entry(ARCH_KSTACK_BASE, 2, nullptr);
     mmu_entry(ARCH_MMIO_BASE, 2, nullptr);
-
-    u64 *top = arch_direct(mmu_kernel_top);
-    for (u32 slot = TABLE_ENTRIES / 2; slot < TABLE_ENTRIES; slot++) {
-        if (top[slot] == 0) continue;
-        if (kernel_slot_count == KERNEL_SLOTS_MAX) panic("more memory than the kernel can map");
-        kernel_slots[kernel_slot_count++] = slot;
-    }
+    kernel_slots_end = DIRECT_SLOT + (u32)((arch_memory_end() - 1) / GIB(512)) + 1;
+    if (kernel_slots_end > LAST_SLOT) panic("more memory than the kernel can map");
     cr3_write(mmu_kernel_top);
 }
 
 void mmu_copy_kernel_slots(u64 *top) {
     const u64 *kernel = arch_direct(mmu_kernel_top);
-    for (u32 i = 0; i < kernel_slot_count; i++)
-        top[kernel_slots[i]] = kernel[kernel_slots[i]];
+    for (u32 slot = DIRECT_SLOT; slot < kernel_slots_end; slot++)
+        top[slot] = kernel[slot];
+    top[LAST_SLOT] = kernel[LAST_SLOT];
 }
 
 void mmu_clear_kernel_slots(u64 *top) {
-    for (u32 i = 0; i < kernel_slot_count; i++)
-        top[kernel_slots[i]] = 0;
+    for (u32 slot = DIRECT_SLOT; slot < kernel_slots_end; slot++)
+        top[slot] = 0;
+    top[LAST_SLOT] = 0;
 }
 
 bool arch_kernel_mapped(u64 va) {
@@ -108,20 +93,13 @@ bool arch_kernel_mapped(u64 va) {
 }
 
 void *arch_mmio_map(u64 paddr, u64 size) {
-    u64 unit = size >= MIB(2) && paddr % MIB(2) == 0 ? MIB(2) : PAGE_SIZE;
     u64 flags = PTE_LEAF_KERNEL | PTE_WRITE | PTE_NX | PTE_CACHE_DISABLE | PTE_WRITE_THROUGH;
-    if (unit != PAGE_SIZE) flags |= PTE_LARGE;
     u64 page = align_down(paddr, PAGE_SIZE);
-    u64 end = align_up(paddr + size, unit);
+    u64 end = align_up(paddr + size, PAGE_SIZE);
     lock_acquire(&mmu_lock);
-    u64 va = align_up(mmio_next, unit);
-    u64 result = va + (paddr - page);
-    if (end - page > ARCH_MMIO_BASE + GIB(512) - va) result = 0;
-    for (; result && page < end; page += unit, va += unit) {
-        u64 *entry = mmu_entry(va, unit == PAGE_SIZE ? 0 : 1, nullptr);
-        *entry = page | flags;
-    }
-    mmio_next = va;
+    u64 result = end - page > MMIO_END - mmio_next ? 0 : mmio_next + (paddr - page);
+    for (; result && page < end; page += PAGE_SIZE, mmio_next += PAGE_SIZE)
+        *mmu_entry(mmio_next, 0, nullptr) = page | flags;
     lock_release(&mmu_lock);
     return (void *)result;
 }

@@ -18,8 +18,7 @@ enum : u64 {
     PTE_ADDRESS = 0x000ffffffffff000,
     // Table entries leave the rights to the leaves. Accessed and dirty are set from the start:
     // nobody reads them, and the CPU need not write them.
-    PTE_TABLE_KERNEL = PTE_PRESENT | PTE_WRITE | PTE_ACCESSED,
-    PTE_TABLE_USER = PTE_TABLE_KERNEL | PTE_USER,
+    PTE_TABLE = PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED,
     PTE_LEAF = PTE_PRESENT | PTE_ACCESSED | PTE_DIRTY,
     PTE_LEAF_KERNEL = PTE_LEAF | PTE_GLOBAL,
     PTE_HIDDEN = PTE_LEAF & ~PTE_PRESENT, // entered without rights: never 0
@@ -33,6 +32,23 @@ static inline u32 table_index(u64 va, u32 level) {
 }
 
 static inline u64 *table_of(u64 entry) { return arch_direct(entry & PTE_ADDRESS); }
+
+// The entry for `va` at `level`, with the tables above it, paid by `payer`; nullptr: they can't. A new
+// entry of the top-level table also goes to its twin (nullptr: none).
+ALWAYS_INLINE u64 *table_entry_make(u64 *table, u64 *twin, u64 va, u32 level,
+                                    struct ledger *payer) {
+    for (u32 at = 3; at > level; at--) {
+        u64 *entry = &table[table_index(va, at)];
+        if (unlikely(*entry == 0)) {
+            u64 page = mmu_table_alloc(payer);
+            if (page == 0) return nullptr;
+            *entry = page | PTE_TABLE;
+            if (at == 3 && twin) twin[table_index(va, 3)] = *entry;
+        }
+        table = table_of(*entry);
+    }
+    return &table[table_index(va, level)];
+}
 
 // The leaf entry for `va`, its tables made where they are missing; nullptr: none left to be had.
 u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va);

@@ -24,7 +24,7 @@ status_t arch_pmap_init(struct arch_pmap *pmap, struct arch_pmap *process, struc
         if (pmap->top) table_free(pmap->top);
         return ERR_NO_RESOURCES;
     }
-    u64 slot = second | PTE_TABLE_USER;
+    u64 slot = second | PTE_TABLE;
     mmu_copy_kernel_slots(table_of(pmap->top));
     if (process) {
         pmap->top_restricted = second;
@@ -68,19 +68,8 @@ void arch_pmap_destroy(struct arch_pmap *pmap) {
 
 u64 *pmap_entry_make(struct arch_pmap *pmap, u64 va) {
     DASSERT(va < ARCH_USER_END && (va >= ARCH_USER_SPLIT) == (pmap->top_restricted == 0));
-    u64 *table = table_of(pmap->top);
-    for (u32 level = 3; level > 0; level--) {
-        u64 *entry = &table[table_index(va, level)];
-        if (unlikely(*entry == 0)) {
-            u64 page = mmu_table_alloc(pmap->payer);
-            if (page == 0) return nullptr;
-            *entry = page | PTE_TABLE_USER;
-            if (level == 3 && pmap->top_restricted)
-                table_of(pmap->top_restricted)[table_index(va, 3)] = *entry;
-        }
-        table = table_of(*entry);
-    }
-    return &table[table_index(va, 0)];
+    u64 *twin = pmap->top_restricted ? table_of(pmap->top_restricted) : nullptr;
+    return table_entry_make(table_of(pmap->top), twin, va, 0, pmap->payer);
 }
 
 u64 *pmap_entry_find(struct arch_pmap *pmap, u64 *va) {

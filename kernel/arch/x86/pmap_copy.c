@@ -5,26 +5,17 @@
 #include "mm/page.h"
 #include "paging.h"
 
-status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, const u64 *paddr,
-                              u32 map_flags, u64 *entered) {
+status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, struct page **pages,
+                              u32 map_flags) {
     u64 *entry = pmap_entry_make(pmap, va);
-    *entered = 0;
     if (entry == nullptr) return ERR_NO_RESOURCES;
     u64 flags = pmap_entry_flags(map_flags);
     for (u32 i = 0; i < count; i++) {
-        if (paddr[i] == ARCH_NO_PAGE || entry[i] != 0) continue;
-        __atomic_store_n(&entry[i], paddr[i] | flags, __ATOMIC_RELAXED);
-        *entered |= 1ul << i;
+        if (!pages[i] || entry[i] != 0) continue;
+        __atomic_store_n(&entry[i], page_paddr(pages[i]) | flags, __ATOMIC_RELAXED);
+        pages[i] = nullptr;
     }
     return OK;
-}
-
-u64 arch_pmap_query_window(struct arch_pmap *pmap, u64 va, u32 count) {
-    u64 *entry = pmap_entry_find(pmap, &va);
-    u64 entered = 0;
-    for (u32 i = 0; entry && i < count; i++)
-        entered |= (u64)(entry[i] != 0) << i;
-    return entered;
 }
 
 // The same page, no longer writable.

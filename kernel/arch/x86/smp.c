@@ -16,11 +16,12 @@ enum : u64 {
 
 extern u8 trampoline_begin[], trampoline_end[];
 u32 smp_ticket_limit = 1;
+static u32 smp_online = 1; // have come up, one after the other
 static u32 smp_go;
 
-// Waits until then at most; true if the CPU has come up.
-static bool wait_online(u32 id, u64 until_ns) {
-    while (!__atomic_load_n(&cpu_table[id]->online, __ATOMIC_ACQUIRE)) {
+// Waits until then at most; true if so many have come up.
+static bool wait_online(u32 count, u64 until_ns) {
+    while (__atomic_load_n(&smp_online, __ATOMIC_ACQUIRE) < count) {
         if (arch_time_ns() >= until_ns) return false;
         cpu_pause();
     }
@@ -34,13 +35,12 @@ static void start(u64 begin_ns) {
     while (arch_time_ns() < begin_ns + STARTUP_DELAY_NS)
         cpu_pause();
     apic_start_others(TRAMPOLINE_PADDR);
-    if (!wait_online(smp_ticket_limit - 1, begin_ns + STARTUP_AGAIN_NS))
+    if (!wait_online(smp_ticket_limit, begin_ns + STARTUP_AGAIN_NS))
         apic_start_others(TRAMPOLINE_PADDR);
 }
 
 void arch_smp_start(void) {
     u32 known = min(acpi.cpu_count, (u32)MAX_CPUS);
-    u32 came = 1;
     u64 begin_ns = arch_time_ns();
     for (u32 id = 1; id < known; id++)
         cpu_add(id);
@@ -48,8 +48,8 @@ void arch_smp_start(void) {
         smp_ticket_limit = known;
         start(begin_ns);
     }
-    while (came < known && wait_online(came, begin_ns + STARTUP_LIMIT_NS))
-        came++;
+    (void)wait_online(known, begin_ns + STARTUP_LIMIT_NS);
+    u32 came = __atomic_load_n(&smp_online, __ATOMIC_ACQUIRE);
     if (came < acpi.cpu_count)
         klog(LOG_WARNING, "only %u of %u CPUs are used\n", came, acpi.cpu_count);
     __atomic_store_n(&cpu_running, came, __ATOMIC_RELEASE);
@@ -60,7 +60,9 @@ void smp_cpu_main(struct arch_cpu *cpu) {
     cpu_setup(cpu);
     apic_init_cpu();
     clock_init_cpu();
-    __atomic_store_n(&cpu->online, 1, __ATOMIC_RELEASE);
+    while (__atomic_load_n(&smp_online, __ATOMIC_ACQUIRE) != cpu->cpu.id)
+        cpu_pause();
+    __atomic_store_n(&smp_online, cpu->cpu.id + 1, __ATOMIC_RELEASE);
     while (!__atomic_load_n(&smp_go, __ATOMIC_ACQUIRE))
         cpu_pause();
     if (cpu->cpu.id >= arch_cpu_count()) panic_stop_here(); // too late

@@ -11,10 +11,11 @@ enum : u64 {
     ARCH_USER_SPLIT = 0x7f8000000000, // below: restricted; from here: the process's own (slot 255)
     ARCH_USER_END = 0x7ffffffff000,   // the last page is never mapped
     ARCH_DIRECT_BASE = 0xffff800000000000,
-    ARCH_KSTACK_BASE = 0xffffc00000000000,
+    // The last top-level slot: stacks, device registers, image.
+    ARCH_KSTACK_BASE = 0xffffff8000000000,
     ARCH_KSTACK_STRIDE = 0x4000, // one guard page, three of stack
     ARCH_KSTACK_PAGES = 3,
-    ARCH_MMIO_BASE = 0xffffd00000000000,
+    ARCH_MMIO_BASE = 0xffffffc000000000,
     ARCH_IMAGE_BASE = 0xffffffff80000000,
 };
 

@@ -132,7 +132,14 @@ static void thread_object_free(struct object *object) {
     if (thread->process) object_put(&thread->process->base);
 }
 
+static void thread_object_describe(struct object *object, u64 detail[4]) {
+    const struct thread *thread = &((struct thread_object *)object)->thread;
+    detail[0] = thread_run_ns(thread);
+    detail[1] = __atomic_load_n(&thread->state, __ATOMIC_RELAXED) <= THREAD_RUNNING;
+}
+
 const struct object_ops thread_object_ops = {
+    .describe = thread_object_describe,
     .kill = thread_object_kill,
     .free = thread_object_free,
 };

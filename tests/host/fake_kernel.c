@@ -127,6 +127,11 @@ void kernel_yield(void) { usleep(1); }
 
 u64 kernel_thread_time_ns(void) { return 0; }
 
+void kernel_thread_describe(handle_t, u64 *cpu_ns, bool *is_running) {
+    *cpu_ns = 0;
+    *is_running = false;
+}
+
 u64 kernel_monotonic_ns(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -266,6 +271,8 @@ void vector_load(const void *) {}
 void vector_reset(void) {}
 
 u64 processor_features(void) { return 0; }
+
+void processor_describe(struct processor_facts *facts) { *facts = (struct processor_facts){}; }
 
 struct thread *thread_current(void) { return current; }
 

@@ -335,6 +335,22 @@ static void test_devices(void) {
     CHECK_IS(status.rdev, 0x103);
 }
 
+// What is shown of an open file follows its renames.
+static void test_proc_links(i64 fd, const char *link) {
+    CHECK_IS(make_file("/tmp/named", "x"), 1);
+    CHECK_IS(open_path("/tmp/named", O_RDONLY), fd);
+    CHECK_IS(paths_call(RENAME, "/tmp/named", "/tmp/other"), 0);
+    strcpy(path, link);
+    CHECK_IS(CALL3(first, READLINK, path, buffer, 100), 10);
+    CHECK_IS(memcmp(buffer, "/tmp/other", 10), 0);
+    CHECK_IS(CALL1(first, CLOSE, fd), 0);
+    CHECK_IS(path_call(UNLINK, "/tmp/other"), 0);
+    CHECK_IS(open_path("/etc/passwd", O_RDONLY), fd);
+    strcpy(path, link);
+    CHECK_IS(CALL3(first, READLINK, path, buffer, 100), 11);
+    CHECK_IS(CALL1(first, CLOSE, fd), 0);
+}
+
 static void test_proc(void) {
     strcpy(path, "/proc/self");
     CHECK_IS(CALL3(first, READLINK, path, buffer, 100), 1);
@@ -358,6 +374,17 @@ static void test_proc(void) {
     CHECK_IS(CALL3(first, READLINK, path, buffer, 100), 1);
     CHECK_IS(count_entries("/proc", 40) >= 13, true);
     CHECK_IS(open_path("/proc/meminfo", O_WRONLY | O_DIRECTORY), -ENOTDIR);
+    CHECK_IS(open_path("/proc/1/task/1/../../fd/../stat", O_RDONLY), fd);
+    CHECK_IS(CALL1(first, CLOSE, fd), 0);
+    CHECK_IS(stat_path(STAT, "/proc/1/task/2"), -ENOENT);
+    CHECK_IS(stat_path(STAT, "/proc/sys/kernel/random/uuid"), 0);
+    CHECK_IS(count_entries("/proc/1", 100), count_entries("/proc/1/task/1", 64) + 1);
+    CHECK_IS(make_file("/proc/sys/kernel/hostname", "renamed\nrest"), 12);
+    CHECK_IS(open_path("/proc/sys/kernel/hostname", O_RDONLY), fd);
+    CHECK_IS(CALL3(first, READ, fd, buffer, 100), 8);
+    CHECK_IS(memcmp(buffer, "renamed\n", 8), 0);
+    CHECK_IS(CALL1(first, CLOSE, fd), 0);
+    test_proc_links(fd, text);
 }
 
 static void child_writes(struct thread *thread) {

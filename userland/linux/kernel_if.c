@@ -52,6 +52,13 @@ u64 kernel_thread_time_ns(void) {
     return cpu_ns;
 }
 
+void kernel_thread_describe(handle_t thread, u64 *cpu_ns, bool *is_running) {
+    struct cl_object_info info = {};
+    object_info(thread, &info);
+    *cpu_ns = info.detail[0];
+    *is_running = info.detail[1];
+}
+
 // The last use of the stack comes before the store: another thread may take it at once.
 void kernel_thread_exit(u32 *stack_in_use) {
     asm volatile("movl $0, (%0)\n\tsyscall"

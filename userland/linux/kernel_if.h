@@ -25,6 +25,8 @@ int kernel_thread_self(handle_t *thread);
 void kernel_thread_kick(handle_t thread);
 void kernel_yield(void);
 u64 kernel_thread_time_ns(void);
+// Another one's: its processor time, and whether it runs or could.
+void kernel_thread_describe(handle_t thread, u64 *cpu_ns, bool *is_running);
 // Ends the calling thread. `stack_in_use` is set to 0 when it no longer needs its stack.
 [[noreturn]] void kernel_thread_exit(u32 *stack_in_use);
 [[noreturn]] void kernel_process_exit(int status);

@@ -103,6 +103,8 @@ void process_release(struct process *process) {
     struct fs_context *fs = process->fs;
     struct signal_actions *actions = process->actions;
     struct program *program = process->program;
+    struct memory *memory = process->memory;
+    process->memory = NULL;
     process->descriptors = NULL;
     process->fs = NULL;
     process->actions = NULL;
@@ -114,8 +116,7 @@ void process_release(struct process *process) {
     if (actions && __atomic_fetch_sub(&actions->references, 1, __ATOMIC_ACQ_REL) == 1) {
         heap_free(actions);
     }
-    memory_put(process->memory);
-    process->memory = NULL;
+    memory_put(memory);
 }
 
 void vfork_put(struct vfork *vfork) {

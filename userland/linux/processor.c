@@ -1,6 +1,7 @@
 // What the processor can do, found once in the template: CPUID is slow on virtual machines.
 #include "linux/processor.h"
 
+#include "lib/string.h"
 #include "linux/kernel_if.h"
 
 static struct {
@@ -25,6 +26,25 @@ void processor_prepare(void) {
     processor.vector_bytes = out[1];
     asm volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
     processor.vector_features = (u64)high << 32 | low;
+}
+
+void processor_describe(struct processor_facts *facts) {
+    enum : u32 { LEAF_NAME = 0x80000002, LEAF_NAME_LAST = 0x80000004 };
+    u32 out[4];
+    *facts = (struct processor_facts){};
+    cpuid(0, 0, out);
+    memcpy(facts->vendor, &out[1], 4);
+    memcpy(facts->vendor + 4, &out[3], 4);
+    memcpy(facts->vendor + 8, &out[2], 4);
+    cpuid(1, 0, out);
+    u32 family = out[0] >> 8 & 15;
+    facts->family = family == 15 ? family + (out[0] >> 20 & 255) : family;
+    facts->model = (out[0] >> 4 & 15) | (out[0] >> 12 & 0xf0);
+    facts->stepping = out[0] & 15;
+    for (u32 leaf = LEAF_NAME; leaf <= LEAF_NAME_LAST; leaf++) {
+        cpuid(leaf, 0, out);
+        memcpy(facts->name + (leaf - LEAF_NAME) * sizeof(out), out, sizeof(out));
+    }
 }
 
 u64 processor_features(void) { return processor.features; }

@@ -131,7 +131,7 @@ struct vnode_ops {
     // Fills the sink from *cookie on and advances it.
     int (*list)(struct vnode *directory, u64 *cookie, struct directory_sink *sink);
     i64 (*read_link)(struct vnode *link, char *buffer, usize size);
-    // A link that leads to a vnode without a path (/proc/PID/exe, fd/N).
+    // A link that leads to a vnode without a path (/proc/PID/exe, fd/N); -EINVAL: it has a text.
     int (*follow)(struct vnode *link, struct vnode **out);
     i64 (*read)(struct vnode *vnode, void *buffer, usize size, u64 offset);
     i64 (*write)(struct vnode *vnode, const void *buffer, usize size, u64 offset, u32 flags);

@@ -188,7 +188,7 @@ int walk_follow(struct walk *walk, struct vnode *link) {
     if (result == 0) {
         walk_move(walk, target);
     }
-    return result;
+    return result == -EINVAL ? walk_splice(walk, link) : result;
 }
 
 int walk_follow_last(struct walk *walk, struct vnode *link) {

@@ -1,56 +1,40 @@
-// The tree of /proc: names, lookup and listing. Nodes hold no references: a process that is gone
-// is -ENOENT (or -ESRCH) at the next step.
+// The tree of /proc: lookup and listing. Nodes hold no references: a process that is gone is -ENOENT
+// (or -ESRCH) at the next step.
 #include "linux/fs/proc.h"
 
 #include "lib/format.h"
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/credentials.h"
 #include "linux/descriptors.h"
 #include "linux/fs/proc_node.h"
-#include "linux/process.h"
 
-static const struct proc_name {
-    const char *name;
-    enum proc_kind parent;
-    enum proc_kind kind;
-    u32 mode;
-} names[] = {
-    {"self", PROC_ROOT, PROC_SELF, MODE_LINK | 0777},
-    {"thread-self", PROC_ROOT, PROC_THREAD_SELF, MODE_LINK | 0777},
-    {"mounts", PROC_ROOT, PROC_MOUNTS_LINK, MODE_LINK | 0777},
-    {"meminfo", PROC_ROOT, PROC_MEMINFO, MODE_REGULAR | 0444},
-    {"uptime", PROC_ROOT, PROC_UPTIME, MODE_REGULAR | 0444},
-    {"version", PROC_ROOT, PROC_VERSION, MODE_REGULAR | 0444},
-    {"stat", PROC_ROOT, PROC_STAT, MODE_REGULAR | 0444},
-    {"loadavg", PROC_ROOT, PROC_LOADAVG, MODE_REGULAR | 0444},
-    {"cpuinfo", PROC_ROOT, PROC_CPUINFO, MODE_REGULAR | 0444},
-    {"filesystems", PROC_ROOT, PROC_FILESYSTEMS, MODE_REGULAR | 0444},
-    {"exe", PROC_PID, PROC_EXE, MODE_LINK | 0777},
-    {"cwd", PROC_PID, PROC_CWD, MODE_LINK | 0777},
-    {"root", PROC_PID, PROC_ROOT_LINK, MODE_LINK | 0777},
-    {"fd", PROC_PID, PROC_FD_DIRECTORY, MODE_DIRECTORY | 0500},
-    {"cmdline", PROC_PID, PROC_CMDLINE, MODE_REGULAR | 0444},
-    {"comm", PROC_PID, PROC_COMM, MODE_REGULAR | 0444},
-    {"stat", PROC_PID, PROC_PID_STAT, MODE_REGULAR | 0444},
-    {"status", PROC_PID, PROC_STATUS, MODE_REGULAR | 0444},
-    {"mounts", PROC_PID, PROC_MOUNTS, MODE_REGULAR | 0444},
-};
+// Inode numbers: a process's are from pid << 32 on; below are the kinds without names, then the
+// named entries, then three for each descriptor or thread.
+enum : u64 { INO_ROOT = 1, INO_PID = 2, INO_NAMED = 16, INO_NUMBERED = 1024 };
 
 static const struct vnode_ops proc_ops;
 
-static u64 proc_ino(enum proc_kind kind, i32 pid, i32 fd) {
-    return (u64)kind + 1 + ((u64)(u32)pid << 8) + ((u64)(u32)fd << 32);
+static u64 proc_ino(const struct proc_entry *entry, i32 pid, i32 fd) {
+    u64 base = (u64)(u32)pid << 32;
+    u64 numbered = base + INO_NUMBERED + (u64)(u32)fd * 3;
+    if (entry == &proc_entry_root) return INO_ROOT;
+    if (entry == &proc_entry_pid) return base + INO_PID;
+    if (entry == &proc_entry_fd) return numbered;
+    if (entry == &proc_entry_fdinfo) return numbered + 1;
+    if (entry == &proc_entry_task) return numbered + 2;
+    return base + INO_NAMED + (u64)(entry - proc_entries);
 }
 
-static int proc_make(struct file_system *system, enum proc_kind kind, u32 mode, i32 pid, i32 fd,
+static int proc_make(struct file_system *system, const struct proc_entry *entry, i32 pid, i32 fd,
                      struct vnode **out) {
     struct proc_node *node = heap_alloc(sizeof(*node));
     if (!node) {
         return -ENOMEM;
     }
-    vnode_init(&node->base, &proc_ops, system, mode, proc_ino(kind, pid, fd));
-    node->kind = kind;
+    vnode_init(&node->base, &proc_ops, system, entry->mode & MODE_TYPE, proc_ino(entry, pid, fd));
+    node->entry = entry;
     node->pid = pid;
     node->fd = fd;
     *out = &node->base;
@@ -59,26 +43,48 @@ static int proc_make(struct file_system *system, enum proc_kind kind, u32 mode, 
 
 static void proc_release(struct vnode *vnode) { heap_free(proc_node(vnode)); }
 
-static u32 proc_mode(const struct proc_node *node) {
-    for (usize i = 0; i < ARRAY_SIZE(names); i++) {
-        if (names[i].kind == node->kind) {
-            return names[i].mode;
-        }
+// A process's files belong to its user.
+static void proc_owner(const struct proc_node *node, struct attributes *out) {
+    mutex_lock(&tasks.lock);
+    struct process *process = node->pid ? process_find_locked(node->pid) : NULL;
+    if (process) {
+        out->uid = process->credentials->euid;
+        out->gid = process->credentials->egid;
     }
-    return node->kind == PROC_FD ? MODE_LINK | 0700 : MODE_DIRECTORY | 0555;
+    mutex_unlock(&tasks.lock);
+}
+
+// A descriptor's link says by its mode what the file was opened for.
+static u32 descriptor_mode(const struct proc_node *node) {
+    static const u32 modes[] = {0500, 0300, 0700, 0500};
+    struct file *file = proc_descriptor_get(node->pid, node->fd);
+    u32 mode = file ? modes[file_flags(file) & O_ACCMODE] : 0;
+    file_put(file);
+    return MODE_LINK | mode;
 }
 
 static int proc_attributes(struct vnode *vnode, struct attributes *out) {
     u64 now_ns = time_now_ns();
     *out = (struct attributes){
         .ino = vnode->ino,
-        .mode = proc_mode(proc_node(vnode)),
+        .mode = proc_node(vnode)->entry->mode,
         .nlink = vnode_is_directory(vnode) ? 2 : 1,
         .atime_ns = now_ns,
         .mtime_ns = now_ns,
         .ctime_ns = now_ns,
     };
+    if (proc_node(vnode)->entry == &proc_entry_fd) {
+        enum { SHOWN_BYTES = 64 };
+        out->mode = descriptor_mode(proc_node(vnode));
+        out->size_bytes = SHOWN_BYTES;
+    }
+    proc_owner(proc_node(vnode), out);
     return 0;
+}
+
+// Opening a text to write, with O_TRUNC, changes nothing.
+static int proc_set_attributes(struct vnode *, const struct attributes *, u32 which) {
+    return which & ~(u32)(ATTRIBUTE_SIZE | ATTRIBUTE_MTIME) ? -EPERM : 0;
 }
 
 // A number without leading zeros, or -1.
@@ -90,7 +96,7 @@ static i32 parse_number(struct name name) {
         }
         value = value * 10 + (name.text[i] - '0');
     }
-    return value;
+    return name.size > 0 ? value : -1;
 }
 
 static bool process_exists(i32 pid) {
@@ -100,49 +106,81 @@ static bool process_exists(i32 pid) {
     return exists;
 }
 
-static int proc_lookup_fd(struct proc_node *directory, struct name name, struct vnode **out) {
-    i32 fd = parse_number(name);
-    struct file *file = fd >= 0 ? proc_descriptor_get(directory->pid, fd) : NULL;
-    if (!file) {
-        return -ENOENT;
+// The entry that is this directory.
+static const struct proc_entry *entry_of_place(enum proc_place place) {
+    switch (place) {
+    case PROC_NOWHERE:
+    case PROC_ROOT: return &proc_entry_root;
+    case PROC_PID: return &proc_entry_pid;
+    case PROC_TASK: return &proc_entry_task;
+    default: break;
     }
-    file_put(file);
-    return proc_make(directory->base.system, PROC_FD, MODE_LINK, directory->pid, fd, out);
+    for (usize i = 0; i < proc_entries_count; i++) {
+        if (proc_entries[i].directory == place) {
+            return &proc_entries[i];
+        }
+    }
+    return &proc_entry_root;
 }
 
-static int proc_lookup_parent(struct proc_node *directory, struct vnode **out) {
+static int lookup_parent(struct proc_node *directory, struct vnode **out) {
     struct file_system *system = directory->base.system;
-    if (directory->kind == PROC_FD_DIRECTORY) {
-        return proc_make(system, PROC_PID, MODE_DIRECTORY, directory->pid, 0, out);
+    bool is_task = directory->entry == &proc_entry_task;
+    const struct proc_entry *parent =
+        entry_of_place(is_task ? PROC_TASKS : directory->entry->place);
+    if (parent == &proc_entry_root) {
+        *out = vnode_get(system->root);
+        return 0;
     }
-    *out = vnode_get(system->root);
-    return 0;
+    i32 number = parent == &proc_entry_task ? directory->pid : 0;
+    return proc_make(system, parent, directory->pid, number, out);
+}
+
+static int lookup_number(struct proc_node *directory, i32 number, struct vnode **out) {
+    struct file_system *system = directory->base.system;
+    i32 pid = directory->pid;
+    bool is_fdinfo = directory->entry->directory == PROC_FDINFOS;
+    struct file *file;
+    switch (directory->entry->directory) {
+    case PROC_ROOT:
+        return number > 0 && process_exists(number)
+                   ? proc_make(system, &proc_entry_pid, number, 0, out)
+                   : -ENOENT;
+    case PROC_TASKS:
+        return number == pid ? proc_make(system, &proc_entry_task, pid, pid, out) : -ENOENT;
+    case PROC_FDS:
+    case PROC_FDINFOS:
+        file = proc_descriptor_get(pid, number);
+        file_put(file);
+        return file ? proc_make(system, is_fdinfo ? &proc_entry_fdinfo : &proc_entry_fd, pid,
+                                number, out)
+                    : -ENOENT;
+    default: return -ENOENT;
+    }
 }
 
 static int proc_lookup(struct vnode *vnode, struct name name, struct vnode **out) {
     struct proc_node *directory = proc_node(vnode);
+    enum proc_place place = directory->entry->directory;
     if (name.size == 2 && memcmp(name.text, "..", 2) == 0) {
-        return proc_lookup_parent(directory, out);
+        return lookup_parent(directory, out);
     }
-    if (directory->kind == PROC_FD_DIRECTORY) {
-        return proc_lookup_fd(directory, name, out);
-    }
-    for (usize i = 0; i < ARRAY_SIZE(names); i++) {
-        const struct proc_name *known = &names[i];
-        if (known->parent == directory->kind && strlen(known->name) == name.size &&
-            memcmp(known->name, name.text, name.size) == 0) {
-            return proc_make(vnode->system, known->kind, known->mode, directory->pid, 0, out);
-        }
-    }
-    i32 pid = directory->kind == PROC_ROOT ? parse_number(name) : -1;
-    if (pid <= 0 || !process_exists(pid)) {
+    if (directory->pid != 0 && !process_exists(directory->pid)) {
         return -ENOENT;
     }
-    return proc_make(vnode->system, PROC_PID, MODE_DIRECTORY, pid, 0, out);
+    for (usize i = 0; i < proc_entries_count; i++) {
+        const struct proc_entry *known = &proc_entries[i];
+        if (known->place == place && strlen(known->name) == name.size &&
+            memcmp(known->name, name.text, name.size) == 0) {
+            return proc_make(vnode->system, known, directory->pid, 0, out);
+        }
+    }
+    i32 number = parse_number(name);
+    return number >= 0 ? lookup_number(directory, number, out) : -ENOENT;
 }
 
 // The process or descriptor with the lowest number from `first` on; -1 for none.
-static i32 proc_next_pid(i32 first) {
+static i32 next_pid(i32 first) {
     struct process *process;
     i32 found = -1;
     mutex_lock(&tasks.lock);
@@ -155,7 +193,7 @@ static i32 proc_next_pid(i32 first) {
     return found;
 }
 
-static i32 proc_next_fd(i32 pid, i32 first) {
+static i32 next_fd(i32 pid, i32 first) {
     for (i32 fd = first; fd < DESCRIPTORS_MAX; fd++) {
         struct file *file = proc_descriptor_get(pid, fd);
         if (file) {
@@ -166,24 +204,35 @@ static i32 proc_next_fd(i32 pid, i32 first) {
     return -1;
 }
 
+// What is named by a number in this directory: its entry, and the first number from `first` on.
+static i32 next_number(const struct proc_node *directory, i32 first,
+                       const struct proc_entry **entry) {
+    i32 pid = directory->pid;
+    switch (directory->entry->directory) {
+    case PROC_ROOT: *entry = &proc_entry_pid; return next_pid(first);
+    case PROC_TASKS: *entry = &proc_entry_task; return first <= pid ? pid : -1;
+    case PROC_FDS: *entry = &proc_entry_fd; return next_fd(pid, first);
+    case PROC_FDINFOS: *entry = &proc_entry_fdinfo; return next_fd(pid, first);
+    default: return -1;
+    }
+}
+
 // Cookies: first the fixed names by index, then PROC_NUMBERS + the number to go on from.
 enum { PROC_NUMBERS = 1000 };
 
-static void proc_list_numbers(struct proc_node *directory, u64 *cookie,
-                              struct directory_sink *sink) {
+static void list_numbers(struct proc_node *directory, u64 *cookie, struct directory_sink *sink) {
     char text[16];
-    while (directory->kind != PROC_PID) {
-        bool is_root = directory->kind == PROC_ROOT;
-        i32 first = (i32)(*cookie - PROC_NUMBERS);
-        i32 number = is_root ? proc_next_pid(first) : proc_next_fd(directory->pid, first);
+    for (;;) {
+        const struct proc_entry *entry;
+        i32 number = next_number(directory, (i32)(*cookie - PROC_NUMBERS), &entry);
         if (number < 0) {
             return;
         }
         struct name name = {text, (u32)format_text(text, sizeof(text), "%d", number)};
         u64 next = PROC_NUMBERS + (u64)number + 1;
-        u64 ino =
-            is_root ? proc_ino(PROC_PID, number, 0) : proc_ino(PROC_FD, directory->pid, number);
-        if (!sink->add(sink, name, ino, is_root ? DT_DIR : DT_LNK, next)) {
+        bool is_process = entry == &proc_entry_pid;
+        u64 ino = proc_ino(entry, is_process ? number : directory->pid, is_process ? 0 : number);
+        if (!sink->add(sink, name, ino, entry->mode >> 12, next)) {
             return;
         }
         *cookie = next;
@@ -192,13 +241,16 @@ static void proc_list_numbers(struct proc_node *directory, u64 *cookie,
 
 static int proc_list(struct vnode *vnode, u64 *cookie, struct directory_sink *sink) {
     struct proc_node *directory = proc_node(vnode);
-    while (*cookie < ARRAY_SIZE(names) + 2) {
+    if (directory->pid != 0 && !process_exists(directory->pid)) {
+        return *cookie < 2 ? -ENOENT : 0;
+    }
+    while (*cookie < proc_entries_count + 2) {
         u64 index = *cookie;
         bool is_dots = index < 2;
-        const struct proc_name *known = is_dots ? NULL : &names[index - 2];
-        if (is_dots || known->parent == directory->kind) {
+        const struct proc_entry *known = is_dots ? NULL : &proc_entries[index - 2];
+        if (is_dots || known->place == directory->entry->directory) {
             const char *text = is_dots ? &".."[1 - index] : known->name;
-            u64 ino = is_dots ? vnode->ino : proc_ino(known->kind, directory->pid, 0);
+            u64 ino = is_dots ? vnode->ino : proc_ino(known, directory->pid, 0);
             u32 type = is_dots ? DT_DIR : known->mode >> 12;
             struct name name = {text, (u32)strlen(text)};
             if (!sink->add(sink, name, ino, type, index + 1)) {
@@ -208,7 +260,7 @@ static int proc_list(struct vnode *vnode, u64 *cookie, struct directory_sink *si
         *cookie = index + 1;
     }
     *cookie = max(*cookie, (u64)PROC_NUMBERS);
-    proc_list_numbers(directory, cookie, sink);
+    list_numbers(directory, cookie, sink);
     return 0;
 }
 
@@ -220,6 +272,7 @@ static int proc_statfs(struct vnode *, struct usage *out) {
 static const struct vnode_ops proc_ops = {
     .release = proc_release,
     .attributes = proc_attributes,
+    .set_attributes = proc_set_attributes,
     .lookup = proc_lookup,
     .list = proc_list,
     .read_link = proc_read_link,
@@ -229,5 +282,5 @@ static const struct vnode_ops proc_ops = {
 };
 
 int proc_mount(struct file_system *system) {
-    return proc_make(system, PROC_ROOT, MODE_DIRECTORY, 0, 0, &system->root);
+    return proc_make(system, &proc_entry_root, 0, 0, &system->root);
 }

@@ -1,12 +1,10 @@
-// The links of /proc. self, thread-self and mounts are texts; the others lead straight to a vnode,
-// and show a path where there is one.
+// The links of /proc. Some are texts; those to a process's files lead straight to a vnode, and show
+// a path where there is one.
 #include "lib/format.h"
-#include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/descriptors.h"
 #include "linux/fs/proc_node.h"
-#include "linux/process.h"
 #include "linux/thread.h"
 #include "linux/tty/devpts.h"
 #include "linux/walk.h"
@@ -32,9 +30,10 @@ struct file *proc_descriptor_get(i32 pid, i32 fd) {
     return file;
 }
 
+// What the link leads to, counted; NULL: nothing any more.
 static struct vnode *link_target(struct proc_node *node) {
     struct vnode *target = NULL;
-    if (node->kind == PROC_FD) {
+    if (node->entry->link == PROC_FD) {
         struct file *file = proc_descriptor_get(node->pid, node->fd);
         target = file ? vnode_get(file->vnode) : NULL;
         file_put(file);
@@ -43,7 +42,7 @@ static struct vnode *link_target(struct proc_node *node) {
     mutex_lock(&tasks.lock);
     struct process *process = process_find_locked(node->pid);
     if (process && process->fs) {
-        switch (node->kind) {
+        switch (node->entry->link) {
         case PROC_EXE: target = process->program ? vnode_get(process->program->file) : NULL; break;
         case PROC_CWD: target = fs_context_cwd(process->fs); break;
         case PROC_ROOT_LINK: target = fs_context_root(process->fs); break;
@@ -52,17 +51,6 @@ static struct vnode *link_target(struct proc_node *node) {
     }
     mutex_unlock(&tasks.lock);
     return target;
-}
-
-static i64 text_link(struct proc_node *node, char *buffer, usize size) {
-    i32 pid = thread_current()->process->pid;
-    switch (node->kind) {
-    case PROC_SELF: return (i64)format_text(buffer, size, "%d", pid);
-    case PROC_THREAD_SELF:
-        return (i64)format_text(buffer, size, "%d/task/%d", pid, thread_current()->tid);
-    case PROC_MOUNTS_LINK: return (i64)format_text(buffer, size, "self/mounts");
-    default: return -EINVAL;
-    }
 }
 
 static i64 target_path(struct proc_node *node, char *buffer, usize size) {
@@ -77,10 +65,10 @@ static i64 target_path(struct proc_node *node, char *buffer, usize size) {
         vnode_put(root);
     } else if (devpts_terminal(target)) {
         length = (i64)format_text(buffer, size, "/dev/pts/%u", devpts_terminal(target)->number);
-    } else if (target->type == MODE_FIFO) {
-        length = (i64)format_text(buffer, size, "pipe:[%lu]", target->ino);
     } else {
-        length = (i64)format_text(buffer, size, "/proc/self/fd/%d", node->fd);
+        length = (i64)format_text(buffer, size, "%s:[%lu]",
+                                  target->type == MODE_FIFO ? "pipe" : target->system->name,
+                                  target->ino);
     }
     vnode_put(target);
     return length;
@@ -89,13 +77,17 @@ static i64 target_path(struct proc_node *node, char *buffer, usize size) {
 i64 proc_read_link(struct vnode *link, char *buffer, usize size) {
     struct proc_node *node = proc_node(link);
     char text[512];
+    i32 pid = thread_current()->process->pid;
     i64 length;
-    bool leads_to_vnode = node->kind == PROC_EXE || node->kind == PROC_FD ||
-                          node->kind == PROC_CWD || node->kind == PROC_ROOT_LINK;
-    if (leads_to_vnode) {
-        length = target_path(node, text, sizeof(text));
-    } else {
-        length = text_link(node, text, sizeof(text));
+    switch (node->entry->link) {
+    case PROC_NO_LINK:
+        length = (i64)format_text(text, sizeof(text), "%s", node->entry->target);
+        break;
+    case PROC_SELF: length = (i64)format_text(text, sizeof(text), "%d", pid); break;
+    case PROC_THREAD_SELF:
+        length = (i64)format_text(text, sizeof(text), "%d/task/%d", pid, pid);
+        break;
+    default: length = target_path(node, text, sizeof(text)); break;
     }
     if (length > 0) {
         length = min(length, (i64)size);
@@ -104,27 +96,12 @@ i64 proc_read_link(struct vnode *link, char *buffer, usize size) {
     return length;
 }
 
-// The text links are followed like any other, which needs the path walk: through the same
-// directory's lookup, so here only by resolving the text.
 int proc_follow(struct vnode *link, struct vnode **out) {
     struct proc_node *node = proc_node(link);
-    char text[32];
-    switch (node->kind) {
+    switch (node->entry->link) {
+    case PROC_NO_LINK:
     case PROC_SELF:
-    case PROC_THREAD_SELF: {
-        usize size = format_text(text, sizeof(text), "%d", thread_current()->process->pid);
-        return vnode_lookup(link->system->root, (struct name){text, (u32)size}, out);
-    }
-    case PROC_MOUNTS_LINK: {
-        struct vnode *process;
-        usize size = format_text(text, sizeof(text), "%d", thread_current()->process->pid);
-        int result = vnode_lookup(link->system->root, (struct name){text, (u32)size}, &process);
-        if (result == 0) {
-            result = vnode_lookup(process, (struct name){"mounts", 6}, out);
-            vnode_put(process);
-        }
-        return result;
-    }
+    case PROC_THREAD_SELF: return -EINVAL; // the text leads there
     default: *out = link_target(node); return *out ? 0 : -ENOENT;
     }
 }

@@ -53,6 +53,14 @@ static struct vnode *link_target(struct proc_node *node) {
     return target;
 }
 
+// What belongs on /dev is mounted there when it is first looked up; a start opens its null before.
+static void mounts_settle(struct vnode *root, struct vnode *target) {
+    struct vnode *found;
+    if (!target->system->covered && vnode_lookup(root, (struct name){"dev", 3}, &found) == 0) {
+        vnode_put(found);
+    }
+}
+
 static i64 target_path(struct proc_node *node, char *buffer, usize size) {
     struct vnode *target = link_target(node);
     i64 length;
@@ -61,6 +69,7 @@ static i64 target_path(struct proc_node *node, char *buffer, usize size) {
     }
     if (vnode_is_directory(target) || target->ops->name) {
         struct vnode *root = fs_context_root(thread_current()->process->fs);
+        mounts_settle(root, target);
         length = vnode_path(root, target, buffer, size);
         vnode_put(root);
     } else if (devpts_terminal(target)) {

@@ -213,6 +213,88 @@ def test_a_full_log_stops_nobody() -> None:
     assert result.out == b"c\n0\n"
 
 
+KEEPING = "echo $$; cat /tmp/x; echo line >> /tmp/x; rm -f /etc/group; ls /etc; exit 3"
+
+
+def test_start_goes_on_with_the_files_there_are() -> None:
+    result = shell(
+        f"run --name c busybox sh -c '{KEEPING}'",
+        "start -a c",
+        "start c",
+        "wait c",
+        "logs c",
+        "start nosuch",
+    )
+    assert (result.status, b"no container nosuch" in result.err) == (1, True)
+    first, second = b"1\npasswd\n", b"1\nline\npasswd\n"
+    third = b"1\nline\nline\npasswd\n"
+    assert result.out == first + second + b"c\n3\n" + first + second + third
+
+
+def test_restart_rename_and_names() -> None:
+    """A name is free again when its container has another one; its first name stays inside."""
+    result = shell(
+        detached("a", "echo up; cat /proc/sys/kernel/hostname; hostname; exec sleep 1000"),
+        "restart -t 0 a",
+        "rename a b",
+        "rename b b",
+        "rename b /",
+        "run --name a busybox hostname",
+        "rename a b",
+        PAUSE,
+        "logs b",
+        "exec b hostname",
+        "rm a",
+        "rm -f b",
+        "start a",
+    )
+    assert result.status == 1
+    assert result.err.count(b"already") == 2
+    lines = [line for line in result.out.decode().splitlines() if "hostname" not in line]
+    assert lines[:3] == ["a", "a", "a"]
+    assert lines.count("up") == 2
+    assert lines[-3:] == ["a", "a", "b"]
+
+
+def test_users() -> None:
+    """By name and by number, as the container's own files say."""
+    files = "echo u:x:100:200::/home/u:/bin/sh >> /etc/passwd; echo g:x:300:u >> /etc/group"
+    start = detached("c", f"{files}; exec sleep 1000")
+    show = "sh -c 'echo $(id -u):$(id -g):$(id -G) $HOME'"
+    users = ["u", "100", "u:g", "7", "7:8", "root", "u:9"]
+    commands = [f"exec -u {user} c {show}" for user in users]
+    bad = ["exec -u nosuch c true", "exec -u u:nosuch c true"]
+    result = shell(start, *commands, *bad, "exec -u 7 c sh -c 'echo > /etc/no'")
+    assert result.out.decode().splitlines()[1:] == [
+        "100:200:200 300 /home/u",
+        "100:200:200 300 /home/u",
+        "100:300:300 /home/u",
+        "7:0:0",
+        "7:8:8",
+        "0:0:0 /root",
+        "100:9:9 /home/u",
+    ]
+    assert result.err.count(b"no such user or group") == 2
+    assert b"/etc/no: Permission denied" in result.err
+
+
+def test_top_stats_and_inspect() -> None:
+    result = shell(
+        detached("c", "sleep 1000 & exec sleep 2000"),
+        "top c",
+        "stats --no-stream",
+        "inspect c",
+        "stop -t 0 c",
+        "top c",
+    )
+    assert (result.status, b"does not run" in result.err) == (1, True)
+    lines = result.out.decode().splitlines()
+    assert lines[2].split() == ["0", "1", "0", "S", "0", "sleep", "2000"]
+    assert lines[3].split() == ["0", "2", "1", "S", "0", "sleep", "1000"]
+    assert re.match(r"c +0\.\d\d% +\d+\.\dKiB / 64\.0MiB", lines[5])
+    assert '        "OpenStdin": false,' in lines
+
+
 PROMPT = rb"cloister# $"
 LEAVE = b"\x10\x11"
 

@@ -75,6 +75,13 @@ def test_a_bad_personality_ends_its_container(
     assert all(text in line for line in said)
 
 
+def test_a_container_that_lost_its_files_starts_from_its_image(bad_bundle: Path) -> None:
+    result = shell(bad_bundle, "run --name c busybox crash; start -a c; start c; wait c; ps -a")
+    assert result.err.count(b"lost its files") == 2
+    assert result.err.count(b"its personality crashed") == 2
+    assert b"137\n" in result.out
+
+
 def test_a_bad_personality_ends_no_other_container(bad_result: Result) -> None:
     other = [line for line in bad_result.out.splitlines() if line.startswith(b"other ")]
     assert len(other) == 1

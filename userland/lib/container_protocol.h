@@ -17,6 +17,7 @@
 //            tty=ROWSxCOLS  descriptors 0 to 2 are a terminal
 //            stdin=1        without hstdin the input is not empty: it waits for ATTACH
 //            keep=1         the personality stays when the first process has ended, with its files
+//            log=1          the log goes on where it ends
 //            pids=N         processes that there may be
 // Where these are longer than a message, the first record is `mBYTES`: the bytes go on in a second
 // message, of so many bytes and without handles.
@@ -86,20 +87,18 @@ struct container_report {
 static_assert(sizeof(struct container_report) == 16);
 
 // A process as TOP reports it.
-enum : u32 { CONTAINER_COMMAND_MAX = 71, CONTAINER_USER_MAX = 15 };
+enum : u32 { CONTAINER_COMMAND_MAX = 71 };
 
 struct container_process {
     i32 pid;
     i32 parent;
     u32 uid;
-    char state; // as in /proc/PID/stat
+    char state; // S, T (stopped) or Z
     char reserved[3];
     u64 start_ns; // monotonic
-    u64 cpu_ns;
-    char user[CONTAINER_USER_MAX + 1];
     char command[CONTAINER_COMMAND_MAX + 1];
 };
-static_assert(sizeof(struct container_process) == 120);
+static_assert(sizeof(struct container_process) == 96);
 
 // Exit statuses as Docker has them.
 enum {

@@ -29,6 +29,10 @@
 // LOGS     nNAME, hfollow: the manager_container, and a handle of the log (lib/log_ring.h). `follow`
 //          gets a message when it has grown, if none waits there, and closes when the first process
 //          has ended.
+// START    nNAME; hnotify hstdin hstdout hstderr: runs the command of one that has ended once more, in
+//          its own files. Where those are lost, it begins from the image, and next_position is 1.
+// RENAME   nOLD nNEW.
+// TOP      nNAME: container_process… (lib/container_protocol.h), as far as there is room.
 // INSPECT  nNAME: one manager_details.
 // IMAGES   the images after `position`: manager_image…
 #pragma once
@@ -57,6 +61,9 @@ enum manager_operation : u32 {
     MANAGER_ATTACH = 11,
     MANAGER_DETACH = 12,
     MANAGER_LOGS = 13,
+    MANAGER_START = 14,
+    MANAGER_RENAME = 15,
+    MANAGER_TOP = 16,
 };
 
 enum manager_flags : u32 {
@@ -95,6 +102,7 @@ enum manager_traits : u32 {
 struct manager_container {
     u64 id;
     u64 created_ns; // since boot
+    u64 started_ns; // the last time
     u64 ended_ns;   // 0: not yet
     u32 state;
     i32 status; // of its end

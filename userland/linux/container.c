@@ -95,10 +95,11 @@ static void others_end(struct thread *thread) {
     struct process *process = thread->process;
     kernel_aspace_bind(0);
     process_release(process);
+    launch_end(process);
     mutex_lock(&tasks.lock);
     list_remove(&thread->in_process);
     process_free_locked(process);
-    tasks.next_pid = 1;
+    tasks.next_pid = 2;
     mutex_unlock(&tasks.lock);
     thread->process = NULL;
     threads_trim();
@@ -117,7 +118,7 @@ static i32 status_of(i32 wait_status) {
 }
 
 void container_exit(struct thread *thread, i32 wait_status) {
-    if (console_first()) console_drain(console_first());
+    if (thread->process->terminal) console_drain(thread->process->terminal);
     if (!is_kept) {
         control_report(CONTAINER_EXITED, 0, status_of(wait_status), NULL, 0);
         control_exit();
@@ -148,7 +149,8 @@ void container_start(struct thread *thread, handle_t bootstrap) {
     launch->buffer = message.buffer;
     launch->records = message.records;
     ns = records_take(&launch->records, "ns");
-    output_open(records_take(&launch->records, "log"), LOG_RING_BYTES);
+    output_open(records_take(&launch->records, "log"),
+                records_value(&launch->records, 'o', "log") ? 0 : LOG_RING_BYTES);
     container_mount(records_take(&launch->records, "image"));
     options_read(&launch->records);
     struct process *process = launch_process(thread);

@@ -6,6 +6,7 @@
 #include "linux/credentials.h"
 #include "linux/groups.h"
 #include "linux/kernel_if.h"
+#include "linux/launch.h"
 #include "linux/process.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
@@ -97,6 +98,7 @@ void process_end(struct thread *thread, i32 wait_status) {
     kernel_aspace_bind(0);
     timers_release(process);
     process_release(process);
+    launch_end(process);
     mutex_lock(&tasks.lock);
     list_remove(&thread->in_process);
     process->cpu_ns += kernel_thread_time_ns();

@@ -7,6 +7,7 @@
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/container.h"
+#include "linux/credentials.h"
 #include "linux/descriptors.h"
 #include "linux/fs/stream.h"
 #include "linux/kernel_if.h"
@@ -90,7 +91,10 @@ static int terminal_start(struct thread *thread, struct launch *launch, const ch
     struct terminal *terminal;
     struct file *file;
     int result = console_create(&channels, size, &terminal);
-    if (result == 0) result = console_open(thread, terminal, &file);
+    if (result != 0) return result;
+    thread->process->terminal = terminal;
+    if (launch->id == 0) console_set_first(terminal);
+    result = console_open(thread, terminal, &file);
     for (i32 i = 0; i <= 2 && result >= 0; i++) {
         result = descriptor_install(thread, i == 0 ? file : file_get(file), 0, i);
     }
@@ -126,23 +130,37 @@ static int streams_open(struct thread *thread, struct launch *launch) {
     return result;
 }
 
-static int program_fill(struct program *program, const struct records *records) {
+static int variable_add(struct program *program, const char *text) {
+    program->envc++;
+    return program_add(program, text, strlen(text));
+}
+
+// The variables, and those that are set for a program that does not have them.
+static int environment_fill(struct program *program, const struct launch *launch) {
+    const struct records *records = &launch->records;
+    char home[sizeof("HOME=") + USER_HOME_MAX];
     int result = 0;
     const char *text = NULL;
-    while (result == 0 && (text = records_next(records, 'a', text))) {
+    if (records_value(records, 'o', "tty") && !records_value(records, 'e', "TERM"))
+        result = variable_add(program, default_term);
+    if (result == 0 && launch->home[0] && !records_value(records, 'e', "HOME")) {
+        format_text(home, sizeof(home), "HOME=%s", launch->home);
+        result = variable_add(program, home);
+    }
+    while (result == 0 && (text = records_next(records, 'e', text)))
+        result = variable_add(program, text);
+    return result;
+}
+
+static int program_fill(struct program *program, const struct launch *launch) {
+    int result = 0;
+    const char *text = NULL;
+    while (result == 0 && (text = records_next(&launch->records, 'a', text))) {
         result = program_add(program, text, strlen(text));
         program->argc++;
     }
     program->arguments_size = program->size;
-    text = NULL;
-    if (records_value(records, 'o', "tty") && !records_value(records, 'e', "TERM")) {
-        result = result == 0 ? program_add(program, default_term, strlen(default_term)) : result;
-        program->envc++;
-    }
-    while (result == 0 && (text = records_next(records, 'e', text))) {
-        result = program_add(program, text, strlen(text));
-        program->envc++;
-    }
+    if (result == 0) result = environment_fill(program, launch);
     return result == 0 && program->argc == 0 ? -EINVAL : result;
 }
 
@@ -171,17 +189,39 @@ static int program_search(struct thread *thread, const char *search, const char 
     return problem;
 }
 
-static void program_load(struct thread *thread, const struct records *records) {
+static void program_load(struct thread *thread, const struct launch *launch) {
+    const struct records *records = &launch->records;
     const char *name = records_next(records, 'a', NULL);
     const char *search = records_value(records, 'e', "PATH");
     struct program *program = program_create();
-    int result = program ? program_fill(program, records) : -ENOMEM;
+    int result = program ? program_fill(program, launch) : -ENOMEM;
     if (result == 0)
         result = strchr(name, '/')
                      ? path_try(thread, name, program)
                      : program_search(thread, search ? search : default_path, name, program);
     program_put(program);
     if (result != 0) program_fail(thread, name ? name : "", result);
+}
+
+void launch_end(struct process *process) {
+    struct terminal *terminal = process->terminal;
+    process->terminal = NULL;
+    if (terminal) console_end(terminal);
+}
+
+// Becomes a user, with his directory as HOME where nothing else was said.
+static void user_set(struct thread *thread, struct launch *launch, const char *text) {
+    struct user *user = heap_alloc(sizeof(*user));
+    int result = user ? user_find(thread, text, user) : -ENOMEM;
+    struct credentials *credentials =
+        result == 0 ? credentials_of_user(user->uid, user->gid, user->groups, user->groups_count)
+                    : NULL;
+    if (credentials) memcpy(launch->home, user->home, sizeof(launch->home));
+    heap_free(user);
+    if (!credentials)
+        launch_fail(thread, text, result == -ENOENT ? "no such user or group" : "can't be the user",
+                    STATUS_NOT_EXECUTABLE);
+    credentials_set(thread->process, credentials);
 }
 
 static void directory_set(struct thread *thread, const char *path) {
@@ -199,10 +239,12 @@ static void directory_set(struct thread *thread, const char *path) {
 
 void launch_run(struct thread *thread, struct launch *launch) {
     const char *cwd = records_value(&launch->records, 'o', "cwd");
+    const char *user = records_value(&launch->records, 'o', "user");
     if (streams_open(thread, launch) != 0)
         launch_fail(thread, "the standard streams", "can't be opened", STATUS_NOT_EXECUTABLE);
     if (cwd) directory_set(thread, cwd);
-    program_load(thread, &launch->records);
+    if (user) user_set(thread, launch, user);
+    program_load(thread, launch);
     launch_free(launch);
 }
 

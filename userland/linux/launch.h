@@ -6,15 +6,16 @@
 #pragma once
 
 #include "lib/records.h"
-#include "lib/types.h"
+#include "linux/process.h"
+#include "linux/users.h"
 
-struct process;
 struct thread;
 
 struct launch {
     u32 id; // of the request; 0: the first process
     char *buffer;
     struct records records;
+    char home[USER_HOME_MAX + 1]; // of the user that was asked for
 };
 
 // From a heap block; its handles are closed with it.
@@ -28,6 +29,9 @@ struct process *launch_process(struct thread *thread);
 // In the thread of such a process: opens its streams, sets its directory, loads its program. Frees
 // the launch. What can't be done is said on its stderr, and the process is ended: 126 or 127.
 void launch_run(struct thread *thread, struct launch *launch);
+
+// What such a process had beside others': its terminal.
+void launch_end(struct process *process) EXCLUDES(&tasks.lock);
 
 // Starts a process in a thread of its own. Frees the launch. 0, or a negative Linux error.
 int launch_start(struct launch *launch);

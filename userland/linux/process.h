@@ -86,8 +86,9 @@ struct process {
     struct credentials *credentials; // counted; replaced under tasks.lock
     char name[16];
     u64 start_ns;
-    struct launch *launch; // of a process that is about to start for the manager
-    u32 launch_id;         // of one without a parent: which request started it
+    struct launch *launch;     // of a process that is about to start for the manager
+    u32 launch_id;             // of one without a parent: which request started it
+    struct terminal *terminal; // of one that was started with one; NULL
     // set by the process itself, with prctl:
     bool is_undumpable;
     bool has_no_new_privileges; // inherited

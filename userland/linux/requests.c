@@ -1,9 +1,11 @@
 // What the manager asks a running container for (lib/container_protocol.h). In the event thread:
 // nothing here waits.
 #include "lib/container_protocol.h"
+#include "lib/format.h"
 #include "lib/heap.h"
 #include "linux/abi.h"
 #include "linux/control.h"
+#include "linux/credentials.h"
 #include "linux/fs/stream.h"
 #include "linux/kernel_if.h"
 #include "linux/launch.h"
@@ -54,6 +56,59 @@ static void exec_serve(const struct container_request *request, struct control_m
     control_report(CONTAINER_EXEC_ENDED, id, CONTAINER_STATUS_NOT_EXECUTABLE, NULL, 0);
 }
 
+// The first process once more, with what the one before has left.
+static void start_serve(const struct container_request *request, struct control_message *message) {
+    mutex_lock(&tasks.lock);
+    bool is_over = !process_find_locked(1);
+    if (is_over) tasks.next_pid = 1;
+    mutex_unlock(&tasks.lock);
+    struct launch *launch = is_over ? launch_of(request, message) : NULL;
+    if (!launch || launch_start(launch) != 0)
+        control_report(CONTAINER_EXITED, 0, CONTAINER_STATUS_NOT_EXECUTABLE, NULL, 0);
+}
+
+static char state_letter(const struct process *process) {
+    return process->state == PROCESS_ZOMBIE ? 'Z' : process->state == PROCESS_STOPPED ? 'T' : 'S';
+}
+
+static void process_describe_locked(const struct process *process, struct container_process *out)
+    REQUIRES(&tasks.lock) {
+    *out = (struct container_process){
+        .pid = process->pid,
+        .parent = process->parent ? process->parent->pid : 0,
+        .uid = process->credentials->uid,
+        .state = state_letter(process),
+        .start_ns = process->start_ns,
+    };
+    usize size = process->program
+                     ? min((usize)process->program->arguments_size, (usize)CONTAINER_COMMAND_MAX)
+                     : 0;
+    for (usize i = 0; i < size; i++)
+        out->command[i] = process->program->text[i] ? process->program->text[i] : ' ';
+    while (size > 0 && out->command[size - 1] == ' ')
+        out->command[--size] = 0;
+    if (size == 0) format_text(out->command, sizeof(out->command), "[%s]", process->name);
+}
+
+// Those that there is room for in a report.
+static void top_serve(const struct container_request *request) {
+    enum {
+        PROCESSES_MAX = (CONTAINER_REPORT_BYTES_MAX - sizeof(struct container_report)) /
+        sizeof(struct container_process)
+    };
+    u32 count = 0;
+    struct process *process;
+    struct container_process *processes = heap_alloc(PROCESSES_MAX * sizeof(*processes));
+    mutex_lock(&tasks.lock);
+    list_for_each(process, &tasks.processes, all) {
+        if (processes && count < PROCESSES_MAX)
+            process_describe_locked(process, &processes[count++]);
+    }
+    mutex_unlock(&tasks.lock);
+    control_report(CONTAINER_DONE, request->id, 0, processes, count * sizeof(*processes));
+    heap_free(processes);
+}
+
 static void resize_serve(const struct container_request *request) {
     struct linux_winsize size = {.rows = (u16)((u32)request->argument >> 16),
                                  .columns = (u16)request->argument};
@@ -81,6 +136,7 @@ static void attach_serve(struct control_message *message) {
     }
     struct console_channels console = {.input = channels[0], .output = channels[1]};
     console_attach(terminal, &console);
+    terminal_put(terminal);
     if (channels[2]) kernel_close(channels[2]);
 }
 
@@ -95,6 +151,8 @@ static void request_serve(const struct container_request *request,
     case CONTAINER_EXEC: exec_serve(request, message); break;
     case CONTAINER_ATTACH:
     case CONTAINER_DETACH: attach_serve(message); break;
+    case CONTAINER_START: start_serve(request, message); break;
+    case CONTAINER_TOP: top_serve(request); break;
     case CONTAINER_FOLLOW: follow_serve(message); break;
     case CONTAINER_RESIZE: resize_serve(request); break;
     case CONTAINER_SIGNAL: signal_serve(request); break;

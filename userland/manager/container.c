@@ -1,11 +1,14 @@
 // Containers by name, and their beginning.
 #include "cloister.h"
 
+#include "abi/names.h"
 #include "lib/container_protocol.h"
 #include "lib/format.h"
+#include "lib/heap.h"
 #include "lib/log.h"
 #include "lib/string.h"
 #include "manager/container.h"
+#include "manager/container_ask.h"
 #include "manager/container_start.h"
 #include "manager/waiters.h"
 
@@ -40,28 +43,34 @@ struct container *container_after(u64 id) {
     return NULL;
 }
 
-// Fills in the name that was asked for, or makes one of the image's and the id.
-static bool name_choose(struct container *container, const char *wanted, struct problem *problem) {
-    struct manager_container *facts = &container->facts;
-    if (!wanted) {
-        do {
-            facts->id = ++last_id;
-            format_text(facts->name, sizeof(facts->name), "%.40s-%lu", facts->image, facts->id);
-        } while (container_find(facts->name));
-        return true;
-    }
-    if (!name_is_valid(wanted)) {
+static bool name_check(const char *name, struct problem *problem) {
+    if (!name_is_valid(name))
         return problem_set(problem, CONTAINER_STATUS_OURS,
                            "`%.64s` can't be a container's name: use letters, digits, `.`, `_` and "
                            "`-`, at most %u",
-                           wanted, MANAGER_NAME_MAX);
-    }
-    if (container_find(wanted)) {
-        return problem_set(problem, CONTAINER_STATUS_OURS,
-                           "there is a container %s already (`rm %s` removes it)", wanted, wanted);
-    }
-    facts->id = ++last_id;
-    memcpy(facts->name, wanted, strlen(wanted) + 1);
+                           name, MANAGER_NAME_MAX);
+    return !container_find(name) ||
+           problem_set(problem, CONTAINER_STATUS_OURS,
+                       "there is a container %s already (`rm %s` removes it)", name, name);
+}
+
+// Fills in the name that was asked for, or makes one of the image's and the id.
+static bool name_choose(struct container *container, const char *wanted, struct problem *problem) {
+    struct manager_container *facts = &container->facts;
+    if (wanted && !name_check(wanted, problem)) return false;
+    do {
+        facts->id = ++last_id;
+        if (!wanted)
+            format_text(facts->name, sizeof(facts->name), "%.40s-%lu", facts->image, facts->id);
+    } while (!wanted && container_find(facts->name));
+    if (wanted) memcpy(facts->name, wanted, strlen(wanted) + 1);
+    memcpy(container->hostname, facts->name, sizeof(container->hostname));
+    return true;
+}
+
+bool container_rename(struct container *container, const char *name, struct problem *problem) {
+    if (!name_check(name, problem)) return false;
+    memcpy(container->facts.name, name, strlen(name) + 1);
     return true;
 }
 
@@ -90,7 +99,7 @@ static bool container_watch(struct container *container, const struct start *sta
         container->log = start->log;
         return true;
     }
-    handle_close(start->log);
+    if (!start->has_log) handle_close(start->log);
     ns_kill(start->ns);
     handle_close(start->ns);
     handle_close(start->control);
@@ -98,24 +107,36 @@ static bool container_watch(struct container *container, const struct start *sta
     return problem_set(problem, CONTAINER_STATUS_OURS, "the container can't be watched");
 }
 
+// By the records of a request, or of the start before.
 static bool container_start(struct container *container, struct records *records,
                             struct problem *problem) {
-    const char *image = records_next(records, 'i', NULL);
     struct start start = {
         .records = records,
         .name = container->facts.name,
+        .hostname = container->hostname,
+        .id = container->facts.id,
         .is_kept = !(container->flags & MANAGER_FLAG_REMOVE),
+        .log = container->log,
     };
-    if (!image) {
-        return problem_set(problem, CONTAINER_STATUS_OURS, "the request names no image");
-    }
-    start.image = image_find(image, problem);
-    if (!start.image) {
-        return false;
-    }
+    start.image = image_find(container->facts.image, problem);
+    return start.image && start_run(&start, problem) && container_watch(container, &start, problem);
+}
+
+static bool container_name(struct container *container, struct records *records,
+                           struct problem *problem) {
+    const char *image = records_next(records, 'i', NULL);
+    if (!image) return problem_set(problem, CONTAINER_STATUS_OURS, "the request names no image");
+    if (!image_find(image, problem)) return false;
     memcpy(container->facts.image, image, strlen(image) + 1);
-    return name_choose(container, records_next(records, 'n', NULL), problem) &&
-           start_run(&start, problem) && container_watch(container, &start, problem);
+    return name_choose(container, records_next(records, 'n', NULL), problem);
+}
+
+static void container_started(struct container *container) {
+    container->facts.state = MANAGER_STATE_RUNNING;
+    container->facts.started_ns = now_ns();
+    container->facts.ended_ns = 0;
+    container->facts.status = 0;
+    container->problem = NULL;
 }
 
 struct container *container_run(struct records *records, u32 flags, struct problem *problem) {
@@ -128,19 +149,85 @@ struct container *container_run(struct records *records, u32 flags, struct probl
     container->flags = flags;
     struct waiter *waiter =
         records_handle(records, "notify") ? waiter_add(container, WAITER_NOTIFY) : NULL;
-    if (!container_start(container, records, problem)) {
+    if (!container_name(container, records, problem) ||
+        !container_start(container, records, problem)) {
         waiters_drop(container);
         container_record_free(container);
         return NULL;
     }
     if (waiter) waiter->notify = records_take(records, "notify");
-    container->facts.state = MANAGER_STATE_RUNNING;
-    container->facts.created_ns = now_ns();
+    container_started(container);
+    container->facts.created_ns = container->facts.started_ns;
     if (records_value(records, 'o', "tty")) container->facts.traits |= MANAGER_TRAIT_TERMINAL;
     if (records_value(records, 'o', "stdin")) container->facts.traits |= MANAGER_TRAIT_STDIN;
     command_describe(container, records);
     list_insert_tail(&containers, &container->link);
     return container;
+}
+
+// The request's handles with the words of the start before: its h records come behind them.
+static bool words_join(const struct container *container, const struct records *records,
+                       struct records *joined, struct problem *problem) {
+    char *bytes = heap_alloc(container->words_bytes + records->size_bytes);
+    if (!bytes)
+        return problem_set(problem, CONTAINER_STATUS_OURS, "the manager has no memory for it");
+    memcpy(bytes, container->words, container->words_bytes);
+    memcpy(bytes + container->words_bytes, records->bytes, records->size_bytes);
+    *joined = *records;
+    joined->bytes = bytes;
+    joined->size_bytes += container->words_bytes;
+    return true;
+}
+
+// With the personality that is there.
+static bool container_continue(struct container *container, struct records *records,
+                               struct problem *problem) {
+    static const char *const streams[] = {"stdin", "stdout", "stderr"};
+    struct records words = {.bytes = container->words, .size_bytes = container->words_bytes};
+    struct container_request request = {.operation = CONTAINER_START};
+    struct records_writer writer;
+    container_ask_begin(&writer);
+    for (const char *kind = "aeo"; *kind; kind++) {
+        const char *text = NULL;
+        while ((text = records_next(&words, *kind, text)))
+            records_add(&writer, *kind, text);
+    }
+    for (u32 i = 0; i < ARRAY_SIZE(streams); i++)
+        records_add_handle(&writer, streams[i], records_take(records, streams[i]));
+    status_t status = container_ask(container, &request, &writer);
+    return status == OK ||
+           problem_set(problem, CONTAINER_STATUS_OURS, "container %s can't be asked: %s",
+                       container->facts.name, cl_error_name(status));
+}
+
+// From the image, and with the log that there is.
+static bool container_begin_anew(struct container *container, struct records *records,
+                                 struct problem *problem) {
+    struct records joined;
+    char *words = container->words;
+    if (!words_join(container, records, &joined, problem)) return false;
+    bool is_started = container_start(container, &joined, problem);
+    heap_free((void *)joined.bytes);
+    memcpy(records->handles, joined.handles, sizeof(joined.handles)); // those that were not taken
+    heap_free(is_started ? words : NULL);
+    container->is_attended &= !is_started;
+    return is_started;
+}
+
+bool container_restart(struct container *container, struct records *records, bool *is_anew,
+                       struct problem *problem) {
+    *is_anew = container->ns == CL_HANDLE_INVALID;
+    struct waiter *waiter =
+        records_handle(records, "notify") ? waiter_add(container, WAITER_NOTIFY) : NULL;
+    bool is_started = *is_anew ? container_begin_anew(container, records, problem)
+                               : container_continue(container, records, problem);
+    if (!is_started) {
+        if (waiter) waiter_free(waiter);
+        return false;
+    }
+    if (waiter) waiter->notify = records_take(records, "notify");
+    container_started(container);
+    return true;
 }
 
 void container_forget(struct container *container) {

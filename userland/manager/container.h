@@ -13,7 +13,8 @@ struct container {
     struct list link;  // all of them, in order of creation
     struct list timed; // those with a deadline
     struct list waiters;
-    u32 flags; // enum manager_flags
+    u32 last_call; // number of the last request that is reported DONE
+    u32 flags;     // enum manager_flags
     // While it has a namespace, else 0:
     handle_t ns;      // with OWNER
     handle_t process; // the personality
@@ -26,6 +27,7 @@ struct container {
     u32 words_bytes;
     bool is_last_chance;
     const char *problem;
+    char hostname[MANAGER_NAME_MAX + 1]; // its first name
     struct manager_container facts;
 };
 
@@ -36,6 +38,12 @@ void container_record_free(struct container *container);
 // Makes a container by a RUN request and starts it. NULL: *problem says why, and nothing is left.
 // Takes the handles that it uses out of the records.
 struct container *container_run(struct records *records, u32 flags, struct problem *problem);
+
+// Runs the command of an EXITED one again, with the streams of the request. *is_anew: from the image,
+// as its files are lost.
+bool container_restart(struct container *container, struct records *records, bool *is_anew,
+                       struct problem *problem);
+bool container_rename(struct container *container, const char *name, struct problem *problem);
 
 // Something happened on its control channel, or its namespace is gone: the port's event.
 void container_event(struct container *container, u64 what);

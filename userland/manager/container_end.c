@@ -113,7 +113,25 @@ static bool exec_ended(struct container *container, const struct container_repor
     return report->id != 0 && report->id <= container->last_exec;
 }
 
-static bool report_serve(struct container *container, const struct container_report *report) {
+// What the personality was asked is passed on as it is: the client knows what it has asked for.
+static bool request_done(struct container *container, const struct container_report *report,
+                         usize size_bytes) {
+    static struct {
+        struct manager_reply head;
+        char bytes[CONTAINER_REPORT_BYTES_MAX];
+    } reply;
+    struct waiter *waiter = waiter_find(container, WAITER_REPORT, report->id);
+    usize size = size_bytes - sizeof(*report);
+    if (!waiter) return report->id != 0 && report->id <= container->last_call;
+    reply.head = (struct manager_reply){.status = report->status, .count = (u32)size};
+    memcpy(reply.bytes, report + 1, size);
+    message_reply(manager.server, waiter->token, &reply, sizeof(reply.head) + size);
+    waiter_free(waiter);
+    return true;
+}
+
+static bool report_serve(struct container *container, const struct container_report *report,
+                         usize size_bytes) {
     bool is_running = container->facts.state == MANAGER_STATE_RUNNING;
     bool is_kept = !(container->flags & MANAGER_FLAG_REMOVE);
     bool has_status = (report->status & ~255) == 0;
@@ -129,6 +147,7 @@ static bool report_serve(struct container *container, const struct container_rep
         if (!has_status) return false;
         container_kill(container, report->status, "its personality gave up");
         return true;
+    case CONTAINER_DONE: return request_done(container, report, size_bytes);
     case CONTAINER_EXEC_ENDED: return has_status && exec_ended(container, report);
     default: return false;
     }
@@ -151,7 +170,8 @@ static void control_event(struct container *container) {
     for (u32 i = 0; status == OK && i < received.handles_count; i++)
         handle_close(handles[i]);
     if (status != OK || received.bytes_size < sizeof(report.head) ||
-        report.head.version != CONTAINER_PROTOCOL_VERSION || !report_serve(container, &report.head))
+        report.head.version != CONTAINER_PROTOCOL_VERSION ||
+        !report_serve(container, &report.head, received.bytes_size))
         personality_lost(container, "its personality talked nonsense");
 }
 

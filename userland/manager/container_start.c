@@ -91,8 +91,9 @@ static void add_environment(struct records_writer *writer, const struct start *s
 
 // Options that pass from the client to the personality as they are.
 static void add_options(struct records_writer *writer, const struct start *start) {
-    static const char *const passed[] = {"cwd", "user", "tty", "stdin", "pids"};
-    records_add_pair(writer, 'o', "hostname", start->name);
+    static const char *const passed[] = {"cwd", "user", "tty", "stdin", "pids", "memory"};
+    records_add_pair(writer, 'o', "hostname", start->hostname);
+    if (start->has_log) records_add_pair(writer, 'o', "log", "1");
     if (start->is_kept) records_add_pair(writer, 'o', "keep", "1");
     for (u32 i = 0; i < ARRAY_SIZE(passed); i++) {
         const char *value = records_value(start->records, 'o', passed[i]);
@@ -210,12 +211,18 @@ static bool namespace_make(struct start *start, struct problem *problem) {
     memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME: the defaults
     status_t status =
         ns_create(manager.containers, start->name, (u32)strlen(start->name), &limits, &start->ns);
+    if (status == ERR_ALREADY_EXISTS) { // of a container that has another name by now
+        char name[CL_NAME_MAX];
+        format_text(name, sizeof(name), "%s.%lu", start->name, start->id);
+        status = ns_create(manager.containers, name, (u32)strlen(name), &limits, &start->ns);
+    }
     return status == OK || refused(problem, "the container's namespace can't be made", status);
 }
 
 // The log is on the account of all containers together: it outlives the container's own.
 static bool log_make(struct start *start, struct problem *problem) {
-    if (start->log) return true;
+    start->has_log = start->log != CL_HANDLE_INVALID;
+    if (start->has_log) return true;
     status_t status = memobj_create(manager.containers, LOG_RING_BYTES, &start->log);
     return status == OK || refused(problem, "the log can't be made", status);
 }
@@ -228,7 +235,7 @@ static void writer_close(const struct records_writer *writer) {
 
 static void start_undo(struct start *start) {
     heap_free(start->words);
-    if (start->log) handle_close(start->log);
+    if (start->log && !start->has_log) handle_close(start->log);
     if (start->control) {
         handle_close(start->control);
     }

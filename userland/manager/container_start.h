@@ -8,8 +8,11 @@ struct start {
     struct records *records; // the request
     const struct image *image;
     const char *name;
+    const char *hostname;
+    u64 id;
     bool is_kept; // the personality stays when the first process has ended
     handle_t log; // of a container that had one before; 0: it is made
+    bool has_log; // there was one
     // Out:
     char *words; // heap: the records a, e and o of the start message
     u32 words_bytes;

@@ -138,6 +138,9 @@ static bool request_do(struct request *request) {
     case MANAGER_ATTACH: return attach_serve(request);
     case MANAGER_DETACH: return detach_serve(request);
     case MANAGER_LOGS: return logs_serve(request);
+    case MANAGER_START: return start_serve(request);
+    case MANAGER_RENAME: return rename_serve(request);
+    case MANAGER_TOP: return top_serve(request);
     default:
         return problem_set(&request->problem, STATUS_PLAIN, "the manager knows no operation %u",
                            request->head->operation);

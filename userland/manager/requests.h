@@ -40,3 +40,6 @@ bool resize_serve(struct request *request);
 bool attach_serve(struct request *request);
 bool detach_serve(struct request *request);
 bool logs_serve(struct request *request);
+bool start_serve(struct request *request);
+bool rename_serve(struct request *request);
+bool top_serve(struct request *request);

@@ -80,3 +80,16 @@ bool resize_serve(struct request *request) {
     request_answer(request, NULL, 0, 0, 0);
     return true;
 }
+
+bool top_serve(struct request *request) {
+    struct container *container = request_running(request);
+    struct waiter *waiter = container ? waiter_add(container, WAITER_REPORT) : NULL;
+    if (!container) return false;
+    if (!waiter)
+        return problem_set(&request->problem, STATUS_PLAIN, "too many wait for containers");
+    waiter->id = ++container->last_call;
+    waiter->token = request->token;
+    if (container_tell(container, CONTAINER_TOP, waiter->id, 0, &request->problem)) return true;
+    waiter_free(waiter);
+    return false;
+}

@@ -105,3 +105,27 @@ bool remove_serve(struct request *request) {
                        NULL);
     return true;
 }
+
+bool start_serve(struct request *request) {
+    bool is_anew;
+    struct container *container = request_container(request);
+    if (!container) return false;
+    if (container->facts.state != MANAGER_STATE_EXITED)
+        return problem_set(&request->problem, STATUS_PLAIN, "container %s runs already",
+                           container->facts.name);
+    if (!container_restart(container, &request->records, &is_anew, &request->problem)) return false;
+    request_answer(request, &container->facts, 1, sizeof(container->facts), is_anew);
+    return true;
+}
+
+bool rename_serve(struct request *request) {
+    const char *old = records_next(&request->records, 'n', NULL);
+    const char *name = old ? records_next(&request->records, 'n', old) : NULL;
+    struct container *container = request_container(request);
+    if (!container || !container_rename(container, name ? name : "", &request->problem)) {
+        request->problem.status = STATUS_PLAIN;
+        return false;
+    }
+    request_answer(request, &container->facts, 1, sizeof(container->facts), 0);
+    return true;
+}

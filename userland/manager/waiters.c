@@ -49,6 +49,17 @@ void waiter_notify(struct waiter *waiter, const struct manager_end *end) {
     handle_close(notify);
 }
 
+void waiter_refuse(struct waiter *waiter, const char *problem) {
+    struct {
+        struct manager_reply head;
+        char text[MANAGER_PROBLEM_MAX + 1];
+    } reply = {.head = {.status = 1}};
+    usize size = format_text(reply.text, sizeof(reply.text), "%s", problem);
+    message_reply(manager.server, waiter->token, &reply,
+                  sizeof(reply.head) + min(size, (usize)MANAGER_PROBLEM_MAX));
+    waiter_free(waiter);
+}
+
 static void ending_begin(struct ending *ending, const struct container *container) {
     list_init(&ending->waiters);
     ending->facts = container->facts;
@@ -73,7 +84,7 @@ void ending_take(struct ending *ending, struct container *container) {
     struct waiter *waiter, *following;
     ending_begin(ending, container);
     list_for_each_safe(waiter, following, &container->waiters, link) {
-        if (waiter->kind == WAITER_GONE) continue;
+        if (waiter->kind == WAITER_GONE || waiter->kind == WAITER_REPORT) continue;
         list_remove(&waiter->link);
         list_insert_tail(&ending->waiters, &waiter->link);
     }
@@ -92,6 +103,8 @@ void ending_tell(struct ending *ending) {
     while ((waiter = list_first(&ending->waiters, struct waiter, link))) {
         if (waiter->notify) {
             waiter_notify(waiter, &ending->end);
+        } else if (waiter->kind == WAITER_REPORT) {
+            waiter_refuse(waiter, "the container has ended");
         } else {
             call_answer(waiter, ending);
             waiter_free(waiter);

@@ -16,6 +16,7 @@ enum waiter_kind : u32 {
     WAITER_END,    // a call, for the end of the first process
     WAITER_GONE,   // a call, for the last page
     WAITER_NOTIFY, // a channel end, for the end of the first process
+    WAITER_REPORT, // a call, for the report DONE of request `id`
     WAITER_EXEC,   // a channel end, for the end of what EXEC `id` has started
 };
 
@@ -34,6 +35,8 @@ struct waiter *waiter_find(struct container *container, enum waiter_kind kind, u
 // Tells one that is a channel end.
 void waiter_notify(struct waiter *waiter, const struct manager_end *end);
 void waiter_free(struct waiter *waiter);
+// Answers one that is a call, with an error.
+void waiter_refuse(struct waiter *waiter, const char *problem);
 
 // Forgets all, without telling them.
 void waiters_drop(struct container *container);

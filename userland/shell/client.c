@@ -6,7 +6,7 @@
 #include "shell/client.h"
 #include "shell/output.h"
 
-enum : u64 { RESTART_NS_MAX = 1'000'000'000 };
+enum : u64 { RESTART_NS_MAX = 1'000'000'000, ANSWER_NS_MAX = 10'000'000'000 };
 
 static union {
     struct manager_request head;
@@ -71,6 +71,14 @@ static void request_handle_drop(void) {
     if (answer_handle) handle_close(request_handle_take());
 }
 
+// What a container's own system answers may never come; the rest does.
+static u64 answer_deadline(void) {
+    u64 now_ns = 0;
+    if (request.head.operation != MANAGER_TOP) return CL_DEADLINE_NEVER;
+    clock_get(CL_CLOCK_MONOTONIC, &now_ns);
+    return now_ns + ANSWER_NS_MAX;
+}
+
 static status_t request_call(u32 *reply_bytes) {
     u32 handles_count = 0;
     request_handle_drop();
@@ -78,7 +86,7 @@ static status_t request_call(u32 *reply_bytes) {
                                            writer.handles, writer.handles_count);
     struct cl_message room = message_of(answer.bytes, sizeof(answer.bytes) - 1, &answer_handle, 1);
     status_t status =
-        channel_call(channel, &message, &room, CL_DEADLINE_NEVER, reply_bytes, &handles_count);
+        channel_call(channel, &message, &room, answer_deadline(), reply_bytes, &handles_count);
     if (status != OK || handles_count == 0) answer_handle = CL_HANDLE_INVALID;
     return status;
 }

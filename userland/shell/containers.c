@@ -39,7 +39,7 @@ static void state_format(char *text, usize size, const struct manager_container 
                          u64 now_ns) {
     char age[32];
     if (facts->state == MANAGER_STATE_RUNNING) {
-        format_text(text, size, "Up %s", age_format(age, sizeof(age), now_ns - facts->created_ns));
+        format_text(text, size, "Up %s", age_format(age, sizeof(age), now_ns - facts->started_ns));
     } else if (facts->state == MANAGER_STATE_ENDING) {
         format_text(text, size, "Ending");
     } else {

@@ -52,6 +52,10 @@ static void json_number(const char *name, i64 number) {
     output_print("        \"%s\": %ld,\n", name, number);
 }
 
+static void json_flag(const char *name, u64 value) {
+    output_print("        \"%s\": %s,\n", name, value ? "true" : "false");
+}
+
 static void ledger_print(const struct manager_details *details) {
     if (!details->has_ledger) {
         output_print("        \"Ledger\": null\n");
@@ -77,7 +81,11 @@ static void details_print(const struct manager_details *details) {
     json_text("Command", facts->command);
     json_text("State", states[facts->state < ARRAY_SIZE(states) ? facts->state : 0]);
     json_number("ExitCode", facts->status);
+    json_flag("Tty", facts->traits & MANAGER_TRAIT_TERMINAL);
+    json_flag("OpenStdin", facts->traits & MANAGER_TRAIT_STDIN);
+    json_flag("HasFiles", details->has_ledger);
     json_number("CreatedNs", (i64)facts->created_ns);
+    json_number("StartedNs", (i64)facts->started_ns);
     json_number("FinishedNs", (i64)facts->ended_ns);
     ledger_print(details);
     output_print("    }\n]\n");

@@ -1,4 +1,4 @@
-// `rm`, `kill`, `stop`, `wait`: the end of containers.
+// `rm`, `kill`, `stop`, `wait`, `rename`: the end of containers, and their names.
 #include "cloister.h"
 
 #include "lib/string.h"
@@ -65,15 +65,38 @@ i32 kill_verb(const struct words *words) {
     return each_named(&(struct each){"kill", words, word, MANAGER_KILL, 0, signal, NULL});
 }
 
-i32 stop_verb(const struct words *words) {
-    const char *word = first_word(words);
+bool stop_timeout_read(const char *verb, const struct words *words, const char **word,
+                       u64 *timeout_ns) {
     const char *value;
     u64 seconds = STOP_SECONDS;
-    if (option_take(words, &word, "-t", "--time", &value) &&
-        (!value || !number_read(value, &seconds) || seconds > SECONDS_MAX))
-        return usage_error("stop", "`%.64s` is no number of seconds", value ? value : "");
-    return each_named(
-        &(struct each){"stop", words, word, MANAGER_STOP, 0, seconds * NS_PER_S, NULL});
+    if (option_take(words, word, "-t", "--time", &value) &&
+        (!value || !number_read(value, &seconds) || seconds > SECONDS_MAX)) {
+        usage_error(verb, "`%.64s` is no number of seconds", value ? value : "");
+        return false;
+    }
+    *timeout_ns = seconds * NS_PER_S;
+    return true;
+}
+
+i32 stop_verb(const struct words *words) {
+    const char *word = first_word(words);
+    u64 timeout_ns;
+    if (!stop_timeout_read("stop", words, &word, &timeout_ns)) return STATUS_OURS;
+    return each_named(&(struct each){"stop", words, word, MANAGER_STOP, 0, timeout_ns, NULL});
+}
+
+i32 rename_verb(const struct words *words) {
+    i32 status;
+    const struct manager_reply *reply;
+    const char *old = first_word(words);
+    const char *name = old ? words_next(words, old) : NULL;
+    if (!name || words_next(words, name))
+        return usage_error("rename", "name one container, and what it is to be called");
+    struct records_writer *writer = request_begin(MANAGER_RENAME, 0, 0);
+    records_add(writer, 'n', old);
+    records_add(writer, 'n', name);
+    request_send(&reply, STATUS_FAILED, &status);
+    return status;
 }
 
 static void status_print(const struct manager_reply *reply) {

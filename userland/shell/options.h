@@ -37,6 +37,10 @@ bool option_take(const struct words *words, const char **word, const char *short
 bool option_flag(const struct words *words, const char **word, const char *short_text,
                  const char *long_text);
 
+// `-t SECONDS` between TERM and KILL, or the default. False: a usage error was said.
+bool stop_timeout_read(const char *verb, const struct words *words, const char **word,
+                       u64 *timeout_ns);
+
 // Decimal digits, nothing else. False: it is no number.
 bool number_read(const char *text, u64 *number);
 // The same with a unit behind: b, k, m, g.

@@ -43,6 +43,11 @@ i32 usage_error(const char *verb, const char *format, ...) __attribute__((format
 i32 run_verb(const struct words *words);
 i32 exec_verb(const struct words *words);
 i32 attach_verb(const struct words *words);
+i32 start_verb(const struct words *words);
+i32 restart_verb(const struct words *words);
+i32 rename_verb(const struct words *words);
+i32 top_verb(const struct words *words);
+i32 stats_verb(const struct words *words);
 i32 logs_verb(const struct words *words);
 i32 ps_verb(const struct words *words);
 i32 images_verb(const struct words *words);

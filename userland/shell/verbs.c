@@ -39,6 +39,16 @@ const struct verb verbs[] = {
      "  -s SIGNAL  by name or number; else KILL\n", kill_verb},
     {"stop", "[-t SECONDS] NAME...", "ask containers to end, then kill them",
      "  -t SECONDS  between TERM and KILL; else 10\n", stop_verb},
+    {"start", "[-a] [-i] NAME...", "run the commands of containers that have ended again",
+     "  -a  with its output here, until it ends\n"
+     "  -i  the same, and what is typed is its input\n"
+     "Each goes on with the files that it had.\n",
+     start_verb},
+    {"restart", "[-t SECONDS] NAME...", "stop containers and start them again", "", restart_verb},
+    {"rename", "NAME NEW", "call a container something else", "", rename_verb},
+    {"top", "NAME", "list the processes of a container", "", top_verb},
+    {"stats", "[--no-stream] [NAME...]", "what running containers use, over a second",
+     "Again and again until Ctrl-C, but for --no-stream.\n", stats_verb},
     {"wait", "NAME...", "wait for containers to end; say their statuses", "", wait_verb},
     {"inspect", "NAME", "describe a container, with its ledger, as JSON", "", inspect_verb},
     {"images", "", "list images", "", images_verb},

@@ -23,13 +23,14 @@ struct console {
     // under the terminal's lock:
     handle_t input;
     handle_t output;
+    bool is_first;   // its output is in the log
     bool is_feeding; // taking a byte may make room, which would feed again
     u32 kept_start;
     u32 kept_end;
     u8 kept[CONTAINER_STREAM_BYTES_MAX];
 };
 
-static struct terminal *first;
+static struct terminal *first GUARDED_BY(&tasks.lock);
 
 static struct console *console_of(struct terminal *terminal) { return terminal->master_private; }
 
@@ -79,14 +80,17 @@ static void output_pump_locked(struct terminal *terminal) REQUIRES(&terminal->lo
             return;
         }
         usize shown = count < 0 ? size : (usize)count;
-        if (terminal == first) output_log(LOG_STDOUT, bytes, shown);
+        if (console->is_first) output_log(LOG_STDOUT, bytes, shown);
         terminal->output.tail += (u32)shown;
     }
 }
 
+static void console_release(struct terminal *terminal) { heap_free(console_of(terminal)); }
+
 static const struct terminal_master console_master = {
     .output = output_pump_locked,
     .room = input_feed_locked,
+    .release = console_release,
 };
 
 static void input_ready(struct event_watch *watch, u32) {
@@ -133,7 +137,6 @@ int console_create(const struct console_channels *channels, const char *size,
     event_watch_init(&console->input_watch, input_ready);
     event_watch_init(&console->output_watch, output_ready);
     terminal_set_size(console->terminal, size_parse(size));
-    if (!first) first = console->terminal;
     *out = console->terminal;
     return console_attach(console->terminal, channels);
 }
@@ -159,7 +162,34 @@ int console_open(struct thread *thread, struct terminal *terminal, struct file *
     return result;
 }
 
-struct terminal *console_first(void) { return first; }
+struct terminal *console_first(void) {
+    mutex_lock(&tasks.lock);
+    struct terminal *terminal = first ? terminal_get(first) : NULL;
+    mutex_unlock(&tasks.lock);
+    return terminal;
+}
+
+void console_set_first(struct terminal *terminal) {
+    mutex_lock(&tasks.lock);
+    first = terminal;
+    console_of(terminal)->is_first = true;
+    mutex_unlock(&tasks.lock);
+}
+
+static void console_close(struct terminal *terminal) {
+    static const struct console_channels nobody = {};
+    mutex_lock(&tasks.lock);
+    if (first == terminal) first = NULL;
+    mutex_unlock(&tasks.lock);
+    console_attach(terminal, &nobody);
+}
+
+void console_end(struct terminal *terminal) {
+    console_drain(terminal);
+    console_close(terminal);
+    terminal_hang_up(terminal);
+    terminal_put(terminal);
+}
 
 void console_drain(struct terminal *terminal) {
     struct console *console = console_of(terminal);

@@ -17,8 +17,13 @@ int console_create(const struct console_channels *channels, const char *size,
 // A file of the programs' side, and the controlling terminal of the calling session leader.
 int console_open(struct thread *thread, struct terminal *terminal, struct file **out);
 
-// /dev/console: the terminal of the first program; NULL when it has none. Not counted: it stays.
+// /dev/console: the terminal of the first program, counted; NULL when it has none.
 struct terminal *console_first(void);
+
+// It is the first program's: what it shows is in the log.
+void console_set_first(struct terminal *terminal) EXCLUDES(&tasks.lock);
+// The program that it was made for has ended: drains it, hangs it up, and puts it.
+void console_end(struct terminal *terminal) EXCLUDES(&tasks.lock);
 
 // Waits until all that was written is with the client, for a while.
 void console_drain(struct terminal *terminal);

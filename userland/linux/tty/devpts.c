@@ -23,7 +23,9 @@ static struct file_system devpts = {.name = "devpts", .device = 16};
 static void nothing_release(struct vnode *) {}
 
 static void terminal_release(struct vnode *vnode) {
-    heap_free(container_of(vnode, struct terminal, vnode));
+    struct terminal *terminal = container_of(vnode, struct terminal, vnode);
+    if (terminal->master->release) terminal->master->release(terminal);
+    heap_free(terminal);
 }
 
 static int terminal_attributes(struct vnode *vnode, struct attributes *out) {

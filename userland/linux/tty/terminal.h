@@ -29,8 +29,9 @@ enum {
 struct terminal;
 
 struct terminal_master {
-    void (*output)(struct terminal *terminal); // there are bytes to be shown; may be NULL
-    void (*room)(struct terminal *terminal);   // the discipline takes input again; may be NULL
+    void (*output)(struct terminal *terminal);  // there are bytes to be shown; may be NULL
+    void (*room)(struct terminal *terminal);    // the discipline takes input again; may be NULL
+    void (*release)(struct terminal *terminal); // the last reference is gone; may be NULL
 };
 
 // What was typed and not read yet: a ring, by counters that never wrap back. In canonical mode what

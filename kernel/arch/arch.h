@@ -26,7 +26,8 @@ enum : u32 {
     CPU_WORK_RESTRICTED = 1 << 1, // the current thread has called arch_restricted_arm()
 };
 
-enum { CPU_HELD_LOCKS = 8 };
+// A recall of credit holds a lock for each level of namespaces.
+enum { CPU_HELD_LOCKS = 40 };
 
 // One per CPU; found through GS. Only its own CPU writes it, but for what is marked shared.
 struct cpu {

@@ -228,9 +228,26 @@ static void test_reservation(void) {
     tree_end();
 }
 
+// As deep as namespaces go: a recall from the top holds a lock for each level.
+static void test_depth(void) {
+    static struct ledger chain[LEDGER_DEPTH_MAX];
+    for (u32 i = 0; i < LEDGER_DEPTH_MAX; i++)
+        ledger_init(&chain[i], i ? &chain[i - 1] : nullptr);
+    ledger_root_add(&chain[0], 1000);
+    CHECK(ledger_charge(&chain[LEDGER_DEPTH_MAX - 1], 1) == OK);
+    ledger_recall(&chain[0]);
+    CHECK(chain[0].idle_pages == 999);
+    ledger_uncharge(&chain[LEDGER_DEPTH_MAX - 1], 1);
+    ledger_recall(&chain[0]);
+    CHECK(chain[0].idle_pages == 1000);
+    for (u32 i = LEDGER_DEPTH_MAX; i-- > 1;)
+        ledger_destroy(&chain[i]);
+}
+
 static int run(void *argument) {
     (void)argument;
     if (options.cpus == 1) {
+        test_depth();
         test_pieces();
         test_model();
     } else {

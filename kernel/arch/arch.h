@@ -8,8 +8,7 @@
 // - The kernel runs with interrupts off, but for arch_interrupts_open() and user mode.
 // - Physical addresses are u64 `paddr`; user addresses are u64, never pointers.
 // - Page-table and stack pages are on the account of the ledger that is given.
-#ifndef ARCH_ARCH_H
-#define ARCH_ARCH_H
+#pragma once
 
 #include "lib/list.h"
 #include "lib/lock.h"
@@ -295,5 +294,3 @@ void sched_return_work(void); // before a return to user mode when CPU_WORK_RESC
 void panic_describe(void);
 
 #include "arch_this.h"
-
-#endif

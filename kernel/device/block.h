@@ -3,8 +3,7 @@
 // Rules:
 // - A request and the pages in it live until the disk is done with them, whatever becomes of the
 //   thread that waits: the request holds a reference to each page and to the block object.
-#ifndef OBJECT_BLOCK_H
-#define OBJECT_BLOCK_H
+#pragma once
 
 #include "drivers/blockdev.h"
 #include "mm/page.h"
@@ -28,5 +27,3 @@ status_t block_transfer(struct block *block, enum block_operation operation, u64
 status_t block_flush(struct block *block);
 // One page.
 status_t block_read_page(struct block *block, u64 offset, struct page *page);
-
-#endif

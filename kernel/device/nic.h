@@ -3,8 +3,7 @@
 // Rules:
 // - READABLE and WRITABLE are hints that a receive or send checks; after SHOULD_WAIT the signal is
 //   set again by the card.
-#ifndef OBJECT_NIC_H
-#define OBJECT_NIC_H
+#pragma once
 
 #include "drivers/netdev.h"
 #include "object/object.h"
@@ -16,5 +15,3 @@ struct nic {
 
 // Boot: NO_RESOURCES.
 status_t nic_create(struct netdev *card, struct nic **out);
-
-#endif

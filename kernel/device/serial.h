@@ -3,8 +3,7 @@
 // Rules:
 // - READABLE while bytes wait, WRITABLE while a write can take any. What comes in while the ring
 //   is full is lost, as on any serial line.
-#ifndef OBJECT_SERIAL_H
-#define OBJECT_SERIAL_H
+#pragma once
 
 #include "object/object.h"
 
@@ -21,5 +20,3 @@ struct serial {
 
 // Boot: NOT_SUPPORTED when the machine has no such line; NO_RESOURCES.
 status_t serial_create(u32 line, struct serial **out);
-
-#endif

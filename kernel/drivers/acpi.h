@@ -1,6 +1,5 @@
 // What the ACPI tables say of the machine; arch_poweroff() of arch/arch.h is done by them.
-#ifndef DRIVERS_ACPI_H
-#define DRIVERS_ACPI_H
+#pragma once
 
 #include "arch/arch.h"
 
@@ -18,5 +17,3 @@ extern struct acpi_info {
 
 // Reads the tables; panics when there are none.
 void acpi_init(u64 rsdp_paddr);
-
-#endif

@@ -1,7 +1,6 @@
 // Interrupt controllers (local APIC, I/O APIC), and which vector is whose. Devices get theirs by
 // arch_irq_alloc_msi() and arch_irq_alloc_isa() of arch/arch.h.
-#ifndef DRIVERS_APIC_H
-#define DRIVERS_APIC_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -33,5 +32,3 @@ enum apic_timer_mode : u32 { APIC_TIMER_ONE_SHOT = 0, APIC_TIMER_DEADLINE = 2 <<
 void apic_timer_setup(enum apic_timer_mode mode);
 void apic_timer_start(u32 count);
 u32 apic_timer_count(void);
-
-#endif

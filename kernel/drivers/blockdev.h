@@ -7,8 +7,7 @@
 //   fails; no driver's lock is held. It may submit again.
 // - Requests may be carried out in any order. A flush makes durable the writes that were done
 //   before it was submitted.
-#ifndef DRIVERS_BLOCKDEV_H
-#define DRIVERS_BLOCKDEV_H
+#pragma once
 
 #include "lib/list.h"
 #include "lib/lock.h"
@@ -64,5 +63,3 @@ status_t blockdev_register(struct blockdev *disk, const struct blockdev_driver *
                            u32 flags);
 // Hands waiting requests to the device while it takes them.
 void blockdev_pump_locked(struct blockdev *disk) REQUIRES(&disk->lock);
-
-#endif

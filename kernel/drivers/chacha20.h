@@ -1,6 +1,5 @@
 // The ChaCha20 block function (RFC 8439, section 2.3), for the random generator.
-#ifndef DRIVERS_CHACHA20_H
-#define DRIVERS_CHACHA20_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -9,5 +8,3 @@ enum : u32 { CHACHA20_KEY_SIZE = 32, CHACHA20_NONCE_SIZE = 12, CHACHA20_BLOCK_SI
 // One block of key stream.
 void chacha20_block(const u8 key[CHACHA20_KEY_SIZE], u32 counter,
                     const u8 nonce[CHACHA20_NONCE_SIZE], u8 block[CHACHA20_BLOCK_SIZE]);
-
-#endif

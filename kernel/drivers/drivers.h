@@ -1,6 +1,5 @@
 // Finding and starting the devices of the machine.
-#ifndef DRIVERS_DRIVERS_H
-#define DRIVERS_DRIVERS_H
+#pragma once
 
 #include "drivers/pci.h"
 
@@ -15,5 +14,3 @@ void drivers_init(struct ledger *payer);
 status_t virtio_blk_init(const struct pci_device *pci);
 status_t virtio_net_init(const struct pci_device *pci);
 status_t virtio_rng_init(const struct pci_device *pci);
-
-#endif

@@ -1,8 +1,7 @@
 // Device registers: one access of exactly that width, never merged or left out. On x86 uncached
 // accesses are not reordered with each other; the compiler is held by volatile. Host tests put
 // another mmio.h in front of this one on the include path, with a model of a device behind it.
-#ifndef DRIVERS_MMIO_H
-#define DRIVERS_MMIO_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -17,5 +16,3 @@ static inline void mmio_write8(void *address, u8 value) { *(volatile u8 *)addres
 static inline void mmio_write16(void *address, u16 value) { *(volatile u16 *)address = value; }
 
 static inline void mmio_write32(void *address, u32 value) { *(volatile u32 *)address = value; }
-
-#endif

@@ -6,8 +6,7 @@
 // - `ready` is called from an interrupt, with no driver's lock held. It may be called when there is
 //   nothing; after a SHOULD_WAIT it never fails to come.
 // - A frame is its destination, source, type and data, without preamble and checksum.
-#ifndef DRIVERS_NETDEV_H
-#define DRIVERS_NETDEV_H
+#pragma once
 
 #include "lib/lock.h"
 #include "lib/types.h"
@@ -52,5 +51,3 @@ struct netdev *netdev_get(u32 index);
 status_t netdev_register(struct netdev *card, const struct netdev_driver *driver,
                          const u8 mac[NETDEV_MAC_SIZE]);
 void netdev_notify(struct netdev *card, u32 events) EXCLUDES(&card->lock);
-
-#endif

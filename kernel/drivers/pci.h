@@ -5,8 +5,7 @@
 // - A struct pci_device is a plain value: copy it. What it maps stays mapped for ever.
 // - What a device says of itself (capabilities, BARs, offsets) is checked, not believed.
 // Source: PCI Local Bus Specification 3.0, PCI Express Base 3.1 (7.2.2: ECAM).
-#ifndef DRIVERS_PCI_H
-#define DRIVERS_PCI_H
+#pragma once
 
 #include "arch/arch.h"
 #include "lib/types.h"
@@ -57,5 +56,3 @@ status_t pci_msix_enable(struct pci_device *device);
 // Routes entry `index` to the handler and unmasks it. OUT_OF_RANGE, NO_RESOURCES.
 status_t pci_msix_connect(struct pci_device *device, u32 index, arch_irq_handler handler,
                           void *argument);
-
-#endif

@@ -5,8 +5,7 @@
 // - random_bytes() never waits and never fails; from random_is_seeded() on its bytes are fit for
 //   keys. What was given out can't be found from the state afterwards.
 // - Entropy that somebody else knows, or chose, does no harm.
-#ifndef DRIVERS_RANDOM_H
-#define DRIVERS_RANDOM_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -27,5 +26,3 @@ void random_wipe(void *memory, usize size);
 // Sets who is asked, from random_bytes() without a lock held, when new entropy is due; it answers
 // later with random_mix(). Boot CPU.
 void random_source_set(void (*request)(void));
-
-#endif

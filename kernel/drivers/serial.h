@@ -1,6 +1,5 @@
 // Serial ports (16550A): raw bytes. Port 0 = COM1 (console and kernel log), 1 = COM2.
-#ifndef DRIVERS_SERIAL_H
-#define DRIVERS_SERIAL_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -23,5 +22,3 @@ void serial_port_set_handlers(u32 port, const struct serial_port_handlers *handl
 usize serial_port_write(u32 port, const u8 *bytes, usize count);
 // Waits until all that was written has left, before the power goes; at most a second for a port.
 void serial_drain(void);
-
-#endif

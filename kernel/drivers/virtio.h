@@ -8,8 +8,7 @@
 // - A queue that broke a rule is dead: virtqueue_take() says IO_ERROR from then on, and its driver
 //   resets the device.
 // - Setting up: virtio_open, virtqueue_init for each queue, virtio_start. Boot CPU only.
-#ifndef DRIVERS_VIRTIO_H
-#define DRIVERS_VIRTIO_H
+#pragma once
 
 #include "arch/arch.h"
 #include "drivers/pci.h"
@@ -103,5 +102,3 @@ status_t virtqueue_take(struct virtqueue *queue, u16 *head, u32 *written);
 // what was done before has not interrupted.
 enum virtqueue_interrupts : u16 { VIRTQUEUE_INTERRUPTS_ON = 0, VIRTQUEUE_INTERRUPTS_OFF = 1 };
 void virtqueue_interrupts_set(struct virtqueue *queue, enum virtqueue_interrupts wanted);
-
-#endif

@@ -1,8 +1,7 @@
 // The page that a split virtqueue shares with its device (VIRTIO 1.2, section 2.7). For
 // virtqueue.c, virtio_pci.c and the device model of the tests. The layout of the three parts
 // inside the page is ours; the device is told their addresses.
-#ifndef DRIVERS_VIRTQUEUE_RINGS_H
-#define DRIVERS_VIRTQUEUE_RINGS_H
+#pragma once
 
 #include "drivers/virtio.h"
 
@@ -35,5 +34,3 @@ static_assert(sizeof(struct virtqueue_rings) <= PAGE_SIZE);
 
 // All descriptors free; `rings` is zeroed.
 void virtqueue_rings_init(struct virtqueue *queue, struct virtqueue_rings *rings, u16 size);
-
-#endif

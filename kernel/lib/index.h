@@ -5,8 +5,7 @@
 // - A node that hangs d links below the root has its key's low d bits as the path to it, so no
 //   key is more than 64 links away, whoever chose the keys.
 // - The owner of the index provides the lock.
-#ifndef LIB_INDEX_H
-#define LIB_INDEX_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -56,5 +55,3 @@ static inline void index_remove(struct index *index, struct index_node *node) {
 
 // Some node, or nullptr; the index keeps it.
 static inline struct index_node *index_any(const struct index *index) { return index->root; }
-
-#endif

@@ -5,8 +5,7 @@
 // - The owner of the list provides the lock.
 // - A removed node points at itself, so that list_empty(&node) says "on no list", and removing
 //   it again is harmless.
-#ifndef LIB_LIST_H
-#define LIB_LIST_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -81,5 +80,3 @@ static inline void list_splice_tail(struct list *to, struct list *from) {
          (element = element##_next_,                                                           \
          element##_next_ = list_entry(element->member.next, typeof(*element), member),         \
          &element->member != (list));)
-
-#endif

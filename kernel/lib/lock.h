@@ -8,8 +8,7 @@
 //   caller defines (by address, if nothing better).
 // - While spinning, the CPU serves TLB shoot-downs (arch_spin_poll()), so a holder may wait for
 //   a shoot-down.
-#ifndef LIB_LOCK_H
-#define LIB_LOCK_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -89,5 +88,3 @@ static inline void lock_release(struct lock *lock) RELEASE(lock) NO_THREAD_SAFET
     if (DEBUG) lock_debug_release(lock);
     __atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
 }
-
-#endif

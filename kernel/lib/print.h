@@ -5,8 +5,7 @@
 // - ASSERT stays in release builds: for what memory safety hangs on. DASSERT is for a kernel
 //   bug, in debug builds. Neither is ever about what a user gave.
 // - Formats: %d %u %x %p %s %% with l, z, width, 0, and .* for %s; nothing else.
-#ifndef LIB_PRINT_H
-#define LIB_PRINT_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -39,5 +38,3 @@ NORETURN void panic(const char *format, ...) PRINTF_LIKE(1, 2);
     do {                              \
         if (DEBUG) ASSERT(condition); \
     } while (0)
-
-#endif

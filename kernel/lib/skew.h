@@ -4,8 +4,7 @@
 // Rules:
 // - Nothing is allocated; any element can be taken out.
 // - The owner of the heap provides the lock.
-#ifndef LIB_SKEW_H
-#define LIB_SKEW_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -54,5 +53,3 @@ static inline void skew_remove(struct skew_heap *heap, struct skew_node *node) {
     else
         parent->right = below;
 }
-
-#endif

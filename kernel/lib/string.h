@@ -1,6 +1,5 @@
 // Memory and string functions. The compiler also calls the first four by itself.
-#ifndef LIB_STRING_H
-#define LIB_STRING_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -17,5 +16,3 @@ int strncmp(const char *a, const char *b, usize limit);
 void page_zero(void *page);
 // Copies one page of 4 KiB, both page-aligned.
 void page_copy(void *restrict to, const void *restrict from);
-
-#endif

@@ -1,6 +1,5 @@
 // Basic types and small helpers of the kernel; every kernel file may include this one.
-#ifndef LIB_TYPES_H
-#define LIB_TYPES_H
+#pragma once
 
 #include <stdarg.h>
 #include <stddef.h>
@@ -69,5 +68,3 @@ enum : u64 { PAGE_SHIFT = 12, PAGE_SIZE = 1ul << PAGE_SHIFT, PAGE_MASK = PAGE_SI
 #define PRINTF_LIKE(format_, first_) __attribute__((format(printf, format_, first_)))
 
 static_assert(sizeof(u64) == 8 && sizeof(u32) == 4 && sizeof(void *) == 8);
-
-#endif

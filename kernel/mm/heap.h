@@ -4,8 +4,7 @@
 // - Each ledger has slabs of its own: what a namespace used comes back to the last page when it
 //   dies, and nobody's fragments hold up anybody else's page.
 // - Memory is zeroed when it is given out. Sizes up to HEAP_MAX.
-#ifndef MM_HEAP_H
-#define MM_HEAP_H
+#pragma once
 
 #include "mm/ledger.h"
 
@@ -15,5 +14,3 @@ enum : usize { HEAP_MAX = PAGE_SIZE };
 void *heap_alloc(struct ledger *payer, usize size);
 // nullptr is allowed.
 void heap_free(void *memory);
-
-#endif

@@ -7,8 +7,7 @@
 // - A parent that runs short recalls idle credit from below, but never below a reservation.
 // - Everything is counted in atomics; the lock guards the list of children only.
 // - A ledger lives inside its namespace, which lives until all charges are back.
-#ifndef MM_LEDGER_H
-#define MM_LEDGER_H
+#pragma once
 
 #include "lib/list.h"
 #include "lib/lock.h"
@@ -81,5 +80,3 @@ i64 ledger_used_pages(const struct ledger *ledger);
 // Counts more things, here (threads: and in all above); NO_RESOURCES when a limit refuses.
 status_t ledger_count_add(struct ledger *ledger, enum ledger_count what, i64 amount);
 void ledger_count_sub(struct ledger *ledger, enum ledger_count what, i64 amount);
-
-#endif

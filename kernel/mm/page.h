@@ -4,8 +4,7 @@
 // - Every page in use has a payer, charged when it was taken and uncharged when its last
 //   reference is given back, however often it is mapped.
 // - Free pages are zeroed when they are taken, unless the taker says that it overwrites all.
-#ifndef MM_PAGE_H
-#define MM_PAGE_H
+#pragma once
 
 #include "arch/arch.h"
 #include "mm/ledger.h"
@@ -53,5 +52,3 @@ static inline void *page_address(const struct page *page) { return arch_direct(p
 
 // Pages that nobody can charge, so that one CPU's cache can't starve another.
 u64 page_withheld_count(void);
-
-#endif

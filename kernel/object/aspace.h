@@ -13,8 +13,7 @@
 //   mappings freed, without the lock.
 // - Long work goes in steps of bounded length; between them the lock is open, and what was found
 //   before is looked up again.
-#ifndef OBJECT_ASPACE_H
-#define OBJECT_ASPACE_H
+#pragma once
 
 #include "arch/arch.h"
 #include "object/mapping.h"
@@ -56,5 +55,3 @@ status_t aspace_freeze(struct aspace *aspace);
 // Resolves a fault: `access` is one of CL_MAP_READ, WRITE and EXECUTE. May block. BAD_POINTER: nothing is mapped;
 // ACCESS_DENIED; NO_RESOURCES; what memobj_get_page gives.
 status_t aspace_fault(struct aspace *aspace, u64 address, u32 access);
-
-#endif

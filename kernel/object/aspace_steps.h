@@ -1,6 +1,5 @@
 // What the files of the address space share: a step under the lock, and what it leaves to put.
-#ifndef OBJECT_ASPACE_STEPS_H
-#define OBJECT_ASPACE_STEPS_H
+#pragma once
 
 #include "object/aspace.h"
 
@@ -51,5 +50,3 @@ u32 mapping_page_rights(const struct mapping *mapping, const struct page *page);
 status_t aspace_map_window(struct aspace *aspace, const struct mapping *mapping, u64 va)
     REQUIRES(&aspace->lock);
 enum : u64 { WINDOW_SIZE = 16 * PAGE_SIZE };
-
-#endif

@@ -10,8 +10,7 @@
 //   on its call without the lock looks it up again by its token.
 // - Handles of a call and of its reply are held by the end that it was made through.
 // - The locks of two ends are never held together.
-#ifndef OBJECT_CHANNEL_H
-#define OBJECT_CHANNEL_H
+#pragma once
 
 #include "object/message.h"
 
@@ -66,5 +65,3 @@ struct channel_caller *channel_call_find_locked(struct channel *end, u64 token,
 // Ends a call that is queued or delivered, for its caller.
 void call_end_locked(struct channel *server, struct channel_caller *caller, status_t result)
     REQUIRES(&server->lock);
-
-#endif

@@ -3,8 +3,7 @@
 // Rules:
 // - The table is the process's; no other process's threads are in it.
 // - Nothing is kept for a word on which nobody sleeps.
-#ifndef OBJECT_FUTEX_H
-#define OBJECT_FUTEX_H
+#pragma once
 
 #include "lib/lock.h"
 #include "sched/waitq.h"
@@ -22,5 +21,3 @@ struct futex_table {
 };
 
 void futex_table_init(struct futex_table *table);
-
-#endif

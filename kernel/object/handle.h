@@ -7,8 +7,7 @@
 //   it becomes a tombstone: it answers DEAD or REVOKED until it is closed.
 // - Each handle is 64 bytes and counted (LEDGER_HANDLES) against its holder's namespace.
 // - Rights never grow: all that makes a handle from a handle goes through handle_derive().
-#ifndef OBJECT_HANDLE_H
-#define OBJECT_HANDLE_H
+#pragma once
 
 #include "object/object.h"
 
@@ -104,5 +103,3 @@ void handles_drop(struct handle *slots, u32 count);
 // Closes one handle in place (unlinks, drops the reference, calls unhandled for the last).
 // The holder's lock must not be held.
 void handle_slot_close(struct handle *slot);
-
-#endif

@@ -5,8 +5,7 @@
 // - Chunks of one page are added as needed, paid by the process's namespace, and kept until the
 //   process ends.
 // - The table's lock (its holder's) is held for all of these.
-#ifndef OBJECT_HANDLE_TABLE_H
-#define OBJECT_HANDLE_TABLE_H
+#pragma once
 
 #include "object/handle.h"
 
@@ -25,5 +24,3 @@ void handle_table_release(struct handle_table *table, handle_t value) REQUIRES(&
 // The next slot in use at or after *value, which is set to its value; nullptr at the end.
 struct handle *handle_table_next(struct handle_table *table, handle_t *value)
     REQUIRES(&table->holder.lock);
-
-#endif

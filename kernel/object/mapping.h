@@ -6,8 +6,7 @@
 // - Mappings in a set do not overlap.
 // - A set is a treap by address (depth stays logarithmic whatever a user maps, since priorities
 //   are random) and a list. Each node knows the largest gap in its subtree.
-#ifndef OBJECT_MAPPING_H
-#define OBJECT_MAPPING_H
+#pragma once
 
 #include "arch/arch.h"
 #include "lib/list.h"
@@ -57,5 +56,3 @@ struct mapping *mapping_next(const struct mapping_set *set, const struct mapping
 struct mapping *mapping_previous(const struct mapping_set *set, const struct mapping *mapping);
 // The lowest address from `from` on with `size` free bytes below `high`; 0: none (0 is never free).
 u64 mapping_gap(const struct mapping_set *set, u64 from, u64 high, u64 size);
-
-#endif

@@ -8,8 +8,7 @@
 //   everywhere first. Order of locks: aspace → memobj. To unmap from the object's side, take a
 //   reference to the mapping's aspace, drop the memobj's lock, lock the aspace, look again.
 // - A dead object is in no mapping any more: killing it removes the mappings.
-#ifndef OBJECT_MEMOBJ_H
-#define OBJECT_MEMOBJ_H
+#pragma once
 
 #include "mm/page.h"
 #include "object/object.h"
@@ -65,5 +64,3 @@ void memobj_mark_cut(struct mapping *mapping, u32 resizes);
 // Reads a missing page from the block range; as get_page, but OK means: look again.
 // memobj_block.c
 status_t memobj_fill_block(struct memobj *memobj, u64 index);
-
-#endif

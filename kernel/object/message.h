@@ -11,8 +11,7 @@
 //   lie in the caller's thread.
 // - Messages that go unread are dropped through messages_drop(): their handles may close other
 //   channels, whose messages join the list of the thread that is dropping; nothing recurses.
-#ifndef OBJECT_MESSAGE_H
-#define OBJECT_MESSAGE_H
+#pragma once
 
 #include "lib/index.h"
 #include "mm/page.h"
@@ -128,5 +127,3 @@ static inline struct cl_received message_facts(const struct message *message, u6
         .sender_process = message->sender_process,
     };
 }
-
-#endif

@@ -5,8 +5,7 @@
 //   not: an object that dies leaves a name that answers DEAD until it is unbound.
 // - Resolution is relative and goes down only: the longest child namespace first, then a name of
 //   the rest. Child namespaces are entered with OWNER only.
-#ifndef OBJECT_NAME_H
-#define OBJECT_NAME_H
+#pragma once
 
 #include "kernel/handlers.h"
 #include "object/namespace.h"
@@ -19,5 +18,3 @@ status_t name_bind_child(struct namespace *parent, const struct name_path *path,
 void name_unbind_child(struct namespace *parent, struct namespace *child);
 // Forgets some names of a namespace that is dying; false: call again.
 bool names_drop_some(struct namespace *ns);
-
-#endif

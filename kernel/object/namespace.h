@@ -6,8 +6,7 @@
 // - States: alive → dying (ns_kill; nothing can be charged for new objects) → gone (unlinked from
 //   the parent, TERMINATED signalled, when the last page is back).
 // - Other objects may keep a reference to a gone namespace; its struct is charged to its parent.
-#ifndef OBJECT_NAMESPACE_H
-#define OBJECT_NAMESPACE_H
+#pragma once
 
 #include "object/handle.h"
 #include "sched/thread.h"
@@ -61,5 +60,3 @@ static inline u64 ns_counted(const struct namespace *ns, enum ledger_count what)
 struct namespace *ns_child_after(struct namespace *ns, struct namespace *last);
 // True if `ns` is `above` or below it.
 bool ns_is_within(const struct namespace *ns, const struct namespace *above);
-
-#endif

@@ -7,8 +7,7 @@
 //   DEAD. Its memory goes when the last kernel use ends, which kill hurries.
 // - ops->unhandled is called when the last handle is gone (and the object was not killed):
 //   the object closes for its users.
-#ifndef OBJECT_OBJECT_H
-#define OBJECT_OBJECT_H
+#pragma once
 
 #include "abi/errors.h"
 #include "abi/types.h"
@@ -97,5 +96,3 @@ bool handles_entomb_some(struct object *object);
 // An object of this namespace is gone: if it is dying, its end may have come. In reaper.c.
 void ns_reap_hint(struct namespace *ns);
 void reaper_wake(void);
-
-#endif

@@ -5,8 +5,7 @@
 // - A slot is empty, a page, or a page that is still being filled (lowest bit set): only who fills
 //   it touches that one.
 // - Nodes go when what they hold is cut off, not when single slots become empty.
-#ifndef OBJECT_PAGE_TREE_H
-#define OBJECT_PAGE_TREE_H
+#pragma once
 
 #include "mm/page.h"
 
@@ -34,5 +33,3 @@ static inline void *page_tree_filling(struct page *page) { return (u8 *)page + 1
 // Takes pages at `from` and above out and puts them, some at a time; pages that are being filled stay.
 // Returns how many. 0: none is left.
 u32 page_tree_cut(struct page_tree *tree, u64 from);
-
-#endif

@@ -7,8 +7,7 @@
 //   has none of the signals any more. One that was reported goes to the queue's end.
 // - Lock order: object->lock, then port->lock. An object whose registration is found under the
 //   port's lock can't be freed meanwhile, for it would have to take the registration out first.
-#ifndef OBJECT_PORT_H
-#define OBJECT_PORT_H
+#pragma once
 
 #include "lib/index.h"
 #include "object/revoker.h"
@@ -37,5 +36,3 @@ struct port {
 void port_observers_notify(struct object *object, u32 signals) REQUIRES(&object->lock);
 // Ends all registrations of an object that dies or is freed.
 void port_observers_drop(struct object *object);
-
-#endif

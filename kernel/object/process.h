@@ -4,8 +4,7 @@
 // - A process ends when its last thread has ended: its handles are closed, its address space
 //   emptied, TERMINATED is signalled. It can be asked for its status until its handles are gone.
 // - A frozen process is a template: no threads, no handles, an address space nobody changes.
-#ifndef OBJECT_PROCESS_H
-#define OBJECT_PROCESS_H
+#pragma once
 
 #include "object/aspace.h"
 #include "object/futex.h"
@@ -50,5 +49,3 @@ void process_end(struct process *process, u32 state, i32 exit_status);
 bool process_thread_add(struct process *process, struct thread_object *thread);
 // The current thread ends; with the last one the process does.
 void process_thread_ended(struct process *process, struct thread_object *thread);
-
-#endif

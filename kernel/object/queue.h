@@ -5,13 +5,10 @@
 // - The queue's namespace pays for the messages in it, up to both of the queue's limits.
 // - Handles in its messages are held by the queue.
 // - When its last handle is closed (a name counts as one), the messages are dropped.
-#ifndef OBJECT_QUEUE_H
-#define OBJECT_QUEUE_H
+#pragma once
 
 #include "object/channel.h"
 
 struct queue {
     struct channel end;
 };
-
-#endif

@@ -5,8 +5,7 @@
 //   leaves the work to the reaper: one kernel thread that goes round the dying namespaces in
 //   bounded, preemptible steps.
 // - A namespace is gone when no object is charged to it any more and every page is back.
-#ifndef OBJECT_REAPER_H
-#define OBJECT_REAPER_H
+#pragma once
 
 #include "object/namespace.h"
 
@@ -15,5 +14,3 @@ void reaper_init(void);
 void ns_kill(struct namespace *ns);
 // Undoes a namespace whose making failed; consumes the reference.
 void ns_discard(struct namespace *ns);
-
-#endif

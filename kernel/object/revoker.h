@@ -5,8 +5,7 @@
 //   reference, and are on the revoker's lists. A revoker may have a parent: at most 4 in a chain.
 // - A revoker that is revoked, dead or without handles counts as revoked; so do those below it.
 // - Revoking sets the flag first (no new call passes), then undoes the dependents one at a time.
-#ifndef OBJECT_REVOKER_H
-#define OBJECT_REVOKER_H
+#pragma once
 
 #include "object/handle.h"
 
@@ -45,5 +44,3 @@ status_t revocable_link(struct revocable *revocable, struct revoker *revoker, st
                         void (*revoke)(struct object *owner, struct revoker *revoker));
 // Harmless when not linked.
 void revocable_unlink(struct revocable *revocable);
-
-#endif

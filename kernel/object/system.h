@@ -1,6 +1,5 @@
 // The machine as an object: power, totals, trace. There is one, made at boot.
-#ifndef OBJECT_SYSTEM_H
-#define OBJECT_SYSTEM_H
+#pragma once
 
 #include "object/object.h"
 
@@ -10,5 +9,3 @@ struct system {
 
 // Boot: charged to the root namespace. NO_RESOURCES.
 status_t system_create(struct system **out);
-
-#endif

@@ -3,8 +3,7 @@
 // Rules:
 // - A running thread keeps a reference to itself and to its process; both go when it has left its
 //   stack for ever.
-#ifndef OBJECT_THREAD_OBJECT_H
-#define OBJECT_THREAD_OBJECT_H
+#pragma once
 
 #include "object/channel.h"
 #include "object/object.h"
@@ -35,5 +34,3 @@ void thread_object_start(struct thread_object *thread);
 void thread_object_discard(struct thread_object *thread);
 // A kernel thread (the reaper): charged to the root namespace.
 status_t thread_kernel_create(void (*entry)(void *), void *argument);
-
-#endif

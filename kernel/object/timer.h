@@ -2,8 +2,7 @@
 //
 // Rules:
 // - Closing its last handle stops it.
-#ifndef OBJECT_TIMER_H
-#define OBJECT_TIMER_H
+#pragma once
 
 #include "object/object.h"
 #include "sched/timer.h"
@@ -14,5 +13,3 @@ struct timer {
     struct ktimer ktimer;
     u64 period_ns; // atomic; of the running setting
 };
-
-#endif

@@ -5,8 +5,7 @@
 //   another CPU may see an entry that is just being overwritten; it is for people.
 // - Format (little-endian): u64 time_ns, u32 thread koid (low bits), u16 kind, u16 cpu, u64 a,
 //   u64 b. Kinds are only ever added.
-#ifndef OBJECT_TRACE_H
-#define OBJECT_TRACE_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -35,5 +34,3 @@ static_assert(sizeof(struct trace_entry) == 32);
 void trace_event(enum trace_kind kind, u64 a, u64 b);
 // Copies up to `count` of the newest entries of all CPUs, oldest first; returns how many.
 u64 trace_copy(struct trace_entry *entries, u64 count);
-
-#endif

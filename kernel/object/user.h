@@ -3,8 +3,7 @@
 // Rules:
 // - No locks held: touching user memory may fault pages in, and so block.
 // - Errors are BAD_POINTER, also for a page that could not be paid or read.
-#ifndef OBJECT_USER_H
-#define OBJECT_USER_H
+#pragma once
 
 #include "abi/errors.h"
 #include "abi/types.h"
@@ -25,5 +24,3 @@ ALWAYS_INLINE status_t user_copy_out(u64 address, const void *from, u64 size) {
 }
 // Makes sure that the range can be written, without changing what is there. Preemptible.
 status_t user_probe_write(u64 address, u64 size);
-
-#endif

@@ -10,8 +10,7 @@
 //   keeps its debt until it is queued again, or ends.
 // - Who was asleep starts at most BONUS_NS behind the others: soon served, never owed a lot.
 // - Time in which nobody waits for the CPU is not charged.
-#ifndef SCHED_GROUP_H
-#define SCHED_GROUP_H
+#pragma once
 
 #include "lib/lock.h"
 #include "lib/skew.h"
@@ -49,5 +48,3 @@ void sched_group_init(struct sched_group *group, struct sched_group *parent,
                       struct sched_node *nodes);
 // Processor time of its threads until now.
 u64 sched_group_run_ns(const struct sched_group *group);
-
-#endif

@@ -1,6 +1,5 @@
 // A CPU's run queue: the tree of what waits there (group.h).
-#ifndef SCHED_RUN_QUEUE_H
-#define SCHED_RUN_QUEUE_H
+#pragma once
 
 #include "sched/thread.h"
 
@@ -36,5 +35,3 @@ void queue_hand_over(struct run_queue *queue);
 bool queue_prefers_other(struct run_queue *queue);
 // The next thread, taken out; nullptr when nobody waits, or another CPU has not left its stack.
 struct thread *queue_take(struct run_queue *queue);
-
-#endif

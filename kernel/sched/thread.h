@@ -6,8 +6,7 @@
 // - A thread that was switched away from may be made runnable before its CPU has left its stack;
 //   nobody switches to it before (arch_thread_on_cpu).
 // - `pending` is set by anybody; the thread itself acts on it before it returns to user mode.
-#ifndef SCHED_THREAD_H
-#define SCHED_THREAD_H
+#pragma once
 
 #include "arch/arch.h"
 #include "sched/group.h"
@@ -76,5 +75,3 @@ void thread_kill(struct thread *thread);
 void thread_kick(struct thread *thread);
 // Processor time used so far, of any thread.
 u64 thread_run_ns(const struct thread *thread);
-
-#endif

@@ -5,8 +5,7 @@
 // - The callback runs in the timer interrupt, with no locks held; it must be short and may take
 //   locks from LOCK_SIGNALS on.
 // - ktimer_cancel() returns after a running callback has ended.
-#ifndef SCHED_TIMER_H
-#define SCHED_TIMER_H
+#pragma once
 
 #include "lib/skew.h"
 
@@ -26,5 +25,3 @@ bool ktimer_cancel(struct ktimer *timer);
 // Called by sched/ in the timer interrupt; runs what is due.
 void ktimer_run_due(u64 now_ns);
 u64 ktimer_next_deadline_ns(void);
-
-#endif

@@ -6,8 +6,7 @@
 // - Exactly one of {waker, deadline, kick, kill} ends a wait: who wins the thread's wait state.
 //   A kill ends every wait with DEAD; a kick only those with WAIT_INTERRUPTIBLE.
 // - After a wait, everything that the lock guards must be looked at again.
-#ifndef SCHED_WAITQ_H
-#define SCHED_WAITQ_H
+#pragma once
 
 #include "lib/list.h"
 #include "lib/lock.h"
@@ -45,5 +44,3 @@ bool waitq_claim(struct thread *thread, status_t status);
 // Without a queue: the lock guards who may claim the thread.
 CHANGES_ALL status_t waitq_block_handoff(struct waitq *queue, struct lock *lock, u64 deadline_ns,
                                          u32 flags, struct thread *next) RELEASE(lock);
-
-#endif

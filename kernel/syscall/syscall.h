@@ -3,8 +3,7 @@
 // Rules:
 // - User memory is copied in once; nothing is read twice.
 // - None of this is called with a lock held.
-#ifndef SYSCALL_SYSCALL_H
-#define SYSCALL_SYSCALL_H
+#pragma once
 
 #include "kernel/handlers.h"
 #include "object/user.h"
@@ -12,5 +11,3 @@
 // Copies a path of names and checks it: 1 to NAME_MAX bytes, parts of at least one byte between
 // single '/', none of them "." or "..", no control characters. INVALID_ARGUMENT, BAD_POINTER.
 status_t name_path_copy_in(struct name_path *path, u64 address, u64 size);
-
-#endif

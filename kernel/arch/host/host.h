@@ -1,6 +1,5 @@
 // The machine that a Unix process is: what tests call beside the kernel's own functions.
-#ifndef HOST_HOST_H
-#define HOST_HOST_H
+#pragma once
 
 #include "arch/arch.h"
 
@@ -21,5 +20,3 @@ bool host_user_access(struct arch_pmap *pmap, u64 va, u32 need, void *bytes, usi
 void host_user_return(void);
 // Pages that are entered in a pmap.
 u64 host_pmap_pages(const struct arch_pmap *pmap);
-
-#endif

@@ -1,6 +1,5 @@
 // What the host's operating system gives. Apart from kernel headers, whose names clash with libc's.
-#ifndef HOST_OS_H
-#define HOST_OS_H
+#pragma once
 
 // A counting semaphore.
 struct host_gate;
@@ -30,5 +29,3 @@ _Noreturn void host_os_exit(int status);
 void *host_os_alloc(unsigned long size);
 void *host_os_resize(void *memory, unsigned long size);
 void host_os_free(void *memory);
-
-#endif

@@ -1,6 +1,5 @@
 // The TLBs of the CPUs: what is not flushed stays usable, as on a real machine.
-#ifndef HOST_TLB_H
-#define HOST_TLB_H
+#pragma once
 
 #include "arch/arch.h"
 
@@ -8,5 +7,3 @@ void tlb_init(void);
 void tlb_flush_own(const struct arch_pmap *pmap, u64 va);
 // Forgets all of a pmap that is going.
 void tlb_leave(const struct arch_pmap *pmap);
-
-#endif

@@ -1,6 +1,5 @@
 // Instructions, registers and per-CPU structures of x86-64 (Intel SDM, volumes 2 to 4).
-#ifndef X86_CPU_H
-#define X86_CPU_H
+#pragma once
 
 #include "arch/arch.h"
 #include "x86.h"
@@ -184,5 +183,3 @@ void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error
 extern u8 entry_stubs[]; // 256 stubs of 16 bytes
 void syscall_entry(void);
 void thread_start(void);
-
-#endif

@@ -1,6 +1,5 @@
 // Page-table entries (Intel SDM volume 3, 4.5).
-#ifndef X86_PAGING_H
-#define X86_PAGING_H
+#pragma once
 
 #include "cpu.h"
 
@@ -70,5 +69,3 @@ static inline void pmap_gather_span(struct arch_gather *gather, u64 va) {
     gather->start = min(gather->start, va);
     gather->end = max(gather->end, va + PAGE_SIZE);
 }
-
-#endif

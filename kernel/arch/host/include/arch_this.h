@@ -1,7 +1,6 @@
 // The part of arch/arch.h that must be known at compile time everywhere, for a Unix process: see
 // README.md. Included by arch/arch.h only.
-#ifndef ARCH_THIS_H
-#define ARCH_THIS_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -65,5 +64,3 @@ status_t arch_copy_to_user(u64 user, const void *from, usize size);
 static inline void *arch_direct(u64 paddr) { return host_ram + paddr; }
 
 static inline u64 arch_paddr(const void *pointer) { return (u64)((const u8 *)pointer - host_ram); }
-
-#endif

@@ -1,8 +1,7 @@
 // The x86-64 part of arch/arch.h that must be known at compile time everywhere: the layout of the
 // address space, the architecture's part of a thread and of an address space, inline functions.
 // Included by arch/arch.h only.
-#ifndef ARCH_THIS_H
-#define ARCH_THIS_H
+#pragma once
 
 #include "abi/errors.h"
 #include "lib/types.h"
@@ -133,5 +132,3 @@ ARCH_PORT(8, u8)
 ARCH_PORT(16, u16)
 ARCH_PORT(32, u32)
 #undef ARCH_PORT
-
-#endif

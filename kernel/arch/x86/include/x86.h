@@ -1,6 +1,5 @@
 // Instructions of x86-64 that C has no words for; for arch/x86/ and the drivers of the PC.
-#ifndef X86_H
-#define X86_H
+#pragma once
 
 #include "lib/types.h"
 
@@ -33,5 +32,3 @@ static inline struct cpuid cpuid(u32 leaf, u32 subleaf) {
                  : "a"(leaf), "c"(subleaf));
     return r;
 }
-
-#endif

@@ -15,7 +15,7 @@ enum {
     SYS_setpriority = 141,
     SYS_prlimit = 302,
 };
-enum { RLIMIT_NPROC = 6 };
+enum { RLIMIT_NPROC = 6, RLIMIT_NOFILE = 7, EMFILE = 24 };
 enum { P_ALL = 0, P_PID = 1, P_PGID = 2 };
 enum { WEXITED = 4, WSTOPPED = 2, WNOWAIT = 0x1000000, WALL = 0x40000000 };
 enum : u32 { WCLONE = 0x80000000U };
@@ -316,6 +316,22 @@ static int body_other_user(void) {
     return failures ? 1 : 0;
 }
 
+static int body_few_files(void) {
+    u64 limit[2] = {5, 5};
+    int ends[2];
+    SYS(SYS_close, pipe_ends[0]);
+    SYS(SYS_close, pipe_ends[1]);
+    IS(SYS(SYS_prlimit, 0, RLIMIT_NOFILE, limit, 0), 0);
+    IS(SYS(SYS_pipe, ends), 0);
+    IS(SYS(SYS_pipe, ends), -EMFILE);
+    IS(SYS(SYS_dup2, 0, 5), -EBADF);
+    IS(SYS(SYS_fcntl, 0, 0, 5), -EINVAL);
+    IS(SYS(SYS_close, 4), 0);
+    IS(SYS(SYS_pipe, ends), -EMFILE);
+    IS(SYS(SYS_fcntl, 0, 0, 4), 4);
+    return failures ? 1 : 0;
+}
+
 static int program(long argc, char **argv) {
     (void)argc, (void)argv;
     IS(SYS(SYS_pipe, pipe_ends), 0);
@@ -326,6 +342,7 @@ static int program(long argc, char **argv) {
     test_orphaned_group();
     IS(wait_status(fork_child(body_orphan_ignores_stop)), 3 << 8);
     test_parent_death();
+    IS(wait_status(fork_child(body_few_files)), 0);
     if (SYS(SYS_getuid) == 0) IS(wait_status(fork_child(body_other_user)), 0);
     print(failures ? "jobs: failed\n" : "jobs: ok\n");
     return failures ? 1 : 0;

@@ -34,6 +34,10 @@ static void descriptor_file_put(struct descriptors *descriptors, struct file *fi
     file_put(file);
 }
 
+u32 descriptors_limit(const struct process *process) {
+    return (u32)min(process->limits[RLIMIT_NOFILE].current, (u64)DESCRIPTORS_MAX);
+}
+
 struct descriptors *descriptors_create(void) { return descriptors_alloc(CAPACITY_FIRST); }
 
 struct descriptors *descriptors_copy(struct descriptors *source)
@@ -120,13 +124,14 @@ struct file *descriptor_get(struct thread *thread, i32 number) {
 
 i32 descriptor_install(struct thread *thread, struct file *file, u32 flags, i32 first) {
     struct descriptors *descriptors = thread->process->descriptors;
+    u32 limit = descriptors_limit(thread->process);
     u32 number = (u32)first;
     i32 result;
     mutex_lock(&descriptors->lock);
     while (number < descriptors->capacity && descriptors->table[number].file) {
         number++;
     }
-    if (number >= DESCRIPTORS_MAX) {
+    if (number >= limit) {
         result = -EMFILE;
     } else if (!table_reach_locked(descriptors, number)) {
         result = -ENOMEM;
@@ -142,7 +147,7 @@ int descriptor_replace(struct thread *thread, i32 number, struct file *file, u32
     struct descriptors *descriptors = thread->process->descriptors;
     struct file *old = NULL;
     int result = 0;
-    if (number < 0 || number >= DESCRIPTORS_MAX) {
+    if (number < 0 || (u32)number >= descriptors_limit(thread->process)) {
         return -EBADF;
     }
     mutex_lock(&descriptors->lock);
@@ -195,8 +200,11 @@ int descriptor_set_flags(struct thread *thread, i32 number, u32 flags) {
 }
 
 void descriptors_close_range(struct thread *thread, u32 first, u32 last, u32 flags) {
-    last = min(last, (u32)DESCRIPTORS_MAX - 1);
-    for (u32 number = first; number <= last; number++) {
+    struct descriptors *descriptors = thread->process->descriptors;
+    mutex_lock(&descriptors->lock);
+    u32 end = last < descriptors->capacity ? last + 1 : descriptors->capacity;
+    mutex_unlock(&descriptors->lock);
+    for (u32 number = first; number < end; number++) {
         if (flags & FD_CLOEXEC) {
             descriptor_set_flags(thread, (i32)number, FD_CLOEXEC);
         } else {

@@ -7,7 +7,10 @@
 #include "lib/mutex.h"
 #include "linux/vfs.h"
 
-enum { DESCRIPTORS_MAX = 1024 };
+struct process;
+
+// However high a process's limit is.
+enum { DESCRIPTORS_MAX = 32768 };
 
 struct descriptor {
     struct file *file; // NULL: free
@@ -22,6 +25,8 @@ struct descriptors {
     struct descriptor *table GUARDED_BY(&lock);
 };
 
+// One more than the highest number that the calling process may use now.
+u32 descriptors_limit(const struct process *process);
 struct descriptors *descriptors_create(void);
 struct descriptors *descriptors_copy(struct descriptors *source);
 struct descriptors *descriptors_get(struct descriptors *descriptors);

@@ -4,6 +4,7 @@
 #include "linux/process.h"
 #include "linux/thread.h"
 
+// With the final zero.
 enum { STRING_BYTES_MAX = 32 * PAGE_SIZE };
 
 // Appends one string of Linux memory, growing the room until it fits.
@@ -16,6 +17,9 @@ static int program_add_linux(struct program *program, linux_ptr text) {
         }
         i64 size = copy_string_from_linux(program->text + program->size, text,
                                           program->capacity - program->size);
+        if (size >= STRING_BYTES_MAX) {
+            return -E2BIG;
+        }
         if (size >= 0) {
             program->size += (u32)size + 1;
             return 0;
@@ -24,7 +28,7 @@ static int program_add_linux(struct program *program, linux_ptr text) {
             return (int)size;
         }
         room = program->capacity - program->size + PAGE_SIZE;
-        if (room > STRING_BYTES_MAX) {
+        if (room > 2 * STRING_BYTES_MAX) {
             return -E2BIG;
         }
     }
@@ -48,6 +52,14 @@ static int program_add_vector(struct program *program, linux_ptr vector, u32 *co
     }
 }
 
+// Strings and pointers to them may take a quarter of the stack, and 128 KiB in any case.
+static bool is_too_big(const struct process *process, const struct program *program) {
+    enum : u64 { ROOM_LEAST = 128 << 10, ROOM_MOST = 6 << 20 };
+    u64 room = min(process->limits[RLIMIT_STACK].current / 4, ROOM_MOST);
+    u64 pointers = ((u64)program->argc + program->envc) * sizeof(u64);
+    return program->size + pointers > max(room, ROOM_LEAST);
+}
+
 i64 linux_execve(struct thread *thread, linux_ptr path_ptr, linux_ptr argv, linux_ptr envp) {
     char *path = heap_alloc(LINUX_PATH_MAX);
     struct program *program = program_create();
@@ -62,6 +74,9 @@ i64 linux_execve(struct thread *thread, linux_ptr path_ptr, linux_ptr argv, linu
     if (result >= 0) {
         program->arguments_size = program->size;
         result = program_add_vector(program, envp, &program->envc);
+    }
+    if (result >= 0 && is_too_big(thread->process, program)) {
+        result = -E2BIG;
     }
     if (result >= 0) {
         result = exec_program(thread, AT_FDCWD, path, program);

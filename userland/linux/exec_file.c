@@ -9,7 +9,7 @@
 #include "linux/thread.h"
 #include "linux/walk.h"
 
-enum { SCRIPT_DEPTH_MAX = 5, SCRIPT_LINE_BYTES = 256 };
+enum { SCRIPT_DEPTH_MAX = 6, SCRIPT_LINE_MAX = 256, SCRIPT_LINE_BYTES = SCRIPT_LINE_MAX + 1 };
 
 static int program_file_check(struct thread *thread, struct vnode *file) {
     return file->type != MODE_REGULAR || (file->system->flags & MOUNT_NO_EXEC)
@@ -49,8 +49,11 @@ static char *skip_blanks(char *text) {
 // Splits "#! INTERPRETER [ARGUMENT]" in place. -ENOEXEC for a line without an interpreter.
 static int script_line_parse(char *line, char **interpreter, char **argument) {
     char *end = strchr(line, '\n');
+    bool is_cut = !end && strlen(line) == SCRIPT_LINE_MAX;
     if (end) {
         *end = 0;
+    } else {
+        line[SCRIPT_LINE_MAX - 1] = 0;
     }
     for (end = line + strlen(line); end > line && (end[-1] == ' ' || end[-1] == '\t');) {
         *--end = 0;
@@ -62,6 +65,9 @@ static int script_line_parse(char *line, char **interpreter, char **argument) {
     char *after = *interpreter;
     while (*after && *after != ' ' && *after != '\t') {
         after++;
+    }
+    if (!*after && is_cut) {
+        return -ENOEXEC; // it may go on
     }
     *argument = NULL;
     if (*after) {

@@ -204,7 +204,7 @@ static i64 duplicate(struct thread *thread, i32 fd, i32 first, u32 flags) {
     if (!file) {
         return -EBADF;
     }
-    if (first < 0 || first >= DESCRIPTORS_MAX) {
+    if (first < 0 || (u32)first >= descriptors_limit(thread->process)) {
         file_put(file);
         return -EINVAL;
     }

@@ -111,10 +111,13 @@ i64 memory_map(struct memory *memory, const struct process *process,
                const struct map_request *request) {
     u64 mapped = 0;
     bool is_shared = request->options & CL_MAP_SHARED;
+    bool is_stack = request->traits & REGION_STACK;
+    u64 counted = is_stack ? min(request->size, REGION_STACK_SHOWN_BYTES) : request->size;
     mutex_lock(&memory->lock);
-    int result = process ? limits_check_locked(memory, process, request->size,
-                                               (request->access & CL_MAP_WRITE) && !is_shared)
-                         : 0;
+    int result =
+        process ? limits_check_locked(memory, process, counted,
+                                      (request->access & CL_MAP_WRITE) && !is_shared && !is_stack)
+                : 0;
     if (result == 0) {
         result = regions_reserve(&memory->regions);
     }

@@ -10,7 +10,7 @@
 #include "linux/timing.h"
 #include "linux/waiting.h"
 
-enum { POLL_MAX = DESCRIPTORS_MAX, SELECT_WORDS = DESCRIPTORS_MAX / 64 };
+enum { SELECT_MAX = 4096, SELECT_WORDS = SELECT_MAX / 64 };
 
 struct poll_entry {
     struct linux_pollfd fd;
@@ -84,7 +84,7 @@ static i64 poll_wait(struct poll *poll, struct thread *thread, u64 deadline_ns) 
 }
 
 static i64 poll_linux(struct thread *thread, linux_ptr fds, u32 count, u64 deadline_ns) {
-    if (count > thread->process->limits[RLIMIT_NOFILE].current || count > POLL_MAX) {
+    if (count > thread->process->limits[RLIMIT_NOFILE].current) {
         return -EINVAL;
     }
     struct poll poll = {.count = count};
@@ -245,7 +245,7 @@ static i64 select_linux(struct thread *thread, i32 count, const linux_ptr pointe
     if (count < 0) {
         return -EINVAL;
     }
-    count = min(count, (i32)DESCRIPTORS_MAX);
+    count = min(count, (i32)SELECT_MAX);
     usize size = ((usize)count + 63) / 64 * 8;
     i64 result = select_sets_copy(&select, pointers, size, COPY_IN);
     if (result != 0) {

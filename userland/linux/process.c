@@ -35,7 +35,7 @@ static void default_limits(struct linux_rlimit *limits) {
     limits[RLIMIT_STACK].current = 8UL << 20;
     limits[RLIMIT_CORE].current = 0;
     limits[RLIMIT_NPROC] = (struct linux_rlimit){PROCESSES, PROCESSES};
-    limits[RLIMIT_NOFILE] = (struct linux_rlimit){DESCRIPTORS_MAX, DESCRIPTORS_MAX};
+    limits[RLIMIT_NOFILE] = (struct linux_rlimit){1024, 4096};
     limits[RLIMIT_MEMLOCK] = (struct linux_rlimit){8UL << 20, 8UL << 20};
     limits[RLIMIT_SIGPENDING] = (struct linux_rlimit){SIGNALS, SIGNALS};
     limits[RLIMIT_MSGQUEUE] = (struct linux_rlimit){819200, 819200};
@@ -64,6 +64,7 @@ struct process *process_alloc(struct process *parent) {
         memcpy(process->limits, parent->limits, sizeof(parent->limits));
         process->nice = parent->nice;
         process->has_no_new_privileges = parent->has_no_new_privileges;
+        process->persona = parent->persona;
         memcpy(process->name, parent->name, sizeof(parent->name));
         list_insert_tail(&parent->children, &process->sibling);
     } else {

@@ -92,6 +92,7 @@ struct process {
     // set by the process itself, with prctl:
     bool is_undumpable;
     bool has_no_new_privileges; // inherited
+    u32 persona;                // inherited; as personality sets it
     i32 exit_signal;            // what the parent gets at the end; 0: nothing
 
     // under tasks.lock:

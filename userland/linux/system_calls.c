@@ -8,8 +8,12 @@
 #include "linux/system.h"
 #include "linux/thread.h"
 
-i64 linux_uname(struct thread *, linux_ptr out) {
+i64 linux_uname(struct thread *thread, linux_ptr out) {
+    enum { PERSONA_MASK = 0xff, PERSONA_LINUX32 = 8 };
     struct linux_utsname name = {.system = "Linux", .machine = "x86_64", .domain = "(none)"};
+    if ((thread->process->persona & PERSONA_MASK) == PERSONA_LINUX32) {
+        memcpy(name.machine, "i686", sizeof("i686"));
+    }
     format_text(name.node, sizeof(name.node), "%s", system_hostname);
     format_text(name.release, sizeof(name.release), "%s", system_release);
     format_text(name.version, sizeof(name.version), "%s", system_version);
@@ -102,8 +106,12 @@ i64 linux_sethostname(struct thread *, linux_ptr name, usize size) {
     return 0;
 }
 
-// Only the ordinary Linux personality.
-i64 linux_personality(struct thread *, u64 persona) {
-    enum : u64 { PERSONALITY_ASK = 0xffffffff };
-    return persona == 0 || persona == PERSONALITY_ASK ? 0 : -EINVAL;
+// Kept and given on; the machine's name is all that follows from it.
+i64 linux_personality(struct thread *thread, u64 persona) {
+    enum : u32 { PERSONALITY_ASK = 0xffffffff };
+    u32 old = thread->process->persona;
+    if ((u32)persona != PERSONALITY_ASK) {
+        thread->process->persona = (u32)persona;
+    }
+    return old;
 }

@@ -194,14 +194,18 @@ static i32 next_pid(i32 first) {
 }
 
 static i32 next_fd(i32 pid, i32 first) {
-    for (i32 fd = first; fd < DESCRIPTORS_MAX; fd++) {
-        struct file *file = proc_descriptor_get(pid, fd);
-        if (file) {
-            file_put(file);
-            return fd;
-        }
+    struct descriptors *descriptors = proc_descriptors_get(pid);
+    i32 found = -1;
+    if (!descriptors) {
+        return -1;
     }
-    return -1;
+    mutex_lock(&descriptors->lock);
+    for (u32 fd = (u32)first; fd < descriptors->capacity && found < 0; fd++) {
+        found = descriptors->table[fd].file ? (i32)fd : -1;
+    }
+    mutex_unlock(&descriptors->lock);
+    descriptors_put(descriptors);
+    return found;
 }
 
 // What is named by a number in this directory: its entry, and the first number from `first` on.

@@ -9,15 +9,20 @@
 #include "linux/tty/devpts.h"
 #include "linux/walk.h"
 
-struct file *proc_descriptor_get(i32 pid, i32 fd) {
+struct descriptors *proc_descriptors_get(i32 pid) {
     struct descriptors *descriptors = NULL;
-    struct file *file = NULL;
     mutex_lock(&tasks.lock);
     struct process *process = process_find_locked(pid);
     if (process && process->descriptors) {
         descriptors = descriptors_get(process->descriptors);
     }
     mutex_unlock(&tasks.lock);
+    return descriptors;
+}
+
+struct file *proc_descriptor_get(i32 pid, i32 fd) {
+    struct descriptors *descriptors = proc_descriptors_get(pid);
+    struct file *file = NULL;
     if (!descriptors) {
         return NULL;
     }

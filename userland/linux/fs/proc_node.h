@@ -83,6 +83,8 @@ static inline struct proc_node *proc_node(struct vnode *vnode) {
 int proc_follow(struct vnode *link, struct vnode **out);
 i64 proc_read_link(struct vnode *link, char *buffer, usize size);
 int proc_open(struct thread *thread, struct vnode *vnode, struct file *file);
+// The table of a process, counted; NULL if there is none.
+struct descriptors *proc_descriptors_get(i32 pid);
 // A counted file of another process's descriptor; NULL if there is none.
 struct file *proc_descriptor_get(i32 pid, i32 fd);
 

@@ -100,6 +100,16 @@ bool credentials_may_signal(const struct credentials *from, const struct credent
            from->uid == to->uid || credentials_have(from, CAP_KILL);
 }
 
+bool credentials_may_inspect(const struct credentials *from, const struct credentials *to) {
+    bool is_same_user =
+        from->fsuid == to->euid && from->fsuid == to->suid && from->fsuid == to->uid;
+    bool is_same_group =
+        from->fsgid == to->egid && from->fsgid == to->sgid && from->fsgid == to->gid;
+    bool has_no_more = (to->permitted & ~from->permitted) == 0;
+    return from == to || (is_same_user && is_same_group && has_no_more) ||
+           credentials_have(from, CAP_SYS_PTRACE);
+}
+
 static bool has_root_id(const struct credentials *credentials) {
     return credentials->uid == 0 || credentials->euid == 0 || credentials->suid == 0;
 }

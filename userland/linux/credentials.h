@@ -22,6 +22,7 @@ enum capability {
     CAP_SETPCAP = 8,
     CAP_IPC_LOCK = 14,
     CAP_SYS_CHROOT = 18,
+    CAP_SYS_PTRACE = 19,
     CAP_SYS_ADMIN = 21,
     CAP_SYS_NICE = 23,
     CAP_SYS_RESOURCE = 24,
@@ -74,6 +75,8 @@ static inline bool credentials_have(const struct credentials *credentials, enum 
 bool credentials_are_in_group(const struct credentials *credentials, u32 gid);
 // Whether a signal may go from one to the other (SIGCONT within a session is the caller's to allow).
 bool credentials_may_signal(const struct credentials *from, const struct credentials *to);
+// Whether what is in a process may be looked at through /proc (exe, cwd, root, fd, environ ...).
+bool credentials_may_inspect(const struct credentials *from, const struct credentials *to);
 
 // What capabilities become when ids changed from `old` to those in `changed`.
 void credentials_adjust(struct credentials *changed, const struct credentials *old);

@@ -98,8 +98,9 @@ i64 linux_getrandom(struct thread *, linux_ptr buffer, usize size, u32 flags) {
 
 i64 linux_sched_setaffinity(struct thread *, i32, usize, linux_ptr) { return 0; }
 
-i64 linux_sethostname(struct thread *, linux_ptr name, usize size) {
+i64 linux_sethostname(struct thread *thread, linux_ptr name, usize size) {
     char text[SYSTEM_HOSTNAME_MAX + 1] = {};
+    if (!credentials_have(thread->process->credentials, CAP_SYS_ADMIN)) return -EPERM;
     if (size > SYSTEM_HOSTNAME_MAX) return -EINVAL;
     if (copy_from_linux(text, name, size) != 0) return -EFAULT;
     memcpy(system_hostname, text, sizeof(text));

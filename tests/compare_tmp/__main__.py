@@ -1,0 +1,55 @@
+"""`.venv/bin/python tests/compare [--list] [SUBJECT[/NAME] …]`: runs both sides.
+
+Shows what differs. With --list, differences.toml is brought up to date: what is equal leaves it,
+what is not gets the reason "not there yet", to be said more exactly by hand.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parent.parent.parent))
+
+from compare_entries import Entry, differences_known, differences_write, entries_of, subjects
+from compare_run import diffs_of
+
+UNSAID = "not there yet"
+
+
+def entries_named(word: str) -> list[Entry]:
+    """The entries of a subject, or this alone."""
+    subject, _, name = word.partition("/")
+    return [entry for entry in entries_of(subject) if not name or entry.name == word]
+
+
+def show(diffs: dict[str, str], known: dict[str, str]) -> None:
+    """Says what differs, and what is equal against the list."""
+    for name, diff in diffs.items():
+        if diff:
+            print(f"=== {name} ({known.get(name, 'unknown')})\n{diff}\n", flush=True)
+        elif name in known:
+            print(f"=== {name} is equal now ({known[name]})\n", flush=True)
+
+
+def main() -> int:
+    """0 when everything is equal or known."""
+    parser = argparse.ArgumentParser(prog="compare")
+    parser.add_argument("--list", action="store_true", dest="is_listing")
+    parser.add_argument("names", nargs="*")
+    arguments = parser.parse_args()
+    known = differences_known()
+    diffs: dict[str, str] = {}
+    for word in arguments.names or subjects():
+        found = diffs_of(entries_named(word))
+        show(found, known)
+        diffs |= found
+    differing = [name for name, diff in diffs.items() if diff]
+    print(f"{len(diffs)} entries, {len(differing)} differ")
+    if arguments.is_listing:
+        kept = {name: reason for name, reason in known.items() if diffs.get(name, "kept")}
+        differences_write({**{name: UNSAID for name in differing}, **kept})
+    return 0 if all(name in known for name in differing) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+"""The table: scripts by subject in table/SUBJECT.toml, and the differences that are known."""
+
+import json
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+TABLE = FOLDER / "table"
+DIFFERENCES = FOLDER / "differences.toml"
+HEAD = """\
+# Entries whose outcome is not Linux's, each with the reason. The test fails for a difference that
+# is not here, and for a line here that does not differ any more.
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A script for busybox's shell, named SUBJECT/NAME; with a controlling terminal or without."""
+
+    name: str
+    script: str
+    has_terminal: bool = False
+
+
+def entries_of(subject: str) -> list[Entry]:
+    """The scripts of a subject, in the order of the file; `terminal = true` is for all of them."""
+    table = tomllib.loads((TABLE / f"{subject}.toml").read_text())
+    has_terminal = table.pop("terminal", False)
+    return [
+        Entry(f"{subject}/{name}", script.strip("\n"), has_terminal)
+        for name, script in table.items()
+    ]
+
+
+def subjects() -> list[str]:
+    """All subjects."""
+    return sorted(path.stem for path in TABLE.glob("*.toml"))
+
+
+def differences_known() -> dict[str, str]:
+    """Entry → the reason why its outcome is not Linux's."""
+    return {
+        f"{subject}/{name}": reason
+        for subject, reasons in tomllib.loads(DIFFERENCES.read_text()).items()
+        for name, reason in reasons.items()
+    }
+
+
+def differences_write(reasons: dict[str, str]) -> None:
+    """Writes the list anew, in the order of the table."""
+    text = HEAD
+    for subject in subjects():
+        names = [entry.name for entry in entries_of(subject) if entry.name in reasons]
+        lines = [f"{name.split('/')[1]} = {json.dumps(reasons[name])}\n" for name in names]
+        text += "".join([f"\n[{subject}]\n", *lines]) if lines else ""
+    DIFFERENCES.write_text(text)

@@ -128,6 +128,33 @@ static void test_holes(void) {
     close_fd(fd);
 }
 
+// A file that is mapped keeps its contents, and does what others do, in a memory object.
+static void test_mapped(void) {
+    enum { NR_MMAP = 9, SHARED = 1, WRITABLE = 3 };
+    i64 fd = open_path("/mapped", O_RDWR | O_CREAT);
+    CHECK_IS(CALL4(first, NR_PWRITE, fd, "start", 5, 0), 5);
+    CHECK_IS(CALL4(first, NR_PWRITE, fd, "middle", 6, 3 * 4096 + 1), 6);
+    CHECK_IS(fake_call(first, NR_MMAP, 0, 8192, WRITABLE, SHARED, (u64)fd, 0) >= 0, true);
+    CHECK_IS(CALL4(first, NR_PREAD, fd, buffer, 20000, 0), 3 * 4096 + 7);
+    CHECK_IS(memcmp(buffer, "start\0", 6), 0);
+    CHECK_IS(memcmp(buffer + 3 * 4096, "\0middle", 7), 0);
+    CHECK_IS(CALL2(first, NR_FTRUNCATE, fd, 3), 0);
+    CHECK_IS(CALL4(first, NR_PWRITE, fd, "end", 3, 10), 3);
+    CHECK_IS(CALL4(first, NR_PREAD, fd, buffer, 100, 0), 13);
+    CHECK_IS(memcmp(buffer, "sta\0\0\0\0\0\0\0end", 13), 0);
+    CHECK_IS(CALL4(first, NR_PWRITE, fd, "far", 3, 10000), 3);
+    CHECK_IS(CALL4(first, NR_FALLOCATE, fd, PUNCH_HOLE | KEEP_SIZE, 0, 12), 0);
+    CHECK_IS(CALL4(first, NR_PREAD, fd, buffer, 13, 0), 13);
+    CHECK_IS(memcmp(buffer, "\0\0\0\0\0\0\0\0\0\0\0\0d", 13), 0);
+    CHECK_IS(CALL2(first, NR_FTRUNCATE, fd, 0), 0);
+    CHECK_IS(CALL4(first, NR_PREAD, fd, buffer, 13, 0), 0);
+    CHECK_IS(CALL2(first, NR_FTRUNCATE, fd, 5), 0);
+    CHECK_IS(CALL4(first, NR_PREAD, fd, buffer, 13, 0), 5);
+    CHECK_IS(memcmp(buffer, "\0\0\0\0\0", 5), 0);
+    CHECK_IS(path_call(NR_UNLINK, "/mapped"), 0);
+    close_fd(fd);
+}
+
 static void test_attributes(void) {
     static char name[100] = "user.x";
     strcpy(path, "/etc/group");
@@ -158,6 +185,7 @@ int main(int argc, char **argv) {
     test_names();
     test_unnamed();
     test_holes();
+    test_mapped();
     test_attributes();
     test_size_limit();
     return failures ? 1 : 0;

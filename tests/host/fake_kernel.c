@@ -176,25 +176,61 @@ int kernel_aspace_fork(handle_t, handle_t *twin) {
 
 int kernel_aspace_bind(handle_t) { return 0; }
 
-int kernel_memobj_create(u64, handle_t *memobj) {
-    *memobj = 1;
+// Memory objects: bytes in memory of the test. Their handles are not those of anything else; the
+// log's, 1, is never closed.
+enum { OBJECTS_MAX = 64, LOG_BYTES = 64 << 10, OBJECT_HANDLES = 0x10000 };
+
+static struct object {
+    u8 *bytes;
+    u64 size;
+} objects[OBJECTS_MAX] = {{(u8[LOG_BYTES]){}, LOG_BYTES}};
+static u32 objects_count = 1; // atomic
+
+static struct object *object_of(handle_t memobj) {
+    return &objects[memobj >= OBJECT_HANDLES ? memobj - OBJECT_HANDLES : 0];
+}
+
+int kernel_memobj_create(u64 size, handle_t *memobj) {
+    u32 index = __atomic_fetch_add(&objects_count, 1, __ATOMIC_SEQ_CST);
+    if (index >= OBJECTS_MAX) return -ENOMEM;
+    objects[index] = (struct object){calloc(1, size), size};
+    *memobj = OBJECT_HANDLES + index;
     return 0;
 }
 
-// The one memory object whose bytes are asked for: the log.
-static u8 fake_log[64 << 10];
-
-int kernel_memobj_read(handle_t, u64 offset, void *buffer, usize size) {
-    memcpy(buffer, fake_log + offset, size);
+int kernel_memobj_resize(handle_t memobj, u64 size) {
+    struct object *object = object_of(memobj);
+    u8 *bytes = calloc(1, size);
+    memcpy(bytes, object->bytes, min(size, object->size));
+    free(object->bytes);
+    *object = (struct object){bytes, size};
     return 0;
 }
 
-int kernel_memobj_write(handle_t, u64 offset, const void *buffer, usize size) {
-    memcpy(fake_log + offset, buffer, size);
+static bool object_has(const struct object *object, u64 offset, usize size) {
+    return object->bytes && offset <= object->size && size <= object->size - offset;
+}
+
+int kernel_memobj_read(handle_t memobj, u64 offset, void *buffer, usize size) {
+    const struct object *object = object_of(memobj);
+    if (!object_has(object, offset, size)) return -EINVAL;
+    memcpy(buffer, object->bytes + offset, size);
     return 0;
 }
 
-void kernel_close(handle_t) {}
+int kernel_memobj_write(handle_t memobj, u64 offset, const void *buffer, usize size) {
+    const struct object *object = object_of(memobj);
+    if (!object_has(object, offset, size)) return -EINVAL;
+    memcpy(object->bytes + offset, buffer, size);
+    return 0;
+}
+
+void kernel_close(handle_t handle) {
+    if (handle >= OBJECT_HANDLES) {
+        free(object_of(handle)->bytes);
+        *object_of(handle) = (struct object){};
+    }
+}
 
 i64 kernel_stream_read(handle_t, void *, usize) { return 0; }
 

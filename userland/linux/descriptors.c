@@ -122,6 +122,15 @@ struct file *descriptor_get(struct thread *thread, i32 number) {
     return file;
 }
 
+struct file *descriptor_get_open(struct thread *thread, i32 number) {
+    struct file *file = descriptor_get(thread, number);
+    if (file && (file_flags(file) & O_PATH)) {
+        file_put(file);
+        return NULL;
+    }
+    return file;
+}
+
 i32 descriptor_install(struct thread *thread, struct file *file, u32 flags, i32 first) {
     struct descriptors *descriptors = thread->process->descriptors;
     u32 limit = descriptors_limit(thread->process);

@@ -34,6 +34,8 @@ void descriptors_put(struct descriptors *descriptors);
 void descriptors_close_on_exec(struct descriptors *descriptors);
 
 struct file *descriptor_get(struct thread *thread, i32 number);
+// The same, but NULL for one that was opened for its path only (O_PATH).
+struct file *descriptor_get_open(struct thread *thread, i32 number);
 // Takes the lowest free number from `first` on. Consumes the file's reference on success only.
 i32 descriptor_install(struct thread *thread, struct file *file, u32 flags, i32 first);
 // Puts a file under a number, closing what was there. Consumes on success only.

@@ -132,7 +132,7 @@ static i64 list_to_linux(struct file *file, linux_ptr buffer, usize size) {
 }
 
 i64 linux_getdents64(struct thread *thread, i32 fd, linux_ptr buffer, usize size) {
-    struct file *file = descriptor_get(thread, fd);
+    struct file *file = descriptor_get_open(thread, fd);
     if (!file) {
         return -EBADF;
     }

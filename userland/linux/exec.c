@@ -72,7 +72,11 @@ static int segment_plan(const struct elf_segment *segment, u64 base, struct vnod
     plan->source = (struct page_source){};
     int result = 0;
     if (segment->file_size > 0 && file->ops->map) {
-        result = file->ops->map(file, page_round_down(segment->file_offset), &plan->source);
+        u64 offset = page_round_down(segment->file_offset);
+        result = file->ops->map(file, offset, &plan->source);
+        if (result == 0 && plan->source.pages == 0 && file->ops->share) {
+            result = file->ops->share(file, offset, &plan->source);
+        }
     }
     u64 wanted = segment->file_size > 0 ? page_round_up(plan->file_end) - plan->start : 0;
     plan->mapped_end = plan->start + min(wanted, plan->source.pages * PAGE_SIZE);

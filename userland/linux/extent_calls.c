@@ -42,7 +42,9 @@ i64 linux_fallocate(struct thread *thread, i32 fd, u32 mode, i64 offset, i64 siz
 
 // Nothing here outlives the container, so there is nothing to make durable.
 static i64 descriptor_is_open(struct thread *thread, i32 fd) {
-    return descriptor_flags(thread, fd) < 0 ? -EBADF : 0;
+    struct file *file = descriptor_get_open(thread, fd);
+    file_put(file);
+    return file ? 0 : -EBADF;
 }
 
 i64 linux_fadvise64(struct thread *thread, i32 fd, i64, u64, i32) {

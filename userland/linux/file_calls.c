@@ -245,7 +245,7 @@ i64 linux_dup3(struct thread *thread, i32 fd, i32 target, u32 flags) {
 }
 
 static i64 file_set_flags(struct thread *thread, i32 fd, u32 flags) {
-    struct file *file = descriptor_get(thread, fd);
+    struct file *file = descriptor_get_open(thread, fd);
     if (!file) {
         return -EBADF;
     }
@@ -351,7 +351,7 @@ static i64 seek_locked(struct file *file, i64 offset, u32 whence) REQUIRES(&file
 }
 
 i64 linux_lseek(struct thread *thread, i32 fd, i64 offset, u32 whence) {
-    struct file *file = descriptor_get(thread, fd);
+    struct file *file = descriptor_get_open(thread, fd);
     if (!file) {
         return -EBADF;
     }
@@ -368,7 +368,7 @@ i64 linux_lseek(struct thread *thread, i32 fd, i64 offset, u32 whence) {
 }
 
 i64 linux_ioctl(struct thread *thread, i32 fd, u32 request, linux_ptr argument) {
-    struct file *file = descriptor_get(thread, fd);
+    struct file *file = descriptor_get_open(thread, fd);
     if (!file) {
         return -EBADF;
     }

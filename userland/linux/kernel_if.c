@@ -123,6 +123,10 @@ int kernel_memobj_create(u64 size, handle_t *memobj) {
     return error_of(memobj_create(0, size, memobj));
 }
 
+int kernel_memobj_resize(handle_t memobj, u64 size) {
+    return error_of(memobj_resize(memobj, size));
+}
+
 int kernel_memobj_read(handle_t memobj, u64 offset, void *buffer, usize size) {
     return error_of(memobj_read(memobj, offset, buffer, size));
 }

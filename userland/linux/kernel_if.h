@@ -46,6 +46,8 @@ int kernel_aspace_create(handle_t *aspace);
 int kernel_aspace_fork(handle_t aspace, handle_t *twin);
 int kernel_aspace_bind(handle_t aspace);
 int kernel_memobj_create(u64 size, handle_t *memobj);
+// What is mapped beyond the new end is unmapped, wherever it is.
+int kernel_memobj_resize(handle_t memobj, u64 size);
 int kernel_memobj_read(handle_t memobj, u64 offset, void *buffer, usize size);
 int kernel_memobj_write(handle_t memobj, u64 offset, const void *buffer, usize size);
 void kernel_close(handle_t handle);

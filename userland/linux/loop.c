@@ -3,6 +3,7 @@
 #include "lib/format.h"
 #include "linux/calls.h"
 #include "linux/kernel_if.h"
+#include "linux/memory.h"
 #include "linux/report.h"
 #include "linux/process.h"
 #include "linux/signal.h"
@@ -20,6 +21,8 @@ enum {
     VECTOR_ALIGNMENT = 17,
     VECTOR_SIMD = 19,
     FAULT_IS_PROTECTION = 1,
+    FAULT_IS_WRITE = 2,
+    FAULT_IS_FETCH = 16,
 };
 
 static void unknown_call(struct thread *thread, u64 number) {
@@ -60,6 +63,22 @@ static void exception_signal(u32 vector, struct queued_signal *signal) {
     }
 }
 
+// A page fault that the kernel has no page for. True: there is one now.
+static bool page_fault(struct thread *thread, struct queued_signal *signal) {
+    u64 error = thread->state.error_code;
+    u32 access = error & FAULT_IS_WRITE   ? CL_MAP_WRITE
+                 : error & FAULT_IS_FETCH ? CL_MAP_EXECUTE
+                                          : CL_MAP_READ;
+    int result = memory_resolve(thread->process->memory, thread->state.fault_address, access);
+    if (result == -EFAULT) {
+        signal->signal = SIGBUS;
+        signal->code = BUS_ADRERR;
+    } else if (result != 0) {
+        signal->code = error & FAULT_IS_PROTECTION ? SEGV_ACCERR : SEGV_MAPERR;
+    }
+    return result == 0;
+}
+
 static void thread_fault(struct thread *thread, u32 reason) {
     struct queued_signal signal = {.signal = SIGSEGV, .address = thread->state.fault_address};
     switch (reason) {
@@ -68,7 +87,9 @@ static void thread_fault(struct thread *thread, u32 reason) {
         signal.address = signal.code == SI_KERNEL ? 0 : thread->state.rip;
         break;
     case CL_RESTRICTED_REASON_PAGE_FAULT:
-        signal.code = thread->state.error_code & FAULT_IS_PROTECTION ? SEGV_ACCERR : SEGV_MAPERR;
+        if (page_fault(thread, &signal)) {
+            return;
+        }
         break;
     default:
         report_line("out of memory: killed %s (pid %d)", thread->process->name,

@@ -75,37 +75,74 @@ static i64 map_fill(struct memory *memory, struct vnode *vnode, u64 address, u64
     return result;
 }
 
-// Whole pages of the image are mapped as they are. What can't be (an image file's inline tail, a
-// file in memory) is copied: right for private mappings, and for shared ones of a read-only file.
-static i64 map_file(struct process *process, struct map_request *request, u64 offset,
-                    struct vnode *vnode) {
-    struct memory *memory = process->memory;
-    struct page_source source = {};
-    int result = vnode->ops->map ? vnode->ops->map(vnode, offset, &source) : 0;
-    if (result != 0 || !vnode->ops->read) {
-        return result ? result : -ENODEV;
-    }
-    request->options = 0;
-    request->file = vnode;
-    request->offset = offset;
-    if (source.pages * PAGE_SIZE >= request->size) {
-        request->memobj = source.memobj;
-        request->memobj_offset = source.offset;
-        return memory_map(memory, process, request);
-    }
+static i64 map_copy(struct memory *memory, struct process *process,
+                    const struct map_request *request, struct vnode *vnode) {
     struct map_request filled = *request;
     filled.access |= CL_MAP_READ | CL_MAP_WRITE;
     i64 mapped = memory_map(memory, process, &filled);
     if (mapped < 0) {
         return mapped;
     }
-    i64 filled_result =
-        map_fill(memory, vnode, (u64)mapped, request->size, offset, request->access);
-    if (filled_result < 0) {
+    i64 result =
+        map_fill(memory, vnode, (u64)mapped, request->size, request->offset, request->access);
+    if (result < 0) {
         memory_unmap(memory, (u64)mapped, request->size);
-        return filled_result;
+        return result;
     }
     return mapped;
+}
+
+// The place first, without access, then the pages that the file has: beyond them is SIGBUS.
+static i64 map_source(struct memory *memory, const struct process *process,
+                      struct map_request *request, const struct page_source *source) {
+    u64 size = source->pages * PAGE_SIZE;
+    if (size >= request->size) {
+        request->memobj = source->memobj;
+        request->memobj_offset = source->offset;
+        return memory_map(memory, process, request);
+    }
+    struct map_request place = *request;
+    place.is_reservation = true;
+    i64 mapped = memory_map(memory, process, &place);
+    if (mapped < 0 || size == 0) {
+        return mapped;
+    }
+    int result = memory_overlay(memory, (u64)mapped, size, source->memobj, source->offset,
+                                request->access | request->options);
+    if (result != 0) {
+        memory_unmap(memory, (u64)mapped, request->size);
+    }
+    return result != 0 ? result : mapped;
+}
+
+// Pages of the image are mapped as they are where they are all that is asked for, and stay what they
+// are. The contents of another file move to where they can be mapped. What can do neither is copied.
+static i64 map_file(struct process *process, struct map_request *request, u64 offset,
+                    struct vnode *vnode) {
+    struct memory *memory = process->memory;
+    struct page_source source = {};
+    bool may_change = (request->options & CL_MAP_SHARED) && (request->access & CL_MAP_WRITE);
+    if (!vnode->ops->read) {
+        return -ENODEV;
+    }
+    request->file = vnode;
+    request->offset = offset;
+    int result = vnode->ops->map && !may_change ? vnode->ops->map(vnode, offset, &source) : 0;
+    if (result == 0 && source.pages * PAGE_SIZE >= request->size) {
+        request->traits |= request->options & CL_MAP_SHARED ? REGION_SHARED : 0;
+        request->options &= ~(u32)CL_MAP_SHARED;
+        request->memobj = source.memobj;
+        request->memobj_offset = source.offset;
+        return memory_map(memory, process, request);
+    }
+    if (result == 0 && vnode->ops->share) {
+        result = vnode->ops->share(vnode, offset, &source);
+        return result != 0 ? result : map_source(memory, process, request, &source);
+    }
+    if (result != 0 || (request->options & CL_MAP_SHARED)) {
+        return result != 0 ? result : -ENODEV;
+    }
+    return map_copy(memory, process, request, vnode);
 }
 
 static i64 map_descriptor(struct process *process, struct map_request *request, struct file *file,
@@ -115,7 +152,7 @@ static i64 map_descriptor(struct process *process, struct map_request *request, 
     if (mode == O_WRONLY || (is_shared && (request->access & CL_MAP_WRITE) && mode != O_RDWR)) {
         return -EACCES;
     }
-    if (file->vnode->type != MODE_REGULAR || (is_shared && file->vnode->ops->write)) {
+    if (file->vnode->type != MODE_REGULAR) {
         return -ENODEV;
     }
     return map_file(process, request, offset, file->vnode);
@@ -131,7 +168,7 @@ i64 linux_mmap(struct thread *thread, u64 address, u64 size, u32 protection, u32
     if (flags & MAP_ANONYMOUS) {
         return map_anonymous(thread->process, &request);
     }
-    struct file *file = descriptor_get(thread, fd);
+    struct file *file = descriptor_get_open(thread, fd);
     if (!file) {
         return -EBADF;
     }

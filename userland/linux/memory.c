@@ -91,6 +91,9 @@ static int limits_check_locked(struct memory *memory, const struct process *proc
 
 static int map_at(struct memory *memory, const struct map_request *request, u64 address,
                   u32 placement, u64 *mapped) {
+    if (request->is_reservation) {
+        return kernel_map(memory->aspace, 0, 0, address, request->size, placement, mapped);
+    }
     return kernel_map(memory->aspace, request->memobj, request->memobj_offset, address,
                       request->size, request->access | request->options | placement, mapped);
 }

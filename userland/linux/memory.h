@@ -19,7 +19,17 @@ struct map_request {
     u32 options;        // CL_MAP_SHARED, CL_MAP_POPULATE
     handle_t memobj;    // 0: anonymous
     u64 memobj_offset;
+    // Only the place is taken, with no access: pages are put there later, with what is noted.
+    bool is_reservation;
 };
+
+// Puts pages of an object in a place that is the file's already.
+int memory_overlay(struct memory *memory, u64 address, u64 size, handle_t memobj, u64 offset,
+                   u32 flags);
+
+// What a fault of the program at this address means: a page of a file that was not there when it was
+// mapped, and is now (0: go on); one beyond its end (-EFAULT); neither (-ENOENT).
+int memory_resolve(struct memory *memory, u64 address, u32 access);
 
 // Without a fixed place: at the address if there is room, else from the memory's own hint on. The
 // address, or a negative error. The limits are those of the process; NULL: none.

@@ -2,6 +2,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "linux/calls.h"
+#include "linux/credentials.h"
 #include "linux/io.h"
 #include "linux/kernel_if.h"
 #include "linux/process.h"

@@ -141,7 +141,10 @@ struct vnode_ops {
     int (*allocate)(struct vnode *vnode, u32 flags, u64 offset, u64 size);
     // The first offset from there on that is SEEK_FOR_DATA or _HOLE; -ENXIO beyond the end.
     i64 (*seek)(struct vnode *vnode, u64 offset, u32 wanted);
+    // Pages that are what the file has and will have: 0 where there are none.
     int (*map)(struct vnode *vnode, u64 offset, struct page_source *out);
+    // The same, up to the end of the file, with its contents moved to where they can be mapped.
+    int (*share)(struct vnode *vnode, u64 offset, struct page_source *out);
     int (*statfs)(struct vnode *vnode, struct usage *out);
 };
 

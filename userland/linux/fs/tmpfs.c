@@ -78,7 +78,10 @@ static void node_free(struct tmpfs_node *node) {
     struct tmpfs *tmpfs = tmpfs_of(node);
     heap_free(node->removed_name);
     switch (node->base.type) {
-    case MODE_REGULAR: tmpfs_pages_uncharge(node, tmpfs_pages_cut(&node->data, 0)); break;
+    case MODE_REGULAR:
+        tmpfs_pages_uncharge(node, tmpfs_pages_cut(&node->data, 0));
+        tmpfs_object_end(node);
+        break;
     case MODE_LINK: heap_free(node->link); break;
     case MODE_DIRECTORY: tmpfs_names_free(node); break;
     default: break;
@@ -192,5 +195,6 @@ const struct vnode_ops tmpfs_ops = {
     .write = tmpfs_write,
     .open = tmpfs_open,
     .map = tmpfs_map,
+    .share = tmpfs_share,
     .statfs = tmpfs_statfs,
 };

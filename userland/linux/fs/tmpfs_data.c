@@ -54,21 +54,35 @@ static void data_read_locked(struct tmpfs_node *node, u8 *buffer, usize size, u6
     }
 }
 
+void tmpfs_page_copy_locked(const struct tmpfs_node *node, u64 index, u8 *buffer, usize count) {
+    const u8 *page = tmpfs_page_find(&node->data, index);
+    if (page) {
+        page_read_locked(&node->data, page, buffer, 0, count);
+    } else {
+        page_fill(node, buffer, index, 0, count);
+    }
+}
+
 i64 tmpfs_read(struct vnode *vnode, void *buffer, usize size, u64 offset) {
     struct tmpfs_node *node = tmpfs_node(vnode);
     mutex_lock(&tmpfs_lock);
     u64 available = offset < node->size_bytes ? node->size_bytes - offset : 0;
     size = min(size, (usize)available);
-    data_read_locked(node, buffer, size, offset);
+    int result = 0;
+    if (node->data.object) {
+        result = tmpfs_object_read_locked(node, buffer, size, offset);
+    } else {
+        data_read_locked(node, buffer, size, offset);
+    }
     mutex_unlock(&tmpfs_lock);
-    return (i64)size;
+    return result != 0 ? result : (i64)size;
 }
 
 static u8 *first_for_write_locked(struct tmpfs_node *node, usize from, usize to)
     REQUIRES(&tmpfs_lock) {
     struct tmpfs_data *data = &node->data;
     bool is_new = !data->root;
-    if (is_new && !tmpfs_page_charge(node)) {
+    if (is_new && !tmpfs_pages_charge(node, 1)) {
         return NULL;
     }
     u64 lower = is_new ? min(data->base_size, (u64)PAGE_SIZE) : 0;
@@ -92,7 +106,7 @@ u8 *tmpfs_page_for_write_locked(struct tmpfs_node *node, u64 index, usize from, 
     if (!slot || *slot) {
         return slot ? *slot : NULL;
     }
-    if (!tmpfs_page_charge(node)) {
+    if (!tmpfs_pages_charge(node, 1)) {
         return NULL;
     }
     u8 *page = heap_alloc(PAGE_SIZE);
@@ -125,6 +139,9 @@ static i64 data_write_locked(struct tmpfs_node *node, const u8 *buffer, usize si
         return -EFBIG;
     }
     size = min(size, (usize)(TMPFS_FILE_BYTES_MAX - offset));
+    if (node->data.object) {
+        return tmpfs_object_write_locked(node, buffer, size, offset);
+    }
     while (done < size) {
         u64 at = offset + done;
         usize within = at & PAGE_MASK;
@@ -175,7 +192,12 @@ int tmpfs_resize_locked(struct tmpfs_node *node, u64 size_bytes) {
     if (size_bytes > TMPFS_FILE_BYTES_MAX) {
         return -EFBIG;
     }
-    if (size_bytes < node->size_bytes) {
+    if (node->data.object) {
+        int result = tmpfs_object_resize_locked(node, size_bytes);
+        if (result != 0) {
+            return result;
+        }
+    } else if (size_bytes < node->size_bytes) {
         data_cut_locked(node, size_bytes);
     } else {
         tmpfs_extend_locked(node, size_bytes);

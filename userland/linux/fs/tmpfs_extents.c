@@ -5,6 +5,9 @@
 
 // Pages that are not there are made, of zeros or with the image's bytes.
 static int fill_locked(struct tmpfs_node *node, u64 offset, u64 end) REQUIRES(&tmpfs_lock) {
+    if (node->data.object) {
+        return 0;
+    }
     for (u64 index = offset / PAGE_SIZE; index < tmpfs_pages_of(end); index++) {
         bool is_lower = index < tmpfs_pages_of(node->data.base_size);
         if (!is_lower && !tmpfs_page_for_write_locked(node, index, PAGE_SIZE, PAGE_SIZE)) {
@@ -43,6 +46,9 @@ static int hole_page_locked(struct tmpfs_node *node, u64 index) REQUIRES(&tmpfs_
 
 static int punch_locked(struct tmpfs_node *node, u64 offset, u64 end) REQUIRES(&tmpfs_lock) {
     end = min(end, node->size_bytes);
+    if (node->data.object) {
+        return offset < end ? tmpfs_object_clear_locked(node, offset, end) : 0;
+    }
     int result = 0;
     while (result == 0 && offset < end) {
         u64 index = offset / PAGE_SIZE;
@@ -72,7 +78,7 @@ int tmpfs_allocate(struct vnode *vnode, u32 flags, u64 offset, u64 size) {
         flags & ALLOCATE_PUNCH ? punch_locked(node, offset, end) : fill_locked(node, offset, end);
     if (result == 0) {
         if (!(flags & ALLOCATE_KEEP_SIZE) && end > node->size_bytes) {
-            tmpfs_extend_locked(node, end);
+            result = tmpfs_resize_locked(node, end);
         }
         tmpfs_touch_locked(node);
     }
@@ -96,6 +102,8 @@ i64 tmpfs_seek(struct vnode *vnode, u64 offset, u32 wanted) {
     u64 index = offset / PAGE_SIZE;
     if (offset >= node->size_bytes) {
         result = -ENXIO;
+    } else if (node->data.object) {
+        result = (i64)(wanted == SEEK_FOR_HOLE ? node->size_bytes : offset);
     } else if (wanted == SEEK_FOR_HOLE) {
         result = max((i64)offset, seek_hole_locked(node, index));
     } else if (offset < node->data.base_size) {

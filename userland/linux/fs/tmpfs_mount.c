@@ -12,13 +12,13 @@ static struct tmpfs *tmpfs_of_system(const struct file_system *system) {
     return container_of(system, struct tmpfs, system);
 }
 
-bool tmpfs_page_charge(struct tmpfs_node *node) {
+bool tmpfs_pages_charge(struct tmpfs_node *node, u64 count) {
     struct tmpfs *tmpfs = tmpfs_of(node);
-    u64 pages = __atomic_add_fetch(&tmpfs->pages, 1, __ATOMIC_RELAXED);
+    u64 pages = __atomic_add_fetch(&tmpfs->pages, count, __ATOMIC_RELAXED);
     if (tmpfs->pages_max == 0 || pages <= tmpfs->pages_max) {
         return true;
     }
-    tmpfs_pages_uncharge(node, 1);
+    tmpfs_pages_uncharge(node, count);
     return false;
 }
 

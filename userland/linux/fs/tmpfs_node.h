@@ -61,6 +61,7 @@ struct tmpfs_data {
     void *root; // tmpfs_pages.c
     u32 height;
     u32 first_bytes; // with height 0: how many bytes of page 0 there are
+    u32 object;      // 0, or all is in this memory object instead (tmpfs_object.c)
 };
 
 struct tmpfs_node {
@@ -100,8 +101,8 @@ static inline struct tmpfs *tmpfs_of(const struct tmpfs_node *node) {
     return container_of(node->base.system, struct tmpfs, system);
 }
 
-// Whether there may be one page or node more, and that there is one less.
-bool tmpfs_page_charge(struct tmpfs_node *node);
+// Whether there may be so many pages, or one node, more; and that there are less.
+bool tmpfs_pages_charge(struct tmpfs_node *node, u64 count);
 void tmpfs_pages_uncharge(struct tmpfs_node *node, u64 count);
 bool tmpfs_node_charge(struct tmpfs *tmpfs);
 void tmpfs_node_uncharge(struct tmpfs *tmpfs);
@@ -182,6 +183,9 @@ static inline u64 tmpfs_pages_of(u64 size_bytes) {
 // The page with this index, there for [from, to) to be written; the rest of it is what it was.
 u8 *tmpfs_page_for_write_locked(struct tmpfs_node *node, u64 index, usize from, usize to)
     REQUIRES(&tmpfs_lock);
+// The first `count` bytes of a page, from wherever they are.
+void tmpfs_page_copy_locked(const struct tmpfs_node *node, u64 index, u8 *buffer, usize count)
+    REQUIRES(&tmpfs_lock);
 // The file ends at `size_bytes` from now on, which is not before its end so far.
 void tmpfs_extend_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&tmpfs_lock);
 i64 tmpfs_read(struct vnode *vnode, void *buffer, usize size, u64 offset);
@@ -190,6 +194,17 @@ int tmpfs_resize_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&tmpfs
 int tmpfs_allocate(struct vnode *vnode, u32 flags, u64 offset, u64 size);
 i64 tmpfs_seek(struct vnode *vnode, u64 offset, u32 wanted);
 int tmpfs_map(struct vnode *vnode, u64 offset, struct page_source *out);
+
+int tmpfs_share(struct vnode *vnode, u64 offset, struct page_source *out);
+
+// Contents in a memory object: its size is the file's in whole pages, one at least.
+int tmpfs_object_read_locked(struct tmpfs_node *node, u8 *buffer, usize size, u64 offset)
+    REQUIRES(&tmpfs_lock);
+i64 tmpfs_object_write_locked(struct tmpfs_node *node, const u8 *buffer, usize size, u64 offset)
+    REQUIRES(&tmpfs_lock);
+int tmpfs_object_resize_locked(struct tmpfs_node *node, u64 size_bytes) REQUIRES(&tmpfs_lock);
+int tmpfs_object_clear_locked(struct tmpfs_node *node, u64 offset, u64 end) REQUIRES(&tmpfs_lock);
+void tmpfs_object_end(struct tmpfs_node *node);
 
 // Directories.
 int tmpfs_lookup(struct vnode *directory, struct name name, struct vnode **out);

@@ -11,7 +11,7 @@
 #include "lib/log.h"
 #include "lib/string.h"
 
-enum : u64 { READY_TIMEOUT_NS = 10'000'000'000 };
+enum : u64 { READY_SLOW_NS = 10'000'000'000 };
 
 static struct {
     u32 services_count;
@@ -50,18 +50,22 @@ static status_t service_run(struct service *service) {
     return port_register(here.port, service->process, SIGNAL_TERMINATED, key, CL_PORT_ONCE);
 }
 
+// As long as it takes: without it the next ones could do nothing. Whoever looks at the log is told
+// what the boot waits for.
 static void service_wait_ready(const struct service *service) {
-    u64 now_ns;
-    u32 observed;
-    if (clock_get(CL_CLOCK_MONOTONIC, &now_ns) != OK) {
-        return;
-    }
+    u32 observed = 0;
+    u64 now_ns = 0;
+    clock_get(CL_CLOCK_MONOTONIC, &now_ns);
     status_t status = object_wait(service->control, SIGNAL_READABLE | SIGNAL_PEER_CLOSED, 0,
-                                  now_ns + READY_TIMEOUT_NS, &observed);
-    if (status != OK || !(observed & SIGNAL_READABLE)) {
+                                  now_ns + READY_SLOW_NS, &observed);
+    if (status == ERR_TIMED_OUT) {
+        log_line("init: service %s is not ready yet; the boot waits for it", service->line.name);
+        status = object_wait(service->control, SIGNAL_READABLE | SIGNAL_PEER_CLOSED, 0,
+                             CL_DEADLINE_NEVER, &observed);
+    }
+    if (status != OK || !(observed & SIGNAL_READABLE))
         log_line("init: service %s has not become ready: %s", service->line.name,
                  status == OK ? "it ended" : cl_error_name(status));
-    }
 }
 
 void service_add(const struct manifest_line *line) {

@@ -2,8 +2,9 @@
 
 Format, little endian: page 0 and as many as the table needs: {char magic[8] "CLOISBUN";
 u32 version; u32 count}; what the kernel maps of the file `init`, an ELF program: {u64 entry,
-stack_top} and 8 times {u64 address, size, offset in the bundle (0: zeros), rights}; then per file
-{char name[48]; u64 offset; u64 size}; files follow, each page-aligned and padded with zeros.
+stack_top} and 8 times {u64 address, size, offset in the bundle (0: zeros), rights}; room for what
+it tells init: {u32 handle[8]; char command_line[1024]}; then per file {char name[48]; u64 offset;
+u64 size}; files follow, each page-aligned and padded with zeros.
 """
 
 import struct
@@ -11,12 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 MAGIC = b"CLOISBUN"
-VERSION = 2
+VERSION = 3
 PAGE_BYTES = 4096
 HEADER = struct.Struct("<8sII")
 ENTRY = struct.Struct("<48sQQ")
 MAPPINGS_MAX = 8
-INIT = struct.Struct(f"<QQ{4 * MAPPINGS_MAX}Q")
+INIT = struct.Struct(f"<QQ{4 * MAPPINGS_MAX}Q{8 * 4 + 1024}x")
 # kernel/abi/types.toml: MAP_*, PROCESS_LIMIT. A page stays free above init's stack.
 READ, WRITE, EXECUTE = 1, 2, 4
 STACK_TOP = 0x7FFFFFFFF000 - PAGE_BYTES

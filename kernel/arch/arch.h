@@ -90,7 +90,7 @@ void arch_boot_memory(void (*add)(u64 paddr, u64 size));
 // All RAM, free or not: the highest address + 1 (for the size of the page array).
 u64 arch_memory_end(void);
 // The boot bundle, in the direct map; nullptr and size 0 without one.
-const void *arch_boot_bundle(u64 *size);
+void *arch_boot_bundle(u64 *size);
 // The kernel command line, zero-ended.
 const char *arch_command_line(void);
 

@@ -3,13 +3,6 @@
 #include "lib/bundle.h"
 #include "lib/string.h"
 
-struct bundle_header {
-    char magic[8];
-    u32 version;
-    u32 count;
-    u64 init[34]; // what the kernel maps of init
-};
-
 status_t bundle_file_at(handle_t bundle, u32 index, struct bundle_file *file) {
     struct bundle_header header;
     struct cl_object_info info;
@@ -17,7 +10,7 @@ status_t bundle_file_at(handle_t bundle, u32 index, struct bundle_file *file) {
     if (status != OK || (status = object_info(bundle, &info)) != OK) {
         return status;
     }
-    if (memcmp(header.magic, "CLOISBUN", 8) != 0 || header.version != 2) {
+    if (memcmp(header.magic, "CLOISBUN", 8) != 0 || header.version != 3) {
         return ERR_INVALID_ARGUMENT;
     }
     if (index >= min(header.count, (u32)BUNDLE_FILES_MAX)) {

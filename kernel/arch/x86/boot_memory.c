@@ -119,7 +119,7 @@ u64 arch_memory_end(void) {
     return align_down(end, PAGE_SIZE);
 }
 
-const void *arch_boot_bundle(u64 *size) {
+void *arch_boot_bundle(u64 *size) {
     *size = bundle.size;
     return bundle.size ? arch_direct(bundle.paddr) : nullptr;
 }

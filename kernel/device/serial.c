@@ -10,6 +10,14 @@
 
 enum : usize { CHUNK = 256 };
 
+static bool serial_has_room(void *argument) {
+    struct serial *serial = argument;
+    lock_acquire(&serial->ring_lock);
+    bool has_room = SERIAL_RING - (serial->head - serial->tail) >= SERIAL_FIFO;
+    lock_release(&serial->ring_lock);
+    return has_room;
+}
+
 static void serial_received(void *argument, const u8 *bytes, usize count) {
     struct serial *serial = argument;
     lock_acquire(&serial->ring_lock);
@@ -38,6 +46,7 @@ status_t serial_create(u32 line, struct serial **out) {
     object_get(&serial->base); // the line's own, for ever
     object_signal(&serial->base, 0, SIGNAL_WRITABLE);
     serial_port_set_handlers(line, &(struct serial_port_handlers){
+                                       .has_room = serial_has_room,
                                        .received = serial_received,
                                        .writable = serial_writable,
                                        .argument = serial,
@@ -101,6 +110,7 @@ status_t sys_serial_read(struct serial *serial, struct user_out bytes, u64 *read
         ring_consume(serial, count);
         *read += count;
     }
+    if (*read) serial_port_resume(serial->line);
     object_signal(&serial->base, SIGNAL_READABLE, 0);
     if (!ring_is_empty(serial)) object_signal(&serial->base, 0, SIGNAL_READABLE);
     return *read || bytes.size == 0 ? OK : ERR_SHOULD_WAIT;

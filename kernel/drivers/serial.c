@@ -18,7 +18,6 @@ enum {
     INTERRUPT_WRITABLE = 1 << 1,
     FIFO_NONE_PENDING = 1 << 0,
     FIFO_ENABLE_CLEAR = 7,
-    FIFO_SIZE = 16,
     LINE_8N1 = 3,
     LINE_DIVISOR = 1 << 7,
     MODEM_DTR_RTS_OUT2 = 0xb,
@@ -80,7 +79,7 @@ static void log_output(const char *text, usize length) NO_THREAD_SAFETY_ANALYSIS
     for (usize i = 0; i < length; i++) {
         if (room < 2) {
             wait_writable(port);
-            room = FIFO_SIZE;
+            room = SERIAL_FIFO;
         }
         if (text[i] == '\n') {
             uart_write(port, UART_DATA, '\r');
@@ -98,9 +97,31 @@ void serial_init(void) {
     if (ports[0].present) log_set_output(log_output);
 }
 
+static void interrupts_change(struct port *port, u32 clear, u32 set) {
+    lock_acquire(&port->lock);
+    u32 interrupts = (port->interrupts & ~clear) | set;
+    if (interrupts != port->interrupts) uart_write(port, UART_INTERRUPTS, interrupts);
+    port->interrupts = interrupts;
+    lock_release(&port->lock);
+}
+
+void serial_port_resume(u32 index) { interrupts_change(&ports[index], 0, INTERRUPT_RECEIVED); }
+
+// Room that was made before the interrupt was off is seen by the second look; what is made later is
+// followed by a resume.
+static bool receive_may(struct port *port) {
+    const struct serial_port_handlers *handlers = &port->handlers;
+    if (!handlers->received || handlers->has_room(handlers->argument)) return true;
+    interrupts_change(port, INTERRUPT_RECEIVED, 0);
+    if (!handlers->has_room(handlers->argument)) return false;
+    interrupts_change(port, 0, INTERRUPT_RECEIVED);
+    return true;
+}
+
 static void receive(struct port *port) {
-    u8 bytes[FIFO_SIZE];
+    u8 bytes[SERIAL_FIFO];
     usize count = 0;
+    if (!receive_may(port)) return;
     while (count < sizeof(bytes) && uart_read(port, UART_STATUS) & STATUS_RECEIVED)
         bytes[count++] = uart_read(port, UART_DATA);
     if (count && port->handlers.received)
@@ -141,9 +162,8 @@ void serial_port_set_handlers(u32 index, const struct serial_port_handlers *hand
     struct port *port = &ports[index];
     lock_acquire(&port->lock);
     port->handlers = *handlers;
-    port->interrupts |= INTERRUPT_RECEIVED;
-    uart_write(port, UART_INTERRUPTS, port->interrupts);
     lock_release(&port->lock);
+    serial_port_resume(index);
 }
 
 usize serial_port_write(u32 index, const u8 *bytes, usize count) {
@@ -151,7 +171,7 @@ usize serial_port_write(u32 index, const u8 *bytes, usize count) {
     usize done = 0;
     lock_acquire(&port->lock);
     while (done < count && uart_read(port, UART_STATUS) & STATUS_WRITABLE) {
-        for (u32 i = 0; i < FIFO_SIZE && done < count; i++)
+        for (u32 i = 0; i < SERIAL_FIFO && done < count; i++)
             uart_write(port, UART_DATA, bytes[done++]);
     }
     if (done < count) {

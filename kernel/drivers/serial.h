@@ -11,13 +11,18 @@ void serial_init(void);
 void serial_init_interrupts(void);
 
 bool serial_port_present(u32 port);
-// Called from the interrupt: bytes came in; there is room to send again (after a short write).
+// Called from the interrupt: whether SERIAL_FIFO bytes can be taken; bytes came in; there is room to
+// send again (after a short write). While bytes can't be taken they stay in the UART, where a virtual
+// one makes its other side wait: then serial_port_resume has them come.
+enum { SERIAL_FIFO = 16 };
 struct serial_port_handlers {
+    bool (*has_room)(void *argument);
     void (*received)(void *argument, const u8 *bytes, usize count);
     void (*writable)(void *argument);
     void *argument;
 };
 void serial_port_set_handlers(u32 port, const struct serial_port_handlers *handlers);
+void serial_port_resume(u32 port);
 // Writes what fits without waiting; returns how many bytes. After a short write `writable` comes.
 usize serial_port_write(u32 port, const u8 *bytes, usize count);
 // Waits until all that was written has left, before the power goes; at most a second for a port.

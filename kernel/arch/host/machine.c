@@ -104,6 +104,8 @@ void serial_port_set_handlers(u32 port, const struct serial_port_handlers *handl
     (void)handlers;
 }
 
+void serial_port_resume(u32 port) { (void)port; }
+
 void serial_drain(void) {}
 
 usize serial_port_write(u32 port, const u8 *bytes, usize count) {

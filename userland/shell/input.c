@@ -31,6 +31,8 @@ bool input_interrupted(void) {
     return false;
 }
 
+bool input_is_empty(void) { return typed_count == 0; }
+
 i32 input_take(void) {
     if (typed_count == 0) {
         return -1;

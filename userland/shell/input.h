@@ -15,6 +15,8 @@ void input_poll(enum input_overflow overflow);
 // Whether Ctrl-C was typed; it and what stands before it is forgotten then.
 bool input_interrupted(void);
 
+bool input_is_empty(void);
+
 // The next byte typed, or -1.
 i32 input_take(void);
 

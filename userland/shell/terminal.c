@@ -15,7 +15,11 @@
 #include "shell/output.h"
 #include "shell/shell.h"
 
-enum : u64 { ANSWER_NS_MAX = 200'000'000, HOLD_NS = 30'000'000 };
+enum : u64 {
+    ANSWER_NS_MAX = 200'000'000,
+    ESCAPE_NS = 60'000'000,    // a single Escape is most probably the key
+    REPORT_NS = 1'000'000'000, // what goes on like a report most probably is one, in pieces
+};
 enum {
     HELD_BYTES_MAX = 40,
     REPORT_CHANGE = 48,
@@ -102,20 +106,26 @@ static enum terminal_event report_take(void) {
     return is_same ? TERMINAL_NOTHING : TERMINAL_RESIZED;
 }
 
+static void held_release(void) { state.released_bytes = state.held_bytes; }
+
+// Not when more came while we were late.
+void terminal_release(void) {
+    input_poll(INPUT_KEEP);
+    if (input_is_empty()) held_release();
+}
+
 // One more byte of what is held, or the first.
 static enum terminal_event hold(char byte) {
-    if (state.held_bytes == 0) state.held_since_ns = now_ns();
+    state.held_since_ns = now_ns();
     state.held[state.held_bytes++] = byte;
     switch (held_classify()) {
     case HELD_REPORT: return report_take();
     case HELD_DETACH: state.held_bytes = 0; return TERMINAL_DETACHED;
-    case HELD_OTHER: terminal_release(); break;
+    case HELD_OTHER: held_release(); break;
     case HELD_PART: break;
     }
     return TERMINAL_NOTHING;
 }
-
-void terminal_release(void) { state.released_bytes = state.held_bytes; }
 
 // Gives what was held in vain to the program. False: the buffer is full.
 static bool released_give(char *buffer, u32 size_bytes, u32 *used) {
@@ -155,7 +165,8 @@ enum terminal_event terminal_take(char *buffer, u32 size_bytes, u32 *used) {
 
 u64 terminal_deadline_ns(void) {
     bool is_held = state.held_bytes > 0 && state.held[0] == KEY_ESCAPE;
-    return is_held ? state.held_since_ns + HOLD_NS : CL_DEADLINE_NEVER;
+    if (!is_held) return CL_DEADLINE_NEVER;
+    return state.held_since_ns + (state.held_bytes == 1 ? ESCAPE_NS : REPORT_NS);
 }
 
 struct terminal_size terminal_size(void) { return state.size; }

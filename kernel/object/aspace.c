@@ -237,10 +237,7 @@ status_t aspace_create(struct namespace *ns, struct aspace *owner,
     return status;
 }
 
-static bool aspace_kill(struct object *object) {
-    aspace_clear((struct aspace *)object);
-    return true;
-}
+static void aspace_kill(struct object *object) { aspace_clear((struct aspace *)object); }
 
 static void aspace_free(struct object *object) NO_THREAD_SAFETY_ANALYSIS { // nobody else has it
     struct aspace *aspace = (struct aspace *)object;

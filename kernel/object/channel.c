@@ -114,7 +114,8 @@ static void peer_part(struct channel *end, struct channel *peer) {
     object_put(&peer->base);
 }
 
-void channel_close(struct channel *end) {
+static void channel_close(struct object *object) {
+    struct channel *end = (struct channel *)object;
     struct list dropped = LIST_INIT(dropped);
     lock_acquire(&end->lock);
     struct channel *peer = end->peer;
@@ -126,13 +127,6 @@ void channel_close(struct channel *end) {
     messages_drop(&dropped);
 }
 
-static void channel_unhandled(struct object *object) { channel_close((struct channel *)object); }
-
-static bool channel_kill(struct object *object) {
-    channel_close((struct channel *)object);
-    return true;
-}
-
 static void channel_describe(struct object *object, u64 detail[4]) {
     struct channel *peer = channel_peer_get((struct channel *)object);
     if (!peer) return;
@@ -141,8 +135,7 @@ static void channel_describe(struct object *object, u64 detail[4]) {
 }
 
 const struct object_ops channel_object_ops = {
-    .unhandled = channel_unhandled,
-    .kill = channel_kill,
+    .close = channel_close,
     .describe = channel_describe,
 };
 

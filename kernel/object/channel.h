@@ -36,9 +36,6 @@ struct channel {
     struct waitq receivers GUARDED_BY(&lock);
 };
 
-// Ends all that waits at either end and drops the messages. Harmless again.
-void channel_close(struct channel *end);
-
 // ---- between channel.c, channel_call.c and queue.c ----
 
 // One end, without a peer, not published. nullptr: NO_RESOURCES.

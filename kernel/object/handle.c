@@ -87,8 +87,7 @@ static struct released slot_release(struct handle *slot, u32 mark) {
 static void released_finish(const struct released *released) {
     struct object *object = released->object;
     if (object) {
-        const struct object_ops *ops = object_ops[object->type];
-        if (released->was_last && !object_is_dead(object) && ops->unhandled) ops->unhandled(object);
+        if (released->was_last && !object_is_dead(object)) object_close(object);
         object_put(object);
     }
     if (released->revoker) object_put(&released->revoker->base);

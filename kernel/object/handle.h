@@ -100,6 +100,6 @@ status_t handle_move_to(struct handle_table *table, handle_t place, handle_t val
 void handles_give(struct handle *slots, u32 count, const handle_t *places);
 // Closes slots that were not given.
 void handles_drop(struct handle *slots, u32 count);
-// Closes one handle in place (unlinks, drops the reference, calls unhandled for the last).
+// Closes one handle in place (unlinks, drops the reference, closes the object with the last).
 // The holder's lock must not be held.
 void handle_slot_close(struct handle *slot);

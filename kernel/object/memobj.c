@@ -218,12 +218,13 @@ status_t sys_memobj_resize(struct memobj *memobj, u64 size) {
 
 // ---- as an object ----
 
-static bool memobj_kill(struct object *object) {
+static void memobj_kill(struct object *object) {
     struct memobj *memobj = (struct memobj *)object;
     lock_acquire(&memobj->lock);
     waitq_wake_all(&memobj->waiters, ERR_DEAD);
     lock_release(&memobj->lock);
-    return cut_mappings_some(memobj) && cut_pages_some(memobj, 0);
+    while (!cut_mappings_some(memobj) || !cut_pages_some(memobj, 0))
+        sched_preempt_point();
 }
 
 static void memobj_free(struct object *object) {

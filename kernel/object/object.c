@@ -61,7 +61,9 @@ void object_free(struct object *object) {
     const struct object_ops *ops = object_ops[object->type];
     struct namespace *ns = object->ns;
     bool is_dying = !ns_is_alive(ns); // if not yet, the reaper looks again
-    port_observers_drop(object);
+    // Who told us of a signal (object_signal_put) may not have let go of the lock yet.
+    lock_acquire(&object->lock);
+    lock_release(&object->lock);
     if (ops->free) ops->free(object);
     lock_acquire(&ns->objects_lock);
     list_remove(&object->ns_link);
@@ -69,6 +71,12 @@ void object_free(struct object *object) {
     heap_free(object);
     ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1); // with it the namespace may be gone
     if (is_dying) reaper_wake();
+}
+
+void object_close(struct object *object) {
+    const struct object_ops *ops = object_ops[object->type];
+    port_observers_drop(object);
+    if (ops->close) ops->close(object);
 }
 
 void object_kill(struct object *object) {
@@ -81,8 +89,10 @@ void object_kill(struct object *object) {
     waitq_wake_all(&object->waiters, ERR_DEAD);
     lock_release(&object->lock);
     const struct object_ops *ops = object_ops[object->type];
-    while (ops->kill && !ops->kill(object))
-        sched_preempt_point();
+    if (ops->kill)
+        ops->kill(object);
+    else if (ops->close)
+        ops->close(object);
 }
 
 static void signal_locked(struct object *object, u32 clear, u32 set) REQUIRES(&object->lock) {
@@ -102,7 +112,7 @@ void object_signal(struct object *object, u32 clear, u32 set) {
 }
 
 void object_signal_put(struct object *object, u32 set) {
-    // Who is told and drops the last reference waits for the lock, in port_observers_drop().
+    // Who is told and drops the last reference waits for the lock, in object_free().
     lock_acquire(&object->lock);
     bool is_last = __atomic_fetch_sub(&object->refs, 1, __ATOMIC_ACQ_REL) == 1;
     if (!is_last) signal_locked(object, 0, set);

@@ -5,8 +5,8 @@
 //   use by the kernel; the last one frees it (ops->free). Objects are charged to a namespace.
 // - A dead object (object_kill) has no handles any more: each became a tombstone that answers
 //   DEAD. Its memory goes when the last kernel use ends, which kill hurries.
-// - ops->unhandled is called when the last handle is gone (and the object was not killed):
-//   the object closes for its users.
+// - When the last handle is gone (and the object was not killed) ops->close is called: the object
+//   closes for its users.
 #pragma once
 
 #include "abi/errors.h"
@@ -26,11 +26,12 @@ struct object;
 typedef u32 handle_t;
 
 struct object_ops {
-    // The last handle is gone. May be nullptr. No locks held.
-    void (*unhandled)(struct object *object);
-    // Undo what users made of it, in steps: false asks to be called again. Sets nothing free
-    // that a running call may use. After it, the kernel's own references fall. May be nullptr.
-    bool (*kill)(struct object *object);
+    // The last handle is gone, or the object dies: it closes for its users. May be nullptr. No
+    // locks held; may come more than once.
+    void (*close)(struct object *object);
+    // Dying, where that is more, or other, than closing: undoes what users made of it, preemptibly.
+    // Sets nothing free that a running call may use. After it, the kernel's own references fall.
+    void (*kill)(struct object *object);
     // The last reference is gone: give back all but the struct itself. May be nullptr.
     void (*free)(struct object *object);
     // detail[4] of object_info. May be nullptr.
@@ -76,8 +77,10 @@ static inline void object_put(struct object *object) {
     ASSERT(before != 0);
     if (unlikely(before == 1)) object_free(object);
 }
-// Makes it dead: tombstones for all handles, then ops->kill until done. Preemptible; no locks.
+// Makes it dead: tombstones for all handles, then ops->kill or close. Preemptible; no locks.
 void object_kill(struct object *object);
+// The last handle is gone.
+void object_close(struct object *object);
 static inline bool object_is_dead(const struct object *object) {
     return __atomic_load_n(&object->dead, __ATOMIC_ACQUIRE) != 0;
 }

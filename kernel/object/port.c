@@ -1,5 +1,5 @@
-// Ports. A registration is unlinked from its object first, then from its port, by whoever finds
-// it on the object's list under the object's lock; that one frees it.
+// Ports. Who takes a registration out of its port (claim_locked) finishes it, without that lock; for
+// everybody else it has gone already.
 #include "object/port.h"
 
 #include "kernel/handlers.h"
@@ -30,122 +30,74 @@ void port_observers_notify(struct object *object, u32 signals) {
 
 // ---- ending registrations ----
 
-// Out of the port too; the object's lock is held, or the caller has taken it off the object.
-static void registration_unlink(struct port_registration *registration) {
-    struct port *port = registration->port;
-    list_remove(&registration->observer_link);
-    lock_acquire(&port->lock);
-    index_remove(&port->registrations, &registration->by_key);
+// False: another has it in hand already.
+static bool claim_locked(struct port *port, struct port_registration *registration)
+    REQUIRES(&port->lock) {
+    if (list_empty(&registration->port_link)) return false;
+    list_remove(&registration->port_link);
     list_remove(&registration->ready_link);
-    lock_release(&port->lock);
+    index_remove(&port->by_key, &registration->by_key);
+    return true;
 }
 
-static void registration_free(struct port_registration *registration) {
+// Of one that was claimed, or never linked. No locks.
+static void registration_finish(struct port_registration *registration) {
+    lock_acquire(&registration->object->lock);
+    list_remove(&registration->observer_link);
+    lock_release(&registration->object->lock);
     revocable_unlink(&registration->revocable);
+    object_put(registration->object);
+    object_put(&registration->port->base);
     heap_free(registration);
 }
 
 void port_observers_drop(struct object *object) {
-    for (;;) {
+    struct port_registration *registration, *claimed;
+    do {
+        claimed = nullptr;
         lock_acquire(&object->lock);
-        struct port_registration *registration =
-            list_first(&object->observers, struct port_registration, observer_link);
-        if (registration) registration_unlink(registration);
+        list_for_each(registration, &object->observers, observer_link) {
+            struct port *port = registration->port;
+            lock_acquire(&port->lock);
+            if (claim_locked(port, registration)) claimed = registration;
+            lock_release(&port->lock);
+            if (claimed) break;
+        }
         lock_release(&object->lock);
-        if (!registration) return;
-        registration_free(registration);
+        if (claimed) registration_finish(claimed);
+    } while (claimed);
+}
+
+// Ends one registration of a revoker's (nullptr: anybody's); false: there is none.
+static bool registration_end(struct port *port, const struct revoker *revoker) {
+    struct port_registration *registration, *claimed = nullptr;
+    lock_acquire(&port->lock);
+    list_for_each(registration, &port->registrations, port_link) {
+        if (revoker && registration->revocable.revoker != revoker) continue;
+        claimed = registration;
+        claim_locked(port, claimed);
+        break;
     }
-}
-
-// Which registration of a port to end: that of a key, one that was reported, one of a revoker,
-// or any.
-struct choice {
-    enum { CHOOSE_KEY, CHOOSE_REPORTED, CHOOSE_REVOKER, CHOOSE_ANY } by;
-    u64 key;
-    const struct revoker *revoker;
-};
-
-// Recursion is at most 64 deep (lib/index.h).
-static struct index_node *node_of_revoker(struct index_node *node, const struct revoker *revoker) {
-    while (node) {
-        if (registration_of(node)->revocable.revoker == revoker) return node;
-        struct index_node *found = node_of_revoker(node->child[0], revoker);
-        if (found) return found;
-        node = node->child[1];
-    }
-    return nullptr;
-}
-
-static struct index_node *choose_locked(struct port *port, const struct choice *choice)
-    REQUIRES(&port->lock) {
-    if (choice->by == CHOOSE_REVOKER)
-        return node_of_revoker(port->registrations.root, choice->revoker);
-    if (choice->by == CHOOSE_ANY) return index_any(&port->registrations);
-    struct index_node *node = index_find(&port->registrations, choice->key);
-    // A reported one waits for nothing more; else the key has been taken anew.
-    bool is_other = node && choice->by == CHOOSE_REPORTED && registration_of(node)->signals != 0;
-    return is_other ? nullptr : node;
-}
-
-// Ends one registration from the port's side; false: there is none. The object is referenced under
-// the port's lock and locked before the port, so the choice is made again. An object that is being
-// freed (its last reference is gone) ends its registrations itself, right now.
-static bool registration_end(struct port *port, const struct choice *choice) {
-    bool is_done = false;
-    while (!is_done) {
-        lock_acquire(&port->lock);
-        struct index_node *node = choose_locked(port, choice);
-        struct object *object = node ? registration_of(node)->object : nullptr;
-        bool is_held = object && object_tryget(object);
-        lock_release(&port->lock);
-        if (!object) return false;
-        arch_spin_poll();
-        if (!is_held) continue;
-        struct port_registration *registration = nullptr;
-        lock_acquire(&object->lock);
-        lock_acquire(&port->lock);
-        node = choose_locked(port, choice);
-        if (node && registration_of(node)->object == object) registration = registration_of(node);
-        lock_release(&port->lock);
-        if (registration) registration_unlink(registration);
-        lock_release(&object->lock);
-        if (registration) registration_free(registration);
-        object_put(object);
-        is_done = registration != nullptr;
-    }
-    return true;
-}
-
-static void registrations_end_all(struct port *port, const struct choice *choice) {
-    while (registration_end(port, choice))
-        sched_preempt_point();
+    lock_release(&port->lock);
+    if (claimed) registration_finish(claimed);
+    return claimed != nullptr;
 }
 
 static void port_revoke(struct object *owner, struct revoker *revoker) {
-    struct choice choice = {.by = CHOOSE_REVOKER, .revoker = revoker};
-    registrations_end_all((struct port *)owner, &choice);
+    while (registration_end((struct port *)owner, revoker))
+        sched_preempt_point();
 }
 
 static void port_close(struct object *object) {
     struct port *port = (struct port *)object;
-    struct choice choice = {.by = CHOOSE_ANY};
     lock_acquire(&port->lock);
     port->is_closed = true;
     waitq_wake_all(&port->waiters, OK);
     lock_release(&port->lock);
-    registrations_end_all(port, &choice);
+    port_revoke(object, nullptr);
 }
 
-static bool port_kill(struct object *object) {
-    port_close(object);
-    return true;
-}
-
-const struct object_ops port_object_ops = {
-    .unhandled = port_close,
-    .kill = port_kill,
-    .free = port_close,
-};
+const struct object_ops port_object_ops = {.close = port_close};
 
 // ---- system calls ----
 
@@ -154,6 +106,7 @@ status_t sys_port_create(struct namespace *ns, struct port **out) {
     if (!port) return ERR_NO_RESOURCES;
     lock_init(&port->lock, LOCK_PORT);
     lock_acquire(&port->lock);
+    list_init(&port->registrations);
     list_init(&port->ready);
     waitq_init(&port->waiters);
     lock_release(&port->lock);
@@ -166,17 +119,22 @@ status_t sys_port_create(struct namespace *ns, struct port **out) {
 static status_t registration_link(struct port_registration *registration) {
     struct port *port = registration->port;
     struct object *object = registration->object;
+    lock_acquire(&object->handles_lock);
     lock_acquire(&object->lock);
     lock_acquire(&port->lock);
-    status_t status = port->is_closed || object_is_dead(object) ? ERR_DEAD : OK;
-    if (status == OK && !index_insert(&port->registrations, &registration->by_key))
+    // Whoever closes the last handle, or kills, comes for the observers after that.
+    bool is_open = object->handle_count != 0 && !object_is_dead(object) && !port->is_closed;
+    status_t status = is_open ? OK : ERR_DEAD;
+    if (status == OK && !index_insert(&port->by_key, &registration->by_key))
         status = ERR_ALREADY_EXISTS;
     if (status == OK) {
+        list_insert_tail(&port->registrations, &registration->port_link);
         list_insert_tail(&object->observers, &registration->observer_link);
         if (object->signals & registration->signals) ready_add_locked(port, registration);
     }
     lock_release(&port->lock);
     lock_release(&object->lock);
+    lock_release(&object->handles_lock);
     return status;
 }
 
@@ -185,25 +143,32 @@ status_t sys_port_register(struct port *port, const struct handle_info *object, 
     struct port_registration *registration =
         heap_alloc(&port->base.ns->ledger, sizeof(*registration));
     if (!registration) return ERR_NO_RESOURCES;
+    object_get(&port->base);
+    object_get(object->object);
     registration->port = port;
     registration->object = object->object;
     registration->by_key.key = key;
     registration->signals = signals;
     registration->flags = flags;
     list_init(&registration->observer_link);
+    list_init(&registration->port_link);
     list_init(&registration->ready_link);
     // First the revoker: a revocation that goes on now waits until it finds us in the port, or
     // until we have given up.
     status_t status =
         revocable_link(&registration->revocable, object->revoker, &port->base, port_revoke);
     if (status == OK) status = registration_link(registration);
-    if (status != OK) registration_free(registration);
+    if (status != OK) registration_finish(registration);
     return status;
 }
 
 status_t sys_port_unregister(struct port *port, u64 key) {
-    struct choice choice = {.by = CHOOSE_KEY, .key = key};
-    return registration_end(port, &choice) ? OK : ERR_NOT_FOUND;
+    lock_acquire(&port->lock);
+    struct index_node *node = index_find(&port->by_key, key);
+    if (node) claim_locked(port, registration_of(node));
+    lock_release(&port->lock);
+    if (node) registration_finish(registration_of(node));
+    return node ? OK : ERR_NOT_FOUND;
 }
 
 // The next one that is really ready, moved to the end of the queue.
@@ -214,10 +179,7 @@ static struct port_registration *ready_next_locked(struct port *port, u32 *signa
         *signals = __atomic_load_n(&registration->object->signals, __ATOMIC_RELAXED) &
                    registration->signals;
         if (*signals == 0) continue; // a new signal puts it back
-        if (registration->flags & CL_PORT_ONCE)
-            registration->signals = 0;
-        else
-            list_insert_tail(&port->ready, &registration->ready_link);
+        list_insert_tail(&port->ready, &registration->ready_link);
         return registration;
     }
     return nullptr;
@@ -228,13 +190,13 @@ status_t sys_port_wait(struct port *port, u32 flags, u64 deadline_ns, u64 *key, 
         lock_acquire(&port->lock);
         struct port_registration *registration = ready_next_locked(port, signals);
         if (registration) {
-            struct choice reported = {.by = CHOOSE_REPORTED, .key = registration->by_key.key};
+            *key = registration->by_key.key;
             bool is_once = registration->flags & CL_PORT_ONCE;
-            *key = reported.key;
+            if (is_once) claim_locked(port, registration);
             // What is still ready is for the next who waits; it was told of the first only.
             if (!list_empty(&port->ready)) waitq_wake_one(&port->waiters, OK);
             lock_release(&port->lock);
-            if (is_once) (void)registration_end(port, &reported);
+            if (is_once) registration_finish(registration);
             return OK;
         }
         if (port->is_closed) {

@@ -192,9 +192,8 @@ u64 thread_exception(u64 ip, u64 sp, u32 vector, u64 address, u64 error_code) {
 
 // ---- the process as an object ----
 
-static bool process_kill(struct object *object) {
+static void process_kill(struct object *object) {
     process_end((struct process *)object, CL_PROCESS_STATE_KILLED, 0);
-    return true;
 }
 
 static void process_free(struct object *object) {
@@ -206,7 +205,7 @@ static void process_free(struct object *object) {
 }
 
 // A process that nobody started and nobody can start any more.
-static void process_unhandled(struct object *object) {
+static void process_close(struct object *object) {
     struct process *process = (struct process *)object;
     lock_acquire(&process->lock);
     bool is_new = process->state == CL_PROCESS_STATE_NEW && !process->is_ending;
@@ -228,7 +227,7 @@ static void process_describe(struct object *object, u64 detail[4]) {
 }
 
 const struct object_ops process_object_ops = {
-    .unhandled = process_unhandled,
+    .close = process_close,
     .kill = process_kill,
     .free = process_free,
     .describe = process_describe,

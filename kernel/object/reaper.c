@@ -182,10 +182,7 @@ void ns_discard(struct namespace *ns) {
 
 // Killing the namespace object is killing the namespace; the object itself is charged to the
 // parent and dies with it.
-static bool namespace_kill(struct object *object) {
-    ns_kill((struct namespace *)object);
-    return true;
-}
+static void namespace_kill(struct object *object) { ns_kill((struct namespace *)object); }
 
 static void namespace_free(struct object *object) {
     struct namespace *ns = (struct namespace *)object;

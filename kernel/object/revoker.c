@@ -106,12 +106,7 @@ void revoker_revoke(struct revoker *revoker) {
         sched_preempt_point();
 }
 
-static void revoker_unhandled(struct object *object) { revoker_revoke((struct revoker *)object); }
-
-static bool revoker_kill(struct object *object) {
-    revoker_revoke((struct revoker *)object);
-    return true;
-}
+static void revoker_close(struct object *object) { revoker_revoke((struct revoker *)object); }
 
 static void revoker_free(struct object *object) {
     struct revoker *revoker = (struct revoker *)object;
@@ -124,8 +119,7 @@ static void revoker_free(struct object *object) {
 }
 
 const struct object_ops revoker_object_ops = {
-    .unhandled = revoker_unhandled,
-    .kill = revoker_kill,
+    .close = revoker_close,
     .free = revoker_free,
 };
 

@@ -121,10 +121,9 @@ status_t thread_kernel_create(void (*entry)(void *), void *argument) {
 
 // ---- the thread as an object ----
 
-static bool thread_object_kill(struct object *object) {
+static void thread_object_kill(struct object *object) {
     struct thread_object *thread = (struct thread_object *)object;
     if (thread->process) thread_kill(&thread->thread);
-    return true;
 }
 
 static void thread_object_free(struct object *object) {

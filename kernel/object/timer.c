@@ -60,18 +60,12 @@ static void timer_stop(struct object *object) {
     lock_release(&timer->set_lock);
 }
 
-static bool timer_kill(struct object *object) {
-    timer_stop(object);
-    return true;
-}
-
 static void timer_free(struct object *object) {
     timer_stop(object);
     ledger_count_sub(&object->ns->ledger, LEDGER_TIMERS, 1);
 }
 
 const struct object_ops timer_object_ops = {
-    .unhandled = timer_stop,
-    .kill = timer_kill,
+    .close = timer_stop,
     .free = timer_free,
 };

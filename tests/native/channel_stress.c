@@ -175,18 +175,6 @@ static void storm_waiter(uint64_t unused) {
     }
 }
 
-// A waiter that is just reporting the event before it may hold that one, and so its key, for a
-// moment after its last handle is closed.
-static status_t storm_register(handle_t event, uint32_t key, uint32_t flags) {
-    uint64_t end_us = now_us() + 5000000;
-    status_t status = port_register(storm_port, event, SIGNAL_USER0, key, flags);
-    while (status == ERR_ALREADY_EXISTS && now_us() < end_us) {
-        thread_yield();
-        status = port_register(storm_port, event, SIGNAL_USER0, key, flags);
-    }
-    return status;
-}
-
 static void port_storm(void) {
     enum { EVENTS = 6, ROUNDS = 1500 };
     handle_t events[EVENTS] = {};
@@ -196,8 +184,9 @@ static void port_storm(void) {
         uint32_t at = random_below(EVENTS);
         if (events[at] == 0) {
             test_ok(event_create(0, &events[at]), "event");
-            test_check(storm_register(events[at], at, i % 3 == 0 ? CL_PORT_ONCE : 0) == OK,
-                       "register");
+            status_t status = port_register(storm_port, events[at], SIGNAL_USER0, at,
+                                            i % 3 == 0 ? CL_PORT_ONCE : 0);
+            test_check(status == OK, "register");
         }
         event_signal(events[at], i % 2 ? SIGNAL_USER0 : 0, i % 2 ? 0 : SIGNAL_USER0);
         if (i % 5 == 0) {

@@ -91,6 +91,23 @@ static void many_keys(void) {
     test_pass("keys are found among many");
 }
 
+static void closed(void) {
+    handle_t port = port_make(), event = event_make(), other = event_make(), copy = 0;
+    uint32_t signals;
+    test_check(port_register(port, event, SIGNAL_USER0, 1, 0) == OK, "register");
+    handle_duplicate(event, CL_RIGHTS_SAME, &copy);
+    handle_close(event);
+    event_signal(copy, 0, SIGNAL_USER0);
+    test_check(next(port, &signals) == 1, "one handle is left");
+    handle_close(copy);
+    test_check(next(port, &signals) == 0, "none is");
+    test_check(port_register(port, other, SIGNAL_USER0, 1, 0) == OK, "the key is free");
+    handle_close(other);
+    test_check(port_unregister(port, 1) == ERR_NOT_FOUND, "nothing is left of either");
+    handle_close(port);
+    test_pass("a registration goes with the object's last handle");
+}
+
 static void revoked(void) {
     handle_t port = port_make(), event = event_make(), copy = 0, revoker = 0;
     uint32_t signals;
@@ -167,6 +184,7 @@ void test_run(void) {
     levels();
     turns();
     many_keys();
+    closed();
     revoked();
     killed();
     wakes();

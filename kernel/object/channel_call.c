@@ -228,7 +228,7 @@ static status_t reply_drop(const struct cl_message *from) {
     status_t status = user_copy_in(values, from->handles, from->handles_count * sizeof(handle_t));
     if (status != OK) return status;
     for (u32 i = 0; i < from->handles_count; i++)
-        (void)handle_close(values[i]);
+        (void)sys_handle_close(values[i]);
     return ERR_NOT_FOUND;
 }
 

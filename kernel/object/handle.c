@@ -4,13 +4,12 @@
 // again: so the order holder → list is kept.
 #include "object/handle.h"
 
+#include "kernel/handlers.h"
 #include "object/handle_table.h"
 #include "object/namespace.h"
 #include "object/process.h"
 #include "object/revoker.h"
 #include "sched/thread.h"
-
-enum { ENTOMB_BATCH = 32 };
 
 void handle_holder_init(struct handle_holder *holder, struct object *owner, struct ledger *ledger) {
     lock_init(&holder->lock, LOCK_HANDLES);
@@ -132,37 +131,37 @@ static struct handle *list_handle(struct list *list, usize link) {
     return list_empty(list) ? nullptr : (struct handle *)((u8 *)list->next - link);
 }
 
-// Turns some handles of a list into tombstones; true when the list is empty. A holder whose owner
-// is just being freed closes its handles itself: false.
-static bool entomb_some(struct list *list, struct lock *list_lock, usize link, u32 mark) {
-    for (u32 i = 0; i < ENTOMB_BATCH; i++) {
-        lock_acquire(list_lock);
-        struct handle *handle = list_handle(list, link);
-        struct handle_holder *holder = handle ? handle->holder : nullptr;
-        bool is_held = handle && object_tryget(holder->owner);
-        lock_release(list_lock);
-        if (!is_held) return handle == nullptr;
-        lock_acquire(&holder->lock);
-        // Still first, under the same holder: then it is the same handle.
-        lock_acquire(list_lock);
-        bool same = list_handle(list, link) == handle && handle->holder == holder;
-        lock_release(list_lock);
-        struct released released = same ? slot_release(handle, mark) : (struct released){};
-        lock_release(&holder->lock);
-        released_finish(&released);
-        object_put(holder->owner);
-    }
-    return false;
+// Turns the first handle of a list into a tombstone; false: the list is empty. A holder whose owner is
+// just being freed closes its handles itself.
+static bool entomb_first(struct list *list, struct lock *list_lock, usize link, u32 mark) {
+    lock_acquire(list_lock);
+    struct handle *handle = list_handle(list, link);
+    struct handle_holder *holder = handle ? handle->holder : nullptr;
+    bool is_held = handle && object_tryget(holder->owner);
+    lock_release(list_lock);
+    if (!is_held) return handle != nullptr;
+    lock_acquire(&holder->lock);
+    // Still first, under the same holder: then it is the same handle.
+    lock_acquire(list_lock);
+    bool same = list_handle(list, link) == handle && handle->holder == holder;
+    lock_release(list_lock);
+    struct released released = same ? slot_release(handle, mark) : (struct released){};
+    lock_release(&holder->lock);
+    released_finish(&released);
+    object_put(holder->owner);
+    return true;
 }
 
-bool handles_entomb_some(struct object *object) NO_THREAD_SAFETY_ANALYSIS {
-    return entomb_some(&object->handles, &object->handles_lock,
-                       offsetof(struct handle, object_link), HANDLE_TOMBSTONE_DEAD);
+void handles_entomb(struct object *object) NO_THREAD_SAFETY_ANALYSIS {
+    while (entomb_first(&object->handles, &object->handles_lock,
+                        offsetof(struct handle, object_link), HANDLE_TOMBSTONE_DEAD))
+        sched_preempt_point();
 }
 
-bool handles_revoke_some(struct revoker *revoker) NO_THREAD_SAFETY_ANALYSIS {
-    return entomb_some(&revoker->handles, &revoker->lock, offsetof(struct handle, revoker_link),
-                       HANDLE_TOMBSTONE_REVOKED);
+void handles_revoke(struct revoker *revoker) NO_THREAD_SAFETY_ANALYSIS {
+    while (entomb_first(&revoker->handles, &revoker->lock, offsetof(struct handle, revoker_link),
+                        HANDLE_TOMBSTONE_REVOKED))
+        sched_preempt_point();
 }
 
 // ---- looking up ----
@@ -284,40 +283,36 @@ status_t handle_derive(const struct handle_info *from, u32 rights, struct handle
     return OK;
 }
 
-status_t handle_close(handle_t handle) {
-    struct handle_table *table = handle_table_current();
-    struct released released;
-    lock_acquire(&table->holder.lock);
-    struct handle *slot = handle_table_slot(table, handle);
-    if (!slot) {
-        lock_release(&table->holder.lock);
-        return ERR_BAD_HANDLE;
-    }
-    released = slot_release(slot, 0);
-    handle_table_release(table, handle);
+// Closes the handle in a slot that is in use.
+static void table_close_locked(struct handle_table *table, struct handle *slot, handle_t value)
+    RELEASE(&table->holder.lock) {
+    struct released released = slot_release(slot, 0);
+    handle_table_release(table, value);
     lock_release(&table->holder.lock);
     ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, 1);
     released_finish(&released);
-    return OK;
 }
 
-bool handle_table_close_some(struct handle_table *table) {
-    for (u32 i = 0; i < ENTOMB_BATCH; i++) {
-        lock_acquire(&table->holder.lock);
-        handle_t value = table->close_next + 1;
-        struct handle *slot = handle_table_next(table, &value);
-        if (!slot) {
-            lock_release(&table->holder.lock);
-            return true;
-        }
-        table->close_next = value - 1;
-        struct released released = slot_release(slot, 0);
-        handle_table_release(table, value);
-        lock_release(&table->holder.lock);
-        ledger_count_sub(table->holder.ledger, LEDGER_HANDLES, 1);
-        released_finish(&released);
+status_t sys_handle_close(handle_t handle) {
+    struct handle_table *table = handle_table_current();
+    lock_acquire(&table->holder.lock);
+    struct handle *slot = handle_table_slot(table, handle);
+    if (slot) {
+        table_close_locked(table, slot, handle);
+        return OK;
     }
-    return false;
+    lock_release(&table->holder.lock);
+    return ERR_BAD_HANDLE;
+}
+
+void handle_table_close(struct handle_table *table) {
+    for (handle_t value = 1;; sched_preempt_point()) {
+        lock_acquire(&table->holder.lock);
+        struct handle *slot = handle_table_next(table, &value);
+        if (!slot) break;
+        table_close_locked(table, slot, value);
+    }
+    lock_release(&table->holder.lock);
 }
 
 // ---- moving ----

@@ -47,7 +47,6 @@ struct handle_info {
 status_t handle_get(handle_t handle, u32 type_mask, u32 rights, struct object **out);
 status_t handle_get_info(handle_t handle, u32 type_mask, u32 rights, struct handle_info *out);
 void handle_info_put(struct handle_info *info);
-status_t handle_close(handle_t handle);
 
 // Makes an empty slot (of a message, or a name) a handle, which was counted before.
 void handle_slot_fill(struct handle *slot, struct handle_holder *holder,
@@ -58,8 +57,8 @@ void handle_holder_init(struct handle_holder *holder, struct object *owner, stru
 // A copy of what a handle gives, referenced, with fewer or equal rights (RIGHTS_SAME allowed):
 // ACCESS_DENIED, INVALID_ARGUMENT for unknown bits.
 status_t handle_derive(const struct handle_info *from, u32 rights, struct handle_info *out);
-// Turns some handles derived through a revoker into tombstones; false: call again.
-bool handles_revoke_some(struct revoker *revoker);
+// Turns all handles derived through a revoker into tombstones. Preemptible.
+void handles_revoke(struct revoker *revoker);
 
 // ---- tables and moving; for process, channel, queue ----
 enum { HANDLE_CHUNK = 64, HANDLE_CHUNKS_DIRECT = 4, HANDLE_CHUNKS_MORE = 512 };
@@ -70,11 +69,10 @@ struct handle_table {
     struct handle **more; // one page of chunk pointers
     u32 free_first;       // handle value; 0: none
     u32 capacity;         // a multiple of HANDLE_CHUNK
-    u32 close_next;       // closing has come this far
 };
 void handle_table_init(struct handle_table *table, struct object *process);
-// Closes some handles; false: call again. For the end of a process.
-bool handle_table_close_some(struct handle_table *table);
+// Closes all handles, for the end of a process. Preemptible.
+void handle_table_close(struct handle_table *table);
 // Frees the chunks; all handles must be closed.
 void handle_table_free(struct handle_table *table);
 

@@ -5,8 +5,6 @@
 
 status_t sys_null(void) { return OK; }
 
-status_t sys_handle_close(u32 handle) { return handle_close(handle); }
-
 status_t sys_handle_duplicate(const struct handle_info *handle, u32 rights,
                               struct handle_info *copy) {
     return handle_derive(handle, rights, copy);

@@ -96,7 +96,8 @@ static status_t name_insert(struct namespace *ns, struct name *name) {
     return status;
 }
 
-static status_t bind(struct namespace *ns, const struct name_path *path,
+// Without an access list it is a child namespace.
+status_t sys_ns_bind(struct namespace *ns, const struct name_path *path,
                      const struct handle_info *object, const struct cl_acl *access) {
     struct name *name = name_new(ns, path->text, path->size);
     if (!name) return ERR_NO_RESOURCES;
@@ -116,14 +117,7 @@ static status_t bind(struct namespace *ns, const struct name_path *path,
 status_t name_bind_child(struct namespace *parent, const struct name_path *path,
                          struct namespace *child) {
     struct handle_info info = {.object = &child->base, .rights = object_rights[OBJ_NAMESPACE]};
-    return bind(parent, path, &info, nullptr);
-}
-
-static void name_remove(struct namespace *ns, struct name *name) {
-    lock_acquire(&ns->lock);
-    list_remove(&name->link);
-    lock_release(&ns->lock);
-    name_free(ns, name);
+    return sys_ns_bind(parent, path, &info, nullptr);
 }
 
 void name_unbind_child(struct namespace *parent, struct namespace *child) {
@@ -137,7 +131,7 @@ void name_unbind_child(struct namespace *parent, struct namespace *child) {
     if (found) name_free(parent, found);
 }
 
-status_t name_unbind(struct namespace *ns, const struct name_path *path) {
+status_t sys_ns_unbind(struct namespace *ns, const struct name_path *path) {
     lock_acquire(&ns->lock);
     struct name *name = name_find(ns, path->text, path->size);
     status_t status = !name ? ERR_NOT_FOUND : name->is_child ? ERR_ACCESS_DENIED : OK;
@@ -147,13 +141,14 @@ status_t name_unbind(struct namespace *ns, const struct name_path *path) {
     return status;
 }
 
-bool names_drop_some(struct namespace *ns) {
-    lock_acquire(&ns->lock);
-    struct name *name = list_first(&ns->names, struct name, link);
-    lock_release(&ns->lock);
-    if (!name) return true;
-    name_remove(ns, name); // only the reaper removes names of a dying namespace
-    return false;
+void names_drop(struct namespace *ns) {
+    for (;; sched_preempt_point()) {
+        lock_acquire(&ns->lock);
+        struct name *name = list_take_first(&ns->names, struct name, link);
+        lock_release(&ns->lock);
+        if (!name) return;
+        name_free(ns, name);
+    }
 }
 
 // ---- opening ----
@@ -208,15 +203,6 @@ status_t sys_ns_open(const struct handle_info *ns_handle, const struct name_path
     status = handle_derive(&through, rights, out);
     handle_info_put(&found);
     return status;
-}
-
-status_t sys_ns_bind(struct namespace *ns, const struct name_path *name,
-                     const struct handle_info *object, const struct cl_acl *access) {
-    return bind(ns, name, object, access);
-}
-
-status_t sys_ns_unbind(struct namespace *ns, const struct name_path *name) {
-    return name_unbind(ns, name);
 }
 
 status_t sys_ns_list(struct namespace *ns, u64 position, struct cl_ns_entry *entry,

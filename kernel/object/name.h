@@ -10,11 +10,9 @@
 #include "kernel/handlers.h"
 #include "object/namespace.h"
 
-// Adds, removes, finds; used by the system calls. A found object comes referenced.
-status_t name_unbind(struct namespace *ns, const struct name_path *path);
 // A child namespace's own name, of one part.
 status_t name_bind_child(struct namespace *parent, const struct name_path *path,
                          struct namespace *child);
 void name_unbind_child(struct namespace *parent, struct namespace *child);
-// Forgets some names of a namespace that is dying; false: call again.
-bool names_drop_some(struct namespace *ns);
+// Forgets all names of a namespace that is dying. Preemptible.
+void names_drop(struct namespace *ns);

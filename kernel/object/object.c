@@ -82,8 +82,7 @@ void object_close(struct object *object) {
 void object_kill(struct object *object) {
     if (__atomic_exchange_n(&object->dead, 1, __ATOMIC_ACQ_REL)) return;
     trace_event(TRACE_OBJECT_KILL, object->koid, object->type);
-    while (!handles_entomb_some(object))
-        sched_preempt_point();
+    handles_entomb(object);
     port_observers_drop(object);
     lock_acquire(&object->lock);
     waitq_wake_all(&object->waiters, ERR_DEAD);

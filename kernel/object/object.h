@@ -94,8 +94,8 @@ void object_signal_put(struct object *object, u32 set);
 u64 koid_new(void);
 // Boot: for the root namespace's own object, which nobody pays for.
 void object_init_static(struct object *object, u32 type);
-// Turns some handles of a dead object into tombstones; false: call again. In handle.c.
-bool handles_entomb_some(struct object *object);
+// Turns all handles of a dead object into tombstones. Preemptible. In handle.c.
+void handles_entomb(struct object *object);
 // An object of this namespace is gone: if it is dying, its end may have come. In reaper.c.
 void ns_reap_hint(struct namespace *ns);
 void reaper_wake(void);

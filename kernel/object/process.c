@@ -33,32 +33,31 @@ status_t process_create(struct namespace *ns, struct process *from_template, str
     return OK;
 }
 
+u32 process_state(struct process *process) {
+    lock_acquire(&process->lock);
+    u32 state = process->state;
+    lock_release(&process->lock);
+    return state;
+}
+
+bool process_state_change(struct process *process, u32 from, u32 to) {
+    lock_acquire(&process->lock);
+    bool is_same = process->state == from && process->end_state == 0;
+    if (is_same) process->state = to;
+    lock_release(&process->lock);
+    return is_same;
+}
+
 bool process_thread_add(struct process *process, struct thread_object *thread) {
     lock_acquire(&process->lock);
-    bool is_open = !process->is_ending && !process->is_freezing;
+    bool is_open = process->state == CL_PROCESS_STATE_RUNNING && process->end_state == 0;
     if (is_open) {
         process->thread_count++;
-        process->state = CL_PROCESS_STATE_RUNNING;
         object_get(&thread->base);
         list_insert_tail(&process->threads, &thread->process_link);
     }
     lock_release(&process->lock);
     return is_open;
-}
-
-// A process that was never started can be started once.
-static bool start_claim(struct process *process) {
-    lock_acquire(&process->lock);
-    bool is_new = process->state == CL_PROCESS_STATE_NEW && !process->is_ending;
-    if (is_new) process->state = CL_PROCESS_STATE_RUNNING;
-    lock_release(&process->lock);
-    return is_new;
-}
-
-static void start_unclaim(struct process *process) {
-    lock_acquire(&process->lock);
-    if (!process->is_ending) process->state = CL_PROCESS_STATE_NEW;
-    lock_release(&process->lock);
 }
 
 static status_t bootstrap_move(struct process *process, handle_t bootstrap, handle_t *there) {
@@ -70,26 +69,27 @@ static status_t bootstrap_move(struct process *process, handle_t bootstrap, hand
     return status;
 }
 
+// In a process that was claimed for this thread.
+static status_t start_first(struct process *process, struct thread_object *thread,
+                            handle_t bootstrap) {
+    handle_t there = (handle_t)thread->start.arg[0];
+    status_t status = bootstrap_move(process, bootstrap, &there);
+    thread->start.arg[0] = there;
+    if (status == OK && !thread_object_start(thread)) status = ERR_BAD_STATE;
+    return status;
+}
+
 status_t process_start(struct process *process, const struct arch_user_start *start,
                        handle_t bootstrap) {
     struct thread_object *thread;
-    if (!start_claim(process)) return ERR_BAD_STATE;
+    if (!process_state_change(process, CL_PROCESS_STATE_NEW, CL_PROCESS_STATE_RUNNING))
+        return ERR_BAD_STATE;
     status_t status = thread_object_create(process, start, &thread);
-    if (status != OK) {
-        start_unclaim(process);
-        return status;
-    }
-    handle_t there = (handle_t)start->arg[0];
-    status = bootstrap_move(process, bootstrap, &there);
-    thread->start.arg[0] = there;
-    if (status == OK && !process_thread_add(process, thread)) status = ERR_BAD_STATE;
     if (status == OK) {
-        thread_object_start(thread);
-    } else {
-        thread_object_discard(thread);
-        start_unclaim(process);
+        status = start_first(process, thread, bootstrap);
+        object_put(&thread->base);
     }
-    object_put(&thread->base);
+    if (status != OK) process_state_change(process, CL_PROCESS_STATE_RUNNING, CL_PROCESS_STATE_NEW);
     return status;
 }
 
@@ -112,22 +112,26 @@ static struct thread_object *thread_to_kill(struct process *process) {
     return found;
 }
 
-// Handles and address space; nobody runs in the process any more.
-static void process_empty(struct process *process) {
-    while (!handle_table_close_some(&process->handles))
-        sched_preempt_point();
-    aspace_clear(process->aspace);
+// Nobody runs in the process any more. Of a template the address space stays.
+static void process_empty(struct process *process, u32 state) {
+    bool is_frozen = state == CL_PROCESS_STATE_FROZEN;
+    handle_table_close(&process->handles);
+    if (!is_frozen) aspace_clear(process->aspace);
+    lock_acquire(&process->lock);
+    process->thread_count = 0;
+    process->state = state;
+    lock_release(&process->lock);
+    object_signal(&process->base, 0, is_frozen ? SIGNAL_FROZEN : SIGNAL_TERMINATED);
 }
 
 void process_end(struct process *process, u32 state, i32 exit_status) {
     lock_acquire(&process->lock);
-    bool was_first = !process->is_ending && process->state <= CL_PROCESS_STATE_RUNNING;
+    bool was_first = !process->is_ending;
     bool had_threads = process->thread_count != 0;
     if (was_first) {
         process->is_ending = true;
         process->exit_status = exit_status;
         process->end_state = state;
-        if (!had_threads) process->state = state;
     }
     lock_release(&process->lock);
     if (!was_first) return;
@@ -136,37 +140,23 @@ void process_end(struct process *process, u32 state, i32 exit_status) {
         thread_kill(&thread->thread);
         object_put(&thread->base);
     }
-    if (!had_threads) {
-        process_empty(process);
-        object_signal(&process->base, 0, SIGNAL_TERMINATED);
-    }
+    if (!had_threads) process_empty(process, state);
 }
 
 void process_thread_ended(struct process *process, struct thread_object *thread) {
     lock_acquire(&process->lock);
     list_remove(&thread->process_link);
     bool was_last = process->thread_count == 1;
-    if (was_last) // no thread can come any more; the count falls when all is done
-        process->is_ending = true;
-    else
+    if (!was_last) {
         process->thread_count--;
-    bool is_freezing = process->is_freezing && process->end_state == 0;
+    } else { // no thread can come any more; the count falls when all is done
+        process->is_ending = true;
+        if (process->end_state == 0) process->end_state = CL_PROCESS_STATE_EXITED;
+    }
+    u32 state = process->end_state;
     lock_release(&process->lock);
     object_put(&thread->base); // the list's
-    if (!was_last) return;
-    if (is_freezing) {
-        while (!handle_table_close_some(&process->handles))
-            sched_preempt_point();
-    } else {
-        process_empty(process);
-    }
-    lock_acquire(&process->lock);
-    process->thread_count = 0;
-    process->state = is_freezing               ? CL_PROCESS_STATE_FROZEN
-                     : process->end_state != 0 ? process->end_state
-                                               : (u32)CL_PROCESS_STATE_EXITED;
-    lock_release(&process->lock);
-    object_signal(&process->base, 0, is_freezing ? SIGNAL_FROZEN : SIGNAL_TERMINATED);
+    if (was_last) process_empty(process, state);
 }
 
 // ---- exceptions ----
@@ -198,19 +188,16 @@ static void process_kill(struct object *object) {
 
 static void process_free(struct object *object) {
     struct process *process = (struct process *)object;
-    while (!handle_table_close_some(&process->handles))
-        ;
+    handle_table_close(&process->handles);
     handle_table_free(&process->handles);
     if (process->aspace) object_put(&process->aspace->base);
 }
 
-// A process that nobody started and nobody can start any more.
+// One that nobody started and nobody can start any more.
 static void process_close(struct object *object) {
     struct process *process = (struct process *)object;
-    lock_acquire(&process->lock);
-    bool is_new = process->state == CL_PROCESS_STATE_NEW && !process->is_ending;
-    lock_release(&process->lock);
-    if (is_new) process_end(process, CL_PROCESS_STATE_KILLED, 0);
+    if (process_state(process) == CL_PROCESS_STATE_NEW)
+        process_end(process, CL_PROCESS_STATE_KILLED, 0);
 }
 
 static void process_describe(struct object *object, u64 detail[4]) {
@@ -218,7 +205,7 @@ static void process_describe(struct object *object, u64 detail[4]) {
     lock_acquire(&process->lock);
     // How it ends is known before its last thread is gone; its handles close in between, and whoever
     // sees a channel's end by that may ask.
-    detail[0] = process->end_state != 0 ? process->end_state : process->state;
+    detail[0] = max(process->state, process->end_state);
     detail[1] = (u64)(i64)process->exit_status;
     detail[2] = process->thread_count;
     struct thread_object *first = list_first(&process->threads, struct thread_object, process_link);

@@ -25,13 +25,14 @@ struct process {
     struct process_fixup fixup;
     u64 template_entry, template_stack;
 
-    struct lock lock;                   // rank LOCK_PROCESS
-    bool is_freezing GUARDED_BY(&lock); // its last thread's end makes it a template
-    u32 state GUARDED_BY(&lock);        // CL_PROCESS_STATE_*
-    u32 end_state GUARDED_BY(&lock);    // what `state` becomes
+    struct lock lock;            // rank LOCK_PROCESS
+    u32 state GUARDED_BY(&lock); // CL_PROCESS_STATE_*
+    // 0, or what `state` becomes with the last thread: then no thread can be added. FROZEN can still
+    // become another while threads are left (is_ending is false).
+    u32 end_state GUARDED_BY(&lock);
+    bool is_ending GUARDED_BY(&lock);
     i32 exit_status GUARDED_BY(&lock);
     u32 thread_count GUARDED_BY(&lock);
-    bool is_ending GUARDED_BY(&lock); // no new threads
     struct list threads GUARDED_BY(&lock);
 };
 
@@ -45,7 +46,11 @@ status_t process_start(struct process *process, const struct arch_user_start *st
 // Ends all threads; `state` CL_PROCESS_STATE_KILLED, _CRASHED or _EXITED, with a status.
 void process_end(struct process *process, u32 state, i32 exit_status);
 
-// For thread_object.c: a further thread, not started yet; false when the process is ending.
+u32 process_state(struct process *process);
+// From one state to another, unless it has another or is to end.
+bool process_state_change(struct process *process, u32 from, u32 to);
+
+// For thread_object.c: a thread, not started yet; false when the process is ending.
 bool process_thread_add(struct process *process, struct thread_object *thread);
 // The current thread ends; with the last one the process does.
 void process_thread_ended(struct process *process, struct thread_object *thread);

@@ -29,19 +29,27 @@ status_t sys_process_kill(struct process *process) {
     return OK;
 }
 
+// Its only thread's end makes it a template.
+static bool freeze_begin(struct process *process) {
+    lock_acquire(&process->lock);
+    bool is_alone = process->thread_count == 1 && process->end_state == 0;
+    if (is_alone) process->end_state = CL_PROCESS_STATE_FROZEN;
+    lock_release(&process->lock);
+    return is_alone;
+}
+
+static void freeze_undo(struct process *process) {
+    lock_acquire(&process->lock);
+    if (process->end_state == CL_PROCESS_STATE_FROZEN) process->end_state = 0;
+    lock_release(&process->lock);
+}
+
 status_t sys_process_freeze(u64 entry, u64 stack) {
     struct process *process = process_current();
-    lock_acquire(&process->lock);
-    bool is_alone = process->thread_count == 1 && !process->is_ending && !process->is_freezing;
-    if (is_alone) process->is_freezing = true;
-    lock_release(&process->lock);
-    status_t status = is_alone && !thread_object_current()->restricted
-                          ? aspace_freeze(process->aspace)
-                          : ERR_BAD_STATE;
+    if (thread_object_current()->restricted || !freeze_begin(process)) return ERR_BAD_STATE;
+    status_t status = aspace_freeze(process->aspace);
     if (status != OK) {
-        lock_acquire(&process->lock);
-        process->is_freezing = process->is_freezing && !is_alone;
-        lock_release(&process->lock);
+        freeze_undo(process);
         return status;
     }
     process->template_entry = entry;
@@ -53,10 +61,7 @@ status_t sys_process_freeze(u64 entry, u64 stack) {
 status_t sys_process_clone(struct process *process, struct namespace *ns,
                            const struct cl_clone_options *options, handle_t bootstrap,
                            struct process **clone) {
-    lock_acquire(&process->lock);
-    bool is_template = process->state == CL_PROCESS_STATE_FROZEN;
-    lock_release(&process->lock);
-    if (!is_template) return ERR_BAD_STATE;
+    if (process_state(process) != CL_PROCESS_STATE_FROZEN) return ERR_BAD_STATE;
     status_t status = process_create(ns, process, clone);
     if (status != OK) return status;
     struct arch_user_start start = {.ip = process->template_entry, .sp = process->template_stack};

@@ -129,8 +129,7 @@ static bool ns_reap_step(struct namespace *ns) {
         object_put(object);
         sched_preempt_point();
     }
-    while (!names_drop_some(ns))
-        sched_preempt_point();
+    names_drop(ns);
     if (!ns_is_empty(ns)) return false;
     ns_finish(ns);
     return true;

@@ -100,8 +100,7 @@ void revoker_revoke(struct revoker *revoker) {
         revoker_revoke(child);
         object_put(&child->base);
     }
-    while (!handles_revoke_some(revoker))
-        sched_preempt_point();
+    handles_revoke(revoker);
     while (undo_one(revoker))
         sched_preempt_point();
 }

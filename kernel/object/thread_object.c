@@ -17,16 +17,19 @@ struct thread_object *thread_object_current(void) {
     return thread->killed ? object_of(thread) : nullptr;
 }
 
-// On another stack, after the last switch away from it.
-static void thread_left(struct thread *thread) {
-    struct thread_object *object = object_of(thread);
-    struct namespace *ns = object->base.ns;
-    arch_kstack_free(thread->arch.stack_top);
-    thread->arch.stack_top = 0;
+static void thread_release(struct thread_object *object) {
+    if (object->thread.arch.stack_top) arch_kstack_free(object->thread.arch.stack_top);
+    object->thread.arch.stack_top = 0;
     heap_free(object->vector);
     object->vector = nullptr;
-    ledger_count_sub(&ns->ledger, LEDGER_THREADS, 1);
-    object_put(&object->base);
+    if (object->is_counted) ledger_count_sub(&object->base.ns->ledger, LEDGER_THREADS, 1);
+    object->is_counted = false;
+}
+
+// On another stack, after the last switch away from it.
+static void thread_left(struct thread *thread) {
+    thread_release(object_of(thread));
+    object_put(&object_of(thread)->base);
 }
 
 // The end of the current thread, whoever wanted it.
@@ -38,84 +41,69 @@ static void thread_exit_self(struct thread *thread) {
     thread_end();
 }
 
-static void thread_enter_user(void *argument) {
+static void thread_enter(void *argument) {
     struct thread_object *object = argument;
+    if (!object->process) {
+        ((void (*)(u64))object->start.ip)(object->start.arg[0]);
+        thread_end();
+    }
     if (thread_is_killed()) thread_exit_self(&object->thread);
     arch_user_enter(&object->start);
 }
 
-static void thread_enter_kernel(void *argument) {
-    struct thread_object *object = argument;
-    object->kernel_entry(object->kernel_argument);
-    thread_end();
-}
-
-// Stack and vector state; the thread is counted. NO_RESOURCES, with nothing kept.
-static status_t thread_equip(struct thread_object *object, void (*entry)(void *), bool has_vector,
-                             struct sched_group *group) {
-    struct ledger *ledger = &object->base.ns->ledger;
-    if (ledger_count_add(ledger, LEDGER_THREADS, 1) != OK) return ERR_NO_RESOURCES;
-    object->vector = has_vector ? heap_alloc(ledger, arch_vector_size()) : nullptr;
-    u64 stack_top = arch_kstack_alloc(ledger, &ns_root->ledger);
-    if (stack_top == 0 || (has_vector && !object->vector)) {
-        if (stack_top) arch_kstack_free(stack_top);
-        heap_free(object->vector);
-        object->vector = nullptr;
-        ledger_count_sub(ledger, LEDGER_THREADS, 1);
-        return ERR_NO_RESOURCES;
-    }
+// Stack and vector state; what there is goes with the object.
+static bool thread_equip(struct thread_object *object, struct namespace *ns) {
+    bool has_vector = object->process != nullptr;
+    object->is_counted = ledger_count_add(&ns->ledger, LEDGER_THREADS, 1) == OK;
+    if (!object->is_counted) return false;
+    u64 stack_top = arch_kstack_alloc(&ns->ledger, &ns_root->ledger);
+    object->thread.arch.stack_top = stack_top;
+    if (has_vector) object->vector = heap_alloc(&ns->ledger, arch_vector_size());
+    if (stack_top == 0 || (has_vector && !object->vector)) return false;
     if (has_vector) arch_vector_init(object->vector);
-    object->thread.ended = thread_left;
-    channel_caller_init(&object->caller, object->process);
-    object->thread.ipc = &object->caller;
-    thread_init(&object->thread, group, stack_top, object->vector, entry, object);
-    return OK;
+    thread_init(&object->thread, &ns->group, stack_top, object->vector, thread_enter, object);
+    return true;
 }
 
 status_t thread_object_create(struct process *process, const struct arch_user_start *start,
                               struct thread_object **out) {
-    struct namespace *ns = process->base.ns;
+    struct namespace *ns = process ? process->base.ns : ns_root;
     struct thread_object *object = object_alloc(ns, OBJ_THREAD, sizeof(*object));
     if (!object) return ERR_NO_RESOURCES;
     list_init(&object->process_link);
+    channel_caller_init(&object->caller, process);
     object->start = *start;
     object->process = process;
-    object_get(&process->base);
-    status_t status = thread_equip(object, thread_enter_user, true, &ns->group);
-    if (status != OK) {
+    if (process) object_get(&process->base);
+    if (!thread_equip(object, ns)) {
         object_put(&object->base);
-        return status;
+        return ERR_NO_RESOURCES;
     }
-    object->thread.killed = thread_exit_self;
-    arch_thread_set_pmap(&object->thread, &process->aspace->pmap);
+    object->thread.ipc = &object->caller;
+    object->thread.ended = thread_left;
+    if (process) {
+        object->thread.killed = thread_exit_self;
+        arch_thread_set_pmap(&object->thread, &process->aspace->pmap);
+    }
     object_publish(&object->base);
     *out = object;
     return OK;
 }
 
-void thread_object_start(struct thread_object *object) {
+bool thread_object_start(struct thread_object *object) {
+    if (object->process && !process_thread_add(object->process, object)) return false;
     object_get(&object->base);
     sched_make_runnable(&object->thread);
-}
-
-void thread_object_discard(struct thread_object *object) {
-    object_get(&object->base);
-    thread_left(&object->thread);
+    return true;
 }
 
 status_t thread_kernel_create(void (*entry)(void *), void *argument) {
-    struct thread_object *object = object_alloc(ns_root, OBJ_THREAD, sizeof(*object));
-    if (!object) return ERR_NO_RESOURCES;
-    list_init(&object->process_link);
-    object->kernel_entry = entry;
-    object->kernel_argument = argument;
-    status_t status = thread_equip(object, thread_enter_kernel, false, &ns_root->group);
-    if (status != OK) {
-        object_put(&object->base);
-        return status;
-    }
-    object_publish(&object->base);
-    sched_make_runnable(&object->thread);
+    struct arch_user_start start = {.ip = (u64)entry, .arg = {(u64)argument}};
+    struct thread_object *object;
+    status_t status = thread_object_create(nullptr, &start, &object);
+    if (status != OK) return status;
+    thread_object_start(object);
+    object_put(&object->base);
     return OK;
 }
 
@@ -128,6 +116,7 @@ static void thread_object_kill(struct object *object) {
 
 static void thread_object_free(struct object *object) {
     struct thread_object *thread = (struct thread_object *)object;
+    thread_release(thread);
     if (thread->process) object_put(&thread->process->base);
 }
 
@@ -147,14 +136,9 @@ const struct object_ops thread_object_ops = {
 
 status_t sys_thread_create(u64 entry, u64 stack, u64 argument, struct thread_object **thread) {
     struct arch_user_start start = {.ip = entry, .sp = stack, .arg = {argument}};
-    struct process *process = process_current();
-    status_t status = thread_object_create(process, &start, thread);
+    status_t status = thread_object_create(process_current(), &start, thread);
     if (status != OK) return status;
-    if (process_thread_add(process, *thread)) {
-        thread_object_start(*thread);
-        return OK;
-    }
-    thread_object_discard(*thread);
+    if (thread_object_start(*thread)) return OK;
     object_put(&(*thread)->base);
     return ERR_BAD_STATE;
 }

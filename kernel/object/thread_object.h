@@ -14,23 +14,22 @@ struct process;
 struct thread_object {
     struct object base;
     struct thread thread;
-    struct process *process;              // with a reference; constant
-    struct aspace *restricted;            // bound, with a reference; of the thread itself
-    struct list process_link;             // under process->lock
-    struct arch_user_start start;         // constant
-    void *vector;                         // state area, on the heap
-    struct channel_caller caller;         // its call in progress
-    void (*kernel_entry)(void *argument); // kernel threads
-    void *kernel_argument;
+    struct process *process;      // with a reference; constant
+    struct aspace *restricted;    // bound, with a reference; of the thread itself
+    struct list process_link;     // under process->lock
+    struct arch_user_start start; // constant
+    bool is_counted;              // in LEDGER_THREADS
+    void *vector;                 // state area, on the heap; none for kernel threads
+    struct channel_caller caller; // its call in progress
 };
 
 // The running thread's object; nullptr on kernel threads.
 struct thread_object *thread_object_current(void);
-// Makes a thread of `process` that starts in user mode; not running yet.
+// Makes a thread of `process` that starts in user mode, or (nullptr) of the kernel, which calls `ip`.
+// Not running yet.
 status_t thread_object_create(struct process *process, const struct arch_user_start *start,
                               struct thread_object **out);
-void thread_object_start(struct thread_object *thread);
-// Undoes a creation that was not started; the caller keeps its reference.
-void thread_object_discard(struct thread_object *thread);
+// False when the process takes no thread any more; what was made goes with the last reference.
+bool thread_object_start(struct thread_object *thread);
 // A kernel thread (the reaper): charged to the root namespace.
 status_t thread_kernel_create(void (*entry)(void *), void *argument);

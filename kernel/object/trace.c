@@ -1,4 +1,4 @@
-// The trace ring: one per CPU, a power of two of entries; the position only grows.
+// The trace ring: a power of two of entries; the position only grows.
 #include "object/trace.h"
 
 #include "arch/arch.h"
@@ -6,12 +6,11 @@
 #include "object/namespace.h"
 #include "object/process.h"
 
-enum : u64 { ENTRIES = 128 };
+enum : u64 { ENTRIES = 512 };
 
-static struct trace_ring {
-    u64 position;
-    struct trace_entry entries[ENTRIES];
-} rings[MAX_CPUS];
+static struct lock ring_lock = LOCK_INIT(LOCK_LOG);
+static struct trace_entry ring[ENTRIES] GUARDED_BY(&ring_lock);
+static u64 position GUARDED_BY(&ring_lock);
 
 static u64 current_koid(void) {
     struct thread_object *thread = thread_current() ? thread_object_current() : nullptr;
@@ -19,8 +18,8 @@ static u64 current_koid(void) {
 }
 
 void trace_event(enum trace_kind kind, u64 a, u64 b) {
-    struct trace_ring *ring = &rings[arch_cpu_id()];
-    ring->entries[ring->position++ % ENTRIES] = (struct trace_entry){
+    lock_acquire(&ring_lock);
+    ring[position++ % ENTRIES] = (struct trace_entry){
         .time_ns = arch_time_ns(),
         .thread_koid = (u32)current_koid(),
         .kind = kind,
@@ -28,33 +27,16 @@ void trace_event(enum trace_kind kind, u64 a, u64 b) {
         .a = a,
         .b = b,
     };
+    lock_release(&ring_lock);
 }
 
-// The newest entry of all rings that is older than what was taken from each; nullptr: no more.
-static const struct trace_entry *newest(u64 taken[MAX_CPUS]) {
-    const struct trace_entry *best = nullptr;
-    u32 best_cpu = 0;
-    for (u32 cpu = 0; cpu < arch_cpu_count(); cpu++) {
-        struct trace_ring *ring = &rings[cpu];
-        if (taken[cpu] >= min(ring->position, (u64)ENTRIES)) continue;
-        const struct trace_entry *entry =
-            &ring->entries[(ring->position - 1 - taken[cpu]) % ENTRIES];
-        if (best && entry->time_ns <= best->time_ns) continue;
-        best = entry;
-        best_cpu = cpu;
-    }
-    if (best) taken[best_cpu]++;
-    return best;
-}
-
-u64 trace_copy(struct trace_entry *entries, u64 count) {
-    u64 taken[MAX_CPUS] = {};
-    const struct trace_entry *entry;
-    u64 filled = 0;
-    while (filled < count && (entry = newest(taken)) != nullptr)
-        entries[count - ++filled] = *entry;
-    memmove(entries, entries + count - filled, filled * sizeof(*entries));
-    return filled;
+// Without the lock: a panic takes none, and it is for people.
+u64 trace_copy(struct trace_entry *entries, u64 count) NO_THREAD_SAFETY_ANALYSIS {
+    u64 end = position;
+    count = min(count, min(end, (u64)ENTRIES));
+    for (u64 i = 0; i < count; i++)
+        entries[i] = ring[(end - count + i) % ENTRIES];
+    return count;
 }
 
 void panic_describe(void) {

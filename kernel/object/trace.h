@@ -1,8 +1,7 @@
-// The trace ring: the last events of each CPU, always on, for panic reports and `system_trace`.
+// The trace ring: the last events, always on, for panic reports and `system_trace`.
 //
 // Rules:
-// - An entry is 32 bytes, written by its own CPU with interrupts off, without a lock. A reader on
-//   another CPU may see an entry that is just being overwritten; it is for people.
+// - An entry is 32 bytes. A reader may see one that is just being overwritten; it is for people.
 // - Format (little-endian): u64 time_ns, u32 thread koid (low bits), u16 kind, u16 cpu, u64 a,
 //   u64 b. Kinds are only ever added.
 #pragma once
@@ -32,5 +31,5 @@ struct trace_entry {
 static_assert(sizeof(struct trace_entry) == 32);
 
 void trace_event(enum trace_kind kind, u64 a, u64 b);
-// Copies up to `count` of the newest entries of all CPUs, oldest first; returns how many.
+// Copies up to `count` of the newest entries, oldest first; returns how many.
 u64 trace_copy(struct trace_entry *entries, u64 count);

@@ -106,7 +106,7 @@ static void handles_close(struct user *user, u32 count) {
     handle_t values[4] = {};
     if (arch_copy_from_user(values, handles_at(user), sizeof(values)) != OK) return;
     for (u32 i = 0; i < count; i++)
-        (void)handle_close(values[i]);
+        (void)sys_handle_close(values[i]);
 }
 
 static struct cl_message room(struct user *user) {

@@ -31,8 +31,6 @@ static void ns_setup(struct namespace *ns, struct namespace *parent) NO_THREAD_S
     lock_init(&ns->lock, LOCK_NAMESPACE);
     handle_holder_init(&ns->holder, &ns->base, &ns->ledger);
     list_init(&ns->names);
-    list_init(&ns->children);
-    list_init(&ns->child_link);
     list_init(&ns->dying_link);
     ns->log_limit = DEFAULT_LOG_BYTES;
 }
@@ -120,18 +118,6 @@ static void limits_default(struct ledger *ledger) {
 
 // ---- making ----
 
-// Puts a new child where its parent's death finds it.
-static status_t child_link(struct namespace *parent, struct namespace *child) {
-    lock_acquire(&parent->lock);
-    bool is_alive = ns_is_alive(parent);
-    if (is_alive) {
-        object_get(&child->base);
-        list_insert_tail(&parent->children, &child->child_link);
-    }
-    lock_release(&parent->lock);
-    return is_alive ? OK : ERR_DEAD;
-}
-
 status_t sys_ns_create(struct namespace *parent, const struct name_path *name,
                        const struct cl_ns_limits *limits, struct namespace **out) {
     for (u32 i = 0; i < name->size; i++)
@@ -145,9 +131,7 @@ status_t sys_ns_create(struct namespace *parent, const struct name_path *name,
     limits_default(&ns->ledger);
     status_t status = limits_apply(ns, limits);
     if (status == OK) status = name_bind_child(parent, name, ns);
-    if (status == OK) status = child_link(parent, ns);
     if (status != OK) {
-        name_unbind_child(parent, ns);
         ns_discard(ns);
         return status;
     }
@@ -188,15 +172,15 @@ static struct object *find_here(struct namespace *ns, u64 koid) {
 
 struct namespace *ns_child_after(struct namespace *ns, struct namespace *last) {
     struct namespace *child = nullptr;
-    lock_acquire(&ns->lock);
-    struct list *next = last && !list_empty(&last->child_link) ? last->child_link.next
-                        : last                                 ? &ns->children
-                                                               : ns->children.next;
-    if (next != &ns->children) {
-        child = list_entry(next, struct namespace, child_link);
-        object_get(&child->base);
+    lock_acquire(&ns->objects_lock);
+    struct list *at = last ? &last->base.ns_link : &ns->objects;
+    while (!child && (at = at->next) != &ns->objects) {
+        struct object *object = list_entry(at, struct object, ns_link);
+        if (object->type == OBJ_NAMESPACE && !ns_is_gone((struct namespace *)object) &&
+            object_tryget(object))
+            child = (struct namespace *)object;
     }
-    lock_release(&ns->lock);
+    lock_release(&ns->objects_lock);
     if (last) object_put(&last->base);
     return child;
 }
@@ -224,24 +208,12 @@ status_t sys_ns_open_koid(const struct handle_info *ns, u64 koid, struct handle_
 
 // ---- the report ----
 
-static u64 dying_pages(struct namespace *ns) {
-    i64 pages = 0;
-    struct namespace *child;
-    lock_acquire(&ns->lock);
-    list_for_each(child, &ns->children, child_link)
-        if (!ns_is_alive(child)) pages += child->ledger.drawn_pages;
-    lock_release(&ns->lock);
-    return (u64)pages;
-}
-
-static u64 children_count(struct namespace *ns) {
-    u64 count = 0;
-    struct namespace *child;
-    lock_acquire(&ns->lock);
-    list_for_each(child, &ns->children, child_link)
-        count++;
-    lock_release(&ns->lock);
-    return count;
+static void children_count(struct namespace *ns, struct cl_ns_info *info) {
+    struct namespace *child = nullptr;
+    while ((child = ns_child_after(ns, child)) != nullptr) {
+        info->children++;
+        if (!ns_is_alive(child)) info->dying_pages += (u64)child->ledger.drawn_pages;
+    }
 }
 
 status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
@@ -257,17 +229,16 @@ status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
         .memory_children_pages = (u64)ledger->children_pages,
         .memory_used_pages = (u64)ledger_used_pages(ledger),
         .kernel_pages = (u64)ledger->kernel_pages,
-        .dying_pages = dying_pages(ns),
         .objects = ns_counted(ns, LEDGER_OBJECTS),
         .handles = ns_counted(ns, LEDGER_HANDLES),
         .threads = ns_counted(ns, LEDGER_THREADS),
         .names = ns_counted(ns, LEDGER_NAMES),
         .timers = ns_counted(ns, LEDGER_TIMERS),
         .message_bytes = ns_counted(ns, LEDGER_MESSAGE_BYTES),
-        .children = children_count(ns),
         .cpu_ns = sched_group_run_ns(&ns->group),
         .cpu_weight = ns->group.weight,
         .is_dying = !ns_is_alive(ns),
     };
+    children_count(ns, info);
     return OK;
 }

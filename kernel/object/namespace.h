@@ -29,8 +29,6 @@ struct namespace {
     struct lock lock;                    // rank LOCK_NAMESPACE
     struct list names GUARDED_BY(&lock); // struct name, in order of creation
     u64 name_position_next GUARDED_BY(&lock);
-    struct list children GUARDED_BY(&lock);
-    struct list child_link; // under the parent's lock
     struct list dying_link; // the reaper's
 
     // Log rate, under lock:
@@ -50,13 +48,16 @@ struct namespace *ns_current(void);
 static inline bool ns_is_alive(const struct namespace *ns) {
     return __atomic_load_n(&ns->state, __ATOMIC_ACQUIRE) == NS_ALIVE;
 }
+static inline bool ns_is_gone(const struct namespace *ns) {
+    return __atomic_load_n(&ns->state, __ATOMIC_ACQUIRE) == NS_GONE;
+}
 // Counts one thing more before it is allocated. NO_RESOURCES, or DEAD for a namespace that is
 // dying: then nothing may be charged to it. A namespace does not end while something is counted.
 status_t ns_count_begin(struct namespace *ns, enum ledger_count what);
 static inline u64 ns_counted(const struct namespace *ns, enum ledger_count what) {
     return (u64)__atomic_load_n(&ns->ledger.counters[what].used, __ATOMIC_SEQ_CST);
 }
-// The next child after `last` (nullptr: the first), referenced; drops `last`.
+// The next child, not gone, after `last` (nullptr: the first), referenced; drops `last`.
 struct namespace *ns_child_after(struct namespace *ns, struct namespace *last);
 // True if `ns` is `above` or below it.
 bool ns_is_within(const struct namespace *ns, const struct namespace *above);

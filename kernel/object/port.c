@@ -13,7 +13,8 @@ static struct port_registration *registration_of(struct index_node *node) {
 
 static void ready_add_locked(struct port *port, struct port_registration *registration)
     REQUIRES(&port->lock) {
-    if (!list_empty(&registration->ready_link)) return;
+    bool has_ended = list_empty(&registration->port_link);
+    if (has_ended || !list_empty(&registration->ready_link)) return;
     list_insert_tail(&port->ready, &registration->ready_link);
     waitq_wake_one(&port->waiters, OK);
 }

@@ -10,7 +10,6 @@
 #include "object/thread_object.h"
 #include "object/trace.h"
 
-enum { KILL_BATCH = 16 };
 enum : u64 { LOOK_AGAIN_NS = 5'000'000 };
 
 static struct lock dying_lock = LOCK_INIT(LOCK_OBJECT);
@@ -29,64 +28,32 @@ void ns_reap_hint(struct namespace *ns) {
     if (!ns_is_alive(ns)) reaper_wake();
 }
 
-// Marks one namespace and puts it on the reaper's list; false if it was dying already.
-static bool mark_dying(struct namespace *ns) {
+// Children are found by the reaper, as objects of this one.
+void ns_kill(struct namespace *ns) {
     u32 alive = NS_ALIVE;
     lock_acquire(&ns->lock);
-    lock_acquire(&ns->objects_lock);
     bool marked = __atomic_compare_exchange_n(&ns->state, &alive, NS_DYING, false, __ATOMIC_ACQ_REL,
                                               __ATOMIC_RELAXED);
-    lock_release(&ns->objects_lock);
     lock_release(&ns->lock);
-    if (!marked) return false;
+    if (!marked) return;
     trace_event(TRACE_NS_KILL, ns->base.koid, 0);
     object_get(&ns->base);
     lock_acquire(&dying_lock);
     list_insert_tail(&dying, &ns->dying_link);
     lock_release(&dying_lock);
-    return true;
-}
-
-// The first child that is still alive, referenced.
-static struct namespace *child_alive(struct namespace *ns) {
-    struct namespace *found = nullptr;
-    struct namespace *child;
-    lock_acquire(&ns->lock);
-    list_for_each(child, &ns->children, child_link) {
-        if (!ns_is_alive(child)) continue;
-        found = child;
-        object_get(&found->base);
-        break;
-    }
-    lock_release(&ns->lock);
-    return found;
-}
-
-// Recursion is bounded by LEDGER_DEPTH_MAX.
-void ns_kill(struct namespace *ns) {
-    struct namespace *child;
-    mark_dying(ns);
-    while ((child = child_alive(ns)) != nullptr) {
-        ns_kill(child);
-        object_put(&child->base);
-    }
     reaper_wake();
 }
 
-// Child namespaces die by themselves, deepest first; what is left is their struct.
-static bool is_ready_to_kill(const struct object *object) {
-    const struct namespace *ns = (const struct namespace *)object;
-    return object->type != OBJ_NAMESPACE ||
-           __atomic_load_n(&ns->state, __ATOMIC_ACQUIRE) == NS_GONE;
-}
-
-// The next object that was not killed yet, referenced; killed ones go to the end of the list.
+// The next object that was not killed yet, referenced; those taken go to the end of the list. A child
+// namespace that is dying is left alone.
 static struct object *object_to_kill(struct namespace *ns) {
     struct object *found = nullptr;
     struct object *object;
     lock_acquire(&ns->objects_lock);
     list_for_each(object, &ns->objects, ns_link) {
-        if (object_is_dead(object) || !is_ready_to_kill(object) || !object_tryget(object)) continue;
+        const struct namespace *child = (const struct namespace *)object;
+        bool is_dying = object->type == OBJ_NAMESPACE && !ns_is_alive(child) && !ns_is_gone(child);
+        if (is_dying || object_is_dead(object) || !object_tryget(object)) continue;
         found = object;
         list_remove(&object->ns_link);
         list_insert_tail(&ns->objects, &object->ns_link);
@@ -94,6 +61,16 @@ static struct object *object_to_kill(struct namespace *ns) {
     }
     lock_release(&ns->objects_lock);
     return found;
+}
+
+// A child namespace dies by itself first, then what is left of it, which is its struct.
+static void kill_one(struct object *object) {
+    struct namespace *child = (struct namespace *)object;
+    if (object->type == OBJ_NAMESPACE && ns_is_alive(child))
+        ns_kill(child);
+    else
+        object_kill(object);
+    object_put(object);
 }
 
 static bool ns_is_empty(struct namespace *ns) {
@@ -110,23 +87,16 @@ static void ns_finish(struct namespace *ns) {
     __atomic_fetch_add(&parent->group.run_ns, ns->group.run_ns, __ATOMIC_RELAXED);
     ledger_destroy(&ns->ledger);
     name_unbind_child(parent, ns);
-    lock_acquire(&parent->lock);
-    bool was_linked = !list_empty(&ns->child_link);
-    list_remove(&ns->child_link);
-    lock_release(&parent->lock);
     __atomic_store_n(&ns->state, NS_GONE, __ATOMIC_RELEASE);
-    if (was_linked) object_put(&ns->base);
     ns_reap_hint(parent);
     object_signal_put(&ns->base, SIGNAL_TERMINATED);
 }
 
 // One step for one dying namespace; true when it is gone, also for the reaper.
 static bool ns_reap_step(struct namespace *ns) {
-    for (u32 i = 0; i < KILL_BATCH; i++) {
-        struct object *object = object_to_kill(ns);
-        if (!object) break;
-        object_kill(object);
-        object_put(object);
+    struct object *object;
+    while ((object = object_to_kill(ns)) != nullptr) {
+        kill_one(object);
         sched_preempt_point();
     }
     names_drop(ns);

@@ -1,9 +1,9 @@
 // The end of namespaces.
 //
 // Rules:
-// - ns_kill marks a namespace and all below it as dying at once (nothing new can be charged), and
-//   leaves the work to the reaper: one kernel thread that goes round the dying namespaces in
-//   bounded, preemptible steps.
+// - ns_kill marks a namespace as dying at once (nothing new can be charged), and leaves the work to
+//   the reaper: one kernel thread that goes round the dying namespaces, preemptibly. Those below are
+//   objects charged to it, which it kills like all others.
 // - A namespace is gone when no object is charged to it any more and every page is back.
 #pragma once
 

@@ -44,7 +44,7 @@ static void thread_exit_self(struct thread *thread) {
 static void thread_enter(void *argument) {
     struct thread_object *object = argument;
     if (!object->process) {
-        ((void (*)(u64))object->start.ip)(object->start.arg[0]);
+        ((void (*)(void *))object->start.ip)((void *)object->start.arg[0]);
         thread_end();
     }
     if (thread_is_killed()) thread_exit_self(&object->thread);

@@ -176,6 +176,27 @@ static void nested_death(void) {
     test_pass("killing a namespace takes all below along and gives back every page");
 }
 
+static void deepest(void) {
+    handle_t chain[32], more = 0;
+    struct cl_ns_limits same = limits_same();
+    struct cl_ns_info info;
+    unsigned depth = 0;
+    status_t status = OK;
+    for (; depth < 32; depth++) {
+        handle_t parent = depth ? chain[depth - 1] : test_namespace();
+        status = ns_create(parent, NAME("deeper"), &same, &chain[depth]);
+        if (status != OK) break;
+    }
+    test_check(status == ERR_LIMIT && depth > 24, "there is a limit, and it is not near");
+    test_check(ns_info(chain[0], &info) == OK && info.children == 1, "the highest is read");
+    test_check(event_create(chain[depth - 1], &more) == OK, "the deepest works");
+    kill_and_wait(chain[0]);
+    for (unsigned i = 1; i < depth; i++)
+        handle_close(chain[i]);
+    handle_close(more);
+    test_pass("namespaces as deep as they go");
+}
+
 void test_run(void) {
     names();
     access_lists();
@@ -183,4 +204,5 @@ void test_run(void) {
     root_rule();
     limits();
     nested_death();
+    deepest();
 }

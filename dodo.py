@@ -58,7 +58,12 @@ def task_abi() -> Iterator[Task]:
     yield {
         "basename": "abi",
         "name": "linux",
-        "file_dep": [parts.LINUX_SCHEMA, ROOT / "pybuild" / "linuxabi.py"],
+        "file_dep": [
+            parts.LINUX_SCHEMA,
+            parts.LINUX_SCHEMA.with_name("values.toml"),
+            ROOT / "pybuild" / "linuxabi.py",
+            ROOT / "pybuild" / "linuxvalues.py",
+        ],
         "targets": parts.LINUX_OUTPUTS,
         "actions": parts.action(parts.generate_linux),
     }

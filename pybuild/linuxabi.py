@@ -1,14 +1,17 @@
 """From the table of Linux system calls: prototypes, register decoding, dispatch table, names.
 
 Run as `python -m pybuild.linuxabi SCHEMA OUTPUT`: reads SCHEMA (userland/linux/abi/x86_64.toml),
-writes OUTPUT/calls.h, OUTPUT/dispatch.c and OUTPUT/../docs/linux.md. Exits with 1 and a line that
-names the entry when the schema is wrong.
+with values.toml beside it, writes OUTPUT/calls.h, OUTPUT/dispatch.c and OUTPUT/../docs/linux.md.
+Exits with 1 and a line that names the entry when the schema is wrong.
 """
 
 import sys
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+
+from pybuild import linuxvalues
+from pybuild.linuxvalues import SchemaError, Values
 
 REGISTERS = ("rdi", "rsi", "rdx", "r10", "r8", "r9")
 NUMBERS_MAX = 512
@@ -22,10 +25,6 @@ TYPES = {
     "ptr": ("linux_ptr", "(linux_ptr){{{}}}"),
 }
 NOTICE = "// Generated from userland/linux/abi/x86_64.toml by pybuild.linuxabi.\n"
-
-
-class SchemaError(Exception):
-    """The schema contradicts itself; the text names the entry."""
 
 
 @dataclass(frozen=True)
@@ -85,35 +84,41 @@ def parse(schema: Path) -> tuple[list[Call], dict[int, str]]:
     return sorted(calls, key=lambda call: call.number), names
 
 
-def header(calls: list[Call], names: dict[int, str]) -> str:
+def header(calls: list[Call], names: dict[int, str], values: Values) -> str:
     """The text of calls.h."""
     lines = [NOTICE, "#pragma once", "", '#include "linux/copy.h"', '#include "lib/types.h"', ""]
-    lines += ["struct thread;", ""]
+    lines += ["struct linux_argument;", "struct thread;", ""]
     lines += [
         "struct linux_call {",
         "    i64 (*run)(struct thread *thread); // NULL: not supported",
     ]
-    lines += ["    const char *name;", "};", ""]
+    lines += ["    const char *name;", "    const struct linux_argument *arguments;"]
+    lines += ["    u32 arguments_count;", "};", "", linuxvalues.constants(values)]
     lines += [f"enum {{ LINUX_CALLS = {max(names) + 1} }};"]
     lines += ["extern const struct linux_call linux_calls[LINUX_CALLS];", ""]
     lines += [call.prototype() + ";" for call in calls]
     return "\n".join(lines) + "\n"
 
 
-def dispatch(calls: list[Call], names: dict[int, str]) -> str:
+def dispatch(calls: list[Call], names: dict[int, str], values: Values) -> str:
     """The text of dispatch.c."""
-    known = {call.number for call in calls}
-    lines = [NOTICE, '#include "linux/calls.h"', '#include "linux/thread.h"', ""]
+    known = {call.number: call for call in calls}
+    lines = [NOTICE, '#include "linux/calls.h"', '#include "linux/thread.h"']
+    lines += ['#include "linux/trace.h"', ""]
     lines += [call.decoder() for call in calls]
+    lines += linuxvalues.tables(values)
+    lines += [linuxvalues.arguments_line(values, call.name, call.args) for call in calls]
     lines += ["const struct linux_call linux_calls[LINUX_CALLS] = {"]
     for number, name in sorted(names.items()):
         run = f"call_{name}" if number in known else "NULL"
-        lines.append(f'    [{number}] = {{{run}, "{name}"}},')
+        args = known[number].args if number in known else ()
+        shown = f", args_{name}, {len(args)}" if args else ", NULL, 0"
+        lines.append(f'    [{number}] = {{{run}, "{name}"{shown}}},')
     lines.append("};")
     return "\n".join(lines) + "\n"
 
 
-def manual(calls: list[Call], names: dict[int, str]) -> str:
+def manual(calls: list[Call], names: dict[int, str], values: Values) -> str:
     """The text of linux.md: what is supported, and what is not."""
     known = {call.number for call in calls}
     lines = ["# System calls of Linux", ""]
@@ -126,18 +131,23 @@ def manual(calls: list[Call], names: dict[int, str]) -> str:
         for call in calls
     ]
     missing = ", ".join(name for number, name in sorted(names.items()) if number not in known)
-    return "\n".join([*lines, "", f"Not supported: {missing}."]) + "\n"
+    lines += ["", f"Not supported: {missing}.", "", *linuxvalues.manual(values)]
+    return "\n".join(lines) + "\n"
 
 
 def generate(schema: Path, output: Path) -> None:
     """Write all files below `output` and its sibling docs; SchemaError when the schema is wrong."""
     calls, names = parse(schema)
+    values = linuxvalues.parse(
+        schema.with_name("values.toml"),
+        {call.name: [name for _, name in call.args] for call in calls},
+    )
     output.mkdir(parents=True, exist_ok=True)
-    (output / "calls.h").write_text(header(calls, names))
-    (output / "dispatch.c").write_text(dispatch(calls, names))
+    (output / "calls.h").write_text(header(calls, names, values))
+    (output / "dispatch.c").write_text(dispatch(calls, names, values))
     docs = output.parent / "docs"
     docs.mkdir(exist_ok=True)
-    (docs / "linux.md").write_text(manual(calls, names))
+    (docs / "linux.md").write_text(manual(calls, names, values))
 
 
 def main(arguments: list[str]) -> int:

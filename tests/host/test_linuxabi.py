@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pybuild import linuxabi
+from pybuild import linuxabi, linuxvalues
+from pybuild.linuxvalues import Values
 from pybuild.paths import ROOT
 
 SCHEMA = ROOT / "userland" / "linux" / "abi" / "x86_64.toml"
@@ -38,9 +39,9 @@ def test_arguments_come_from_registers_in_order(tmp_path: Path) -> None:
 
 def test_unsupported_calls_have_a_name_and_no_handler(tmp_path: Path) -> None:
     calls, names = linuxabi.parse(schema(tmp_path, call(0, "read"), unsupported="acct = 163"))
-    text = linuxabi.dispatch(calls, names)
-    assert '[0] = {call_read, "read"}' in text
-    assert '[163] = {NULL, "acct"}' in text
+    text = linuxabi.dispatch(calls, names, Values({}, {}))
+    assert '[0] = {call_read, "read", NULL, 0}' in text
+    assert '[163] = {NULL, "acct", NULL, 0}' in text
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,51 @@ def test_the_schema_itself(tmp_path: Path) -> None:
     assert names[0] == "read"
     assert linuxabi.main([str(SCHEMA), str(tmp_path / "out")]) == 0
     assert (tmp_path / "out" / "calls.h").exists()
+
+
+def values(tmp_path: Path, text: str, **arguments: list[str]) -> Values:
+    """Read a file of values; `arguments` are the calls' argument names."""
+    path = tmp_path / "values.toml"
+    path.write_text(text)
+    return linuxvalues.parse(path, arguments)
+
+
+OPEN = '[sets.open]\nkind = "flags"\nvalues = {A = 1, B = 2}\nunsupported = {B = "why"}\n'
+
+
+def test_arguments_are_shown_by_use_type_and_name(tmp_path: Path) -> None:
+    known = values(
+        tmp_path, OPEN + '[uses]\n"open.flags" = "open"\n"open.x" = "@hex"\n', open=["flags", "x"]
+    )
+    assert known.kind("open", "u32", "flags") == ("flags", "open")
+    assert known.kind("open", "u64", "x") == ("hex", "")
+    assert known.kind("other", "ptr", "path") == ("string", "")
+    assert known.kind("other", "i32", "dir") == ("fd", "")
+    assert known.kind("other", "u32", "mode") == ("octal", "")
+    line = linuxvalues.arguments_line(known, "open", (("u32", "flags"), ("i64", "y")))
+    assert "{{ARGUMENT_FLAGS, 32, 0}, {ARGUMENT_SIGNED, 64, 0}}" in line
+    assert "| A | open.flags | B (why) |" in linuxvalues.manual(known)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '[uses]\n"open.flag" = "@hex"\n',
+        '[uses]\n"open.flags" = "nothing"\n',
+        '[sets.open]\nkind = "bits"\nvalues = {}\n',
+        '[sets.open]\nkind = "flags"\nvalues = {A = 1}\nunsupported = {B = "why"}\n',
+    ],
+)
+def test_wrong_values_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(linuxabi.SchemaError):
+        values(tmp_path, text, open=["flags"])
+
+
+def test_every_supported_argument_has_a_kind() -> None:
+    """The real files fit each other."""
+    calls, _ = linuxabi.parse(SCHEMA)
+    known = linuxvalues.parse(
+        SCHEMA.with_name("values.toml"),
+        {one.name: [name for _, name in one.args] for one in calls},
+    )
+    assert set(linuxvalues.NEEDED) <= set(known.sets)

@@ -123,6 +123,21 @@ def test_an_unknown_call_is_named_in_the_log() -> None:
     assert "unknown system call 9999" in LOG.read_text(errors="replace")
 
 
+def test_trace() -> None:
+    """`run --trace` shows each call with its arguments by name, and ends of processes."""
+    result = shell("run --rm --trace busybox sh -c 'cat /nothing | cat; exit 3'")
+    lines = result.err.decode().splitlines()
+    assert result.status == 3, result.err.decode()
+    wanted = [
+        '[pid 2] openat(AT_FDCWD, "/nothing", O_RDONLY, 0) = -1 ENOENT',
+        "[pid 1] +++ exited with 3 +++",
+        "[pid 1] exit_group(3) = ?",
+    ]
+    assert [line for line in wanted if line not in lines] == []
+    assert any(line.startswith("[pid 1] pipe2([3, 4], 0) = 0") for line in lines)
+    assert any(line.startswith("[pid 1] --- SIGCHLD {si_code=1, si_pid=") for line in lines)
+
+
 def random_calls(seeds: range) -> Result:
     """Runs random system calls, a container for each seed; the last one's status counts."""
     program = program_build("hostile/random_calls")

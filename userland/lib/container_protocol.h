@@ -14,6 +14,7 @@
 //   eKEY=VALUE …  its environment, all of it
 //   oKEY=VALUE …  options of the container; unknown ones are ignored:
 //            hostname=NAME  cwd=PATH  user=NAME|UID[:GROUP|GID]
+//            trace=1        a line for each system call on the standard error
 //            tty=ROWSxCOLS  descriptors 0 to 2 are a terminal
 //            stdin=1        without hstdin the input is not empty: it waits for ATTACH
 //            keep=1         the personality stays when the first process has ended, with its files

@@ -15,6 +15,7 @@
 #include "linux/signal.h"
 #include "linux/system.h"
 #include "linux/thread.h"
+#include "linux/trace.h"
 #include "linux/tty/console.h"
 
 // A usual image lies in the gigabyte of the program's own data, so that they share page tables.
@@ -137,6 +138,7 @@ void container_launched_ended_locked(struct process *process, i32 wait_status) {
 static void options_read(const struct records *records) {
     const char *hostname = records_value(records, 'o', "hostname");
     is_kept = records_value(records, 'o', "keep") != NULL;
+    trace_is_on = records_value(records, 'o', "trace") != NULL;
     if (hostname) format_text(system_hostname, SYSTEM_HOSTNAME_MAX + 1, "%s", hostname);
 }
 

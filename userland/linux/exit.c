@@ -11,6 +11,7 @@
 #include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/timers.h"
+#include "linux/trace.h"
 #include "linux/tty/session.h"
 
 // Whether the parent takes no zombies: then nobody waits for this one.
@@ -91,6 +92,9 @@ static void thread_tell_end(struct thread *thread) {
 void process_end(struct thread *thread, i32 wait_status) {
     struct process *process = thread->process;
     thread_tell_end(thread);
+    if (unlikely(trace_is_on)) {
+        trace_end(thread, wait_status);
+    }
     if (process->pid == 1) {
         container_exit(thread, wait_status);
     }

@@ -8,6 +8,7 @@
 #include "linux/process.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
+#include "linux/trace.h"
 
 enum {
     VECTOR_DIVIDE = 0,
@@ -40,7 +41,12 @@ static void unknown_call(struct thread *thread, u64 number) {
 static void thread_call(struct thread *thread) {
     u64 number = thread->state.rax;
     thread->call_number = number;
-    if (likely(number < LINUX_CALLS && linux_calls[number].run)) {
+    bool is_known = number < LINUX_CALLS && linux_calls[number].run;
+    if (unlikely(trace_is_on)) {
+        (is_known ? trace_call : trace_unknown)(thread, number);
+        if (is_known) return;
+    }
+    if (likely(is_known)) {
         thread->state.rax = (u64)linux_calls[number].run(thread);
         return;
     }

@@ -5,6 +5,7 @@
 #include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/timers.h"
+#include "linux/trace.h"
 
 // What an interrupted call does, by its result, when a handler runs (`action`) or none.
 static bool call_restarts(i64 result, const struct linux_sigaction *action) {
@@ -101,6 +102,9 @@ static bool signal_deliver_one(struct thread *thread) {
     mutex_lock(&tasks.lock);
     enum delivery delivery = delivery_decide_locked(thread, &signal, &action);
     mutex_unlock(&tasks.lock);
+    if (unlikely(trace_is_on) && delivery != DELIVERY_NONE) {
+        trace_signal(thread, &signal);
+    }
     switch (delivery) {
     case DELIVERY_HANDLER: handler_enter(thread, &signal, &action); break;
     case DELIVERY_STOPPED: process_stay_stopped(thread); break;

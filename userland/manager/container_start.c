@@ -91,7 +91,7 @@ static void add_environment(struct records_writer *writer, const struct start *s
 
 // Options that pass from the client to the personality as they are.
 static void add_options(struct records_writer *writer, const struct start *start) {
-    static const char *const passed[] = {"cwd", "user", "tty", "stdin", "pids", "memory"};
+    static const char *const passed[] = {"cwd", "user", "tty", "stdin", "pids", "memory", "trace"};
     records_add_pair(writer, 'o', "hostname", start->hostname);
     if (start->has_log) records_add_pair(writer, 'o', "log", "1");
     if (start->is_kept) records_add_pair(writer, 'o', "keep", "1");

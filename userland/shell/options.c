@@ -25,6 +25,7 @@ enum option : u32 {
     OPTION_USER,
     OPTION_MEMORY,
     OPTION_PIDS,
+    OPTION_TRACE,
     OPTION_LETTERS, // several options of one letter
     OPTION_BAD,
 };
@@ -52,6 +53,7 @@ static const struct {
     {"-m", OPTION_MEMORY, true, VERB_RUN},
     {"--memory", OPTION_MEMORY, true, VERB_RUN},
     {"--pids-limit", OPTION_PIDS, true, VERB_RUN},
+    {"--trace", OPTION_TRACE, false, VERB_RUN},
 };
 
 // The value behind `=` in the word, or the next word.
@@ -105,6 +107,7 @@ static bool flag_set(struct run_options *options, enum option option) {
     case OPTION_DETACH: options->is_detached = true; return true;
     case OPTION_INTERACTIVE: options->is_interactive = true; return true;
     case OPTION_TERMINAL: options->has_terminal = true; return true;
+    case OPTION_TRACE: options->has_trace = true; return true;
     default: return false;
     }
 }
@@ -199,6 +202,7 @@ void run_options_write(const struct run_options *options, const struct words *wo
                        struct records_writer *writer) {
     struct reading reading = {
         .words = words, .word = words_next(words, NULL), .verb = options->verb};
+    if (options->has_trace) records_add_pair(writer, 'o', "trace", "1");
     if (options->cwd) records_add_pair(writer, 'o', "cwd", options->cwd);
     if (options->user) records_add_pair(writer, 'o', "user", options->user);
     // Without a console nothing comes but from a later `attach`.

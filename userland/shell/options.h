@@ -13,6 +13,7 @@ struct run_options {
     bool is_detached;
     bool is_interactive;
     bool has_terminal;
+    bool has_trace;
     const char *name;
     const char *cwd;
     const char *user;

@@ -18,6 +18,7 @@ const struct verb verbs[] = {
      "  -u USER[:GROUP] who it runs as, by name or number\n"
      "  -m SIZE         memory that it may use: 16m, 1g\n"
      "  --pids-limit N  processes that it may have\n"
+     "  --trace         a line for each system call on its standard error\n"
      "Ctrl-C kills it. The status is the program's own, 128 + N for signal N, 127 when the\n"
      "program is not found, 126 when it can't be run, 125 for our own errors.\n",
      run_verb},

@@ -155,12 +155,10 @@ static i64 stream_read(struct thread *thread, struct file *file, void *buffer, u
     return count;
 }
 
-static i64 stream_write(struct thread *thread, struct file *file, const void *buffer, usize size,
-                        u64 *, u32 flags) {
-    struct stream *stream = file->private;
+static i64 stream_write_waiting(struct thread *thread, struct stream *stream, const void *buffer,
+                                usize size) {
     struct waiter waiter;
-    i64 count = stream_try_write(stream, buffer, size);
-    if (count != -EAGAIN || !may_wait(file, flags)) return count;
+    i64 count;
     waitqueue_add(&stream->changed, &waiter, thread);
     for (;;) {
         u32 ticket = thread_ticket(thread);
@@ -171,6 +169,13 @@ static i64 stream_write(struct thread *thread, struct file *file, const void *bu
     }
     waitqueue_remove(&stream->changed, &waiter);
     return count;
+}
+
+static i64 stream_write(struct thread *thread, struct file *file, const void *buffer, usize size,
+                        u64 *, u32 flags) {
+    i64 count = stream_try_write(file->private, buffer, size);
+    if (count != -EAGAIN || !may_wait(file, flags)) return count;
+    return stream_write_waiting(thread, file->private, buffer, size);
 }
 
 // Has pollers woken when the channel is ready for what the file is for. What can't be watched is
@@ -265,6 +270,16 @@ int stream_open_console(struct file *file) {
     mutex_unlock(&standard_lock);
     if (console) file_use(file, console);
     return console ? 0 : -ENXIO;
+}
+
+i64 stream_write_standard(struct thread *thread, u32 number, const void *buffer, usize size) {
+    mutex_lock(&standard_lock);
+    struct stream *stream = standard[number];
+    if (stream) __atomic_fetch_add(&stream->references, 1, __ATOMIC_RELAXED);
+    mutex_unlock(&standard_lock);
+    i64 count = stream ? stream_write_waiting(thread, stream, buffer, size) : -ENXIO;
+    stream_put(stream);
+    return count;
 }
 
 void stream_set_standard(u32 number, struct file *file) {

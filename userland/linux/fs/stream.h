@@ -26,6 +26,9 @@ bool file_is_stream(const struct file *file);
 
 // The container's three: which they are, and what is attached to them from now on. Handles are
 // consumed; 0: nobody.
+// Writes to the container's own stream, whatever descriptors there are. -ENXIO: there is none, as with
+// a terminal.
+i64 stream_write_standard(struct thread *thread, u32 number, const void *buffer, usize size);
 void stream_set_standard(u32 number, struct file *file);
 void streams_attach(const handle_t channels[3]);
 // The container's first process is gone.

@@ -56,7 +56,7 @@ def test_unsupported_calls_have_a_name_and_no_handler(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_schema_is_refused(tmp_path: Path, entries: tuple[str, ...]) -> None:
-    with pytest.raises(linuxabi.SchemaError):
+    with pytest.raises(linuxvalues.SchemaError):
         linuxabi.parse(schema(tmp_path, *entries))
 
 
@@ -103,7 +103,7 @@ def test_arguments_are_shown_by_use_type_and_name(tmp_path: Path) -> None:
     ],
 )
 def test_wrong_values_are_refused(tmp_path: Path, text: str) -> None:
-    with pytest.raises(linuxabi.SchemaError):
+    with pytest.raises(linuxvalues.SchemaError):
         values(tmp_path, text, open=["flags"])
 
 

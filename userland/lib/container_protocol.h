@@ -71,10 +71,10 @@ struct container_request {
 static_assert(sizeof(struct container_request) == 16);
 
 enum container_report_kind : u32 {
-    CONTAINER_EXITED = 1, // `status` is the exit status as a shell counts: 128 + N for a signal
-    CONTAINER_FAILED = 2, // the personality itself gave up; `status` is one of its own
-    CONTAINER_EXEC_ENDED = 3,
-    CONTAINER_DONE = 4, // `status` is 0, or not: then the bytes behind are a text
+    CONTAINER_EXITED = 1,     // `status` is the exit status as a shell counts: 128 + N for a signal
+    CONTAINER_FAILED = 2,     // the personality itself gave up; `status` is one of its own
+    CONTAINER_EXEC_ENDED = 3, // with a text where it did not get as far as the program
+    CONTAINER_DONE = 4,       // `status` is 0, or not: then the bytes behind are a text
 };
 
 enum : u32 { CONTAINER_REPORT_BYTES_MAX = 16384 }; // with what is behind the structure

@@ -135,7 +135,15 @@ void container_launched_ended_locked(struct process *process, i32 wait_status) {
     if (first) waitqueue_wake(&first->children_changed);
 }
 
+static u32 number_of(const char *text) {
+    u32 number = 0;
+    for (; text && *text >= '0' && *text <= '9' && number < 100'000'000; text++)
+        number = number * 10 + (u32)(*text - '0');
+    return number;
+}
+
 static void options_read(const struct records *records) {
+    tasks.limit = number_of(records_value(records, 'o', "pids"));
     const char *hostname = records_value(records, 'o', "hostname");
     is_kept = records_value(records, 'o', "keep") != NULL;
     trace_is_on = records_value(records, 'o', "trace") != NULL;

@@ -4,6 +4,7 @@
 #include "linux/calls.h"
 #include "linux/kernel_if.h"
 #include "linux/memory.h"
+#include "linux/oom.h"
 #include "linux/report.h"
 #include "linux/process.h"
 #include "linux/signal.h"
@@ -98,10 +99,9 @@ static void thread_fault(struct thread *thread, u32 reason) {
         }
         break;
     default:
-        report_line("out of memory: killed %s (pid %d)", thread->process->name,
-                    thread->process->pid);
-        signal.signal = SIGKILL;
-        break;
+        thread->call_number = ~0UL;
+        oom_relieve(thread);
+        return;
     }
     thread->call_number = ~0UL;
     signal_force(thread, &signal);

@@ -78,6 +78,13 @@ struct process *process_alloc(struct process *parent) {
     return process;
 }
 
+bool processes_are_enough(void) {
+    mutex_lock(&tasks.lock);
+    bool is_full = tasks.limit != 0 && tasks.count >= tasks.limit;
+    mutex_unlock(&tasks.lock);
+    return is_full;
+}
+
 struct process *process_find_locked(i32 pid) {
     struct process *process;
     list_for_each(process, &tasks.processes, all) {

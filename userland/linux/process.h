@@ -124,12 +124,15 @@ struct tasks {
     struct list processes;
     i32 next_pid;
     u32 count;
+    u32 limit;          // of the count; 0: none
     u32 signals_queued; // of all processes
 };
 extern struct tasks tasks;
 
 // Makes a process with a new pid, in the tree below `parent`; nothing of it is shared or copied.
 struct process *process_alloc(struct process *parent);
+// Whether the container has as many as it may; zombies count until they are waited for, as on Linux.
+bool processes_are_enough(void) EXCLUDES(&tasks.lock);
 // Takes it out of the tree and frees what is left of it.
 void process_free_locked(struct process *process) REQUIRES(&tasks.lock);
 struct process *process_find_locked(i32 pid) REQUIRES(&tasks.lock);

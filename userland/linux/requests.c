@@ -48,12 +48,15 @@ static struct launch *launch_of(const struct container_request *request,
 }
 
 static void exec_serve(const struct container_request *request, struct control_message *message) {
+    static const char no_memory[] = "it has no memory for one more process";
+    static const char no_place[] = "it has as many processes as it may";
     u32 id = request->id;
-    struct launch *launch = launch_of(request, message);
-    int result = launch ? launch_start(launch) : -ENOMEM;
-    if (result == 0) return;
-    report_line("the container has no memory for one more process");
-    control_report(CONTAINER_EXEC_ENDED, id, CONTAINER_STATUS_NOT_EXECUTABLE, NULL, 0);
+    bool is_full = processes_are_enough();
+    struct launch *launch = is_full ? NULL : launch_of(request, message);
+    if (launch && launch_start(launch) == 0) return;
+    control_report(CONTAINER_EXEC_ENDED, id, CONTAINER_STATUS_NOT_EXECUTABLE,
+                   is_full ? no_place : no_memory,
+                   is_full ? sizeof(no_place) - 1 : sizeof(no_memory) - 1);
 }
 
 // The first process once more, with what the one before has left.

@@ -106,9 +106,11 @@ static void control_closed(struct container *container) {
                      has_crashed ? "its personality crashed" : "its personality was killed");
 }
 
-static bool exec_ended(struct container *container, const struct container_report *report) {
+static bool exec_ended(struct container *container, const struct container_report *report,
+                       usize size_bytes) {
     struct waiter *waiter = waiter_find(container, WAITER_EXEC, report->id);
     struct manager_end end = {.version = MANAGER_PROTOCOL_VERSION, .status = report->status};
+    memcpy(end.problem, report + 1, min(size_bytes - sizeof(*report), (usize)MANAGER_PROBLEM_MAX));
     if (waiter) waiter_notify(waiter, &end);
     return report->id != 0 && report->id <= container->last_exec;
 }
@@ -148,7 +150,7 @@ static bool report_serve(struct container *container, const struct container_rep
         container_kill(container, report->status, "its personality gave up");
         return true;
     case CONTAINER_DONE: return request_done(container, report, size_bytes);
-    case CONTAINER_EXEC_ENDED: return has_status && exec_ended(container, report);
+    case CONTAINER_EXEC_ENDED: return has_status && exec_ended(container, report, size_bytes);
     default: return false;
     }
 }

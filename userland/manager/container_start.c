@@ -22,6 +22,7 @@ enum : u32 {
 enum {
     MESSAGES_BYTES_MAX = 2 * CL_MESSAGE_BYTES_MAX,
     FIXED_BYTES_MAX = 1024, // of records that are not the request's or the image's
+    THREADS_OWN = 16,       // of the personality's: for events, and those on their way out
 };
 static char start_bytes[MESSAGES_BYTES_MAX];
 // The `m` record of a start message in two parts.
@@ -206,9 +207,23 @@ static bool personality_clone(struct start *start, handle_t theirs, struct probl
     return true;
 }
 
+// A number that the request gives as an option; 0: it gives none.
+static u64 option_number(const struct start *start, const char *key) {
+    enum : u64 { NUMBER_MAX = 1ull << 50 };
+    const char *text = records_value(start->records, 'o', key);
+    u64 number = 0;
+    for (; text && *text >= '0' && *text <= '9' && number < NUMBER_MAX; text++)
+        number = number * 10 + (u64)(*text - '0');
+    return number;
+}
+
 static bool namespace_make(struct start *start, struct problem *problem) {
     struct cl_ns_limits limits;
+    u64 memory_bytes = option_number(start, "memory");
+    u64 pids = option_number(start, "pids");
     memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME: the defaults
+    if (memory_bytes > 0) limits.memory_pages = memory_bytes / PAGE_SIZE;
+    if (pids > 0) limits.threads = pids + THREADS_OWN;
     status_t status =
         ns_create(manager.containers, start->name, (u32)strlen(start->name), &limits, &start->ns);
     if (status == ERR_ALREADY_EXISTS) { // of a container that has another name by now

@@ -45,7 +45,6 @@ enum lock_rank : u8 {
     LOCK_CPU,         // interrupt vectors, IPIs
     LOCK_LOG,         // the log may be written with any lock held
     LOCK_SERIAL,      // a serial port's registers
-    LOCK_RANKS,
 };
 
 struct CAPABILITY("lock") lock {

@@ -10,7 +10,7 @@ enum { STEP_PAGES = 512, COPY_COST = 16, STEP_MAPPINGS_COPIED = 64 };
 
 struct copy {
     struct aspace *from, *to;
-    enum copy_kind : u32 { COPY_FORK, COPY_CLONE } kind;
+    struct ledger *payer; // of a clone's copies; nullptr: a fork
 };
 
 // Copies entries of a private mapping from *next on; that is how far it came. A template's own
@@ -18,14 +18,13 @@ struct copy {
 static status_t copy_entries(struct copy *copy, const struct mapping *mapping, u64 *budget,
                              struct arch_gather *gather, u64 *next)
     REQUIRES(&copy->from->lock, &copy->to->lock) {
-    bool is_clone = copy->kind == COPY_CLONE;
-    bool is_copied = is_clone && mapping->flags & CL_MAP_WRITE;
+    bool is_copied = copy->payer && mapping->flags & CL_MAP_WRITE;
     u64 cost = is_copied ? COPY_COST : 1;
     struct arch_pmap_copy entries = {
         .from = &copy->from->pmap,
         .to = &copy->to->pmap,
-        .gather = is_clone ? nullptr : gather,
-        .payer = is_copied ? &copy->to->base.ns->ledger : nullptr,
+        .gather = copy->payer ? nullptr : gather,
+        .payer = is_copied ? copy->payer : nullptr,
         .map_flags = mapping->flags & MAPPING_RIGHTS,
         .limit = (*budget + cost - 1) / cost,
     };
@@ -78,16 +77,16 @@ static status_t copy_step(struct aspace *from, void *args, u64 *at, u64, struct 
     NO_THREAD_SAFETY_ANALYSIS { // `from`, which is locked, is copy->from
     struct copy *copy = args;
     if (object_is_dead(&from->base)) return ERR_DEAD;
-    if (copy->kind == COPY_CLONE && !from->is_frozen) return ERR_BAD_STATE;
+    if (copy->payer && !from->is_frozen) return ERR_BAD_STATE;
     lock_acquire_same_rank(&copy->to->lock);
     status_t status = copy_some(copy, at, step);
     lock_release(&copy->to->lock);
     return status;
 }
 
-static status_t aspace_copy(struct aspace *from, struct namespace *ns, enum copy_kind kind,
+static status_t aspace_copy(struct aspace *from, struct namespace *ns, struct ledger *payer,
                             struct aspace **out) {
-    struct copy copy = {.from = from, .kind = kind};
+    struct copy copy = {.from = from, .payer = payer};
     status_t status = aspace_create(ns, from->owner, &copy.to);
     if (status != OK) return status;
     status = aspace_walk(from, from->low, from->high, copy_step, &copy);
@@ -99,9 +98,9 @@ static status_t aspace_copy(struct aspace *from, struct namespace *ns, enum copy
 }
 
 status_t aspace_fork(struct aspace *aspace, struct aspace **out) {
-    return aspace_copy(aspace, aspace->base.ns, COPY_FORK, out);
+    return aspace_copy(aspace, aspace->base.ns, nullptr, out);
 }
 
 status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, struct aspace **out) {
-    return aspace_copy(frozen_template, ns, COPY_CLONE, out);
+    return aspace_copy(frozen_template, ns, &ns->ledger, out);
 }

@@ -182,12 +182,6 @@ static status_t inbox_add(struct channel *end, struct channel *sender, struct me
     return status;
 }
 
-status_t channel_post(struct channel *end, struct channel *sender, struct message *message) {
-    status_t status = charge_take(end, sender, message->charge);
-    if (status == OK) status = inbox_add(end, sender, message);
-    return status;
-}
-
 status_t channel_send_to(struct channel *end, struct channel *sender,
                          const struct cl_message *from) {
     u32 charge = message_charge(from->bytes_size, from->handles_count);

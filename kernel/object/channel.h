@@ -54,8 +54,6 @@ void channel_show_readable_locked(struct channel *end) REQUIRES(&end->lock);
 status_t channel_receive_locked(struct channel *end, const struct cl_message *room, u64 received,
                                 u32 flags, u64 deadline_ns, struct thread *next)
     RELEASE(&end->lock);
-// For the start-up message of init: one that was made is put into the inbox.
-status_t channel_post(struct channel *end, struct channel *sender, struct message *message);
 // The call of a token, if it is in this state.
 struct channel_caller *channel_call_find_locked(struct channel *end, u64 token,
                                                 enum call_state state) REQUIRES(&end->lock);

@@ -102,10 +102,6 @@ void messages_drop(struct list *messages);
 static inline bool message_is_small(u32 bytes_size, u32 handles_count) {
     return bytes_size <= MESSAGE_INLINE && handles_count == 0;
 }
-// Where the first bytes of a message are.
-static inline void *message_start(struct message *message) {
-    return message->page_count ? page_address(message->pages[0]) : message->bytes;
-}
 // Copies inline bytes in. Their range was checked with the structure, unless they are none.
 // BAD_POINTER.
 static inline status_t message_bytes_in(void *to, const struct cl_message *from) {

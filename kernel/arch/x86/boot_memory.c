@@ -126,12 +126,8 @@ void *arch_boot_bundle(u64 *size) {
 
 const char *arch_command_line(void) { return command_line; }
 
-bool boot_option(const char *word) {
-    usize length = strlen(word);
-    for (const char *at = command_line; *at; at++) {
-        bool begins = at == command_line || at[-1] == ' ';
-        if (begins && strncmp(at, word, length) == 0 && (at[length] == 0 || at[length] == ' '))
-            return true;
-    }
+bool boot_option(const char *text) {
+    for (const char *at = command_line; *at; at++)
+        if (strncmp(at, text, strlen(text)) == 0) return true;
     return false;
 }

@@ -138,8 +138,8 @@ extern u32 cpu_running;                      // have come up: 0..cpu_running-1
 void boot_memory_init(u64 start_info_paddr);
 u64 boot_page_alloc(void); // zeroed; panics when there is none
 extern u64 boot_rsdp;      // where the ACPI tables begin; 0: not told
-// True if the kernel command line has this word.
-bool boot_option(const char *word);
+// True if the kernel command line has this text.
+bool boot_option(const char *text);
 // Calls back for the 2 MiB-aligned regions with any RAM or ACPI table in them; they may overlap.
 void boot_memory_regions(void (*region)(u64 paddr, u64 size));
 

@@ -7,6 +7,9 @@
 #include "linux/kernel_if.h"
 #include "linux/thread.h"
 
+// Who opens a pipe without a name, by /proc, never waits for its other end.
+static bool is_named(const struct pipe *pipe) { return pipe->slot != NULL; }
+
 void pipe_file_attach(struct pipe *pipe, struct file *file) {
     u32 mode = file_flags(file) & O_ACCMODE;
     file->ops = &pipe_ops;
@@ -17,7 +20,7 @@ void pipe_file_attach(struct pipe *pipe, struct file *file) {
     pipe->readers_ever += mode != O_WRONLY;
     pipe->writers += mode != O_RDONLY;
     pipe->writers_ever += mode != O_RDONLY;
-    bool waits_for_writers = mode == O_RDONLY && pipe->writers == 0;
+    bool waits_for_writers = is_named(pipe) && mode == O_RDONLY && pipe->writers == 0;
     file->version = waits_for_writers ? pipe->writers_ever : ~0U;
     mutex_unlock(&pipe->lock);
     waitqueue_wake(&pipe->changed);
@@ -54,13 +57,13 @@ int pipe_open_end(struct thread *thread, struct pipe *pipe, struct file *file) {
     bool waits = !(file_flags(file) & O_NONBLOCK);
     bool is_there;
     u32 before = others_ever(pipe, mode, &is_there);
-    if (mode == O_WRONLY && !waits && !is_there) {
+    bool lacks_other = is_named(pipe) && mode != O_RDWR && !is_there;
+    if (lacks_other && mode == O_WRONLY && !waits) {
         return -ENXIO;
     }
     vnode_get(&pipe->vnode);
     pipe_file_attach(pipe, file);
-    int result =
-        mode != O_RDWR && waits && !is_there ? wait_for_other(thread, pipe, mode, before) : 0;
+    int result = lacks_other && waits ? wait_for_other(thread, pipe, mode, before) : 0;
     if (result == 0) {
         vnode_put(&pipe->vnode);
     } else {

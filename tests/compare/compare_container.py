@@ -1,7 +1,7 @@
 """Runs scripts in containers of Cloister, each in a fresh one, many in one boot."""
 
 from compare_entries import Entry
-from compare_image import IMAGE, OUT, image_disk
+from compare_image import OUT, image_disk
 from compare_outcomes import Outcome, outcomes_parse
 
 from pybuild.command import command_run, config_with_channel
@@ -18,7 +18,9 @@ def quoted(text: str) -> str:
 
 def run_command(entry: Entry) -> str:
     """What the shell runs for an entry."""
-    return f"run --rm {IMAGE} sh /driver {entry.name} {quoted(entry.script)}"
+    option = "-t " if entry.has_terminal else ""
+    words = f"{entry.name} {entry.limit_seconds} {quoted(entry.script)}"
+    return f"run --rm {option}{entry.image} /bin/sh /driver {words}"
 
 
 def entries_fitting(entries: list[Entry]) -> list[Entry]:
@@ -38,11 +40,12 @@ def boot(entries: list[Entry], smp: int) -> tuple[bytes, str, bool]:
     def sink(kind: str, data: bytes) -> None:
         (said if kind == "O" else errors).extend(data)
 
-    config = MachineConfig(smp=smp, disk=image_disk(), log=OUT / "compare.log")
+    config = MachineConfig(smp=smp, disk=image_disk(entries[0].image), log=OUT / "compare.log")
     command = "; ".join(map(run_command, entries))
     try:
         with Machine(config_with_channel(config)) as machine:
-            command_run(machine, command.encode(), 60 + 2 * len(entries), sink)
+            limit_s = 60 + 2 * len(entries) + entries[0].limit_seconds
+            command_run(machine, command.encode(), limit_s, sink)
             machine.wait(10)
     except (MachineError, TimeoutError) as error:
         return bytes(said), f"{error}\n{errors.decode(errors='replace')}", False
@@ -52,6 +55,8 @@ def boot(entries: list[Entry], smp: int) -> tuple[bytes, str, bool]:
 def boot_outcomes(entries: list[Entry], smp: int) -> dict[str, Outcome]:
     """One boot's records. Where it was lost, the first entry without one is to blame."""
     said, errors, is_complete = boot(entries, smp)
+    if entries[0].has_terminal:
+        said = said.replace(b"\r\n", b"\n")
     found = outcomes_parse(said)
     missing = [entry.name for entry in entries if entry.name not in found]
     return found | {name: Outcome(lost=errors) for name in missing[: None if is_complete else 1]}

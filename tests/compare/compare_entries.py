@@ -1,5 +1,6 @@
 """The table: scripts by subject in table/SUBJECT.toml, and the differences that are known."""
 
+import json
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,20 +8,34 @@ from pathlib import Path
 FOLDER = Path(__file__).resolve().parent
 TABLE = FOLDER / "table"
 DIFFERENCES = FOLDER / "differences.toml"
+HEAD = """\
+# Entries whose outcome is not Linux's, each with the reason. The test fails for a difference that
+# is not here, and for a line here that does not differ any more.
+"""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A script for busybox's shell, named SUBJECT/NAME."""
+    """A script for busybox's shell, named SUBJECT/NAME; with a controlling terminal or without.
+
+    All entries of one run have the image and the limit in common.
+    """
 
     name: str
     script: str
+    has_terminal: bool = False
+    image: str = "compare"
+    limit_seconds: int = 20
 
 
 def entries_of(subject: str) -> list[Entry]:
-    """The scripts of a subject, in the order of the file."""
+    """The scripts of a subject, in the order of the file; `terminal = true` is for all of them."""
     table = tomllib.loads((TABLE / f"{subject}.toml").read_text())
-    return [Entry(f"{subject}/{name}", script.strip("\n")) for name, script in table.items()]
+    has_terminal = table.pop("terminal", False)
+    return [
+        Entry(f"{subject}/{name}", script.strip("\n"), has_terminal)
+        for name, script in table.items()
+    ]
 
 
 def subjects() -> list[str]:
@@ -35,3 +50,14 @@ def differences_known() -> dict[str, str]:
         for subject, reasons in tomllib.loads(DIFFERENCES.read_text()).items()
         for name, reason in reasons.items()
     }
+
+
+def differences_write(reasons: dict[str, str]) -> None:
+    """Writes the list anew."""
+    text, last = HEAD, ""
+    for full_name, reason in sorted(reasons.items()):
+        subject, _, name = full_name.partition("/")
+        text += f"\n[{subject}]\n" if subject != last else ""
+        text += f"{name} = {json.dumps(reason)}\n"
+        last = subject
+    DIFFERENCES.write_text(text)

@@ -13,25 +13,36 @@ from compare_entries import FOLDER, Entry
 from compare_image import DRIVER, OUT, image_folder
 from compare_outcomes import Outcome, outcomes_parse
 
-from pybuild.bench import linux
+from pybuild.bench import linux, tools
 from pybuild.bench.guest import guest_start
 from pybuild.bench.tools import BenchError
 
 INIT = FOLDER / "init.sh"
+TERMINAL = FOLDER / "terminal.c"
 KEPT = OUT / "linux"
 END = "@@@ end"
 
 
+def terminal_program() -> Path:
+    """What runs a script on a pty."""
+    return tools.compile_to(OUT / "terminal", TERMINAL, tools.HEADERS, tools.PROGRAM_FLAGS)
+
+
 def initramfs_build(entries: list[Entry]) -> Path:
     """Init, a busybox for it, the image and the scripts, which are named by numbers."""
+    image, limit_seconds = entries[0].image, entries[0].limit_seconds
     with tempfile.TemporaryDirectory(dir=OUT) as folder:
         tree = Path(folder)
         (tree / "proc").mkdir()
         (tree / "scripts").mkdir()
-        shutil.copytree(image_folder() / "bin", tree / "bin", symlinks=True)
-        shutil.copytree(image_folder(), tree / "image", symlinks=True)
+        (tree / "terminal").mkdir()
+        shutil.copytree(image_folder(image) / "bin", tree / "bin", symlinks=True)
+        shutil.copytree(image_folder(image), tree / "image", symlinks=True)
+        (tree / "limit").write_text(str(limit_seconds))
+        shutil.copy(terminal_program(), tree / "run-terminal")
         for number, entry in enumerate(entries):
-            (tree / "scripts" / f"{number:04}").write_text(entry.script)
+            place = "terminal" if entry.has_terminal else "scripts"
+            (tree / place / f"{number:04}").write_text(entry.script)
         out = OUT / "initramfs.cpio"
         out.write_bytes(linux.initramfs_bytes(INIT.read_bytes(), tree))
     return out
@@ -42,8 +53,9 @@ def guest_run(entries: list[Entry]) -> dict[str, Outcome]:
     kernel, version = linux.kernel_fetch()
     initramfs = initramfs_build(entries)
     peer = linux.Peer(kernel, initramfs, initramfs, version)
+    timeout_s = 120 + 2 * len(entries) + entries[0].limit_seconds
     with guest_start(peer.arguments(initramfs)) as guest:
-        guest.wait_for(END, timeout_seconds=120 + 2 * len(entries))
+        guest.wait_for(END, timeout_seconds=timeout_s)
         found = outcomes_parse(guest.said)
     missing = [e.name for n, e in enumerate(entries) if f"{n:04}" not in found]
     if missing:
@@ -53,7 +65,8 @@ def guest_run(entries: list[Entry]) -> dict[str, Outcome]:
 
 def key_of(entry: Entry) -> str:
     """A digest of what an outcome depends on."""
-    inputs = [DRIVER.read_bytes(), INIT.read_bytes(), (image_folder() / "bin/busybox").read_bytes()]
+    inputs = [path.read_bytes() for path in (DRIVER, INIT, TERMINAL)]
+    inputs += [(image_folder(entry.image) / "bin/busybox").read_bytes()]
     inputs += [linux.kernel_fetch()[1].encode(), entry.script.encode()]
     return hashlib.sha256(b"\0".join(inputs)).hexdigest()
 
@@ -76,12 +89,16 @@ def kept_write(entry: Entry, outcome: Outcome) -> None:
     kept_path(entry).write_text(json.dumps({"key": key_of(entry), "outcome": outcome.to_json()}))
 
 
-def linux_run(entries: list[Entry]) -> dict[str, Outcome]:
-    """Every entry's outcome."""
-    found = {entry.name: outcome for entry in entries if (outcome := kept_read(entry))}
-    left = [entry for entry in entries if entry.name not in found]
-    if left:
-        found |= guest_run(left)
-    for entry in left:
+def linux_run_anew(entries: list[Entry]) -> dict[str, Outcome]:
+    """Every entry's outcome, of this run."""
+    found = guest_run(entries)
+    for entry in entries:
         kept_write(entry, found[entry.name])
     return found
+
+
+def linux_run(entries: list[Entry]) -> dict[str, Outcome]:
+    """Every entry's outcome, of this run or kept."""
+    found = {entry.name: outcome for entry in entries if (outcome := kept_read(entry))}
+    left = [entry for entry in entries if entry.name not in found]
+    return found | (linux_run_anew(left) if left else {})

@@ -5,7 +5,7 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
-RECORD = re.compile(rb"@@@ (\S+) (\d+) (\d+) (\d+) (\d+)\r?\n")
+RECORD = re.compile(rb"@@@ (\S+) (\d+) (\d+) (\d+) (\d+)\n")
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,25 @@
-# `sh /driver NAME SCRIPT`, the first process of a container: runs the script and writes one record
-# to stdout: a line `@@@ NAME STATUS BYTES BYTES BYTES`, then what the script wrote to stdout, to
-# stderr, and the files that are there at its end. A script that hangs is killed (status 137).
+# `sh /driver NAME SECONDS SCRIPT`, the first process of a container: runs the script and writes one
+# record to stdout: a line `@@@ NAME STATUS BYTES BYTES BYTES`, then what the script wrote to stdout,
+# to stderr, and the files that are there at its end. After SECONDS it is killed (status 137).
 name=$1
+seconds=$2
 mkdir /dev/.compare
 cd /tmp
-env -i PATH=/bin HOME=/root TZ=UTC0 LC_ALL=C timeout -s KILL 20 sh -c "$2" sh \
+env -i PATH=/bin HOME=/root TZ=UTC0 LC_ALL=C timeout -s KILL $seconds sh -c "$3" sh \
     </dev/null >/dev/.compare/out 2>/dev/.compare/err
 status=$?
 
 # Sizes of directories are the file system's own affair; /bin is big, and compared by its entries.
 below() {
     find /tmp -xdev "$@"
-    find / -xdev \( -path /tmp -o -path /bin -o -path /driver -o -path /dev -o -path /proc \) -prune \
-        -o "$@"
+    find / -xdev \( -path /tmp -o -path /bin -o -path /dev -o -path /proc -o -path /driver \
+        -o -path /suite \) -prune -o "$@"
 }
 
 {
     below ! -type d -exec stat -c '%N %F %a %u:%g %h %s' {} +
     below -type d -exec stat -c '%N %F %a %u:%g %h' {} +
-    below -type f -exec md5sum {} +
+    below -type f -size -40000 -exec md5sum {} +
 } >/dev/.compare/tree 2>&1
 
 cd /dev/.compare

@@ -6,6 +6,8 @@
 #include "object/namespace.h"
 #include "sched/thread.h"
 
+static void revoke_child(struct object *child, struct revoker *parent);
+
 status_t revoker_create(struct namespace *ns, struct revoker *parent, struct revoker **out) {
     if (parent && parent->depth == REVOKER_DEPTH_MAX) return ERR_LIMIT;
     struct revoker *revoker = object_alloc(ns, OBJ_REVOKER, sizeof(*revoker));
@@ -13,15 +15,13 @@ status_t revoker_create(struct namespace *ns, struct revoker *parent, struct rev
     lock_init(&revoker->lock, LOCK_REVOKER);
     list_init(&revoker->handles);
     list_init(&revoker->revocables);
-    list_init(&revoker->children);
-    list_init(&revoker->child_link);
     revoker->depth = parent ? parent->depth + 1 : 1;
     revoker->parent = parent;
-    if (parent) {
-        object_get(&parent->base);
-        lock_acquire(&parent->lock);
-        list_insert_tail(&parent->children, &revoker->child_link);
-        lock_release(&parent->lock);
+    if (parent) object_get(&parent->base);
+    status_t status = revocable_link(&revoker->by_parent, parent, &revoker->base, revoke_child);
+    if (status != OK) {
+        object_put(&revoker->base);
+        return status;
     }
     object_publish(&revoker->base);
     *out = revoker;
@@ -42,22 +42,23 @@ status_t revocable_link(struct revocable *revocable, struct revoker *revoker, st
     if (!revoker) return OK;
     lock_acquire(&revoker->lock);
     bool revoked = revoker_is_revoked(revoker);
-    if (!revoked) list_insert_tail(&revoker->revocables, &revocable->link);
+    if (!revoked) {
+        object_get(&revoker->base);
+        revocable->revoker = revoker;
+        list_insert_tail(&revoker->revocables, &revocable->link);
+    }
     lock_release(&revoker->lock);
-    if (revoked) return ERR_REVOKED;
-    object_get(&revoker->base);
-    revocable->revoker = revoker;
-    return OK;
+    return revoked ? ERR_REVOKED : OK;
 }
 
 void revocable_unlink(struct revocable *revocable) {
     struct revoker *revoker = revocable->revoker;
     if (!revoker) return;
     lock_acquire(&revoker->lock);
+    bool was_linked = !list_empty(&revocable->link);
     list_remove(&revocable->link);
     lock_release(&revoker->lock);
-    revocable->revoker = nullptr;
-    object_put(&revoker->base);
+    if (was_linked) object_put(&revoker->base);
 }
 
 // Undoes what one owner of mappings or registrations has of this revoker. False when there are no
@@ -76,45 +77,29 @@ static bool undo_one(struct revoker *revoker) {
     return first != nullptr;
 }
 
-// Children one at a time, each referenced; a child that is revoked leaves the list.
-static struct revoker *child_take(struct revoker *revoker) {
-    struct revoker *child;
-    lock_acquire(&revoker->lock);
-    list_for_each(child, &revoker->children, child_link) {
-        if (!object_tryget(&child->base)) continue;
-        list_remove(&child->child_link);
-        lock_release(&revoker->lock);
-        return child;
-    }
-    lock_release(&revoker->lock);
-    return nullptr;
-}
-
 // Recursion is at most REVOKER_DEPTH_MAX deep.
 void revoker_revoke(struct revoker *revoker) {
     lock_acquire(&revoker->lock);
     __atomic_store_n(&revoker->revoked, 1, __ATOMIC_RELEASE);
     lock_release(&revoker->lock);
-    struct revoker *child;
-    while ((child = child_take(revoker)) != nullptr) {
-        revoker_revoke(child);
-        object_put(&child->base);
-    }
     handles_revoke(revoker);
     while (undo_one(revoker))
         sched_preempt_point();
+}
+
+static void revoke_child(struct object *object, struct revoker *parent) {
+    struct revoker *child = (struct revoker *)object;
+    (void)parent;
+    revoker_revoke(child);
+    revocable_unlink(&child->by_parent);
 }
 
 static void revoker_close(struct object *object) { revoker_revoke((struct revoker *)object); }
 
 static void revoker_free(struct object *object) {
     struct revoker *revoker = (struct revoker *)object;
-    struct revoker *parent = revoker->parent;
-    if (!parent) return;
-    lock_acquire(&parent->lock);
-    list_remove(&revoker->child_link);
-    lock_release(&parent->lock);
-    object_put(&parent->base);
+    revocable_unlink(&revoker->by_parent);
+    if (revoker->parent) object_put(&revoker->parent->base);
 }
 
 const struct object_ops revoker_object_ops = {

@@ -11,9 +11,9 @@
 
 enum { REVOKER_DEPTH_MAX = 4 };
 
-// What depends on a revoker beside handles: embedded in mappings and port registrations.
+// What depends on a revoker beside handles: embedded in mappings, port registrations, and revokers.
 struct revocable {
-    struct revoker *revoker; // with a reference, or nullptr
+    struct revoker *revoker; // with a reference while linked, or nullptr
     struct list link;        // under the revoker's lock
     // Undoes all in `owner` that carries `revoker`. Called without locks, `owner` referenced.
     void (*revoke)(struct object *owner, struct revoker *revoker);
@@ -28,11 +28,10 @@ struct revoker {
     struct lock lock;       // rank LOCK_REVOKER
     struct list handles GUARDED_BY(&lock);
     struct list revocables GUARDED_BY(&lock);
-    struct list children GUARDED_BY(&lock);
-    struct list child_link; // under the parent's lock
+    struct revocable by_parent; // is undone by being revoked
 };
 
-// LIMIT when `parent` is at the deepest already; NO_RESOURCES.
+// LIMIT when `parent` is at the deepest already; REVOKED, NO_RESOURCES.
 status_t revoker_create(struct namespace *ns, struct revoker *parent, struct revoker **out);
 // True if this one or one above it is revoked; nullptr is not.
 SLOW_PATH bool revoker_is_revoked(const struct revoker *revoker);

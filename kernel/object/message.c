@@ -43,17 +43,15 @@ static bool slots_take(struct message *message, u32 count, struct ledger *payer)
 
 struct message *message_alloc(struct ledger *payer, struct channel *owner, u32 bytes_max,
                               u32 handles_max, u32 charge) {
-    const struct channel_caller *sender = channel_caller_current();
+    const struct message *sender = &channel_caller_current()->small;
     struct message *message =
         heap_alloc(payer, offsetof(struct message, bytes) +
                               (bytes_max <= MESSAGE_INLINE ? bytes_max : sizeof(message->pages)));
     if (!message) return nullptr;
     object_get(&owner->base);
     message->owner = owner;
-    if (sender) { // not the kernel, which starts init
-        message->sender_namespace = sender->small.sender_namespace;
-        message->sender_process = sender->small.sender_process;
-    }
+    message->sender_namespace = sender->sender_namespace;
+    message->sender_process = sender->sender_process;
     if (ledger_count_add(owner->holder.ledger, LEDGER_MESSAGE_BYTES, charge) == OK) {
         message->charge = charge;
         if (pages_take(message, bytes_max, payer) && slots_take(message, handles_max, payer))

@@ -19,45 +19,22 @@ struct name {
     char text[];
 };
 
-static struct name *name_find(struct namespace *ns, const char *text, u32 size)
+// True if one is the other, or its first parts: "a" of "a/b".
+static bool is_start(const char *start, u32 start_size, const char *text, u32 size) {
+    bool ends_at_part = start_size == size || (start_size < size && text[start_size] == '/');
+    return ends_at_part && memcmp(start, text, start_size) == 0;
+}
+
+// The name that a path is, leads through, or begins. No two are: a name can't be both a thing and a
+// way to things.
+static struct name *name_meeting(struct namespace *ns, const char *text, u32 size)
     REQUIRES(&ns->lock) {
     struct name *name;
     list_for_each(name, &ns->names, link)
-        if (name->size == size && memcmp(name->text, text, size) == 0) return name;
+        if (is_start(name->text, name->size, text, size) ||
+            is_start(text, size, name->text, name->size))
+            return name;
     return nullptr;
-}
-
-// True if one is a whole-part prefix of the other: "a" of "a/b".
-static bool is_part_prefix(const char *prefix, u32 prefix_size, const char *text, u32 size) {
-    return prefix_size < size && text[prefix_size] == '/' && memcmp(prefix, text, prefix_size) == 0;
-}
-
-// A name can't be both a thing and a way to things.
-static bool name_collides(struct namespace *ns, const char *text, u32 size) REQUIRES(&ns->lock) {
-    struct name *name;
-    list_for_each(name, &ns->names, link)
-        if ((name->size == size && memcmp(name->text, text, size) == 0) ||
-            is_part_prefix(name->text, name->size, text, size) ||
-            is_part_prefix(text, size, name->text, name->size))
-            return true;
-    return false;
-}
-
-// The child namespace that the path leads into, referenced, with the length of its name.
-static struct namespace *child_on_path(struct namespace *ns, const char *text, u32 size,
-                                       u32 *name_size) {
-    struct namespace *child = nullptr;
-    struct name *name;
-    lock_acquire(&ns->lock);
-    list_for_each(name, &ns->names, link) {
-        if (!name->is_child || !is_part_prefix(name->text, name->size, text, size)) continue;
-        struct handle_info info;
-        if (handle_slot_info(&name->slot, &info) == OK) child = (struct namespace *)info.object;
-        *name_size = name->size;
-        break;
-    }
-    lock_release(&ns->lock);
-    return child;
 }
 
 static struct name *name_new(struct namespace *ns, const char *text, u32 size) {
@@ -85,7 +62,7 @@ static status_t name_insert(struct namespace *ns, struct name *name) {
     lock_acquire(&ns->lock);
     if (!ns_is_alive(ns))
         status = ERR_DEAD;
-    else if (name_collides(ns, name->text, name->size))
+    else if (name_meeting(ns, name->text, name->size))
         status = ERR_ALREADY_EXISTS;
     else {
         name->position = ++ns->name_position_next;
@@ -133,8 +110,12 @@ void name_unbind_child(struct namespace *parent, struct namespace *child) {
 
 status_t sys_ns_unbind(struct namespace *ns, const struct name_path *path) {
     lock_acquire(&ns->lock);
-    struct name *name = name_find(ns, path->text, path->size);
-    status_t status = !name ? ERR_NOT_FOUND : name->is_child ? ERR_ACCESS_DENIED : OK;
+    struct name *name = name_meeting(ns, path->text, path->size);
+    status_t status = OK;
+    if (!name || name->size != path->size)
+        status = ERR_NOT_FOUND;
+    else if (name->is_child)
+        status = ERR_ACCESS_DENIED;
     if (status == OK) list_remove(&name->link);
     lock_release(&ns->lock);
     if (status == OK) name_free(ns, name);
@@ -161,45 +142,45 @@ static u32 access_rights(const struct name *name, u32 user, bool is_owner) {
     return name->ceiling & name->access.everyone;
 }
 
-// What a name gives to `user`, referenced; the user of a namespace bound under it goes along.
-static status_t name_open(struct namespace *ns, const char *text, u32 size, u32 user, bool is_owner,
-                          struct handle_info *out) {
+// What the first name on a path gives, referenced, and its size: the whole path, or the name of a child
+// namespace that it leads into. The user of a namespace bound under a name goes along.
+static status_t name_open(struct namespace *ns, const char *text, u32 size,
+                          const struct handle_info *by, struct handle_info *out, u32 *used) {
+    bool is_owner = (by->rights & RIGHT_OWNER) != 0;
     lock_acquire(&ns->lock);
-    struct name *name = name_find(ns, text, size);
-    status_t status = name ? handle_slot_info(&name->slot, out) : ERR_NOT_FOUND;
-    if (status == OK) out->rights = access_rights(name, user, is_owner);
+    struct name *name = name_meeting(ns, text, size);
+    bool is_way = name && name->is_child && name->size < size;
+    status_t status = ERR_NOT_FOUND;
+    if (is_way && !is_owner)
+        status = ERR_ACCESS_DENIED;
+    else if (is_way || (name && name->size == size))
+        status = handle_slot_info(&name->slot, out);
+    if (status == OK) {
+        out->rights = access_rights(name, by->user, is_owner);
+        *used = name->size;
+    }
     lock_release(&ns->lock);
     return status;
 }
 
-status_t sys_ns_open(const struct handle_info *ns_handle, const struct name_path *path, u32 rights,
+status_t sys_ns_open(const struct handle_info *ns, const struct name_path *path, u32 rights,
                      struct handle_info *out) {
-    bool is_owner = (ns_handle->rights & RIGHT_OWNER) != 0;
-    struct namespace *ns = (struct namespace *)ns_handle->object;
-    const char *text = path->text;
-    u32 size = path->size;
-    u32 name_size;
-    struct namespace *child;
-    object_get(&ns->base);
-    while ((child = child_on_path(ns, text, size, &name_size)) != nullptr) {
-        object_put(&ns->base);
-        ns = child;
-        text += name_size + 1;
-        size -= name_size + 1;
-        if (!is_owner) {
-            object_put(&ns->base);
-            return ERR_ACCESS_DENIED;
-        }
-    }
     struct handle_info found;
-    status_t status = name_open(ns, text, size, ns_handle->user, is_owner, &found);
-    object_put(&ns->base);
+    u32 used, at = 0;
+    status_t status =
+        name_open((struct namespace *)ns->object, path->text, path->size, ns, &found, &used);
+    while (status == OK && at + used < path->size) {
+        struct namespace *child = (struct namespace *)found.object;
+        at += used + 1;
+        status = name_open(child, path->text + at, path->size - at, ns, &found, &used);
+        object_put(&child->base);
+    }
     if (status != OK) return status;
     // Opened through a revocable handle: that revoker counts. A name that was bound revocably
     // and is opened through another revoker's handle would need both: the namespace's wins only
     // where the name has none.
     struct handle_info through = found;
-    if (!through.revoker) through.revoker = ns_handle->revoker;
+    if (!through.revoker) through.revoker = ns->revoker;
     status = handle_derive(&through, rights, out);
     handle_info_put(&found);
     return status;

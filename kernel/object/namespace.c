@@ -9,11 +9,6 @@
 
 enum : i64 {
     DEFAULT_MEMORY_PAGES = 16384, // 64 MiB
-    DEFAULT_THREADS = 512,
-    DEFAULT_HANDLES = 16384,
-    DEFAULT_NAMES = 1024,
-    DEFAULT_TIMERS = 1024,
-    DEFAULT_MESSAGE_BYTES = 4 << 20,
     DEFAULT_LOG_BYTES = 64 << 10,
 };
 enum : u64 { WEIGHT_MAX = 10000, CAP_MAX = 1000 * MAX_CPUS };
@@ -42,12 +37,6 @@ void ns_init_root(void) {
 
 struct namespace *ns_current(void) { return process_current()->base.ns; }
 
-bool ns_is_within(const struct namespace *ns, const struct namespace *above) {
-    while (ns && ns != above)
-        ns = ns->parent;
-    return ns != nullptr;
-}
-
 status_t ns_count_begin(struct namespace *ns, enum ledger_count what) {
     if (ledger_count_add(&ns->ledger, what, 1) != OK) return ERR_NO_RESOURCES;
     // Counted, then looked; the reaper marks, then looks at the count.
@@ -64,10 +53,18 @@ static i64 limit_or(u64 asked, i64 same) {
     return asked == CL_LIMIT_SAME ? same : (i64)min(asked, (u64)INT64_MAX);
 }
 
-static void limit_set(struct ledger *ledger, enum ledger_count what, u64 asked) {
-    i64 *limit = &ledger->counters[what].limit;
-    __atomic_store_n(limit, limit_or(asked, *limit), __ATOMIC_RELAXED);
-}
+// What is counted: where its limit is among those asked for, and what it is if none is.
+static const struct {
+    enum ledger_count what;
+    u32 asked;
+    i64 by_default;
+} counted[] = {
+    {LEDGER_THREADS, offsetof(struct cl_ns_limits, threads), 512},
+    {LEDGER_HANDLES, offsetof(struct cl_ns_limits, handles), 16384},
+    {LEDGER_NAMES, offsetof(struct cl_ns_limits, names), 1024},
+    {LEDGER_TIMERS, offsetof(struct cl_ns_limits, timers), 1024},
+    {LEDGER_MESSAGE_BYTES, offsetof(struct cl_ns_limits, message_bytes), 4 << 20},
+};
 
 static status_t limits_check(const struct cl_ns_limits *limits) {
     bool weight_ok = limits->cpu_weight == CL_LIMIT_SAME ||
@@ -83,11 +80,11 @@ static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *li
         status = ledger_set_memory(ledger, limit_or(limits->memory_pages, ledger->limit_pages),
                                    limit_or(limits->memory_reserved_pages, ledger->reserved_pages));
     if (status != OK) return status;
-    limit_set(ledger, LEDGER_THREADS, limits->threads);
-    limit_set(ledger, LEDGER_HANDLES, limits->handles);
-    limit_set(ledger, LEDGER_NAMES, limits->names);
-    limit_set(ledger, LEDGER_TIMERS, limits->timers);
-    limit_set(ledger, LEDGER_MESSAGE_BYTES, limits->message_bytes);
+    for (u32 i = 0; i < ARRAY_SIZE(counted); i++) {
+        i64 *limit = &ledger->counters[counted[i].what].limit;
+        u64 asked = *(const u64 *)((const u8 *)limits + counted[i].asked);
+        __atomic_store_n(limit, limit_or(asked, *limit), __ATOMIC_RELAXED);
+    }
     lock_acquire(&ns->lock);
     u64 weight = (u64)limit_or(limits->cpu_weight, (i64)ns->group.weight);
     __atomic_store_n(&ns->group.weight, weight, __ATOMIC_RELAXED);
@@ -109,11 +106,8 @@ status_t sys_ns_set_limits(struct namespace *ns, const struct cl_ns_limits *limi
 
 static void limits_default(struct ledger *ledger) {
     ledger->limit_pages = DEFAULT_MEMORY_PAGES;
-    ledger->counters[LEDGER_THREADS].limit = DEFAULT_THREADS;
-    ledger->counters[LEDGER_HANDLES].limit = DEFAULT_HANDLES;
-    ledger->counters[LEDGER_NAMES].limit = DEFAULT_NAMES;
-    ledger->counters[LEDGER_TIMERS].limit = DEFAULT_TIMERS;
-    ledger->counters[LEDGER_MESSAGE_BYTES].limit = DEFAULT_MESSAGE_BYTES;
+    for (u32 i = 0; i < ARRAY_SIZE(counted); i++)
+        ledger->counters[counted[i].what].limit = counted[i].by_default;
 }
 
 // ---- making ----

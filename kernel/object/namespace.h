@@ -59,5 +59,3 @@ static inline u64 ns_counted(const struct namespace *ns, enum ledger_count what)
 }
 // The next child, not gone, after `last` (nullptr: the first), referenced; drops `last`.
 struct namespace *ns_child_after(struct namespace *ns, struct namespace *last);
-// True if `ns` is `above` or below it.
-bool ns_is_within(const struct namespace *ns, const struct namespace *above);

@@ -12,8 +12,9 @@ enum : u32 { DEFAULT_SEND_BYTES = 64 << 10 };
 
 // ---- making ----
 
-struct channel *channel_end_create(struct namespace *ns, u32 type, u32 messages_max,
-                                   u32 bytes_max) NO_THREAD_SAFETY_ANALYSIS // nobody knows it yet
+// One end, without a peer, not published. nullptr: NO_RESOURCES.
+static struct channel *end_create(struct namespace *ns, u32 type, u32 messages_max,
+                                  u32 bytes_max) NO_THREAD_SAFETY_ANALYSIS // nobody knows it yet
 {
     struct channel *end = object_alloc(ns, type, sizeof(*end));
     if (!end) return nullptr;
@@ -42,9 +43,9 @@ status_t sys_channel_create(struct namespace *first_ns, struct namespace *second
                             const struct cl_channel_options *options, struct channel **first,
                             struct channel **second) {
     u32 bytes_max = options->send_bytes_max ? options->send_bytes_max : DEFAULT_SEND_BYTES;
-    *first = channel_end_create(first_ns, OBJ_CHANNEL, ~0u, bytes_max);
+    *first = end_create(first_ns, OBJ_CHANNEL, ~0u, bytes_max);
     if (!*first) return ERR_NO_RESOURCES;
-    *second = channel_end_create(second_ns, OBJ_CHANNEL, ~0u, bytes_max);
+    *second = end_create(second_ns, OBJ_CHANNEL, ~0u, bytes_max);
     if (!*second) {
         object_put(&(*first)->base);
         return ERR_NO_RESOURCES;
@@ -55,6 +56,18 @@ status_t sys_channel_create(struct namespace *first_ns, struct namespace *second
     end_join(*second, *first);
     object_publish(&(*first)->base);
     object_publish(&(*second)->base);
+    return OK;
+}
+
+// A queue takes no calls, and needs no reference to itself.
+status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max,
+                          struct channel **queue) {
+    *queue = end_create(ns, OBJ_QUEUE, messages_max, bytes_max);
+    if (!*queue) return ERR_NO_RESOURCES;
+    lock_acquire(&(*queue)->lock);
+    (*queue)->peer = *queue;
+    lock_release(&(*queue)->lock);
+    object_publish(&(*queue)->base);
     return OK;
 }
 
@@ -182,26 +195,27 @@ static status_t inbox_add(struct channel *end, struct channel *sender, struct me
     return status;
 }
 
-status_t channel_send_to(struct channel *end, struct channel *sender,
-                         const struct cl_message *from) {
-    u32 charge = message_charge(from->bytes_size, from->handles_count);
-    status_t status = charge_take(end, sender, charge);
-    if (status != OK) return status;
+static status_t send_paid(struct channel *end, struct channel *sender,
+                          const struct cl_message *from, u32 charge) {
     struct message *message;
-    status = message_create(&end->base.ns->ledger, end, from, charge, &sender->base, &message);
-    if (status == OK) {
-        status = inbox_add(end, sender, message);
-        if (status != OK) message_destroy(message);
-    }
-    if (status != OK) charge_return(end, charge);
+    status_t status =
+        message_create(&end->base.ns->ledger, end, from, charge, &sender->base, &message);
+    if (status != OK) return status;
+    status = inbox_add(end, sender, message);
+    if (status != OK) message_destroy(message);
     return status;
 }
 
-status_t sys_channel_send(struct channel *channel, const struct cl_message *message) {
-    struct channel *peer = channel_peer_get(channel);
-    if (!peer) return ERR_PEER_CLOSED;
-    status_t status = channel_send_to(peer, channel, message);
-    object_put(&peer->base);
+status_t sys_channel_send(struct channel *channel, const struct cl_message *from) {
+    struct channel *end = channel_peer_get(channel);
+    if (!end) return ERR_PEER_CLOSED;
+    u32 charge = message_charge(from->bytes_size, from->handles_count);
+    status_t status = charge_take(end, channel, charge);
+    if (status == OK) {
+        status = send_paid(end, channel, from, charge);
+        if (status != OK) charge_return(end, charge);
+    }
+    object_put(&end->base);
     return status;
 }
 

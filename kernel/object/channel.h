@@ -10,6 +10,8 @@
 //   on its call without the lock looks it up again by its token.
 // - Handles of a call and of its reply are held by the end that it was made through.
 // - The locks of two ends are never held together.
+// - A queue is an end that is its own peer: what is sent to it is received from it, by many. Its
+//   namespace pays, within limits of bytes and of messages.
 #pragma once
 
 #include "object/message.h"
@@ -36,13 +38,8 @@ struct channel {
     struct waitq receivers GUARDED_BY(&lock);
 };
 
-// ---- between channel.c, channel_call.c and queue.c ----
+// ---- between channel.c and channel_call.c ----
 
-// One end, without a peer, not published. nullptr: NO_RESOURCES.
-struct channel *channel_end_create(struct namespace *ns, u32 type, u32 messages_max, u32 bytes_max);
-// Sends a one-way message to `end`, whose peer is `sender`.
-status_t channel_send_to(struct channel *end, struct channel *sender,
-                         const struct cl_message *from);
 // The other end, referenced; nullptr when it is gone.
 struct channel *channel_peer_get(struct channel *end);
 // PEER_CLOSED when `end` has closed, DEAD when `peer` has: for what `peer` sends.

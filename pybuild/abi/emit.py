@@ -87,7 +87,8 @@ def kernel_argument(schema: Schema, arg: Arg) -> str:
 
 def c_struct(schema: Schema, arg: Arg) -> str:
     """The structure of the object that a handle must be of; `object` when there are several."""
-    return schema.object_type(arg.objects[0]).c_struct if len(arg.objects) == 1 else "object"
+    structs = {schema.object_type(name).c_struct for name in arg.objects}
+    return structs.pop() if len(structs) == 1 else "object"
 
 
 def scalar_type(kind: Kind, limits: Limits) -> str:

@@ -425,7 +425,7 @@ class Decoder:
                 return f"{raw} != 0 ? {pointer} : nullptr" if arg.optional else pointer
             if arg.kind is Kind.MOVED_HANDLE:
                 return f"(handle_t){raw}"
-            if len(arg.objects) != 1:
+            if c_struct(self.schema, arg) == "object":
                 return f"h_{arg.name}"
             pointer = f"(struct {c_struct(self.schema, arg)} *)h_{arg.name}"
             if arg.own:

@@ -10,13 +10,13 @@ static uint8_t in[ROOM];
 
 static status_t send(handle_t queue, const void *bytes, uint32_t size) {
     struct cl_message message = message_of(bytes, size, NULL, 0);
-    return queue_send(queue, &message);
+    return channel_send(queue, &message);
 }
 
 static status_t receive(handle_t queue, void *bytes, uint32_t room, uint64_t deadline_ns,
                         struct cl_received *received) {
     struct cl_message message = message_of(bytes, room, NULL, 0);
-    return queue_receive(queue, &message, (uint64_t)received, 0, deadline_ns);
+    return channel_receive(queue, &message, (uint64_t)received, 0, deadline_ns);
 }
 
 static uint32_t signals_of(handle_t handle) {
@@ -51,13 +51,14 @@ static void handles(void) {
     test_ok(queue_create(0, 3, ROOM, &queue), "queue");
     test_ok(event_create(0, &event), "event");
     struct cl_message self = message_of("q", 1, &queue, 1), message = message_of("e", 1, &event, 1);
-    test_check(queue_send(queue, &self) == ERR_INVALID_ARGUMENT, "not itself");
-    test_check(queue_send(queue, &message) == OK, "send");
+    test_check(channel_send(queue, &self) == ERR_INVALID_ARGUMENT, "not itself");
+    test_check(channel_send(queue, &message) == OK, "send");
     struct cl_message room = message_of(in, ROOM, &got, 1);
-    test_check(queue_receive(queue, &room, (uint64_t)&received, 0, 0) == OK && got != 0, "receive");
+    test_check(channel_receive(queue, &room, (uint64_t)&received, 0, 0) == OK && got != 0,
+               "receive");
     test_check(event_signal(got, 0, SIGNAL_USER0) == OK, "it works");
     message = message_of("e", 1, &got, 1);
-    test_check(queue_send(queue, &message) == OK, "send");
+    test_check(channel_send(queue, &message) == OK, "send");
     handle_close(queue);
     test_pass("handles go through a mailbox, and with it");
 }

@@ -9,7 +9,6 @@
 #include "object/namespace.h"
 #include "object/port.h"
 #include "object/process.h"
-#include "object/queue.h"
 #include "object/timer.h"
 #include <stdlib.h>
 
@@ -182,10 +181,11 @@ static void port_watch(handle_t port_handle, handle_t observed, u32 signals, u64
 static void other_step(struct user *user, handle_t queue, handle_t timer, handle_t port) {
     struct cl_message message = random_message(user), in = room(user);
     u32 woken;
-    if (CALL(queue, queue, sys_queue_send(queue_, &message)) == OK &&
+    if (CALL(queue, channel, sys_channel_send(channel_, &message)) == OK &&
         random_next(&user->random) % 2 &&
-        CALL(queue, queue,
-             sys_queue_receive(queue_, &in, user->memory + ROOM - 128, 0, CL_DEADLINE_POLL)) == OK)
+        CALL(queue, channel,
+             sys_channel_receive(channel_, &in, user->memory + ROOM - 128, 0, CL_DEADLINE_POLL)) ==
+            OK)
         handles_close(user, message.handles_count);
     u64 period_ns = random_next(&user->random) % 2 ? MS / 5 : 0;
     (void)CALL(timer, timer, sys_timer_set(timer_, arch_time_ns() + MS / 10, period_ns));
@@ -199,12 +199,12 @@ static void server(u64 end, u64 seed) {
     struct user user;
     handle_t port = 0, queue = 0, timer = 0;
     struct port *port_made;
-    struct queue *queue_made;
+    struct channel *queue_made;
     struct timer *timer_made;
     user_begin(&user, end, seed);
     if (sys_port_create(ns_current(), &port_made) == OK) (void)give(&port_made->base, &port);
     if (sys_queue_create(ns_current(), 5, 40000, &queue_made) == OK)
-        (void)give(&queue_made->end.base, &queue);
+        (void)give(&queue_made->base, &queue);
     if (sys_timer_create(ns_current(), &timer_made) == OK) (void)give(&timer_made->base, &timer);
     for (;;) {
         if (random_next(&user.random) % 16 == 0)

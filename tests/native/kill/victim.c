@@ -99,11 +99,11 @@ static void do_queue(struct worker *w) {
         handle_t copy = 0;
         handle_duplicate(event, CL_RIGHTS_SAME, &copy);
         struct cl_message message = message_of(bytes_out[w->number], below(w, 900), &copy, 1);
-        if (queue_send(queue, &message) != OK) handle_close(copy);
+        if (channel_send(queue, &message) != OK) handle_close(copy);
     }
     struct cl_message room = message_of(bytes_in[w->number], 900, out, 2);
     for (uint64_t i = below(w, 6); i > 0; i--)
-        if (queue_receive(queue, &room, (uint64_t)&received, 0, soon(w)) == OK)
+        if (channel_receive(queue, &room, (uint64_t)&received, 0, soon(w)) == OK)
             handle_close(out[0]);
     handle_close(event);
     handle_close(queue);

@@ -305,7 +305,7 @@ static status_t make_post(struct made *m) {
     status_t status = handle_duplicate(event, CL_RIGHTS_SAME, &copy);
     if (status != OK) return status;
     struct cl_message message = message_of(bytes, 700, &copy, 1);
-    status = queue_send(queue, &message);
+    status = channel_send(queue, &message);
     if (status != OK) handle_close(copy);
     return status == ERR_SHOULD_WAIT ? ERR_NO_RESOURCES : status;
 }
@@ -315,7 +315,7 @@ static void undo_post(const struct made *m) {
     handle_t got = 0;
     (void)m;
     struct cl_message room = message_of(bytes, sizeof(bytes), &got, 1);
-    test_check(queue_receive(queue, &room, (uint64_t)&received, 0, 0) == OK, "queue");
+    test_check(channel_receive(queue, &room, (uint64_t)&received, 0, 0) == OK, "queue");
     handle_close(got);
 }
 

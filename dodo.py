@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from pybuild import bundle, images, layout, lint, parts, toolchain
+from pybuild import bundle, images, layout, lint, linuxvdso, parts, toolchain
 from pybuild.paths import BUILD, BUNDLE, DISK, ROOT, TEST_BUNDLE, relative
 
 DOIT_CONFIG = {
@@ -66,6 +66,14 @@ def task_abi() -> Iterator[Task]:
         ],
         "targets": parts.LINUX_OUTPUTS,
         "actions": parts.action(parts.generate_linux),
+    }
+    yield {
+        "basename": "abi",
+        "name": "vdso",
+        "doc": "what Linux programs are mapped to read the time",
+        "file_dep": [*sorted(linuxvdso.FOLDER.iterdir()), ROOT / "pybuild" / "linuxvdso.py"],
+        "targets": [parts.VDSO_OUTPUT],
+        "actions": parts.action(parts.generate_vdso),
     }
 
 

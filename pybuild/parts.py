@@ -37,6 +37,9 @@ ABI_OUTPUTS = [
 ]
 LINUX_SCHEMA = ROOT / "userland" / "linux" / "abi" / "x86_64.toml"
 LINUX_OUTPUTS = [GEN / "linux" / "calls.h", GEN / "linux" / "dispatch.c"]
+VDSO_OUTPUT = GEN / "linux" / "vdso_image.c"
+# Folders of userland/ that are no programs.
+NO_PROGRAMS = ("lib", "vdso")
 # Order in the bundle; programs that are not listed follow by name.
 BUNDLE_ORDER = ["init", "manager", "storage", "shell", "linux"]
 
@@ -123,13 +126,16 @@ def user_part(name: str, sources: list[Path]) -> Part:
 
 def program_sources(folder: Path) -> list[Path]:
     """A program's own sources, with what is generated for it."""
-    extra = [p for p in LINUX_OUTPUTS if p.suffix == ".c"] if folder.name == "linux" else []
+    generated = [*LINUX_OUTPUTS, VDSO_OUTPUT] if folder.name == "linux" else []
+    extra = [p for p in generated if p.suffix == ".c"]
     return sources_below(folder) + extra
 
 
 def programs() -> list[Part]:
     """Native programs: each folder of userland/ with sources, but the library."""
-    folders = sorted(p for p in (ROOT / "userland").glob("*") if p.is_dir() and p.name != "lib")
+    folders = sorted(
+        p for p in (ROOT / "userland").glob("*") if p.is_dir() and p.name not in NO_PROGRAMS
+    )
     found = [user_part(f.name, program_sources(f)) for f in folders if sources_below(f)]
     names = {name: place for place, name in enumerate(BUNDLE_ORDER)}
     return sorted(found, key=lambda part: (names.get(part.name, len(names)), part.name))
@@ -198,6 +204,11 @@ def generate_abi() -> None:
     """Runs the ABI generator; BuildError with its words."""
     command = [sys.executable, "-m", "pybuild.abi", relative(ABI_SCHEMA), relative(GEN)]
     toolchain.run_tool(command)
+
+
+def generate_vdso() -> None:
+    """Builds the vDSO; BuildError with its words."""
+    toolchain.run_tool([sys.executable, "-m", "pybuild.linuxvdso", relative(VDSO_OUTPUT)])
 
 
 def generate_linux() -> None:

@@ -68,6 +68,8 @@ void arch_ipi_resched(u32 cpu_id);
 
 // Nanoseconds since boot, the same on every CPU, never going back.
 u64 arch_time_ns(void);
+// The numbers behind it: (tsc - base) * ns_per_tsc >> 32; 0: it is not made like that.
+void arch_time_scale(u64 *tsc_base, u64 *ns_per_tsc);
 // Wall-clock at time 0 of arch_time_ns(), in seconds since 1970 (from the CMOS clock).
 u64 arch_boot_wall_s(void);
 // This CPU's timer: timer_interrupt() is called at or after `deadline_ns` (arch_time_ns scale).

@@ -93,6 +93,11 @@ u64 arch_time_ns(void) { return scale(tsc_read() - tsc_base, ns_per_tsc); }
 
 u64 arch_boot_wall_s(void) { return wall_s; }
 
+void arch_time_scale(u64 *base, u64 *multiplier) {
+    *base = tsc_base;
+    *multiplier = ns_per_tsc;
+}
+
 static void deadline_set(u64 deadline_ns) {
     u64 tsc = deadline_ns == ARCH_TIMER_OFF
                   ? 0

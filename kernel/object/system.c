@@ -73,6 +73,12 @@ status_t sys_clock_get(u32 clock, u64 *now_ns) {
     return OK;
 }
 
+status_t sys_clock_scale(u64 *tsc_base, u64 *ns_per_tsc, u64 *wall_ns) {
+    arch_time_scale(tsc_base, ns_per_tsc);
+    *wall_ns = arch_boot_wall_s() * NS_PER_S;
+    return OK;
+}
+
 status_t sys_random_get(struct user_out bytes) {
     u8 buffer[256];
     random_bytes(buffer, bytes.size);

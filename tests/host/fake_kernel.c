@@ -10,6 +10,7 @@
 #include "linux/kernel_if.h"
 #include "linux/processor.h"
 #include "linux/system.h"
+#include "linux/vdso.h"
 
 #include <errno.h>
 #include <linux/futex.h>
@@ -224,6 +225,13 @@ int kernel_memobj_write(handle_t memobj, u64 offset, const void *buffer, usize s
     memcpy(object->bytes + offset, buffer, size);
     return 0;
 }
+
+void kernel_clock_scale(u64 *tsc_base, u64 *ns_per_tsc, u64 *wall_ns) {
+    *tsc_base = *ns_per_tsc = *wall_ns = 0;
+}
+
+// No vDSO.
+u64 vdso_map(struct memory *, u64) { return 0; }
 
 void kernel_close(handle_t handle) {
     if (handle >= OBJECT_HANDLES) {

@@ -23,6 +23,7 @@ NATIVE_ONLY = {
     "container",
     "control",
     "requests",
+    "vdso",
 }
 LIBRARY = ("format", "records", "elf", "erofs", "erofs_directory", "mutex")
 

@@ -136,6 +136,14 @@ static void clocks(void) {
     test_ok(clock_get(CL_CLOCK_MONOTONIC, &first), "monotonic");
     test_ok(clock_get(CL_CLOCK_MONOTONIC, &second), "monotonic");
     test_ok(clock_get(CL_CLOCK_REALTIME, &real), "realtime");
+    uint64_t base, multiplier, wall_ns, before, after;
+    test_ok(clock_scale(&base, &multiplier, &wall_ns), "scale");
+    clock_get(CL_CLOCK_MONOTONIC, &before);
+    uint64_t ticks = __builtin_ia32_rdtsc() - base;
+    clock_get(CL_CLOCK_MONOTONIC, &after);
+    uint64_t own_ns = (uint64_t)((unsigned __int128)ticks * multiplier >> 32);
+    test_check(own_ns >= before && own_ns <= after, "a program reads the same time by itself");
+    test_check(real - wall_ns >= second && real - wall_ns <= before, "and the real one");
     test_check(second >= first && real > REALTIME_MIN_NS, "time goes on");
     test_pass("clocks tell the time");
 }

@@ -14,11 +14,13 @@
 #include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/timers.h"
+#include "linux/vdso.h"
 #include "linux/walk.h"
 
 enum : u64 {
     STACK_BYTES = 8UL << 20,
     STACK_BYTES_MIN = 256 << 10,
+    VDSO_GAP_BYTES = 4 * PAGE_SIZE, // behind the stack
     POPULATE_BYTES_MAX = 128 << 10,
     // Stack and mappings lie together, so that they share page tables: in a random gigabyte of
     // top-level slot 0, where fixed programs are as well, with room above. Relocatable programs lie
@@ -194,6 +196,7 @@ static int exec_map(struct exec *exec, const struct process *process, struct pro
     }
     if (result == 0) {
         result = stack_map(exec, process);
+        exec->layout.vdso = vdso_map(exec->memory, exec->layout.stack_top + VDSO_GAP_BYTES);
     }
     exec->memory->break_start = exec->memory->break_end = end;
     exec->memory->map_hint = exec->layout.map_hint;

@@ -12,6 +12,7 @@ struct exec_layout {
     u64 stack_start;
     u64 stack_top;
     u64 random[2]; // for AT_RANDOM
+    u64 vdso;      // 0: none
     const struct credentials *credentials;
     bool is_secure; // AT_SECURE
 };

@@ -37,6 +37,7 @@ static u64 push_strings(struct stack_builder *builder, u64 address, u32 count) {
 
 static void push_vector(struct stack_builder *builder, const struct elf_image *image,
                         const struct exec_layout *layout, u64 path, u64 platform, u64 random) {
+    if (layout->vdso) push_auxiliary(builder, AT_SYSINFO_EHDR, layout->vdso);
     push_auxiliary(builder, AT_HWCAP, processor_features());
     push_auxiliary(builder, AT_HWCAP2, PROCESSOR_HAS_FSGSBASE);
     push_auxiliary(builder, AT_PAGESZ, PAGE_SIZE);

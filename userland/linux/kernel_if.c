@@ -135,6 +135,12 @@ int kernel_memobj_write(handle_t memobj, u64 offset, const void *buffer, usize s
     return error_of(memobj_write(memobj, offset, buffer, size));
 }
 
+void kernel_clock_scale(u64 *tsc_base, u64 *ns_per_tsc, u64 *wall_ns) {
+    if (clock_scale(tsc_base, ns_per_tsc, wall_ns) != OK) {
+        *ns_per_tsc = 0;
+    }
+}
+
 void kernel_close(handle_t handle) { handle_close(handle); }
 
 int kernel_enter(struct cl_restricted_state *state, u32 *reason) {

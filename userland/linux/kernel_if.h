@@ -73,6 +73,8 @@ int kernel_port_wait(handle_t port, u64 deadline_ns, u64 *key, u32 *observed);
 
 u64 kernel_monotonic_ns(void);
 u64 kernel_realtime_ns(void);
+// How a program reads the clocks by itself (clock_scale); ns_per_tsc is 0 where it can't.
+void kernel_clock_scale(u64 *tsc_base, u64 *ns_per_tsc, u64 *wall_ns);
 void kernel_random(void *buffer, usize size);
 void kernel_log(const char *text, usize size);
 

@@ -74,6 +74,8 @@ u64 arch_time_ns(void) { return host_os_time_ns(); }
 
 u64 arch_boot_wall_s(void) { return 0; }
 
+void arch_time_scale(u64 *tsc_base, u64 *ns_per_tsc) { *tsc_base = *ns_per_tsc = 0; }
+
 u64 arch_entropy(void) { return host_os_random(); }
 
 void host_user_return(void) {

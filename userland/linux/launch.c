@@ -204,8 +204,10 @@ static void program_load(struct thread *thread, const struct launch *launch) {
 }
 
 void launch_end(struct process *process) {
+    mutex_lock(&tasks.lock);
     struct terminal *terminal = process->terminal;
     process->terminal = NULL;
+    mutex_unlock(&tasks.lock);
     if (terminal) console_end(terminal);
 }
 

@@ -117,7 +117,7 @@ static void resize_serve(const struct container_request *request) {
                                  .columns = (u16)request->argument};
     mutex_lock(&tasks.lock);
     struct process *process = launched_locked(request->id);
-    struct terminal *terminal = process ? terminal_of_session_locked(process->session) : NULL;
+    struct terminal *terminal = process ? process->terminal : NULL;
     if (terminal) terminal_get(terminal);
     mutex_unlock(&tasks.lock);
     if (!terminal) return;

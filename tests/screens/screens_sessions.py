@@ -38,6 +38,11 @@ def run(command: str, until: str = PROMPT) -> Step:
     return Step(command.encode() + b"\r", until)
 
 
+def keys(text: bytes) -> list[Step]:
+    """One after the other: less has the terminal in its usual mode between two reads."""
+    return [Step(bytes([key]), ANY) for key in text]
+
+
 SESSIONS = [
     Session(
         "the shell's line editor",
@@ -166,7 +171,7 @@ SESSIONS = [
             run("rm -i /tmp/p", r"\? \n\["),
             Step(b"y\r"),
             run("ls /tmp; cd /"),
-            run("setsid sh -c 'read x < /dev/tty; echo $?' 2>&1; echo done", "^done"),
+            run("setsid sh -c 'read x < /dev/tty; echo $?' 2>&1; sleep 2; echo done", "^done"),
             run("sh -c 'tty > /dev/null; echo $?' < /dev/null", "^1$"),
             run("(sleep 1; echo behind) & echo before", "before"),
             Step(b"typed", "behind"),
@@ -211,11 +216,12 @@ SESSIONS = [
             run("seq 1 200 | less", "^23$"),
             Step(b" ", "^46$"),
             Step(b"b", "^1$"),
-            Step(b"/50\r", "^50$"),
+            *keys(b"/50"),
+            Step(b"\r", r"\A50$"),
             Step(b"G", "^200$"),
             Step(b"k", ANY),
             Step(b"g", "^1$"),
-            Step(b"jjj", "^4$"),
+            *keys(b"jjj"),
             Step(b"q"),
             run("clear"),
             run("seq 1 200 > /tmp/s; less -N /tmp/s", "23 23"),

@@ -3,8 +3,8 @@
 // as `CSI 48 ; rows ; columns ; height ; width t`. Both reports are taken out of the input wherever
 // they come.
 //
-// A sequence that might be one is held until it is whole or something else; or for a short time, for
-// Escape is a key as well.
+// A sequence is held until it is whole, and then taken out or passed on in one piece: programs don't
+// wait for its parts either. But Escape is a key as well, so not for long.
 #include "shell/terminal.h"
 
 #include "cloister.h"
@@ -68,45 +68,39 @@ static u32 numbers_read(const char *text, u32 size_bytes, u32 *numbers) {
 
 enum held : u32 { HELD_OTHER, HELD_PART, HELD_REPORT, HELD_DETACH };
 
-static enum held report_classify(void) {
-    static const char *const beginnings[] = {"\033[48;", "\033[8;"};
-    u32 size_bytes = state.held_bytes;
-    bool is_whole = size_bytes > 2 && state.held[size_bytes - 1] == 't';
-    for (u32 b = 0; b < ARRAY_SIZE(beginnings); b++) {
-        u32 at = 0;
-        while (at < size_bytes && beginnings[b][at] && state.held[at] == beginnings[b][at]) {
-            at++;
-        }
-        if (at == size_bytes) return HELD_PART;
-        if (beginnings[b][at] != 0) continue;
-        char last = state.held[size_bytes - 1];
-        bool goes_on = last == ';' || (last >= '0' && last <= '9');
-        return is_whole                                 ? HELD_REPORT
-               : goes_on && size_bytes < HELD_BYTES_MAX ? HELD_PART
-                                                        : HELD_OTHER;
-    }
-    return HELD_OTHER;
+// `ESC [`, numbers and `;`, and a last byte that says what it is.
+static enum held sequence_classify(void) {
+    u8 last = (u8)state.held[state.held_bytes - 1];
+    if (state.held_bytes == 1) return HELD_PART;
+    if (state.held_bytes == 2) return last == '[' ? HELD_PART : HELD_OTHER;
+    if (last >= ' ' && last < '@')
+        return state.held_bytes < HELD_BYTES_MAX ? HELD_PART : HELD_OTHER;
+    return last == 't' ? HELD_REPORT : HELD_OTHER;
 }
 
 static enum held held_classify(void) {
-    if (state.held[0] != KEY_CTRL_P) return report_classify();
+    if (state.held[0] != KEY_CTRL_P) return sequence_classify();
     if (state.held_bytes == 1) return HELD_PART;
     return state.held[1] == KEY_CTRL_Q ? HELD_DETACH : HELD_OTHER;
 }
 
+static void held_release(void) { state.released_bytes = state.held_bytes; }
+
 static enum terminal_event report_take(void) {
     u32 numbers[NUMBERS_MAX];
     u32 count = numbers_read(state.held, state.held_bytes, numbers);
+    bool is_report = count >= 3 && (numbers[0] == REPORT_CHANGE || numbers[0] == REPORT_SIZE);
+    if (!is_report || numbers[1] == 0 || numbers[2] == 0) {
+        held_release();
+        return TERMINAL_NOTHING;
+    }
     state.held_bytes = 0;
-    if (count < 3 || numbers[1] == 0 || numbers[2] == 0) return TERMINAL_NOTHING;
     struct terminal_size size = {min(numbers[1], (u32)LINES_MAX), min(numbers[2], (u32)LINES_MAX)};
     bool is_same = size.rows == state.size.rows && size.columns == state.size.columns;
     state.size = size;
     state.was_answered = true;
     return is_same ? TERMINAL_NOTHING : TERMINAL_RESIZED;
 }
-
-static void held_release(void) { state.released_bytes = state.held_bytes; }
 
 // Not when more came while we were late.
 void terminal_release(void) {

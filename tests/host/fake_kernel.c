@@ -179,28 +179,40 @@ int kernel_aspace_bind(handle_t) { return 0; }
 
 // Memory objects: bytes in memory of the test. Their handles are not those of anything else; the
 // log's, 1, is never closed.
-enum { OBJECTS_MAX = 64, LOG_BYTES = 64 << 10, OBJECT_HANDLES = 0x10000 };
+enum {
+    OBJECTS_MAX = 64,
+    LOG_BYTES = 64 << 10,
+    OBJECT_HANDLES = 0x10000,
+    OBJECT_BYTES_MAX = 64 << 20
+};
 
 static struct object {
     u8 *bytes;
     u64 size;
 } objects[OBJECTS_MAX] = {{(u8[LOG_BYTES]){}, LOG_BYTES}};
-static u32 objects_count = 1; // atomic
+static struct mutex objects_lock; // for their places; who has an object has it alone otherwise
 
 static struct object *object_of(handle_t memobj) {
     return &objects[memobj >= OBJECT_HANDLES ? memobj - OBJECT_HANDLES : 0];
 }
 
 int kernel_memobj_create(u64 size, handle_t *memobj) {
-    u32 index = __atomic_fetch_add(&objects_count, 1, __ATOMIC_SEQ_CST);
-    if (index >= OBJECTS_MAX) return -ENOMEM;
-    objects[index] = (struct object){calloc(1, size), size};
+    u32 index = 1;
+    mutex_lock(&objects_lock);
+    while (index < OBJECTS_MAX && objects[index].bytes) {
+        index++;
+    }
+    if (index < OBJECTS_MAX && size <= OBJECT_BYTES_MAX) {
+        objects[index] = (struct object){calloc(1, size), size};
+    }
+    mutex_unlock(&objects_lock);
     *memobj = OBJECT_HANDLES + index;
-    return 0;
+    return index < OBJECTS_MAX && size <= OBJECT_BYTES_MAX ? 0 : -ENOMEM;
 }
 
 int kernel_memobj_resize(handle_t memobj, u64 size) {
     struct object *object = object_of(memobj);
+    if (size > OBJECT_BYTES_MAX) return -ENOMEM;
     u8 *bytes = calloc(1, size);
     memcpy(bytes, object->bytes, min(size, object->size));
     free(object->bytes);

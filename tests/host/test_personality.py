@@ -34,6 +34,7 @@ FILE_TESTS = (
     "locks_test",
     "mount_test",
     "extents_test",
+    "race_test",
 )
 
 pytestmark = [
@@ -117,6 +118,15 @@ def busybox_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_files(tmp_path: Path, busybox_image: Path, test: str) -> None:
     """The root over the image: what is changed is seen, the rest stays; who may change it."""
     program = compile_test(tmp_path, "address,undefined", test)
+    done = subprocess.run(
+        [str(program), str(busybox_image)], timeout=120, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_races(tmp_path: Path, busybox_image: Path) -> None:
+    """Processes that change the same few names at once, under ThreadSanitizer."""
+    program = compile_test(tmp_path, "thread", "race_test")
     done = subprocess.run(
         [str(program), str(busybox_image)], timeout=120, capture_output=True, text=True
     )

@@ -8,6 +8,7 @@ enum {
     SYS_pread = 17,
     SYS_msync = 26,
     SYS_ftruncate = 77,
+    SYS_readlink = 89,
     SYS_fchmod = 91,
     SYS_openat = 257,
     SYS_memfd = 319,
@@ -185,6 +186,22 @@ static void test_paths_only(void) {
     SYS(SYS_close, directory);
 }
 
+static void test_memory_files(void) {
+    char link[64];
+    long fd = SYS(SYS_memfd, "some", 1);
+    IS(fd >= 0, true);
+    IS(SYS(SYS_write, fd, "memory", 6), 6);
+    u8 *bytes = map_file(fd, PAGE, PROT_READ, MAP_SHARED, 0);
+    IS(is_equal(bytes, "memory", 7), true);
+    char path[] = "/proc/self/fd/0";
+    path[sizeof(path) - 2] = (char)('0' + fd);
+    IS(SYS(SYS_readlink, path, link, sizeof(link)), 21);
+    IS(is_equal(link, "/memfd:some (deleted)", 21), true);
+    SYS(SYS_munmap, bytes, PAGE);
+    SYS(SYS_close, fd);
+    IS(SYS(SYS_memfd, "x", 64), -EINVAL);
+}
+
 static int files(long argc, char **argv) {
     if (argc == 2 && text_equal(argv[1], "run")) return run_by_test(argv[0]);
     handle(SIGBUS, on_fault, 0);
@@ -194,6 +211,7 @@ static int files(long argc, char **argv) {
     test_beyond_the_end();
     test_running_programs();
     test_paths_only();
+    test_memory_files();
     SYS(SYS_unlink, name);
     print(failures ? "files: failed\n" : "files: ok\n");
     return failures != 0;

@@ -15,6 +15,19 @@
 static struct mutex mounts_lock;
 static struct list mounts GUARDED_BY(&mounts_lock) = LIST_INIT(mounts);
 
+// Before what is mounted in it already.
+static void mount_insert_locked(struct mount *mount) REQUIRES(&mounts_lock) {
+    struct mount *other;
+    struct list *place = &mounts;
+    list_for_each(other, &mounts, node) {
+        if (other->system->covered->system == mount->system) {
+            place = &other->node;
+            break;
+        }
+    }
+    list_insert_tail(place, &mount->node);
+}
+
 int mount_attach(struct mount *mount, struct vnode *directory) {
     struct file_system *system = mount->system;
     int result = 0;
@@ -24,7 +37,7 @@ int mount_attach(struct mount *mount, struct vnode *directory) {
     } else {
         system->covered = vnode_get(directory);
         __atomic_store_n(&directory->mounted, system, __ATOMIC_RELEASE);
-        list_insert_tail(&mounts, &mount->node);
+        mount_insert_locked(mount);
     }
     mutex_unlock(&mounts_lock);
     return result;

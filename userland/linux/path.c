@@ -105,7 +105,9 @@ i64 vnode_path(struct vnode *root, struct vnode *vnode, char *buffer, usize size
     if (state < 0) {
         return state;
     }
-    i64 length = directory_path(root, directory, buffer, size);
+    bool is_nowhere =
+        directory == directory->system->root && !directory->system->covered && directory != root;
+    i64 length = is_nowhere ? 1 : directory_path(root, directory, buffer, size);
     vnode_put(directory);
     if (length < 0) {
         return length;

@@ -57,6 +57,18 @@ void tmpfs_pin_locked(struct tmpfs_node *node) {
     }
 }
 
+void tmpfs_accessed_locked(struct tmpfs_node *node) {
+    enum : u64 { DAY_NS = 86400UL * 1000000000 };
+    if (node->lower && !node->is_pinned) {
+        return;
+    }
+    bool has_changed = node->atime_ns <= node->mtime_ns || node->atime_ns <= node->ctime_ns;
+    u64 now_ns = time_now_ns();
+    if (has_changed || now_ns > node->atime_ns + DAY_NS) {
+        node->atime_ns = now_ns;
+    }
+}
+
 void tmpfs_touch_locked(struct tmpfs_node *node) {
     node->mtime_ns = node->ctime_ns = time_now_ns();
     tmpfs_pin_locked(node);
@@ -161,6 +173,9 @@ static i64 tmpfs_read_link(struct vnode *link, char *buffer, usize size) {
     // A link's target never changes.
     struct tmpfs_node *node = tmpfs_node(link);
     usize count = min(size, (usize)node->size_bytes);
+    mutex_lock(&tmpfs_lock);
+    tmpfs_accessed_locked(node);
+    mutex_unlock(&tmpfs_lock);
     if (node->link) {
         memcpy(buffer, node->link, count);
     } else {

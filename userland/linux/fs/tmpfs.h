@@ -35,3 +35,6 @@ int tmpfs_remount(struct file_system *system, const char *options);
 void tmpfs_options(const struct file_system *system, char *buffer, usize size);
 // It is mounted no more: its tree is taken down; what is still open lives on until it is closed.
 void tmpfs_end(struct file_system *system);
+
+// A file of memory alone (memfd_create), shown by this name.
+int tmpfs_make_memory(const char *name, const struct creation *creation, struct vnode **out);

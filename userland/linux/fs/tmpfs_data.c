@@ -69,6 +69,7 @@ i64 tmpfs_read(struct vnode *vnode, void *buffer, usize size, u64 offset) {
     u64 available = offset < node->size_bytes ? node->size_bytes - offset : 0;
     size = min(size, (usize)available);
     int result = 0;
+    tmpfs_accessed_locked(node);
     if (node->data.object) {
         result = tmpfs_object_read_locked(node, buffer, size, offset);
     } else {

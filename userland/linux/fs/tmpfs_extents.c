@@ -5,8 +5,15 @@
 
 // Pages that are not there are made, of zeros or with the image's bytes.
 static int fill_locked(struct tmpfs_node *node, u64 offset, u64 end) REQUIRES(&tmpfs_lock) {
+    struct usage usage;
     if (node->data.object) {
         return 0;
+    }
+    // What can't be there is refused before any of it is made.
+    tmpfs_statfs(&node->base, &usage);
+    u64 there = tmpfs_pages_of(node->size_bytes);
+    if (tmpfs_pages_of(end) - offset / PAGE_SIZE > usage.blocks_free + there) {
+        return -ENOSPC;
     }
     for (u64 index = offset / PAGE_SIZE; index < tmpfs_pages_of(end); index++) {
         bool is_lower = index < tmpfs_pages_of(node->data.base_size);

@@ -47,6 +47,7 @@ int tmpfs_list(struct vnode *vnode, u64 *cookie, struct directory_sink *sink) {
     int result = 0;
     bool is_room = true;
     mutex_lock(&tmpfs_lock);
+    tmpfs_accessed_locked(directory);
     if (*cookie == 0 && sink->add(sink, (struct name){".", 1}, vnode->ino, DT_DIR, 1)) {
         *cookie = 1;
     }

@@ -115,6 +115,9 @@ int tmpfs_node_create(struct file_system *system, const struct creation *creatio
 void tmpfs_inos_reserve(u64 last);
 // It differs from its inode from now on.
 void tmpfs_pin_locked(struct tmpfs_node *node) REQUIRES(&tmpfs_lock);
+// It was looked at: its time is noted when it changed since the last look, or that was a day ago. What
+// is the image's has no time of its own.
+void tmpfs_accessed_locked(struct tmpfs_node *node) REQUIRES(&tmpfs_lock);
 // Its contents changed.
 void tmpfs_touch_locked(struct tmpfs_node *node) REQUIRES(&tmpfs_lock);
 // One name less. When it was the last, returns a reference that is to be given up.

@@ -7,23 +7,53 @@
 
 enum { NAME_TEXT_BYTES = 24 };
 
-int tmpfs_make_unnamed(struct vnode *vnode, const struct creation *creation, u32 flags,
-                       struct vnode **out) THREAD_ANNOTATION(no_thread_safety_analysis) {
+// `name` is what it is shown as; NULL: its number.
+static int unnamed_make(struct vnode *directory, const struct creation *creation, const char *name,
+                        struct tmpfs_node **out) THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct tmpfs_node *node;
-    int result = tmpfs_node_create(vnode->system, creation, &node);
+    usize size = name ? strlen(name) + 1 : NAME_TEXT_BYTES;
+    int result = tmpfs_node_create(directory->system, creation, &node);
     if (result != 0) {
         return result;
     }
     node->nlink = 0;
-    node->is_linkable = flags == UNNAMED_LINKABLE;
-    node->parent = tmpfs_node(vnode);
-    vnode_get(vnode);
-    node->removed_name = heap_alloc(NAME_TEXT_BYTES);
-    if (node->removed_name) {
-        format_text(node->removed_name, NAME_TEXT_BYTES, "#%lu", node->base.ino);
+    node->parent = tmpfs_node(vnode_get(directory));
+    node->removed_name = heap_alloc(size);
+    if (node->removed_name && name) {
+        memcpy(node->removed_name, name, size);
+    } else if (node->removed_name) {
+        format_text(node->removed_name, size, "#%lu", node->base.ino);
     }
-    *out = &node->base;
+    *out = node;
     return 0;
+}
+
+int tmpfs_make_unnamed(struct vnode *directory, const struct creation *creation, u32 flags,
+                       struct vnode **out) THREAD_ANNOTATION(no_thread_safety_analysis) {
+    struct tmpfs_node *node;
+    int result = unnamed_make(directory, creation, NULL, &node);
+    if (result == 0) {
+        node->is_linkable = flags == UNNAMED_LINKABLE;
+        *out = &node->base;
+    }
+    return result;
+}
+
+// One file system for all of them, mounted nowhere; made for the first.
+int tmpfs_make_memory(const char *name, const struct creation *creation, struct vnode **out) {
+    static struct mutex lock;
+    static struct tmpfs memory_files = {.system = {.name = "tmpfs", .device = 17}};
+    struct tmpfs_node *node;
+    mutex_lock(&lock);
+    int result = memory_files.system.root ? 0 : tmpfs_mount(&memory_files, 0);
+    mutex_unlock(&lock);
+    if (result == 0) {
+        result = unnamed_make(memory_files.system.root, creation, name, &node);
+    }
+    if (result == 0) {
+        *out = &node->base;
+    }
+    return result;
 }
 
 // Without memory for it, the name is not known.

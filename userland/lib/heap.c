@@ -1,7 +1,8 @@
 // The heap. Small objects are of a size class and have a word before them that says which; freed
 // ones wait in a list per class, new ones are cut from the page that is being filled, whatever their
 // class, so that a program that needs little touches few pages. Larger ones are runs of whole pages
-// in chunks of 1 MiB, each with a header page; they are discarded when freed, but for a few.
+// in chunks of 1 MiB, each with a header page. Freed pages keep their memory until there are many:
+// then all of them are discarded, as few ranges, for each discard may interrupt every processor.
 //
 // One lock for everything; what happens under it is short.
 #include "lib/heap.h"
@@ -17,13 +18,15 @@ enum {
     CLASS_FINE_BYTES = 256,
     CLASSES = 16 + 12,
     SMALL_MAX = 2048,
-    KEPT_MAX = 4, // free single pages that are not discarded: they come back soon
+    KEPT_MAX = 64, // free pages that are not discarded
+    KEPT_IDLE = 4, // the same after heap_trim
 };
 
 static u8 *const other_chunks = (u8 *)0x7fa000000000;
 
 struct chunk {
     u64 free[CHUNK_PAGES / 64]; // a set bit is a free page
+    u64 kept[CHUNK_PAGES / 64]; // of those, the ones that still have memory
     u8 run_pages[CHUNK_PAGES];  // at the first page of a run: how long it is
     u32 free_pages;
 };
@@ -41,8 +44,8 @@ static struct {
     struct mutex lock;
     // under lock:
     u32 chunks GUARDED_BY(&lock);
-    u32 kept_pages GUARDED_BY(&lock);
-    u8 *fresh GUARDED_BY(&lock); // what is not cut yet of the page that is being filled
+    u32 kept_pages GUARDED_BY(&lock); // in all chunks
+    u8 *fresh GUARDED_BY(&lock);      // what is not cut yet of the page that is being filled
     u32 fresh_bytes GUARDED_BY(&lock);
     struct small *free[CLASSES] GUARDED_BY(&lock);
 } heap;
@@ -62,6 +65,38 @@ static u32 page_of(const void *memory) {
 
 static bool page_is_free(const struct chunk *chunk, u32 page) {
     return chunk->free[page / 64] >> (page % 64) & 1;
+}
+
+static void pages_keep_locked(struct chunk *chunk, u32 page, u32 count) REQUIRES(&heap.lock) {
+    for (u32 i = page; i < page + count; i++)
+        chunk->kept[i / 64] |= 1UL << (i % 64);
+    heap.kept_pages += count;
+}
+
+static void pages_use_locked(struct chunk *chunk, u32 page, u32 count) REQUIRES(&heap.lock) {
+    for (u32 i = page; i < page + count; i++) {
+        heap.kept_pages -= (u32)(chunk->kept[i / 64] >> (i % 64) & 1);
+        chunk->kept[i / 64] &= ~(1UL << (i % 64));
+    }
+}
+
+// Each range of pages that are kept in one call.
+static void chunk_discard_locked(struct chunk *chunk) REQUIRES(&heap.lock) {
+    for (u32 page = 1; page < CHUNK_PAGES; page++) {
+        u32 count = 0;
+        while (page + count < CHUNK_PAGES &&
+               (chunk->kept[(page + count) / 64] >> ((page + count) % 64) & 1))
+            count++;
+        if (count == 0) continue;
+        heap_discard((u8 *)chunk + (usize)page * PAGE_SIZE, (usize)count * PAGE_SIZE);
+        pages_use_locked(chunk, page, count);
+        page += count;
+    }
+}
+
+static void kept_discard_locked(void) REQUIRES(&heap.lock) {
+    for (u32 i = 0; i < heap.chunks && heap.kept_pages > 0; i++)
+        chunk_discard_locked(chunk_at(i));
 }
 
 static void pages_flip(struct chunk *chunk, u32 page, u32 count) {
@@ -102,6 +137,7 @@ static struct chunk *chunk_add_locked(void) REQUIRES(&heap.lock) {
     if (page_touch(chunk) != 0) return NULL;
     heap.chunks++;
     memset(chunk->free, 0xff, sizeof(chunk->free));
+    memset(chunk->kept, 0, sizeof(chunk->kept));
     chunk->free[0] &= ~1UL;
     chunk->free_pages = CHUNK_PAGES - 1;
     return chunk;
@@ -132,27 +168,26 @@ static void *pages_alloc_locked(u32 count) REQUIRES(&heap.lock) {
     if (!chunk) {
         return NULL;
     }
-    if (!pages_pay((u8 *)chunk + (usize)page * PAGE_SIZE, count)) return NULL;
+    u8 *memory = (u8 *)chunk + (usize)page * PAGE_SIZE;
+    if (!pages_pay(memory, count)) {
+        kept_discard_locked(); // what is kept may be what is missing
+        if (!pages_pay(memory, count)) return NULL;
+    }
     pages_flip(chunk, page, count);
     chunk->run_pages[page] = (u8)count;
     chunk->free_pages -= count;
-    if (count == 1 && heap.kept_pages > 0) {
-        heap.kept_pages--;
-    }
-    return (u8 *)chunk + (usize)page * PAGE_SIZE;
+    pages_use_locked(chunk, page, count);
+    return memory;
 }
 
 static void pages_free_locked(void *memory) REQUIRES(&heap.lock) {
     struct chunk *chunk = chunk_of(memory);
     u32 page = page_of(memory);
     u32 count = chunk->run_pages[page];
-    if (count == 1 && heap.kept_pages < KEPT_MAX) {
-        heap.kept_pages++;
-    } else {
-        heap_discard(memory, (usize)count * PAGE_SIZE);
-    }
     pages_flip(chunk, page, count);
     chunk->free_pages += count;
+    pages_keep_locked(chunk, page, count);
+    if (heap.kept_pages > KEPT_MAX) kept_discard_locked();
 }
 
 // Sizes up to 256 in steps of 16; then 320, 384, 448, 512, 640 ... 2048.
@@ -252,5 +287,11 @@ void heap_free(void *memory) {
         small->next = heap.free[small->class];
         heap.free[small->class] = small;
     }
+    mutex_unlock(&heap.lock);
+}
+
+void heap_trim(void) {
+    mutex_lock(&heap.lock);
+    if (heap.kept_pages > KEPT_IDLE) kept_discard_locked();
     mutex_unlock(&heap.lock);
 }

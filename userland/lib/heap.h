@@ -16,6 +16,8 @@ enum {
 [[nodiscard]] void *heap_alloc(usize size);
 [[nodiscard]] void *heap_alloc_zero(usize size);
 void heap_free(void *memory);
+// Gives the memory of free pages back, but for a few: when nothing will be needed for a while.
+void heap_trim(void);
 
 // Given by the program: where the first chunk of 1 MiB lies, aligned to that. Beside the program's own
 // data it shares a page table with them.

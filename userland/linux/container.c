@@ -4,6 +4,7 @@
 
 #include "lib/container_protocol.h"
 #include "lib/format.h"
+#include "lib/heap.h"
 #include "linux/abi.h"
 #include "linux/control.h"
 #include "linux/fs/stream.h"
@@ -106,6 +107,7 @@ static void others_end(struct thread *thread) {
     threads_trim();
     streams_forget();
     output_unfollow();
+    heap_trim();
     control_report(CONTAINER_EXITED, 0, status, NULL, 0);
     while (!control_is_attended())
         kernel_futex_wait(&thread->wake_word, thread_ticket(thread), WAIT_INTERRUPTIBLE,

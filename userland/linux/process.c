@@ -63,6 +63,7 @@ struct process *process_alloc(struct process *parent) {
         process->session = parent->session;
         memcpy(process->limits, parent->limits, sizeof(parent->limits));
         process->nice = parent->nice;
+        process->io_priority = parent->io_priority;
         process->has_no_new_privileges = parent->has_no_new_privileges;
         process->persona = parent->persona;
         memcpy(process->name, parent->name, sizeof(parent->name));

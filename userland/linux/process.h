@@ -104,6 +104,7 @@ struct process {
     i32 death_signal;  // what it gets when its parent ends; 0: nothing
     struct linux_rlimit limits[RLIMITS];
     i32 nice;
+    u16 io_priority; // as ioprio_set has it
     i32 group;
     i32 session;
     struct process *parent;

@@ -4,7 +4,7 @@
 // The allocator takes whole pages upwards from the end of the kernel image, in the range of RAM
 // that the image is in. arch_boot_memory() hands the rest to the page allocator, but for a reserve
 // that page tables of the device area are made of later.
-// Never given away: the first MiB (firmware data, trampoline), the image, the bundle.
+// Never given away: what is below the image (firmware data, trampoline), the image, the bundle.
 #include "cpu.h"
 #include "lib/print.h"
 #include "lib/string.h"
@@ -29,7 +29,7 @@ struct memory_entry {
     u32 type, reserved;
 };
 
-extern u8 image_begin[], image_end[];
+extern u8 image_end[];
 
 static struct memory_entry memory_map[MEMORY_MAP_MAX];
 static u32 memory_map_count;
@@ -84,29 +84,18 @@ void boot_memory_regions(void (*region)(u64 paddr, u64 size)) {
     }
 }
 
-// Calls back for the parts of [begin, end) outside of the holes.
-static void add_without(u64 begin, u64 end, const struct arch_range *hole, usize count,
-                        void (*add)(u64 paddr, u64 size)) {
-    if (begin >= end) return;
-    if (count == 0) {
-        add(begin, end - begin);
-        return;
-    }
-    u64 hole_begin = align_down(hole->paddr, PAGE_SIZE);
-    u64 hole_end = align_up(hole->paddr + hole->size, PAGE_SIZE);
-    add_without(begin, min(end, hole_begin), hole + 1, count - 1, add);
-    add_without(max(begin, hole_end), end, hole + 1, count - 1, add);
-}
-
 void arch_boot_memory(void (*add)(u64 paddr, u64 size)) {
-    u64 image = arch_paddr(image_begin);
+    u64 bundle_begin = align_down(bundle.paddr, PAGE_SIZE);
+    u64 bundle_end = align_up(bundle.paddr + bundle.size, PAGE_SIZE);
     boot_end = min(boot_end, boot_next + RESERVE_PAGES * PAGE_SIZE);
-    struct arch_range holes[] = {{0, MIB(1)}, {image, boot_end - image}, bundle};
-    for (u32 i = 0; i < memory_map_count; i++) {
-        struct memory_entry *e = &memory_map[i];
-        if (e->type == MEMORY_RAM)
-            add_without(align_up(e->paddr, PAGE_SIZE), align_down(e->paddr + e->size, PAGE_SIZE),
-                        holes, ARRAY_SIZE(holes), add);
+    for (const struct memory_entry *e = memory_map; e < memory_map + memory_map_count; e++) {
+        if (e->type != MEMORY_RAM) continue;
+        u64 begin = max(align_up(e->paddr, PAGE_SIZE), boot_end);
+        u64 end = align_down(e->paddr + e->size, PAGE_SIZE);
+        u64 low_end = min(end, bundle_begin);
+        u64 high_begin = max(begin, bundle_end);
+        if (begin < low_end) add(begin, low_end - begin);
+        if (high_begin < end) add(high_begin, end - high_begin);
     }
 }
 

@@ -20,8 +20,11 @@ static void forget(u64 start, u64 end) {
         tlb_flush_page(va);
 }
 
-static void leave(struct arch_cpu *cpu, const struct arch_pmap *pmap) {
-    if (cpu->pmap == pmap || cpu->pmap->process == pmap)
+static void request_serve(struct arch_cpu *cpu, const struct arch_cpu *sender) {
+    const struct arch_pmap *leave = sender->shoot_leave;
+    if (!leave)
+        forget(sender->shoot_start, sender->shoot_end);
+    else if (cpu->pmap == leave || cpu->pmap->process == leave)
         pmap_load(cpu, &kernel_pmap, mmu_kernel_top);
 }
 
@@ -31,10 +34,7 @@ void shootdown_serve(void) {
     while (senders) {
         struct arch_cpu *sender = cpu_table[__builtin_ctzl(senders)];
         senders &= senders - 1;
-        if (sender->shoot_leave)
-            leave(cpu, sender->shoot_leave);
-        else
-            forget(sender->shoot_start, sender->shoot_end);
+        request_serve(cpu, sender);
         __atomic_fetch_and(&sender->shoot_pending, ~cpu->bit, __ATOMIC_RELEASE);
     }
 }
@@ -45,8 +45,11 @@ void arch_spin_poll(void) {
     cpu_pause();
 }
 
-// The request is filled in; sends it to `cpus`, which this CPU is not among.
-static void send_and_wait(struct arch_cpu *cpu, u64 cpus) {
+// The request is filled in; has `cpus` serve it, this one first, and waits for all.
+static void request(struct arch_cpu *cpu, u64 cpus) {
+    if (cpus & cpu->bit) request_serve(cpu, cpu);
+    cpus &= ~cpu->bit;
+    if (likely(cpus == 0)) return;
     __atomic_store_n(&cpu->shoot_pending, cpus, __ATOMIC_SEQ_CST);
     for (u64 rest = cpus; rest; rest &= rest - 1) {
         u32 target = (u32)__builtin_ctzl(rest);
@@ -59,20 +62,14 @@ static void send_and_wait(struct arch_cpu *cpu, u64 cpus) {
 
 void shootdown_range(u64 cpus, u64 start, u64 end) {
     struct arch_cpu *cpu = arch_cpu_self();
-    u64 self = cpu->bit;
-    if (cpus & self) forget(start, end);
-    if (likely((cpus & ~self) == 0)) return;
     cpu->shoot_start = start;
     cpu->shoot_end = end;
     cpu->shoot_leave = nullptr;
-    send_and_wait(cpu, cpus & ~self);
+    request(cpu, cpus);
 }
 
 void shootdown_leave(struct arch_pmap *pmap) {
     struct arch_cpu *cpu = arch_cpu_self();
-    leave(cpu, pmap);
-    u64 cpus = __atomic_load_n(&pmap->cpus, __ATOMIC_SEQ_CST) & ~cpu->bit;
-    if (cpus == 0) return;
     cpu->shoot_leave = pmap;
-    send_and_wait(cpu, cpus);
+    request(cpu, __atomic_load_n(&pmap->cpus, __ATOMIC_SEQ_CST));
 }

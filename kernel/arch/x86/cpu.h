@@ -61,6 +61,14 @@ struct arch_trap {
     u64 rip, cs, rflags, rsp, ss;
 };
 
+// The top of a kernel stack while its thread is in restricted mode: the system call restricted_enter,
+// and what its caller expects to find again.
+struct restricted_frame {
+    u64 saved[6];
+    struct syscall_args args;
+    u64 rflags, rip, rsp;
+};
+
 static inline bool trap_from_user(const struct arch_trap *trap) { return trap->cs & 3; }
 
 // What lidt loads.
@@ -176,10 +184,12 @@ NORETURN void panic_stop_here(void);
 void syscall_return_work(void);
 
 // ---- restricted.c
-// Leaves restricted mode from a trap: the trap will return to the personality.
-void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error_code);
+// Leaves restricted mode from a trap: restricted_enter returns to the personality.
+NORETURN void restricted_leave(const struct arch_trap *trap, u64 reason, u64 address,
+                               u64 error_code);
 
 // ---- entry.S
 extern u8 entry_stubs[]; // 256 stubs of 16 bytes
 void syscall_entry(void);
 void thread_start(void);
+NORETURN void restricted_return(void);

@@ -20,14 +20,6 @@
 .macro load register, offset, base
     movq \offset(\base), %\register
 .endm
-// What the caller of restricted_enter keeps, to or from saved_* of struct arch_thread.
-.macro each_saved action, base
-    .set offset, arch_thread.saved_rbx
-    .irp register, rbx, rbp, r12, r13, r14, r15
-    \action \register, offset, \base
-    .set offset, offset + 8
-    .endr
-.endm
 // Registers that go between the state at rbx and themselves; the others need more.
 .macro each_plain action
     .set offset, cl_restricted_state.rdx
@@ -95,19 +87,16 @@ syscall_work:
 
 // ---- Restricted mode ----------------------------------------------------------------------------
 
-// The system call restricted_enter returns: keep the caller's context in struct arch_thread and
-// load the state straight into the registers, each word once. The loads may fault and block like
-// any access to user memory (exception table: restricted_load); nothing of the CPU's is kept
-// across them, and what came meanwhile is looked at afterwards.
+// The system call restricted_enter returns. Its frame stays where it is, at the top of the stack
+// (struct restricted_frame): whatever comes out of restricted mode begins below. Load the state
+// straight into the registers, each word once. The loads may fault and block like any access to user
+// memory (exception table); nothing of the CPU's is kept across them, and what came meanwhile is
+// looked at afterwards.
 restricted_enter:
+    .irp register, rbx, rbp, r12, r13, r14, r15
+    pushq %\register
+    .endr
     movq %gs:cpu.current, %rax
-    movq ARGS_RIP(%rsp), %rcx
-    movq ARGS_RSP(%rsp), %rdx
-    movq ARGS_RFLAGS(%rsp), %rsi
-    movq %rcx, arch_thread.saved_rip(%rax)
-    movq %rdx, arch_thread.saved_rsp(%rax)
-    movq %rsi, arch_thread.saved_rflags(%rax)
-    each_saved save, %rax
     movq arch_thread.restricted_state(%rax), %rbx
     stac
 restricted_load:
@@ -148,33 +137,22 @@ restricted_load_end:
     sysretq
 
 // All else, from the state in memory: the full register set by iretq (after a signal, an exec, an
-// exception), a kick, work to do, an address that is refused. C builds the trap.
+// exception), a kick, work to do, an address that is refused or faults. C builds the trap, or says in
+// the frame how the call returns.
 restricted_slow:
     clac
     movq %gs:cpu.syscall_stack, %rsp
-    subq $ARGS_RSP + 8 + arch_trap.size, %rsp
+    subq $restricted_frame.size + arch_trap.size, %rsp
     movq %rsp, %rdi
     call restricted_enter_trap
     testl %eax, %eax
     jz trap_return_user
-    jmp restricted_fail
-restricted_load_fault:
-    movq $ERR_BAD_POINTER, %rax
-// Returns rax from the system call restricted_enter, which has not changed anything. The loads
-// may have overwritten the caller's registers.
-restricted_fail:
-    movq %gs:cpu.syscall_stack, %rsp
-    subq $ARGS_RSP + 8, %rsp
-    movq %rax, syscall_args.status(%rsp)
-    movq %gs:cpu.current, %rax
-    movl $0, arch_thread.armed(%rax)
-    andl $~CPU_WORK_RESTRICTED, %gs:cpu.work
-    each_saved load, %rax
-    jmp syscall_done
+    jmp restricted_return
 
 // A system call of the restricted program: its registers go to the state, and the call
-// restricted_enter returns. The stack is empty; the stores may fault (exception table).
+// restricted_enter returns 0 and the reason 0. The stores may fault (exception table).
 restricted_syscall:
+    subq $restricted_frame.size, %rsp
     pushq %gs:cpu.syscall_scratch
     pushq %rax
     pushq %rbx
@@ -198,28 +176,20 @@ restricted_store:
     movq $CL_RESTRICTED_REASON_SYSCALL, cl_restricted_state.reason(%rbx)
 restricted_store_end:
     clac
-    xorl %ebx, %ebx
 1:
-    cmpl $0, %gs:cpu.work
-    jne restricted_work
-    movq %gs:cpu.current, %rcx
-    movq %rbx, %rax
-    movl $CL_RESTRICTED_REASON_SYSCALL, %edx
-    movq arch_thread.saved_rflags(%rcx), %r11
-    movq arch_thread.saved_rsp(%rcx), %rsp
-    each_saved load, %rcx
-    movq arch_thread.saved_rip(%rcx), %rcx
-    swapgs
-    sysretq
-restricted_work:
-    call syscall_return_work
-    .irp register, edi, esi, r8d, r9d, r10d
-    xorl %\register, %\register
+    .irp register, r15, r14, r13, r12, rbp, rbx
+    popq %\register
     .endr
-    jmp 1b
+    jmp syscall_done
 restricted_store_fault:
+    movq %gs:cpu.syscall_stack, %rax
+    movq $ERR_BAD_POINTER, restricted_frame.args + syscall_args.status - restricted_frame.size(%rax)
+// From anywhere in restricted mode or on the way there: returns from restricted_enter as its frame says.
+.globl restricted_return
+.type restricted_return, @function
+restricted_return:
     movq %gs:cpu.syscall_stack, %rsp
-    movq $ERR_BAD_POINTER, %rbx
+    subq $restricted_frame.size, %rsp
     jmp 1b
 
 // ---- Interrupts and exceptions ------------------------------------------------------------------
@@ -315,5 +285,5 @@ user_enter:
 
 // Where the kernel may touch user memory, and where it goes on when that fails.
 .section .exception_table, "a"
-    .quad restricted_load, restricted_load_end, restricted_load_fault
+    .quad restricted_load, restricted_load_end, restricted_slow
     .quad restricted_store, restricted_store_end, restricted_store_fault

@@ -84,7 +84,7 @@ static void context_print(const struct cpu *cpu) {
     const struct arch_thread *t = (const struct arch_thread *)cpu->current;
     if (t && arch_kernel_mapped((u64)t) && t->pmap) {
         const struct syscall_args *args =
-            (const void *)(cpu->syscall_stack - 3 * sizeof(u64) - sizeof(*args));
+            &((const struct restricted_frame *)cpu->syscall_stack - 1)->args;
         kprintf("  thread %p, last system call %lu (%lx %lx %lx %lx %lx %lx)\n",
                 (void *)cpu->current, args->number, args->arg[0], args->arg[1], args->arg[2],
                 args->arg[3], args->arg[4], args->arg[5]);

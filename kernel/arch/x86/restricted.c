@@ -2,7 +2,7 @@
 //
 // struct arch_thread says where a thread is: `armed` from arch_restricted_arm() until the system
 // call returns into restricted mode; `restricted` while it is there; then its page table is the
-// one without the process's slot. The caller's registers wait in saved_*.
+// one without the process's slot. The caller waits in a struct restricted_frame.
 #include "abi/errors.h"
 #include "abi/types.h"
 #include "cpu.h"
@@ -14,6 +14,8 @@ enum { GENERAL_SIZE = 15 * sizeof(u64) };
 static_assert(offsetof(struct cl_restricted_state, r15) + sizeof(u64) ==
               offsetof(struct cl_restricted_state, rax) + GENERAL_SIZE);
 static_assert(offsetof(struct arch_trap, vector) == GENERAL_SIZE);
+static_assert(sizeof(struct restricted_frame) % 16 == 0); // the CPU aligns stacks of traps
+static_assert(CL_RESTRICTED_REASON_SYSCALL == 0);         // out[0] as it was (entry.S)
 
 status_t arch_restricted_arm(u64 state_address) {
     struct arch_thread *t = arch_thread_of(arch_current_thread());
@@ -33,41 +35,28 @@ static void restricted_switch(struct arch_thread *t, u32 restricted) {
     cr3_write(t->cr3);
 }
 
-// The system call restricted_enter returns by `trap`.
-static void trap_to_caller(struct arch_trap *trap, const struct arch_thread *t, status_t status,
-                           u64 reason) {
-    *trap = (struct arch_trap){
-        .rax = (u64)status,
-        .rdx = reason,
-        .rbx = t->saved_rbx,
-        .rbp = t->saved_rbp,
-        .r12 = t->saved_r12,
-        .r13 = t->saved_r13,
-        .r14 = t->saved_r14,
-        .r15 = t->saved_r15,
-        .rip = t->saved_rip,
-        .rsp = t->saved_rsp,
-        .rflags = t->saved_rflags,
-        .cs = SELECTOR_USER_CODE,
-        .ss = SELECTOR_USER_DATA,
-    };
+// How the system call restricted_enter returns.
+static void result_set(const struct arch_thread *t, status_t status, u64 reason) {
+    struct restricted_frame *frame = (struct restricted_frame *)t->stack_top - 1;
+    frame->args.status = status;
+    frame->args.out[0] = status == OK ? reason : 0;
 }
 
-// Enters with all registers, also rcx and r11, by the trap that the caller then returns from.
-status_t restricted_enter_trap(struct arch_trap *trap) {
+// Enters with all registers, also rcx and r11, by the trap that the caller then returns from: 0. Else
+// the call returns, with nothing changed.
+[[gnu::used]] status_t restricted_enter_trap(struct arch_trap *trap) {
     struct arch_thread *t = arch_thread_of(arch_current_thread());
     struct cl_restricted_state s;
     status_t status = arch_copy_from_user(&s, t->restricted_state, sizeof(s));
-    if (status) return status;
-    if (s.rip >= ARCH_USER_SPLIT) return ERR_OUT_OF_RANGE;
+    if (status == OK && s.rip >= ARCH_USER_SPLIT) status = ERR_OUT_OF_RANGE;
     // The copy may have blocked: a kill, kick or another's turn came without an interrupt.
-    syscall_return_work();
+    if (status == OK) syscall_return_work();
     t->armed = 0;
     arch_this_cpu()->work &= ~CPU_WORK_RESTRICTED;
-    if (__atomic_exchange_n(&arch_current_thread()->kick, 0, __ATOMIC_SEQ_CST)) {
-        trap_to_caller(trap, t, 0, CL_RESTRICTED_REASON_KICKED);
-        return 0;
-    }
+    result_set(t, status, CL_RESTRICTED_REASON_KICKED);
+    if (status != OK || __atomic_exchange_n(&arch_current_thread()->kick, 0, __ATOMIC_SEQ_CST))
+        return 1;
+    result_set(t, OK, CL_RESTRICTED_REASON_SYSCALL);
     *trap = (struct arch_trap){
         .rip = s.rip,
         .cs = SELECTOR_USER_CODE,
@@ -80,7 +69,7 @@ status_t restricted_enter_trap(struct arch_trap *trap) {
     return 0;
 }
 
-void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error_code) {
+void restricted_leave(const struct arch_trap *trap, u64 reason, u64 address, u64 error_code) {
     struct arch_thread *t = arch_thread_of(arch_current_thread());
     struct cl_restricted_state s = {
         .rip = trap->rip,
@@ -92,6 +81,6 @@ void restricted_leave(struct arch_trap *trap, u64 reason, u64 address, u64 error
     };
     memcpy(&s.rax, &trap->rax, GENERAL_SIZE);
     restricted_switch(t, 0);
-    status_t status = arch_copy_to_user(t->restricted_state, &s, sizeof(s));
-    trap_to_caller(trap, t, status, status ? 0 : reason);
+    result_set(t, arch_copy_to_user(t->restricted_state, &s, sizeof(s)), reason);
+    restricted_return();
 }

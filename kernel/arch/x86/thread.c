@@ -128,7 +128,7 @@ CHANGES_ALL void arch_context_switch(struct thread *prev, struct thread *next) {
     if (to->pmap && to->cr3 != cpu->cr3) pmap_load(cpu, to->pmap, to->cr3);
     cpu->cpu.current = next;
     cpu->cpu.syscall_stack = to->stack_top;
-    cpu->tss.rsp[0] = to->stack_top;
+    cpu->tss.rsp[0] = to->stack_top - sizeof(struct restricted_frame);
     cpu->cpu.restricted = to->restricted;
     if (unlikely(from->armed | to->armed)) restricted_work_switch(&cpu->cpu, to);
     thread_switched((struct thread *)stack_switch(from, to));

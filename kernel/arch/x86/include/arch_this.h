@@ -30,12 +30,10 @@ struct arch_thread {
     void *vector;           // XSAVE area or nullptr
     struct arch_pmap *pmap; // nullptr: kernel only
     u64 stack_clean_cpus;   // CPUs whose TLB holds nothing old about this stack
-    // Restricted mode: the user's state, and the context of the personality to return to.
+    // Restricted mode: the user's state. The personality's context waits on the kernel stack.
     u64 restricted_state;
     u64 normal_cr3;
     u64 restricted_cr3;
-    u64 saved_rip, saved_rsp, saved_rflags;
-    u64 saved_rbx, saved_rbp, saved_r12, saved_r13, saved_r14, saved_r15;
     u32 restricted; // is in restricted mode
     u32 armed;      // will enter it when the system call returns
     u32 on_cpu;     // between being switched to and being completely off its stack

@@ -484,6 +484,73 @@ static void test_waiting(void) {
     CHECK_IS(CALL1(first, CLOSE, master), 0);
 }
 
+static u32 random_state = 1;
+
+static u32 random_below(u32 end) {
+    random_state = random_state * 1664525 + 1013904223;
+    return (random_state >> 8) % end;
+}
+
+// Bytes that mean something, and some that do not.
+static u32 random_bytes(char *bytes, u32 room) {
+    static const char keys[] =
+        "\x03\x04\x11\x12\x13\x15\x16\x17\x1a\x1c\x7f\r\n\t\b ab_\xc3\xa4\xff";
+    u32 size = random_below(room) + 1;
+    for (u32 i = 0; i < size; i++) {
+        bytes[i] = keys[random_below(sizeof(keys))];
+    }
+    return size;
+}
+
+static void random_settings(void) {
+    CHECK_IS(control(slave, TCGETS, &settings), 0);
+    settings.input ^= 1U << random_below(16);
+    settings.output ^= 1U << random_below(13);
+    settings.local ^= 1U << random_below(17);
+    settings.characters[random_below(LINUX_NCCS)] = (u8)random_below(256);
+    CHECK_IS(control(slave, TCSETS, &settings), 0);
+}
+
+static void random_step(void) {
+    switch (random_below(8)) {
+    case 0:
+    case 1:
+    case 2: CALL3(first, WRITE, master, typed, random_bytes(typed, 300)); break;
+    case 3: CALL3(first, READ, slave, buffer, random_below(sizeof(buffer))); break;
+    case 4: CALL3(first, READ, master, buffer, random_below(sizeof(buffer))); break;
+    case 5: CALL3(first, WRITE, slave, typed, random_bytes(typed, 300)); break;
+    case 6:
+        CHECK_IS(control(slave, FIONREAD, &number), 0);
+        CHECK_IS(number >= 0 && number <= 4096, true);
+        break;
+    default:
+        if (random_below(4) == 0)
+            random_settings();
+        else
+            CALL3(first, IOCTL, slave, random_below(2) ? TCFLSH : TCXONC, random_below(4));
+    }
+}
+
+// Whatever is typed, written and set: nothing is touched that is not the terminal's, and it works as
+// new when its settings are.
+static void test_random(void) {
+    static struct linux_termios fresh;
+    for (u32 round = 0; round < 40; round++) {
+        pty_open(O_NOCTTY);
+        CHECK_IS(control(slave, TCGETS, &fresh), 0);
+        for (u32 i = 0; i < 500; i++) {
+            random_step();
+        }
+        CHECK_IS(control(slave, TCSETSF, &fresh), 0);
+        CHECK_IS(CALL3(first, IOCTL, slave, TCXONC, TCOON), 0);
+        CHECK_IS(CALL3(first, IOCTL, slave, TCFLSH, TCIOFLUSH), 0);
+        type("again\r");
+        SHOWN("again\r\n");
+        GIVEN("again\n");
+        pty_close();
+    }
+}
+
 int main(int argc, char **argv) {
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
     if (!file) {
@@ -504,6 +571,7 @@ int main(int argc, char **argv) {
     test_signals();
     test_groups();
     test_waiting();
+    test_random();
     free(image);
     return failures ? 1 : 0;
 }

@@ -75,7 +75,7 @@ static void give(struct process *process, handle_t *handle, void *object) {
 }
 
 static void give_all(struct process *process, handle_t handles[GIFTS_MAX], struct memobj *bundle) {
-    struct system *system;
+    struct object *system;
     struct serial *serial;
     struct block *block;
     struct nic *nic;

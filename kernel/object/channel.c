@@ -87,10 +87,9 @@ status_t channel_check_peer_locked(const struct channel *end, const struct chann
 }
 
 void channel_show_readable_locked(struct channel *end) {
-    bool has_message = !list_empty(&end->inbox);
-    if (has_message == end->is_readable) return;
-    end->is_readable = has_message;
-    object_signal(&end->base, has_message ? 0 : SIGNAL_READABLE, has_message ? SIGNAL_READABLE : 0);
+    u32 wanted = list_empty(&end->inbox) ? 0 : SIGNAL_READABLE;
+    if (wanted == (object_signals(&end->base) & SIGNAL_READABLE)) return;
+    object_signal(&end->base, SIGNAL_READABLE, wanted);
 }
 
 // ---- closing ----
@@ -158,10 +157,8 @@ static void charge_return(struct channel *end, u64 charge) {
     lock_acquire(&end->lock);
     end->inbox_count--;
     end->inbox_charge -= charge;
-    if (end->has_blocked_peer) {
-        end->has_blocked_peer = false;
-        if (end->peer) object_signal(&end->peer->base, 0, SIGNAL_WRITABLE);
-    }
+    if (end->peer && !(object_signals(&end->peer->base) & SIGNAL_WRITABLE))
+        object_signal(&end->peer->base, 0, SIGNAL_WRITABLE);
     lock_release(&end->lock);
 }
 
@@ -172,7 +169,6 @@ static status_t charge_take(struct channel *end, struct channel *sender, u64 cha
     bool is_full =
         end->inbox_count == end->messages_max || end->inbox_charge + charge > end->send_bytes_max;
     if (status == OK && is_full) {
-        end->has_blocked_peer = true;
         object_signal(&sender->base, SIGNAL_WRITABLE, 0);
         status = ERR_SHOULD_WAIT;
     }

@@ -28,8 +28,6 @@ struct channel {
     struct lock lock;                       // rank LOCK_OBJECT
     struct channel *peer GUARDED_BY(&lock); // with a reference; nullptr when either has closed
     bool is_closed GUARDED_BY(&lock);
-    bool is_readable GUARDED_BY(&lock);      // what the signal says
-    bool has_blocked_peer GUARDED_BY(&lock); // the peer is not WRITABLE
     struct list inbox GUARDED_BY(&lock);
     u32 inbox_count GUARDED_BY(&lock);  // of one-way messages, those on their way in or out too
     u64 inbox_charge GUARDED_BY(&lock); // of the same

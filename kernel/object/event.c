@@ -1,6 +1,4 @@
 // Events: all that an event is, every object has; these calls let users set it.
-#include "object/event.h"
-
 #include "kernel/handlers.h"
 #include "object/handle.h"
 #include "object/namespace.h"
@@ -11,16 +9,16 @@ enum : u32 {
 
 const struct object_ops event_object_ops = {};
 
-status_t sys_event_create(struct namespace *ns, struct event **event) {
+status_t sys_event_create(struct namespace *ns, struct object **event) {
     *event = object_alloc(ns, OBJ_EVENT, sizeof(**event));
     if (!*event) return ERR_NO_RESOURCES;
-    object_publish(&(*event)->base);
+    object_publish(*event);
     return OK;
 }
 
-status_t sys_event_signal(struct event *event, u32 clear, u32 set) {
+status_t sys_event_signal(struct object *event, u32 clear, u32 set) {
     if ((clear | set) & ~(u32)SIGNALS_OWN) return ERR_INVALID_ARGUMENT;
-    object_signal(&event->base, clear, set);
+    object_signal(event, clear, set);
     return OK;
 }
 

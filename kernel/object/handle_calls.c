@@ -17,7 +17,7 @@ status_t sys_object_info(const struct handle_info *handle, struct cl_object_info
     info->type = object->type;
     info->rights = handle->rights;
     info->namespace_koid = object->ns ? object->ns->base.koid : 0;
-    info->signals = __atomic_load_n(&object->signals, __ATOMIC_RELAXED);
+    info->signals = object_signals(object);
     info->user = handle->user;
     lock_acquire(&object->handles_lock);
     info->handles = object->handle_count;

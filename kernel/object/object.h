@@ -85,6 +85,10 @@ static inline bool object_is_dead(const struct object *object) {
     return __atomic_load_n(&object->dead, __ATOMIC_ACQUIRE) != 0;
 }
 
+// What it signals now; a hint, unless only the caller's lock lets it change.
+static inline u32 object_signals(const struct object *object) NO_THREAD_SAFETY_ANALYSIS {
+    return __atomic_load_n(&object->signals, __ATOMIC_RELAXED);
+}
 // Changes signals and tells waiters and ports. Takes object->lock; from LOCK_SIGNALS on no lock
 // may be held.
 void object_signal(struct object *object, u32 clear, u32 set);

@@ -177,8 +177,7 @@ static struct port_registration *ready_next_locked(struct port *port, u32 *signa
     REQUIRES(&port->lock) {
     struct port_registration *registration;
     while ((registration = list_take_first(&port->ready, struct port_registration, ready_link))) {
-        *signals = __atomic_load_n(&registration->object->signals, __ATOMIC_RELAXED) &
-                   registration->signals;
+        *signals = object_signals(registration->object) & registration->signals;
         if (*signals == 0) continue; // a new signal puts it back
         list_insert_tail(&port->ready, &registration->ready_link);
         return registration;

@@ -14,10 +14,10 @@ enum : u64 { NS_PER_S = 1'000'000'000 };
 
 const struct object_ops system_object_ops = {};
 
-status_t system_create(struct system **out) {
+status_t system_create(struct object **out) {
     *out = object_alloc(ns_root, OBJ_SYSTEM, sizeof(**out));
     if (!*out) return ERR_NO_RESOURCES;
-    object_publish(&(*out)->base);
+    object_publish(*out);
     return OK;
 }
 
@@ -34,7 +34,7 @@ static void totals_add(struct namespace *ns, struct totals *totals) {
         totals_add(child, totals);
 }
 
-status_t sys_system_info(struct system *system, struct cl_system_info *info) {
+status_t sys_system_info(struct object *system, struct cl_system_info *info) {
     (void)system;
     struct totals totals = {.threads = ns_counted(ns_root, LEDGER_THREADS)};
     totals_add(ns_root, &totals);
@@ -51,14 +51,14 @@ status_t sys_system_info(struct system *system, struct cl_system_info *info) {
     return OK;
 }
 
-void sys_system_poweroff(struct system *system, u32 status) {
+void sys_system_poweroff(struct object *system, u32 status) {
     (void)system;
     kprintf("power off, status %u\n", status);
     serial_drain();
     arch_poweroff(ARCH_POWEROFF);
 }
 
-status_t sys_system_trace(struct system *system, struct user_out bytes, u64 *copied) {
+status_t sys_system_trace(struct object *system, struct user_out bytes, u64 *copied) {
     (void)system;
     struct trace_entry entries[32];
     u64 count = min(bytes.size / sizeof(entries[0]), (u64)ARRAY_SIZE(entries));

@@ -3,9 +3,5 @@
 
 #include "object/object.h"
 
-struct system {
-    struct object base;
-};
-
 // Boot: charged to the root namespace. NO_RESOURCES.
-status_t system_create(struct system **out);
+status_t system_create(struct object **out);

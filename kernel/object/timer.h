@@ -1,4 +1,4 @@
-// Timers: SIGNALED at a time, once or with a period.
+// Timers: SIGNALED at a time. Whoever wants a period sets it again.
 //
 // Rules:
 // - Closing its last handle stops it.
@@ -11,5 +11,4 @@ struct timer {
     struct object base;
     struct lock set_lock; // rank LOCK_OBJECT: one setter at a time
     struct ktimer ktimer;
-    u64 period_ns; // atomic; of the running setting
 };

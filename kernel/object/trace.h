@@ -9,15 +9,10 @@
 #include "lib/types.h"
 
 enum trace_kind : u16 {
-    TRACE_NONE,
-    TRACE_OBJECT_KILL, // a = koid, b = type
-    TRACE_NS_KILL,     // a = koid
-    TRACE_NS_GONE,     // a = koid
-    TRACE_CRASH,       // a = process koid, b = exception
-    TRACE_PROCESS_END, // a = process koid, b = state
-    TRACE_FAULT,       // a = address, b = status
-    TRACE_REFUSED,     // a = namespace koid, b = what
-    TRACE_IO_ERROR,    // a = sector, b = operation
+    TRACE_OBJECT_KILL = 1, // a = koid, b = type
+    TRACE_NS_KILL = 2,     // a = koid
+    TRACE_CRASH = 4,       // a = process koid, b = exception
+    TRACE_IO_ERROR = 8,    // a = sector, b = operation
 };
 
 struct trace_entry {

@@ -73,9 +73,10 @@ def decode(schema: Schema, number: int, args: Sequence[int], status: int | None)
 
 
 def trace_kinds() -> dict[int, tuple[str, str]]:
-    """Number → (name, what a and b are), from the enum in kernel/object/trace.h."""
-    found = re.findall(r"^\s+TRACE_(\w+),(?: *// *(.*))?$", TRACE_HEADER.read_text(), re.MULTILINE)
-    return {number: (name.lower(), doc) for number, (name, doc) in enumerate(found)}
+    """Number → (name, what a and b are) of each kind of event, as the kernel's header says."""
+    pattern = r"^\s+TRACE_(\w+) = (\d+),(?: *// *(.*))?$"
+    found = re.findall(pattern, TRACE_HEADER.read_text(), re.MULTILINE)
+    return {int(number): (name.lower(), doc) for name, number, doc in found}
 
 
 def event_text(schema: Schema, kind: int, a: int, b: int) -> str:
@@ -83,11 +84,9 @@ def event_text(schema: Schema, kind: int, a: int, b: int) -> str:
     name, doc = trace_kinds().get(kind, (f"kind {kind}", "a = a, b = b"))
     words = [name.replace("_", " ")]
     for meaning, value in zip(re.findall(r"[ab] = ([^,]+)", doc), (a, b), strict=False):
-        text = hex(value) if meaning == "address" else str(value)
+        text = str(value)
         if meaning == "type":
             text = next((entry.name for entry in schema.objects if entry.value == value), text)
-        elif meaning == "status":
-            text = status_text(schema, value)
         words.append(f"{meaning}={text}")
     return " ".join(words)
 

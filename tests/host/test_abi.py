@@ -13,7 +13,7 @@ from pybuild.abi.__main__ import main
 from pybuild.abi.generate import generate
 from pybuild.abi.golden import HOW, golden_difference, golden_text
 from pybuild.abi.parse import load_schema
-from pybuild.abi.schema import U64_MAX, SchemaError
+from pybuild.abi.schema import SchemaError
 from pybuild.abi.trace import ENTRY, decode, line_text, ring_lines
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -208,10 +208,10 @@ def test_the_trace_in_words(
 
 def test_the_trace_ring_in_words() -> None:
     schema = load_schema(SCHEMA)
-    entry = ENTRY.pack(1500, 12, 1, 0, 77, 10) + ENTRY.pack(1600, 0, 6, 1, 0x1000, U64_MAX - 8)
+    entry = ENTRY.pack(1500, 12, 1, 0, 77, 10) + ENTRY.pack(1600, 0, 4, 1, 42, 14)
     assert ring_lines(schema, entry + b"half") == [
         "           1500 ns cpu 0 thread 12: object kill koid=77 type=event",
-        "           1600 ns cpu 1 thread 0: fault address=0x1000 status=BAD_POINTER",
+        "           1600 ns cpu 1 thread 0: crash process koid=42 exception=14",
     ]
     line = "trace 1500 ns: cpu 0 thread 12 kind 1 4d a"
     assert line_text(schema, line) == (

@@ -5,7 +5,6 @@
 #include "arch/host/host.h"
 #include "kernel/handlers.h"
 #include "object/channel.h"
-#include "object/event.h"
 #include "object/namespace.h"
 #include "object/port.h"
 #include "object/process.h"
@@ -89,10 +88,10 @@ static u64 handles_at(const struct user *user) { return user->memory + ROOM - 64
 // In a namespace that dies, the memory may be gone before the thread.
 static struct cl_message random_message(struct user *user) {
     struct cl_message message = {.bytes = user->memory, .bytes_size = random_size(user)};
-    struct event *made;
+    struct object *made;
     handle_t event;
     if (random_next(&user->random) % 4 != 0 || sys_event_create(ns_current(), &made) != OK ||
-        give(&made->base, &event) != OK)
+        give(made, &event) != OK)
         return message;
     if (arch_copy_to_user(handles_at(user), &event, sizeof(event)) == OK) {
         message.handles = handles_at(user);
@@ -187,8 +186,7 @@ static void other_step(struct user *user, handle_t queue, handle_t timer, handle
              sys_channel_receive(channel_, &in, user->memory + ROOM - 128, 0, CL_DEADLINE_POLL)) ==
             OK)
         handles_close(user, message.handles_count);
-    u64 period_ns = random_next(&user->random) % 2 ? MS / 5 : 0;
-    (void)CALL(timer, timer, sys_timer_set(timer_, arch_time_ns() + MS / 10, period_ns));
+    (void)CALL(timer, timer, sys_timer_set(timer_, arch_time_ns() + MS / 10));
     port_watch(port, timer, SIGNAL_SIGNALED, 9, CL_PORT_ONCE);
     (void)sys_futex_wait(user->memory + 64, 0, 0, arch_time_ns() + MS / 20);
     (void)sys_futex_wake(user->memory + 64, 1, &woken);

@@ -169,7 +169,7 @@ static void do_wait(struct worker *w) {
     uint32_t signals;
     port_create(0, &port);
     timer_create(0, &timer);
-    timer_set(timer, soon(w), below(w, 2) ? 100'000 : 0);
+    timer_set(timer, soon(w));
     port_register(port, timer, SIGNAL_SIGNALED, 1, 0);
     port_register(port, event, SIGNAL_USER0, 2, CL_PORT_ONCE);
     port_register(port, gifts[GIFT_SERVER], SIGNAL_READABLE | SIGNAL_PEER_CLOSED, 3, 0);

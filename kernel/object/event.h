@@ -1,8 +1,0 @@
-// Events: signals set and cleared by hand.
-#pragma once
-
-#include "object/object.h"
-
-struct event {
-    struct object base;
-};

@@ -64,3 +64,36 @@ def test_killed_containers_leave_nothing(smp: int) -> None:
     assert len(tables) == 2
     before, after = (table_totals(table.partition(b"k0\n")[0]) for table in tables)
     assert before == after, f"seed {seed}"
+
+
+# What a container takes without end: files in memory, memory, processes.
+GREEDY = (
+    "dd if=/dev/zero of=/tmp/all bs=64k; sleep 1000",
+    "x=xxxxxxxxxxxxxxxx; while true; do x=$x$x; done",
+    "f() { f | f & }; f; sleep 1000",
+)
+
+
+def machine_without_memory(seed: int) -> None:
+    """A small machine, greedy containers at once, and afterwards everything as before."""
+    chance = random.Random(seed)
+    names = [f"greedy{number}" for number in range(chance.randrange(1, 5))]
+    commands = [f"run -d --name {n} busybox sh -c '{chance.choice(GREEDY)}'" for n in names]
+    commands += ["run --rm busybox sleep 1", "run --rm busybox echo none", "free", "ps -a"]
+    commands += [f"rm -f {name}" for name in names] + ["run --rm busybox echo still"]
+    config = MachineConfig(
+        smp=chance.choice((1, 2, 2, 3, 4)), mem_mib=chance.randrange(40, 81, 2), log=LOG
+    )
+    result = run_captured(config, "; ".join(commands), 120)
+    assert result.status == 0, f"seed {seed}: {result.err.decode()}"
+    assert result.out.endswith(b"still\n"), f"seed {seed}"
+
+
+def test_a_machine_without_memory_goes_on() -> None:
+    machine_without_memory(random.randrange(1 << 32))
+
+
+@pytest.mark.long
+def test_many_machines_without_memory() -> None:
+    for _ in range(40):
+        machine_without_memory(random.randrange(1 << 32))

@@ -246,11 +246,7 @@ static void exec_commit(struct thread *thread, struct exec *exec, struct program
     process->program = program;
     process->has_execed = true;
     process->exit_signal = SIGCHLD;
-    const char *name = strrchr(program->text, '/');
-    name = name ? name + 1 : program->text;
-    usize size = min(strlen(name), sizeof(process->name) - 1);
-    memcpy(process->name, name, size);
-    process->name[size] = 0;
+    memcpy(process->name, program->name, sizeof(process->name));
     process->memory = exec->memory;
     mutex_unlock(&tasks.lock);
     credentials_set(process, exec->credentials);

@@ -105,10 +105,19 @@ static int script_strings(struct program *program, const char *interpreter, cons
     return result;
 }
 
+static void program_set_name(struct program *program, const char *path) {
+    const char *slash = strrchr(path, '/');
+    const char *name = slash ? slash + 1 : path;
+    usize size = min(strlen(name), sizeof(program->name) - 1);
+    memcpy(program->name, name, size);
+    program->name[size] = 0;
+}
+
 int exec_file_open(struct thread *thread, i32 directory, const char *path, struct program *program,
                    void *header, u64 *header_size) {
     char line[SCRIPT_LINE_BYTES];
     char previous[SCRIPT_LINE_BYTES];
+    program_set_name(program, path);
     for (u32 depth = 0; depth < SCRIPT_DEPTH_MAX; depth++) {
         int result = program_file_find(thread, directory, path, program);
         if (result != 0) {

@@ -48,6 +48,8 @@ struct signal_actions {
     struct linux_sigaction actions[SIGNALS_MAX]; // under tasks.lock
 };
 
+enum { PROCESS_NAME_BYTES = 16 }; // with the final zero
+
 // What a process runs: its file, and the strings of its execve: `argc` arguments, then `envc`
 // variables, each with its final zero. Shared by fork; constant.
 struct program {
@@ -57,8 +59,9 @@ struct program {
     u32 arguments_size; // bytes of the arguments alone
     u32 size;
     u32 capacity;
-    char *text;         // heap
-    struct vnode *file; // which nobody writes to meanwhile
+    char *text;                    // heap
+    char name[PROCESS_NAME_BYTES]; // of the file that execve was given: a script's, not its shell's
+    struct vnode *file;            // which nobody writes to meanwhile
 };
 
 // Where the parent of a vfork waits. Counted by both.
@@ -84,7 +87,7 @@ struct process {
     struct vfork *vfork;             // NULL: nobody waits
     struct program *program;         // replaced under tasks.lock
     struct credentials *credentials; // counted; replaced under tasks.lock
-    char name[16];
+    char name[PROCESS_NAME_BYTES];
     u64 start_ns;
     struct launch *launch;     // of a process that is about to start for the manager
     u32 launch_id;             // of one without a parent: which request started it

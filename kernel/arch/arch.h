@@ -36,7 +36,7 @@ struct cpu {
     u32 work;               // CPU_WORK_* bits
     u64 syscall_stack;      // top of the current thread's kernel stack (arch/ only)
     u64 syscall_scratch;    // (arch/ only)
-    u32 restricted;         // 1 while a restricted context runs (arch/ only)
+    u32 restricted;         // 1 while a restricted context runs; only arch/ changes it
     u32 held_count;         // debug builds only
     const struct lock *held[CPU_HELD_LOCKS]; // debug builds only
     u64 lock_wait_ns;                        // time lost spinning
@@ -167,8 +167,6 @@ void syscall_unknown(struct syscall_args *args);
 // OUT_OF_RANGE when its rip is not below the split. A kick that waits ends it before the first
 // instruction.
 status_t arch_restricted_arm(u64 state_address);
-// True while the current thread runs in restricted mode (asked in fault_handle and interrupts).
-bool arch_in_restricted(void);
 
 // ---- Page tables ------------------------------------------------------------------------------
 

@@ -160,7 +160,7 @@ static struct aspace *fault_aspace(u64 address) {
     if (!thread) return nullptr;
     if (address < ARCH_USER_SPLIT) return thread->restricted;
     // Restricted code runs without slot 255, whatever is mapped there.
-    return arch_in_restricted() || !thread->process ? nullptr : thread->process->aspace;
+    return arch_this_cpu()->restricted || !thread->process ? nullptr : thread->process->aspace;
 }
 
 status_t fault_handle(u64 address, u32 access) {

@@ -106,13 +106,11 @@ status_t memobj_attach(struct mapping *mapping) {
     struct memobj *memobj = mapping->object;
     u64 pages = (mapping->end - mapping->start) >> PAGE_SHIFT;
     u64 first = mapping->offset >> PAGE_SHIFT;
-    status_t status = OK;
     lock_acquire(&memobj->lock);
-    if (object_is_dead(&memobj->base)) {
-        status = ERR_DEAD;
-    } else if (first > memobj->size_pages || pages > memobj->size_pages - first) {
-        status = ERR_OUT_OF_RANGE;
-    } else {
+    bool is_inside = first <= memobj->size_pages && pages <= memobj->size_pages - first;
+    status_t status = is_inside ? OK : ERR_OUT_OF_RANGE;
+    if (object_is_dead(&memobj->base)) status = ERR_DEAD;
+    if (status == OK) {
         mapping->resizes_seen = memobj->resizes;
         list_insert_tail(&memobj->mappings, &mapping->object_link);
     }

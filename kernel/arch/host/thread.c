@@ -102,5 +102,3 @@ void arch_kstack_free(u64 stack_top) {
 usize arch_vector_size(void) { return 64; }
 
 void arch_vector_init(void *area) { (void)area; }
-
-bool arch_in_restricted(void) { return false; }

@@ -26,8 +26,6 @@ status_t arch_restricted_arm(u64 state_address) {
     return 0;
 }
 
-bool arch_in_restricted(void) { return arch_this_cpu()->restricted; }
-
 static void restricted_switch(struct arch_thread *t, u32 restricted) {
     t->restricted = restricted;
     arch_this_cpu()->restricted = restricted;

@@ -64,7 +64,7 @@ static void user_page_fault(struct arch_trap *trap) {
     u64 reason = status == ERR_NO_RESOURCES ? CL_RESTRICTED_REASON_NO_RESOURCES
                                             : CL_RESTRICTED_REASON_PAGE_FAULT;
     if (status == 0) return;
-    if (arch_in_restricted())
+    if (arch_this_cpu()->restricted)
         restricted_leave(trap, reason, address, trap->error_code & FAULT_TOLD);
     else
         user_exception(trap, address);
@@ -76,7 +76,7 @@ void trap_user(struct arch_trap *trap) {
         interrupt(vector);
     else if (vector == VECTOR_PAGE_FAULT)
         user_page_fault(trap);
-    else if (arch_in_restricted())
+    else if (arch_this_cpu()->restricted)
         restricted_leave(trap, CL_RESTRICTED_REASON_EXCEPTION, 0,
                          (u64)vector << 32 | trap->error_code);
     else

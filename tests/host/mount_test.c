@@ -138,11 +138,49 @@ static void test_detaching(void) {
     CHECK_IS(umount_call("/m", 0), 0);
 }
 
+// A directory in two places: the same files, each with its own way up.
+static void test_binding(void) {
+    enum { MS_BIND = 4096 };
+    CHECK_IS(path_call(NR_MKDIR, "/b"), 0);
+    CHECK_IS(path_call(NR_MKDIR, "/o"), 0);
+    CHECK_IS(path_call(NR_MKDIR, "/o/d"), 0);
+    CHECK_IS(make_file("/o/d/f", "one"), 3);
+    strcpy(source, "/o/d");
+    strcpy(path, "/b");
+    CHECK_IS(CALL5(first, NR_MOUNT, source, path, 0, MS_BIND, 0), 0);
+    CHECK_TEXT("/b/f", "one");
+    CHECK_IS(make_file("/b/g", "two"), 3);
+    CHECK_TEXT("/o/d/g", "two");
+    CHECK_IS(path_call(NR_MKDIR, "/b/sub"), 0);
+    CHECK_IS(path_call(NR_CHDIR, "/b/sub"), 0);
+    CHECK_IS(CALL2(first, NR_GETCWD, buffer, 100), 7);
+    CHECK_IS(strcmp(buffer, "/b/sub"), 0);
+    CHECK_TEXT("../f", "one");
+    CHECK_TEXT("../../b/f", "one");
+    CHECK_IS(umount_call("/b", 0), -EBUSY);
+    CHECK_IS(path_call(NR_CHDIR, "/"), 0);
+    CHECK_IS(paths_call(NR_LINK, "/b/f", "/b/sub/l"), 0);
+    CHECK_IS(paths_call(NR_RENAME, "/b/sub", "/b/moved"), 0);
+    CHECK_TEXT("/o/d/moved/l", "one");
+    CHECK_IS(paths_call(NR_RENAME, "/b/f", "/o/f"), -EXDEV);
+    CHECK_IS(paths_call(NR_RENAME, "/b/moved", "/b/moved/x"), -EINVAL);
+    CHECK_IS(path_call(NR_RMDIR, "/b/moved"), -ENOTEMPTY);
+    CHECK_IS(path_call(NR_UNLINK, "/b/moved/l"), 0);
+    CHECK_IS(path_call(NR_RMDIR, "/b/moved"), 0);
+    CHECK_IS(path_call(NR_RMDIR, "/b"), -EBUSY);
+    CHECK_IS(mount_call("/b", "", MS_REMOUNT | MS_BIND | MS_RDONLY, ""), 0);
+    CHECK_IS(make_file("/b/h", "no"), -EROFS);
+    CHECK_IS(umount_call("/b", 0), 0);
+    CHECK_IS(stat_path(NR_STAT, "/b/f"), -ENOENT);
+    CHECK_TEXT("/o/d/f", "one");
+}
+
 int main(int argc, char **argv) {
     boot_image(argc, argv);
     test_covering();
     test_limits();
     test_flags();
     test_detaching();
+    test_binding();
     return failures ? 1 : 0;
 }

@@ -132,6 +132,13 @@ static struct mount *mount_of_locked(const struct file_system *system) REQUIRES(
     return NULL;
 }
 
+const char *mount_source(const struct file_system *system) {
+    mutex_lock(&mounts_lock);
+    const struct mount *mount = mount_of_locked(system);
+    mutex_unlock(&mounts_lock);
+    return mount ? mount->source : system->name;
+}
+
 int mount_detach(struct file_system *system, u32 flags) {
     if (flags == DETACH_IDLE && is_used(system)) {
         return -EBUSY;

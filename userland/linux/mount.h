@@ -39,6 +39,9 @@ int mount_detach(struct file_system *system, u32 flags);
 struct vnode *mount_cross(struct vnode *found);
 struct vnode *mount_parent_side(struct vnode *directory);
 
+// What /proc/mounts names as its source; a constant or the mount's.
+const char *mount_source(const struct file_system *system);
+
 // Changes the options of a file system that is mounted.
 int mount_remount(struct file_system *system, u32 flags, const char *options);
 

@@ -1,8 +1,9 @@
-// mount and umount2: file systems in memory and /proc.
+// mount and umount2: file systems in memory, /proc, and directories that are bound elsewhere.
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/calls.h"
 #include "linux/credentials.h"
+#include "linux/fs/bind.h"
 #include "linux/mount.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
@@ -52,7 +53,33 @@ static i64 new_mount(struct vnode *directory, const struct mount_texts *texts, u
     return result;
 }
 
-static i64 mount_on(struct vnode *directory, const struct mount_texts *texts, u64 flags) {
+// What is bound has to be found first; a file can't be.
+static i64 bind_mount(struct thread *thread, struct vnode *directory, linux_ptr source) {
+    struct vnode *bound;
+    struct mount *mount;
+    i64 result = path_resolve(thread, AT_FDCWD, source, WALK_FOLLOW, &bound);
+    if (result != 0) {
+        return result;
+    }
+    if (!vnode_is_directory(bound) || !vnode_is_directory(directory)) {
+        result = -ENOTDIR;
+    } else if (bind_behind(directory) != directory && directory != directory->system->root) {
+        result = -EINVAL; // in a bound tree
+    } else {
+        result = bind_make(bound, mount_source(bound->system), 0, &mount);
+    }
+    vnode_put(bound);
+    if (result == 0) {
+        result = mount_attach(mount, directory);
+        if (result != 0) {
+            mount->end(mount);
+        }
+    }
+    return result;
+}
+
+static i64 mount_on(struct thread *thread, struct vnode *directory, linux_ptr source,
+                    const struct mount_texts *texts, u64 flags) {
     if (flags & MS_REMOUNT) {
         return directory == directory->system->root
                    ? mount_remount(directory->system, (u32)flags, texts->options)
@@ -61,7 +88,11 @@ static i64 mount_on(struct vnode *directory, const struct mount_texts *texts, u6
     if (flags & MS_PROPAGATION) {
         return directory == directory->system->root ? 0 : -EINVAL;
     }
-    if (flags & (MS_BIND | MS_MOVE)) {
+    if (flags & MS_BIND) {
+        return bind_mount(thread, directory, source);
+    }
+    if ((flags & MS_MOVE) ||
+        (bind_behind(directory) != directory && directory != directory->system->root)) {
         return -EINVAL;
     }
     return vnode_is_directory(directory) ? new_mount(directory, texts, (u32)flags) : -ENOTDIR;
@@ -86,7 +117,7 @@ i64 linux_mount(struct thread *thread, linux_ptr source, linux_ptr target, linux
     }
     if (result == 0) {
         result = credentials_have(thread->process->credentials, CAP_SYS_ADMIN)
-                     ? mount_on(directory, texts, flags)
+                     ? mount_on(thread, directory, source, texts, flags)
                      : -EPERM;
         vnode_put(directory);
     }

@@ -2,6 +2,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/calls.h"
+#include "linux/fs/bind.h"
 #include "linux/permission.h"
 #include "linux/process.h"
 #include "linux/thread.h"
@@ -122,7 +123,7 @@ i64 linux_symlink(struct thread *thread, linux_ptr target, linux_ptr path) {
 }
 
 static int link_add(struct walk *walk, struct vnode *target) {
-    if (target->system != walk->at->system) {
+    if (target->system != bind_behind(walk->at)->system) {
         return -EXDEV;
     }
     int result = link_permission(walk->credentials, target);
@@ -176,7 +177,7 @@ static int name_try_remove(struct walk *walk, u32 flags) {
     } else {
         result = removal_permission(walk->credentials, walk->at, victim);
     }
-    if (result == 0 && victim->system != walk->at->system) {
+    if (result == 0 && vnode_is_mounted_root(victim)) {
         result = flags & UNLINK_DIRECTORY ? -EBUSY : -EISDIR; // something is mounted there
     } else if (result == 0) {
         result = walk->at->ops->unlink ? walk->at->ops->unlink(walk->at, walk->last, victim, flags)
@@ -246,10 +247,10 @@ static int rename_check(const struct walk *from, const struct walk *to, struct v
         return -EEXIST;
     }
     // Something is mounted there.
-    if (replaced && replaced->system != to->at->system) {
+    if (replaced && vnode_is_mounted_root(replaced)) {
         return vnode_is_directory(moved) ? -EBUSY : -EISDIR;
     }
-    if (moved->system != from->at->system) {
+    if (vnode_is_mounted_root(moved)) {
         return -EBUSY;
     }
     int result = removal_permission(from->credentials, from->at, moved);

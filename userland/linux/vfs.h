@@ -182,6 +182,10 @@ static inline bool vnode_put_is_last(struct vnode *vnode) {
     return __atomic_fetch_sub(&vnode->references, 1, __ATOMIC_ACQ_REL) == 1;
 }
 
+static inline bool vnode_is_mounted_root(const struct vnode *vnode) {
+    return vnode == vnode->system->root && vnode->system->covered;
+}
+
 static inline bool vnode_is_directory(const struct vnode *vnode) { return vnode->type == 0040000; }
 
 // -ETXTBSY where a writer and a program would meet. What was gained is given up once.

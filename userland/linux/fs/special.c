@@ -110,8 +110,18 @@ int special_open(struct thread *thread, struct vnode *vnode, u64 device, struct 
     return -ENXIO;
 }
 
+static int shared_memory_populate(struct vnode *directory) {
+    const struct creation creation = {.mode = MODE_DIRECTORY | 01777};
+    struct vnode *made;
+    int result = directory->ops->create(directory, (struct name){"shm", 3}, &creation, &made);
+    if (result == 0) {
+        vnode_put(made);
+    }
+    return result;
+}
+
 int special_populate(struct vnode *directory) {
-    int result = 0;
+    int result = shared_memory_populate(directory);
     for (usize i = 0; i < ARRAY_SIZE(devices) && result == 0; i++) {
         struct vnode *made;
         struct name name = {devices[i].name, (u32)strlen(devices[i].name)};

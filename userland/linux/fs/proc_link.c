@@ -3,6 +3,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/credentials.h"
 #include "linux/descriptors.h"
 #include "linux/fs/proc_node.h"
 #include "linux/thread.h"
@@ -33,6 +34,19 @@ struct file *proc_descriptor_get(i32 pid, i32 fd) {
     mutex_unlock(&descriptors->lock);
     descriptors_put(descriptors);
     return file;
+}
+
+// What a process has is for its own user to look at.
+static int inspect_check(i32 pid) {
+    mutex_lock(&tasks.lock);
+    const struct process *process = process_find_locked(pid);
+    int result =
+        !process ? -ENOENT
+        : credentials_may_inspect(thread_current()->process->credentials, process->credentials)
+            ? 0
+            : -EACCES;
+    mutex_unlock(&tasks.lock);
+    return result;
 }
 
 // What the link leads to, counted; NULL: nothing any more.
@@ -67,10 +81,10 @@ static void mounts_settle(struct vnode *root, struct vnode *target) {
 }
 
 static i64 target_path(struct proc_node *node, char *buffer, usize size) {
-    struct vnode *target = link_target(node);
-    i64 length;
+    i64 length = inspect_check(node->pid);
+    struct vnode *target = length == 0 ? link_target(node) : NULL;
     if (!target) {
-        return -ENOENT;
+        return length != 0 ? length : -ENOENT;
     }
     if (vnode_is_directory(target) || target->ops->name) {
         struct vnode *root = fs_context_root(thread_current()->process->fs);
@@ -116,6 +130,10 @@ int proc_follow(struct vnode *link, struct vnode **out) {
     case PROC_NO_LINK:
     case PROC_SELF:
     case PROC_THREAD_SELF: return -EINVAL; // the text leads there
-    default: *out = link_target(node); return *out ? 0 : -ENOENT;
+    default: {
+        int result = inspect_check(node->pid);
+        *out = result == 0 ? link_target(node) : NULL;
+        return result == 0 && !*out ? -ENOENT : result;
+    }
     }
 }

@@ -354,3 +354,68 @@ def test_attaching_to_streams(console: Console) -> None:
     console.machine.console.send(b"two\r\x04")
     assert console.expect(PROMPT).count(b"two") == 2
     assert b"got one\r\ntwo\r\nend\r" in console.run(b"logs s")
+
+
+TREE = """mkdir -p /d/e/f; echo hi > /d/e/x; ln -s x /d/e/l; mkfifo /d/p; chmod 4711 /d/e/x
+chown 5:6 /d/p; seq 1 20000 > /d/big; n=$(printf %0120d 7); mkdir -p /d/$n/$n/$n
+echo deep > /d/$n/$n/$n/$n; ln -s $n$n /d/e/ll; chmod 500 /d/e/f
+touch -d 2001-02-03 /d/e/x /d/e/f /d/e; touch -hd 2002-02-03 /d/e/l"""
+SHOW = "cd %s; find . | sort | xargs ls -ld; find . -type f | sort | xargs md5sum"
+
+
+def test_cp_from_container_to_container() -> None:
+    """Of one that has ended into one that runs, and back: types, modes, owners, times, contents."""
+    tree = TREE.replace("\n", "; ")
+    result = shell(
+        f"run --name a busybox sh -c '{tree}; {SHOW % '/d'}'",
+        "run --rm busybox echo -----",
+        detached("b", "mkdir /dir; ln -s /etc /out; sleep 1000"),
+        "cp a:/d b:/dir",
+        f"exec b sh -c '{SHOW % '/dir/d'}'",
+        "run --rm busybox echo -----",
+        "cp a:/d b:/new",
+        f"exec b sh -c '{SHOW % '/new'}'",
+        "run --rm busybox echo -----",
+        "cp a:/d/e/. b:/contents",
+        "cp a:/d/big b:/file",
+        "cp a:/d/big b:/out",
+        "exec b sh -c 'ls /contents; wc -c /file /etc/big'",
+        "cp b:/etc/passwd a:/d",
+        "cp b:/dir/d/e/x a:/d/big",
+        "run --rm busybox echo -----",
+    )
+    assert (result.status, result.err) == (0, b"")
+    made, into, as_new, rest, _ = result.out.split(b"-----\n")
+    assert made.count(b"\n") > 12
+    assert into.removeprefix(b"b\n") == made
+    assert as_new == made
+    assert rest.split() == [
+        *b"f l ll x".split(),
+        *b"108894 /file 108894 /etc/big 217788 total".split(),
+    ]
+
+
+def test_cp_says_what_is_wrong() -> None:
+    result = shell(
+        "run --name a busybox true",
+        detached("b", "mkdir -p /x/passwd; sleep 1000"),
+        "cp a:/nosuch b:/",
+        "cp a:/etc b:/no/such",
+        "cp a:/etc/passwd b:/x",
+        "cp a:/etc c:/",
+        "cp a:/etc b:/etc/passwd",
+        "cp a: b:/",
+        "cp a:/etc",
+        "exec b ls /x",
+    )
+    assert result.status == 0
+    assert result.out == b"b\npasswd\n"
+    lines = [line.removeprefix("cloister: ") for line in result.err.decode().splitlines()]
+    assert lines[:5] == [
+        "/nosuch: there is no such file",
+        "/no/such: there is no such directory",
+        "passwd: can't be made (error 21)",
+        "there is no container c (`ps -a` lists those that there are)",
+        "etc: can't be made (error 20)",
+    ]
+    assert sum("usage: cp" in line for line in lines) == 2

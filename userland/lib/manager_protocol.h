@@ -32,6 +32,7 @@
 // START    nNAME; hnotify hstdin hstdout hstderr: runs the command of one that has ended once more, in
 //          its own files. Where those are lost, it begins from the image, and next_position is 1.
 // RENAME   nOLD nNEW.
+// COPY     nFROM nPATH nTO nPATH: a file or tree from one container to another; neither has to run.
 // TOP      nNAME: container_process… (lib/container_protocol.h), as far as there is room.
 // INSPECT  nNAME: one manager_details.
 // IMAGES   the images after `position`: manager_image…
@@ -64,6 +65,7 @@ enum manager_operation : u32 {
     MANAGER_START = 14,
     MANAGER_RENAME = 15,
     MANAGER_TOP = 16,
+    MANAGER_COPY = 17,
 };
 
 enum manager_flags : u32 {

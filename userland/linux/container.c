@@ -5,6 +5,7 @@
 #include "lib/container_protocol.h"
 #include "lib/format.h"
 #include "lib/heap.h"
+#include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/control.h"
 #include "linux/fs/stream.h"
@@ -133,8 +134,13 @@ void container_exit(struct thread *thread, i32 wait_status) {
 
 void container_launched_ended_locked(struct process *process, i32 wait_status) {
     struct process *first = process_find_locked(1);
-    control_report(CONTAINER_EXEC_ENDED, process->launch_id, status_of(wait_status), NULL, 0);
+    if (process->launch_id != LAUNCH_ID_JOB)
+        control_report(CONTAINER_EXEC_ENDED, process->launch_id, status_of(wait_status), NULL, 0);
     if (first) waitqueue_wake(&first->children_changed);
+}
+
+void container_done(u32 id, i32 status, const char *line) {
+    control_report(CONTAINER_DONE, id, status, line, strlen(line));
 }
 
 static u32 number_of(const char *text) {

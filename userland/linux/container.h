@@ -21,5 +21,8 @@ void container_start(struct thread *thread, handle_t bootstrap);
 void container_launched_ended_locked(struct process *process, i32 wait_status)
     REQUIRES(&tasks.lock);
 
+// What a request has come to: 0 or 1, with a line.
+void container_done(u32 id, i32 status, const char *line);
+
 // What its memory is limited to and what is left of that, in bytes.
 void container_memory(u64 *total_bytes, u64 *free_bytes);

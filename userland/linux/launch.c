@@ -6,6 +6,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/archive/archive.h"
 #include "linux/container.h"
 #include "linux/credentials.h"
 #include "linux/descriptors.h"
@@ -250,10 +251,21 @@ void launch_run(struct thread *thread, struct launch *launch) {
     launch_free(launch);
 }
 
+[[noreturn]] static void job_run(struct thread *thread, struct launch *launch) {
+    char problem[ARCHIVE_PROBLEM_MAX] = {};
+    const char *path = records_next(&launch->records, 'n', NULL);
+    handle_t data = records_take(&launch->records, "data");
+    int result = launch->job(thread, path ? path : "", data, problem);
+    container_done(launch->id, result != 0, problem);
+    launch_free(launch);
+    process_end(thread, 0);
+}
+
 [[noreturn]] static void launch_main(void *argument) {
     struct thread *thread = argument;
     struct launch *launch = thread->process->launch;
     thread->process->launch = NULL;
+    if (launch->job) job_run(thread, launch);
     launch_run(thread, launch);
     thread_loop(thread);
 }
@@ -271,7 +283,8 @@ int launch_start(struct launch *launch) {
     int result = process && process->descriptors && process->fs ? 0 : -ENOMEM;
     if (process) {
         process->launch = launch;
-        process->launch_id = launch->id;
+        process->launch_id = launch->job ? LAUNCH_ID_JOB : launch->id;
+        if (launch->job) memcpy(process->name, "cp", sizeof("cp"));
     }
     mutex_lock(&tasks.lock);
     if (result == 0)

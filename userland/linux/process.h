@@ -77,6 +77,8 @@ enum process_state {
     PROCESS_ZOMBIE,
 };
 
+enum : u32 { LAUNCH_ID_JOB = ~0U }; // of a process without a program
+
 struct process {
     i32 pid;
     struct memory *memory;

@@ -4,6 +4,8 @@
 #include "lib/format.h"
 #include "lib/heap.h"
 #include "linux/abi.h"
+#include "linux/archive/archive.h"
+#include "linux/container.h"
 #include "linux/control.h"
 #include "linux/credentials.h"
 #include "linux/fs/stream.h"
@@ -125,6 +127,15 @@ static void resize_serve(const struct container_request *request) {
     terminal_put(terminal);
 }
 
+static void job_serve(const struct container_request *request, struct control_message *message,
+                      launch_job *job) {
+    u32 id = request->id;
+    struct launch *launch = launch_of(request, message);
+    if (launch) launch->job = job;
+    if (!launch || launch_start(launch) != 0)
+        container_done(id, 1, "the container has no memory to copy with");
+}
+
 // DETACH: nothing is attached.
 static void attach_serve(struct control_message *message) {
     struct terminal *terminal = console_first();
@@ -154,6 +165,8 @@ static void request_serve(const struct container_request *request,
     case CONTAINER_EXEC: exec_serve(request, message); break;
     case CONTAINER_ATTACH:
     case CONTAINER_DETACH: attach_serve(message); break;
+    case CONTAINER_ARCHIVE: job_serve(request, message, archive_write); break;
+    case CONTAINER_EXTRACT: job_serve(request, message, archive_extract); break;
     case CONTAINER_START: start_serve(request, message); break;
     case CONTAINER_TOP: top_serve(request); break;
     case CONTAINER_FOLLOW: follow_serve(message); break;

@@ -43,3 +43,4 @@ bool logs_serve(struct request *request);
 bool start_serve(struct request *request);
 bool rename_serve(struct request *request);
 bool top_serve(struct request *request);
+bool copy_serve(struct request *request);

@@ -47,6 +47,7 @@ i32 start_verb(const struct words *words);
 i32 restart_verb(const struct words *words);
 i32 rename_verb(const struct words *words);
 i32 top_verb(const struct words *words);
+i32 cp_verb(const struct words *words);
 i32 stats_verb(const struct words *words);
 i32 logs_verb(const struct words *words);
 i32 ps_verb(const struct words *words);

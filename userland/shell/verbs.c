@@ -47,6 +47,8 @@ const struct verb verbs[] = {
      start_verb},
     {"restart", "[-t SECONDS] NAME...", "stop containers and start them again", "", restart_verb},
     {"rename", "NAME NEW", "call a container something else", "", rename_verb},
+    {"cp", "NAME:PATH NAME:PATH", "copy files from container to container",
+     "Into a directory that is there, else as that name. Neither container has to run.\n", cp_verb},
     {"top", "NAME", "list the processes of a container", "", top_verb},
     {"stats", "[--no-stream] [NAME...]", "what running containers use, over a second",
      "Again and again until Ctrl-C, but for --no-stream.\n", stats_verb},

@@ -1,0 +1,74 @@
+// COPY: a channel between two personalities, and a request to each. What the receiver reports is the
+// answer: what the sender could not do is the last thing that it sends.
+#include "cloister.h"
+
+#include "abi/names.h"
+#include "lib/container_protocol.h"
+#include "lib/string.h"
+#include "manager/container_ask.h"
+#include "manager/requests.h"
+#include "manager/waiters.h"
+
+enum { STREAM_BYTES_MAX = CL_MESSAGE_BYTES_MAX }; // several messages
+
+struct side {
+    struct container *container;
+    const char *path;
+    handle_t end;
+};
+
+// One side of the copy: a name and a path behind `previous`.
+static bool side_read(struct request *request, const char **previous, struct side *side) {
+    const char *name = records_next(&request->records, 'n', *previous);
+    *side = (struct side){.path = name ? records_next(&request->records, 'n', name) : NULL};
+    if (!side->path)
+        return problem_set(&request->problem, STATUS_PLAIN, "copy what, and where to?");
+    *previous = side->path;
+    side->container = container_find(name);
+    if (!side->container)
+        return problem_set(&request->problem, STATUS_PLAIN,
+                           "there is no container %.64s (`ps -a` lists those that there are)",
+                           name);
+    return side->container->control ||
+           problem_set(&request->problem, STATUS_PLAIN, "container %s has lost its files", name);
+}
+
+static status_t side_ask(struct side *side, u32 operation) {
+    struct records_writer writer;
+    struct container_request request = {
+        .operation = operation,
+        .id = ++side->container->last_call,
+    };
+    container_ask_begin(&writer);
+    records_add(&writer, 'n', side->path);
+    records_add_handle(&writer, "data", side->end);
+    return container_ask(side->container, &request, &writer);
+}
+
+static bool sides_ask(struct request *request, struct side *from, struct side *to) {
+    status_t status = side_ask(from, CONTAINER_ARCHIVE);
+    if (status != OK) handle_close(to->end);
+    struct waiter *waiter = status == OK ? waiter_add(to->container, WAITER_REPORT) : NULL;
+    if (status == OK) status = side_ask(to, CONTAINER_EXTRACT);
+    if (waiter) {
+        waiter->id = to->container->last_call;
+        waiter->token = request->token;
+    }
+    if (status == OK && waiter) return true;
+    if (waiter) waiter_free(waiter);
+    return problem_set(&request->problem, STATUS_PLAIN, "the containers can't be asked: %s",
+                       status == OK ? "too many wait" : cl_error_name(status));
+}
+
+bool copy_serve(struct request *request) {
+    struct side from, to;
+    const char *previous = NULL;
+    struct cl_channel_options options = {.send_bytes_max = STREAM_BYTES_MAX};
+    if (!side_read(request, &previous, &from) || !side_read(request, &previous, &to)) return false;
+    status_t status =
+        channel_create(from.container->ns, to.container->ns, &options, &from.end, &to.end);
+    if (status != OK)
+        return problem_set(&request->problem, STATUS_PLAIN, "no channel for the copy: %s",
+                           cl_error_name(status));
+    return sides_ask(request, &from, &to);
+}

@@ -124,9 +124,8 @@ bool ustar_is_end(const u8 block[USTAR_BLOCK_BYTES]) {
 usize pax_write(char *to, usize room, const char *key, const char *value) {
     usize rest = strlen(key) + strlen(value) + 3; // a blank, `=` and a newline
     usize digits = 1;
-    for (usize size = rest + digits; size >= 10; size /= 10)
+    for (usize limit = 10; rest + digits >= limit; limit *= 10)
         digits++;
-    if (digits > 1 && rest + digits - 1 < 10) digits--;
     usize size = rest + digits;
     usize written = format_text(to, room, "%lu %s=%s\n", size, key, value);
     return written < room && written == size ? size : 0;

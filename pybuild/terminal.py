@@ -2,10 +2,12 @@
 
 import os
 import shlex
+import shutil
 import sys
 
 from pybuild.machine import MachineConfig, machine_command
 from pybuild.paths import ROOT
+from pybuild.window import window_run
 
 
 def terminal_command(config: MachineConfig) -> list[str]:
@@ -18,11 +20,13 @@ def terminal_command(config: MachineConfig) -> list[str]:
 
 
 def run_on_terminal(config: MachineConfig) -> int:
-    """Becomes QEMU, until poweroff or Ctrl-A x; 125 when it can't be started."""
+    """Runs QEMU until poweroff or Ctrl-A x; 125 when it can't be started."""
     config.log.unlink(missing_ok=True)
     command = terminal_command(config)
     os.chdir(ROOT)
     try:
+        if sys.stdin.isatty() and shutil.which(command[0]):
+            return window_run(command)
         os.execvp(command[0], command)
     except OSError as error:
         print(f"cloister: {error}\ncommand: {shlex.join(command)}", file=sys.stderr)

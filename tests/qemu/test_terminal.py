@@ -1,9 +1,13 @@
 """`./cloister run` on a terminal: the prompt, poweroff, and Ctrl-A x."""
 
+import fcntl
 import os
 import pty
 import select
+import signal
+import struct
 import subprocess
+import termios
 import time
 from collections.abc import Iterator
 
@@ -40,6 +44,11 @@ class Terminal:
         """Types."""
         os.write(self.ours, text)
 
+    def resize(self, rows: int, columns: int) -> None:
+        """Makes the window another size."""
+        fcntl.ioctl(self.ours, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+        self.process.send_signal(signal.SIGWINCH)
+
     def wait(self) -> int:
         """The exit status."""
         return self.process.wait(WAIT_SECONDS)
@@ -64,4 +73,20 @@ def test_poweroff_ends_the_run(terminal: Terminal) -> None:
 def test_ctrl_a_x_leaves(terminal: Terminal) -> None:
     terminal.expect(b"cloister# ")
     terminal.send(b"\x01x")
+    assert terminal.wait() == 0
+
+
+def test_a_window_that_changes_its_size(terminal: Terminal) -> None:
+    """The program in the container is told, whatever terminal the window is of."""
+    terminal.resize(31, 91)
+    terminal.expect(b"cloister# ")
+    terminal.send(
+        b"run -it --rm busybox sh -c 'trap \"stty size\" WINCH; stty size; read x; read x'\r"
+    )
+    terminal.expect(b"31 91\r\n")
+    terminal.resize(40, 100)
+    terminal.expect(b"40 100\r\n")
+    terminal.send(b"\r")
+    terminal.expect(b"\x1b[?2048l")
+    terminal.send(b"poweroff\r")
     assert terminal.wait() == 0

@@ -30,18 +30,10 @@ static struct channel *end_create(struct namespace *ns, u32 type, u32 messages_m
     return end;
 }
 
-static void end_join(struct channel *end, struct channel *peer) {
-    lock_acquire(&end->lock);
-    if (!end->is_closed) {
-        object_get(&peer->base);
-        end->peer = peer;
-    }
-    lock_release(&end->lock);
-}
-
 status_t sys_channel_create(struct namespace *first_ns, struct namespace *second_ns,
                             const struct cl_channel_options *options, struct channel **first,
-                            struct channel **second) {
+                            struct channel **second) NO_THREAD_SAFETY_ANALYSIS // as above
+{
     u32 bytes_max = options->send_bytes_max ? options->send_bytes_max : DEFAULT_SEND_BYTES;
     *first = end_create(first_ns, OBJ_CHANNEL, ~0u, bytes_max);
     if (!*first) return ERR_NO_RESOURCES;
@@ -52,8 +44,10 @@ status_t sys_channel_create(struct namespace *first_ns, struct namespace *second
     }
     if (options->call_bytes_max) (*second)->call_bytes_max = options->call_bytes_max;
     if (options->call_handles_max) (*second)->call_handles_max = options->call_handles_max;
-    end_join(*first, *second);
-    end_join(*second, *first);
+    object_get(&(*first)->base);
+    object_get(&(*second)->base);
+    (*first)->peer = *second;
+    (*second)->peer = *first;
     object_publish(&(*first)->base);
     object_publish(&(*second)->base);
     return OK;
@@ -61,12 +55,11 @@ status_t sys_channel_create(struct namespace *first_ns, struct namespace *second
 
 // A queue takes no calls, and needs no reference to itself.
 status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max,
-                          struct channel **queue) {
+                          struct channel **queue) NO_THREAD_SAFETY_ANALYSIS // as above
+{
     *queue = end_create(ns, OBJ_QUEUE, messages_max, bytes_max);
     if (!*queue) return ERR_NO_RESOURCES;
-    lock_acquire(&(*queue)->lock);
     (*queue)->peer = *queue;
-    lock_release(&(*queue)->lock);
     object_publish(&(*queue)->base);
     return OK;
 }

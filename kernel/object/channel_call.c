@@ -58,8 +58,11 @@ static SLOW_PATH status_t request_large(struct channel_caller *caller, struct ch
 
 // The room for the reply first: with an error the request's handles have not moved.
 static status_t request_make(struct channel_caller *caller, struct channel *channel,
-                             const struct cl_message *from, const struct cl_message *reply) {
+                             const struct channel *server, const struct cl_message *from,
+                             const struct cl_message *reply) {
     status_t status = OK;
+    if (from->bytes_size > server->call_bytes_max || from->handles_count > server->call_handles_max)
+        return ERR_TOO_BIG;
     caller->request = &caller->small;
     caller->reply_bytes_max = reply->bytes_size;
     if (unlikely(!message_is_small(reply->bytes_size, reply->handles_count)))
@@ -101,17 +104,6 @@ static status_t call_wait(struct channel *channel, struct channel *server,
     return caller->state == CALL_ENDED ? caller->result : status;
 }
 
-static status_t call_peer(struct channel *channel, struct channel *server,
-                          const struct cl_message *from, const struct cl_message *reply,
-                          u64 deadline_ns) {
-    if (from->bytes_size > server->call_bytes_max || from->handles_count > server->call_handles_max)
-        return ERR_TOO_BIG;
-    struct channel_caller *caller = channel_caller_current();
-    status_t status = request_make(caller, channel, from, reply);
-    if (status == OK) status = call_wait(channel, server, caller, deadline_ns);
-    return status;
-}
-
 static status_t reply_out(struct channel_caller *caller, const struct cl_message *reply) {
     struct message *small = &caller->small;
     if (likely(caller->answer == small))
@@ -135,7 +127,8 @@ status_t sys_channel_call(struct channel *channel, const struct cl_message *mess
     struct channel *server = channel_peer_get(channel);
     if (!server) return ERR_PEER_CLOSED;
     struct channel_caller *caller = channel_caller_current();
-    status_t status = call_peer(channel, server, message, reply, deadline_ns);
+    status_t status = request_make(caller, channel, server, message, reply);
+    if (status == OK) status = call_wait(channel, server, caller, deadline_ns);
     if (status == OK) status = reply_out(caller, reply);
     if (status == OK) {
         *bytes_size = caller->answer->bytes_size;

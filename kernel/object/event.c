@@ -3,10 +3,6 @@
 #include "object/handle.h"
 #include "object/namespace.h"
 
-enum : u32 {
-    SIGNALS_OWN = SIGNAL_SIGNALED | SIGNAL_USER0 | SIGNAL_USER1 | SIGNAL_USER2 | SIGNAL_USER3,
-};
-
 const struct object_ops event_object_ops = {};
 
 status_t sys_event_create(struct namespace *ns, struct object **event) {
@@ -17,7 +13,6 @@ status_t sys_event_create(struct namespace *ns, struct object **event) {
 }
 
 status_t sys_event_signal(struct object *event, u32 clear, u32 set) {
-    if ((clear | set) & ~(u32)SIGNALS_OWN) return ERR_INVALID_ARGUMENT;
     object_signal(event, clear, set);
     return OK;
 }

@@ -70,7 +70,6 @@ struct handle_table {
     u32 free_first;       // handle value; 0: none
     u32 capacity;         // a multiple of HANDLE_CHUNK
 };
-void handle_table_init(struct handle_table *table, struct object *process);
 // Closes all handles, for the end of a process. Preemptible.
 void handle_table_close(struct handle_table *table);
 // Frees the chunks; all handles must be closed.

@@ -6,10 +6,6 @@
 
 enum : u32 { CAPACITY_MAX = (HANDLE_CHUNKS_DIRECT + HANDLE_CHUNKS_MORE) * HANDLE_CHUNK };
 
-void handle_table_init(struct handle_table *table, struct object *process) {
-    handle_holder_init(&table->holder, process, &process->ns->ledger);
-}
-
 struct handle *handle_table_place(struct handle_table *table, handle_t value) {
     u32 place = value - 1, chunk = place / HANDLE_CHUNK;
     struct handle *slots = chunk < HANDLE_CHUNKS_DIRECT ? table->chunks[chunk]

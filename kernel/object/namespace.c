@@ -31,7 +31,7 @@ static void ns_setup(struct namespace *ns, struct namespace *parent) NO_THREAD_S
 }
 
 void ns_init_root(void) {
-    object_init_static(&root.base, OBJ_NAMESPACE);
+    object_init(&root.base, nullptr, OBJ_NAMESPACE);
     ns_setup(&root, nullptr);
 }
 
@@ -126,7 +126,7 @@ status_t sys_ns_create(struct namespace *parent, const struct name_path *name,
     status_t status = limits_apply(ns, limits);
     if (status == OK) status = name_bind_child(parent, name, ns);
     if (status != OK) {
-        ns_discard(ns);
+        object_put(&ns->base);
         return status;
     }
     object_publish(&ns->base);

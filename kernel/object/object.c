@@ -11,7 +11,7 @@ u64 koid_new(void) {
     return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }
 
-static void object_init(struct object *object, struct namespace *ns, u32 type) {
+void object_init(struct object *object, struct namespace *ns, u32 type) {
     object->refs = 1;
     object->type = (u8)type;
     object->koid = koid_new();
@@ -23,9 +23,6 @@ static void object_init(struct object *object, struct namespace *ns, u32 type) {
     waitq_init(&object->waiters);
     list_init(&object->ns_link);
 }
-
-// For the root namespace, which nobody pays for.
-void object_init_static(struct object *object, u32 type) { object_init(object, nullptr, type); }
 
 void *object_alloc(struct namespace *ns, u32 type, usize size) {
     if (ns_count_begin(ns, LEDGER_OBJECTS) != OK) return nullptr;

@@ -96,8 +96,8 @@ void object_signal(struct object *object, u32 clear, u32 set);
 void object_signal_put(struct object *object, u32 set);
 
 u64 koid_new(void);
-// Boot: for the root namespace's own object, which nobody pays for.
-void object_init_static(struct object *object, u32 type);
+// For the root namespace's own object, which nobody pays for (`ns` is nullptr), and object_alloc.
+void object_init(struct object *object, struct namespace *ns, u32 type);
 // Turns all handles of a dead object into tombstones. Preemptible. In handle.c.
 void handles_entomb(struct object *object);
 // An object of this namespace is gone: if it is dying, its end may have come. In reaper.c.

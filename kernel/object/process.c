@@ -19,7 +19,7 @@ status_t process_create(struct namespace *ns, struct process *from_template, str
     if (!process) return ns_is_alive(ns) ? ERR_NO_RESOURCES : ERR_BAD_STATE;
     lock_init(&process->lock, LOCK_PROCESS);
     list_init(&process->threads);
-    handle_table_init(&process->handles, &process->base);
+    handle_holder_init(&process->handles.holder, &process->base, &ns->ledger);
     futex_table_init(&process->futexes);
     status_t status = from_template ? aspace_clone(from_template->aspace, ns, &process->aspace)
                                     : aspace_create(ns, nullptr, &process->aspace);

@@ -108,44 +108,33 @@ static bool ns_reap_step(struct namespace *ns) {
 // Goes once round the list. Children were put there after their parents: from the tail.
 static void reap_round(void) {
     struct list waiting = LIST_INIT(waiting);
-    for (;;) {
-        lock_acquire(&dying_lock);
-        struct namespace *ns =
-            list_empty(&dying) ? nullptr : list_entry(dying.prev, struct namespace, dying_link);
-        if (ns) list_remove(&ns->dying_link);
-        lock_release(&dying_lock);
-        if (!ns) break;
-        if (!ns_reap_step(ns)) list_insert_head(&waiting, &ns->dying_link);
-    }
     lock_acquire(&dying_lock);
+    has_work = false;
+    while (!list_empty(&dying)) {
+        struct namespace *ns = list_entry(dying.prev, struct namespace, dying_link);
+        list_remove(&ns->dying_link);
+        lock_release(&dying_lock);
+        if (!ns_reap_step(ns)) list_insert_head(&waiting, &ns->dying_link);
+        lock_acquire(&dying_lock);
+    }
     list_splice_tail(&dying, &waiting);
     lock_release(&dying_lock);
 }
 
 static void reaper_main(void *argument) {
     (void)argument;
-    for (;;) {
-        lock_acquire(&dying_lock);
-        if (!has_work) {
-            bool is_idle = list_empty(&dying);
-            u64 limit_ns = is_idle ? CL_DEADLINE_NEVER : arch_time_ns() + LOOK_AGAIN_NS;
-            if (waitq_block(&reaper_wait, &dying_lock, limit_ns, 0) == OK) continue;
-            lock_acquire(&dying_lock);
-        }
-        has_work = false;
-        lock_release(&dying_lock);
-        reap_round();
+    for (;; reap_round()) {
         sched_preempt_point();
+        lock_acquire(&dying_lock);
+        u64 limit_ns = list_empty(&dying) ? CL_DEADLINE_NEVER : arch_time_ns() + LOOK_AGAIN_NS;
+        if (has_work)
+            lock_release(&dying_lock);
+        else
+            (void)waitq_block(&reaper_wait, &dying_lock, limit_ns, 0);
     }
 }
 
 void reaper_init(void) { ASSERT(thread_kernel_create(reaper_main, nullptr) == OK); }
-
-void ns_discard(struct namespace *ns) {
-    ledger_destroy(&ns->ledger);
-    __atomic_store_n(&ns->state, NS_GONE, __ATOMIC_RELEASE);
-    object_put(&ns->base);
-}
 
 // ---- the namespace as an object ----
 
@@ -155,7 +144,7 @@ static void namespace_kill(struct object *object) { ns_kill((struct namespace *)
 
 static void namespace_free(struct object *object) {
     struct namespace *ns = (struct namespace *)object;
-    DASSERT(__atomic_load_n(&ns->state, __ATOMIC_RELAXED) == NS_GONE);
+    if (ns_is_alive(ns)) ledger_destroy(&ns->ledger); // its making failed
     object_put(&ns->parent->base);
 }
 

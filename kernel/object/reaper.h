@@ -12,5 +12,3 @@
 // Starts the reaper's thread.
 void reaper_init(void);
 void ns_kill(struct namespace *ns);
-// Undoes a namespace whose making failed; consumes the reference.
-void ns_discard(struct namespace *ns);

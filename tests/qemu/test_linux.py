@@ -92,7 +92,7 @@ SCRIPTS = {
     "set -- a b c; shift; echo $# $1": "2 b\n",
     "echo $((7 * 6))": "42\n",
     "mount | grep -c tmpfs": "1\n",
-    "mount | head -1": "overlay on / type overlay (rw)\n",
+    "mount | head -1": "overlay on / type overlay (rw,relatime)\n",
     "uname -s -m": "Linux x86_64\n",
     "id -u": "0\n",
     "ulimit -n": "1024\n",

@@ -14,6 +14,8 @@
 // named entries, then three for each descriptor or thread.
 enum : u64 { INO_ROOT = 1, INO_PID = 2, INO_NAMED = 16, INO_NUMBERED = 1024 };
 
+enum { MODES_MAX = 32 };
+
 static const struct vnode_ops proc_ops;
 
 static u64 proc_ino(const struct proc_entry *entry, i32 pid, i32 fd) {
@@ -63,7 +65,31 @@ static u32 descriptor_mode(const struct proc_node *node) {
     return MODE_LINK | mode;
 }
 
+// The modes of files that belong to no process can be changed, which changes nothing else.
+static u16 modes[MODES_MAX]; // atomic; by entry; 0: as it is in the table
+
+static u16 *mode_of(const struct proc_entry *entry) {
+    usize index = (usize)(entry - proc_entries);
+    bool is_fixed = entry->place != PROC_ROOT || (entry->mode & MODE_TYPE) != MODE_REGULAR;
+    return is_fixed || index >= MODES_MAX ? NULL : &modes[index];
+}
+
+static bool process_exists(i32 pid) {
+    mutex_lock(&tasks.lock);
+    bool exists = process_find_locked(pid) != NULL;
+    mutex_unlock(&tasks.lock);
+    return exists;
+}
+
+static bool is_gone(const struct proc_node *node) {
+    return node->pid != 0 && !process_exists(node->pid);
+}
+
 static int proc_attributes(struct vnode *vnode, struct attributes *out) {
+    const u16 *mode = mode_of(proc_node(vnode)->entry);
+    if (vnode_is_directory(vnode) && is_gone(proc_node(vnode))) {
+        return -ESRCH;
+    }
     u64 now_ns = time_now_ns();
     *out = (struct attributes){
         .ino = vnode->ino,
@@ -78,13 +104,24 @@ static int proc_attributes(struct vnode *vnode, struct attributes *out) {
         out->mode = descriptor_mode(proc_node(vnode));
         out->size_bytes = SHOWN_BYTES;
     }
+    if (mode && __atomic_load_n(mode, __ATOMIC_RELAXED)) {
+        out->mode = __atomic_load_n(mode, __ATOMIC_RELAXED);
+    }
     proc_owner(proc_node(vnode), out);
     return 0;
 }
 
 // Opening a text to write, with O_TRUNC, changes nothing.
-static int proc_set_attributes(struct vnode *, const struct attributes *, u32 which) {
-    return which & ~(u32)(ATTRIBUTE_SIZE | ATTRIBUTE_MTIME) ? -EPERM : 0;
+static int proc_set_attributes(struct vnode *vnode, const struct attributes *values, u32 which) {
+    u16 *mode = mode_of(proc_node(vnode)->entry);
+    if (which & ~(u32)(ATTRIBUTE_SIZE | ATTRIBUTE_MTIME | (mode ? ATTRIBUTE_MODE : 0))) {
+        return -EPERM;
+    }
+    if (which & ATTRIBUTE_MODE) {
+        __atomic_store_n(mode, (u16)(MODE_REGULAR | (values->mode & MODE_PERMISSIONS)),
+                         __ATOMIC_RELAXED);
+    }
+    return 0;
 }
 
 // A number without leading zeros, or -1.
@@ -97,13 +134,6 @@ static i32 parse_number(struct name name) {
         value = value * 10 + (name.text[i] - '0');
     }
     return name.size > 0 ? value : -1;
-}
-
-static bool process_exists(i32 pid) {
-    mutex_lock(&tasks.lock);
-    bool exists = process_find_locked(pid) != NULL;
-    mutex_unlock(&tasks.lock);
-    return exists;
 }
 
 // The entry that is this directory.
@@ -165,8 +195,8 @@ static int proc_lookup(struct vnode *vnode, struct name name, struct vnode **out
     if (name.size == 2 && memcmp(name.text, "..", 2) == 0) {
         return lookup_parent(directory, out);
     }
-    if (directory->pid != 0 && !process_exists(directory->pid)) {
-        return -ENOENT;
+    if (is_gone(directory)) {
+        return -ESRCH;
     }
     for (usize i = 0; i < proc_entries_count; i++) {
         const struct proc_entry *known = &proc_entries[i];
@@ -245,8 +275,8 @@ static void list_numbers(struct proc_node *directory, u64 *cookie, struct direct
 
 static int proc_list(struct vnode *vnode, u64 *cookie, struct directory_sink *sink) {
     struct proc_node *directory = proc_node(vnode);
-    if (directory->pid != 0 && !process_exists(directory->pid)) {
-        return *cookie < 2 ? -ENOENT : 0;
+    if (is_gone(directory)) {
+        return *cookie < 2 ? -ESRCH : 0;
     }
     while (*cookie < proc_entries_count + 2) {
         u64 index = *cookie;
@@ -273,7 +303,23 @@ static int proc_statfs(struct vnode *, struct usage *out) {
     return 0;
 }
 
+// No names can be made or taken away.
+static int proc_create(struct vnode *, struct name, const struct creation *, struct vnode **) {
+    return -ENOENT;
+}
+
+static int proc_symlink(struct vnode *, struct name, const struct creation *, struct name) {
+    return -ENOENT;
+}
+
+static int proc_unlink(struct vnode *, struct name, struct vnode *target, u32 flags) {
+    return (flags & UNLINK_DIRECTORY) && !vnode_is_directory(target) ? -ENOTDIR : -EPERM;
+}
+
 static const struct vnode_ops proc_ops = {
+    .create = proc_create,
+    .symlink = proc_symlink,
+    .unlink = proc_unlink,
     .release = proc_release,
     .attributes = proc_attributes,
     .set_attributes = proc_set_attributes,

@@ -28,23 +28,26 @@ const struct proc_entry proc_entry_fdinfo = {.mode = PRIVATE, .print = proc_prin
 
 // What a process's directory and each of its threads' have.
 #define OF_PROCESS(place)                                                                         \
-    TEXT("cgroup", place, proc_print_cgroup), OWN_TEXT("cmdline", place, proc_print_cmdline),     \
+    TEXT("cgroup", place, proc_print_nothing), OWN_TEXT("cmdline", place, proc_print_cmdline),    \
         {"comm", place, WRITABLE, .print_process = proc_print_comm, .store = proc_store_comm},    \
         {"cwd", place, LINK, .link = PROC_CWD},                                                   \
-        {"environ", place, PRIVATE, .print_process = proc_print_environ},                         \
+        {"environ", place, PRIVATE, .is_of_program = true, .print_process = proc_print_environ},  \
         {"exe", place, LINK, .link = PROC_EXE},                                                   \
         {"fd", place, PRIVATE_FOLDER, .directory = PROC_FDS},                                     \
         DIRECTORY("fdinfo", place, PROC_FDINFOS), TEXT("gid_map", place, proc_print_id_map),      \
         {"io", place, PRIVATE, .print_process = proc_print_io},                                   \
         OWN_TEXT("limits", place, proc_print_limits),                                             \
-        TEXT("loginuid", place, proc_print_loginuid), TEXT("maps", place, proc_print_maps),       \
+        TEXT("loginuid", place, proc_print_loginuid),                                             \
+        {"maps", place, READABLE, .is_of_program = true, .print = proc_print_maps},               \
         TEXT("mountinfo", place, proc_print_mountinfo), TEXT("mounts", place, proc_print_mounts), \
         DIRECTORY("net", place, PROC_NET),                                                        \
-        STORED("oom_adj", place, proc_print_zero, proc_store_nothing),                            \
-        TEXT("oom_score", place, proc_print_zero),                                                \
-        STORED("oom_score_adj", place, proc_print_zero, proc_store_nothing),                      \
+        STORED("oom_adj", place, proc_print_number, proc_store_nothing),                          \
+        TEXT("oom_score", place, proc_print_number),                                              \
+        STORED("oom_score_adj", place, proc_print_number, proc_store_nothing),                    \
+        OWN_TEXT("personality", place, proc_print_personality),                                   \
         {"root", place, LINK, .link = PROC_ROOT_LINK},                                            \
-        TEXT("sessionid", place, proc_print_loginuid), TEXT("smaps", place, proc_print_smaps),    \
+        TEXT("sessionid", place, proc_print_loginuid),                                            \
+        {"smaps", place, READABLE, .is_of_program = true, .print = proc_print_smaps},             \
         OWN_TEXT("stat", place, proc_print_stat), OWN_TEXT("statm", place, proc_print_statm),     \
         OWN_TEXT("status", place, proc_print_status), TEXT("uid_map", place, proc_print_id_map),  \
         TEXT("wchan", place, proc_print_zero)
@@ -74,6 +77,7 @@ const struct proc_entry proc_entries[] = {
     OF_PROCESS(PROC_PID),
     DIRECTORY("task", PROC_PID, PROC_TASKS),
     OF_PROCESS(PROC_TASK),
+    OWN_TEXT("children", PROC_TASK, proc_print_children),
 
     TEXT("unix", PROC_NET, proc_print_nothing),
 

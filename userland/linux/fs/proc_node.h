@@ -41,7 +41,8 @@ struct text {
     int error;
     usize size;
     usize capacity;
-    char *bytes;
+    char *bytes;             // NULL: not made yet
+    struct program *program; // that the process ran when the file was opened; counted
 };
 
 void text_print(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -55,6 +56,7 @@ struct proc_entry {
     u32 mode;
     enum proc_place directory; // what it is, if it is one
     enum proc_link link;
+    bool is_of_program; // about the program that ran when it was opened
     const char *target; // of a link that is a text; a setting's value
     // One of these makes a text; the second is called with the process that it is about.
     void (*print)(struct text *text, const struct proc_node *node);
@@ -112,9 +114,11 @@ void proc_print_maps(struct text *text, const struct proc_node *node);
 void proc_print_smaps(struct text *text, const struct proc_node *node);
 void proc_print_limits(struct text *text, struct process *process) REQUIRES(&tasks.lock);
 void proc_print_io(struct text *text, struct process *process) REQUIRES(&tasks.lock);
+void proc_print_children(struct text *text, struct process *process) REQUIRES(&tasks.lock);
+void proc_print_personality(struct text *text, struct process *process) REQUIRES(&tasks.lock);
+void proc_print_number(struct text *text, const struct proc_node *node);
 void proc_print_zero(struct text *text, const struct proc_node *node);
 void proc_print_loginuid(struct text *text, const struct proc_node *node);
-void proc_print_cgroup(struct text *text, const struct proc_node *node);
 void proc_print_id_map(struct text *text, const struct proc_node *node);
 void proc_print_fdinfo(struct text *text, const struct proc_node *node);
 void proc_print_mounts(struct text *text, const struct proc_node *node);

@@ -48,12 +48,9 @@ i64 proc_store_comm(const struct proc_node *node, const char *bytes, usize size)
     mutex_lock(&tasks.lock);
     struct process *process = process_find_locked(node->pid);
     if (process) {
+        memset(process->name, 0, sizeof(process->name));
         usize length = min(size, sizeof(process->name) - 1);
         memcpy(process->name, bytes, length);
-        if (length > 0 && process->name[length - 1] == '\n') {
-            length--;
-        }
-        process->name[length] = 0;
     }
     mutex_unlock(&tasks.lock);
     return process ? (i64)size : -ESRCH;
@@ -146,6 +143,17 @@ void proc_print_statm(struct text *text, struct process *process) {
     text_print(text, "%lu %lu %lu %lu 0 %lu 0\n", memory.bytes / PAGE_SIZE,
                memory.bytes / PAGE_SIZE, memory.text_bytes / PAGE_SIZE,
                memory.text_bytes / PAGE_SIZE, memory.data_bytes / PAGE_SIZE);
+}
+
+void proc_print_children(struct text *text, struct process *process) {
+    struct process *child;
+    list_for_each(child, &process->children, sibling) {
+        text_print(text, "%d ", child->pid);
+    }
+}
+
+void proc_print_personality(struct text *text, struct process *process) {
+    text_print(text, "%08x\n", process->persona);
 }
 
 void proc_print_io(struct text *text, struct process *) {

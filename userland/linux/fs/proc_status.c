@@ -46,9 +46,9 @@ static void print_ids(struct text *text, const struct credentials *credentials) 
 static void print_groups(struct text *text, const struct credentials *credentials) {
     text_print(text, "Groups:\t");
     for (u32 i = 0; i < credentials->groups_count; i++) {
-        text_print(text, "%u ", credentials->groups[i]);
+        text_print(text, "%s%u", i ? " " : "", credentials->groups[i]);
     }
-    text_print(text, "\n");
+    text_print(text, " \n");
 }
 
 static void print_memory(struct text *text, struct process *process) {

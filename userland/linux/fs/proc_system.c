@@ -16,11 +16,11 @@ void proc_print_nothing(struct text *, const struct proc_node *) {}
 
 void proc_print_zero(struct text *text, const struct proc_node *) { text_print(text, "0"); }
 
+void proc_print_number(struct text *text, const struct proc_node *) { text_print(text, "0\n"); }
+
 void proc_print_loginuid(struct text *text, const struct proc_node *) {
     text_print(text, "%u", ~0U);
 }
-
-void proc_print_cgroup(struct text *text, const struct proc_node *) { text_print(text, "0::/\n"); }
 
 void proc_print_id_map(struct text *text, const struct proc_node *) {
     text_print(text, "%10d %10d %10u\n", 0, 0, ~0U);
@@ -134,12 +134,13 @@ void proc_print_cpuinfo(struct text *text, const struct proc_node *) {
     processor_describe(&facts);
     text_print(text,
                "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n"
-               "model name\t: %s\nstepping\t: %u\n",
+               "model name\t: %s\nstepping\t: %u\ncpu MHz\t\t: 1000.000\n",
                facts.vendor, facts.family, facts.model, facts.name, facts.stepping);
     text_print(text,
                "physical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\napicid\t\t: 0\n"
                "initial apicid\t: 0\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: 13\n"
                "wp\t\t: yes\nflags\t\t: fpu tsc cx8 cmov fxsr sse sse2 syscall nx lm fsgsbase\n"
+               "bogomips\t: 2000.00\n"
                "clflush size\t: 64\ncache_alignment\t: 64\n"
                "address sizes\t: 40 bits physical, 48 bits virtual\npower management:\n\n");
 }

@@ -1,5 +1,5 @@
-// The texts of /proc: made in full when they are opened, read from that copy. What is written goes to
-// the entry at once.
+// The texts of /proc: made in full when they are read from the beginning, then read from that copy. What
+// is written goes to the entry at once.
 #include "lib/format.h"
 #include "lib/heap.h"
 #include "lib/string.h"
@@ -51,8 +51,23 @@ void text_print(struct text *text, const char *format, ...) {
     }
 }
 
+// What an open file of a process shows, where that is its program's, is empty after an execve: on Linux
+// the memory of then is gone.
+static bool is_of_another_program(const struct proc_node *node, const struct text *text) {
+    mutex_lock(&tasks.lock);
+    struct process *process = process_find_locked(node->pid);
+    bool is_another = process && process->program != text->program;
+    mutex_unlock(&tasks.lock);
+    return node->entry->is_of_program && is_another;
+}
+
 static int text_make(const struct proc_node *node, struct text *text) {
     const struct proc_entry *entry = node->entry;
+    text->size = 0;
+    text->error = 0;
+    if (is_of_another_program(node, text)) {
+        return 0;
+    }
     if (entry->print) {
         entry->print(text, node);
         return text->error;
@@ -66,11 +81,20 @@ static int text_make(const struct proc_node *node, struct text *text) {
     return process ? text->error : -ESRCH;
 }
 
+static int text_begin(const struct proc_node *node, struct text *text) {
+    if (!text->bytes) {
+        text->bytes = heap_alloc(TEXT_BYTES_FIRST);
+        text->capacity = text->bytes ? TEXT_BYTES_FIRST : 0;
+    }
+    return text->bytes ? text_make(node, text) : -ENOMEM;
+}
+
 static i64 text_read(struct thread *, struct file *file, void *buffer, usize size, u64 *offset,
                      u32) {
     struct text *text = file->private;
-    if (*offset >= text->size) {
-        return 0;
+    int result = *offset == 0 || !text->bytes ? text_begin(proc_node(file->vnode), text) : 0;
+    if (result != 0 || *offset >= text->size) {
+        return result;
     }
     usize count = min(size, (usize)(text->size - *offset));
     memcpy(buffer, text->bytes + *offset, count);
@@ -81,7 +105,7 @@ static i64 text_read(struct thread *, struct file *file, void *buffer, usize siz
 static i64 text_write(struct thread *, struct file *file, const void *buffer, usize size,
                       u64 *offset, u32) {
     struct proc_node *node = proc_node(file->vnode);
-    i64 result = node->entry->store ? node->entry->store(node, buffer, size) : -EINVAL;
+    i64 result = node->entry->store ? node->entry->store(node, buffer, size) : -EIO;
     *offset += result > 0 ? (u64)result : 0;
     return result;
 }
@@ -89,31 +113,40 @@ static i64 text_write(struct thread *, struct file *file, const void *buffer, us
 static void text_release(struct file *file) {
     struct text *text = file->private;
     heap_free(text->bytes);
+    program_put(text->program);
     heap_free(text);
 }
 
 static const struct file_ops text_ops = {
     .read = text_read, .write = text_write, .release = text_release};
 
+static struct program *program_of(i32 pid) {
+    struct program *program = NULL;
+    mutex_lock(&tasks.lock);
+    struct process *process = process_find_locked(pid);
+    if (process && process->program) {
+        program = program_get(process->program);
+    }
+    mutex_unlock(&tasks.lock);
+    return program;
+}
+
+// Settings that nobody may write say so at once, to root as well.
 int proc_open(struct thread *, struct vnode *vnode, struct file *file) {
     struct proc_node *node = proc_node(vnode);
-    if (!node->entry->print && !node->entry->print_process) {
+    const struct proc_entry *entry = node->entry;
+    bool writes = (file_flags(file) & O_ACCMODE) != O_RDONLY;
+    if (!entry->print && !entry->print_process) {
         return 0;
     }
+    if (writes && entry->place >= PROC_SYS && !entry->store) {
+        return -EACCES;
+    }
     struct text *text = heap_alloc_zero(sizeof(*text));
-    char *bytes = heap_alloc(TEXT_BYTES_FIRST);
-    int result = text && bytes ? 0 : -ENOMEM;
-    if (result == 0) {
-        text->bytes = bytes;
-        text->capacity = TEXT_BYTES_FIRST;
-        result = text_make(node, text);
-        bytes = text->bytes;
+    if (!text) {
+        return -ENOMEM;
     }
-    if (result != 0) {
-        heap_free(bytes);
-        heap_free(text);
-        return result;
-    }
+    text->program = entry->is_of_program ? program_of(node->pid) : NULL;
     file->private = text;
     file->ops = &text_ops;
     return 0;

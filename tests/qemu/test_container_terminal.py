@@ -100,6 +100,7 @@ def test_without_input_ctrl_c_ends_the_container(terminal: Terminal) -> None:
     terminal.type(b"\x03")
     terminal.expect(SHELL_PROMPT)
     assert b"Exited" in terminal.run(b"ps -a")
+    assert terminal.run(b"logs t").startswith(b"logs t\r\n/dev/pts/0\r\n")
     terminal.run(b"rm t")
 
 

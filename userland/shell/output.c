@@ -18,8 +18,9 @@ static void console_write(const char *bytes, usize size_bytes) {
     const char *newline;
     while ((newline = memchr(bytes, '\n', size_bytes))) {
         usize size = (usize)(newline - bytes);
+        bool has_return = size > 0 && bytes[size - 1] == '\r'; // the log of a terminal
         serial_write_all(shell.console, bytes, size);
-        serial_write_all(shell.console, "\r\n", 2);
+        serial_write_all(shell.console, has_return ? "\n" : "\r\n", has_return ? 1 : 2);
         bytes += size + 1;
         size_bytes -= size + 1;
     }

@@ -95,12 +95,12 @@ void process_end(struct thread *thread, i32 wait_status) {
     if (unlikely(trace_is_on)) {
         trace_end(thread, wait_status);
     }
+    timers_release(process); // a container that is kept outlives its first process
     if (process->pid == 1) {
         container_exit(thread, wait_status);
     }
     process_vfork_done(process);
     kernel_aspace_bind(0);
-    timers_release(process);
     process_release(process);
     launch_end(process);
     mutex_lock(&tasks.lock);

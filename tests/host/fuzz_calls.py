@@ -20,6 +20,7 @@ LEFT_OUT = {
     *("alarm", "setitimer", "timer_create", "timer_settime", "timer_delete"),
     *("settimeofday", "clock_settime"),
     *("rt_sigaction", "rt_sigprocmask", "rt_sigsuspend", "rt_sigtimedwait"),
+    *("ppoll", "pselect6"),
 }
 KINDS = {"ptr": "p", "i32": "d", "usize": "s"}
 

@@ -139,7 +139,7 @@ status_t sys_block_range(const struct handle_info *handle, struct namespace *ns,
     // A part never gives more than the whole did, and goes when that is taken back.
     u32 rights = handle->rights & object_rights[OBJ_BLOCK];
     struct handle_info made = {.object = &part->base, .rights = rights, .revoker = handle->revoker};
-    status = handle_derive(&made, CL_RIGHTS_SAME, out);
+    status = sys_handle_duplicate(&made, CL_RIGHTS_SAME, out);
     object_put(&part->base);
     return status;
 }

@@ -71,7 +71,7 @@ static status_t request_make(struct channel_caller *caller, struct channel *chan
     if (unlikely(!message_is_small(from->bytes_size, from->handles_count)))
         return request_large(caller, channel, from);
     caller->small.bytes_size = from->bytes_size;
-    return message_bytes_in(caller->small.bytes, from);
+    return user_copy_in(caller->small.bytes, from->bytes, from->bytes_size);
 }
 
 // The deadline, or the thread's end. The reply may have come just before.
@@ -239,8 +239,8 @@ ALWAYS_INLINE status_t reply_locking(struct channel *end, u64 token, const struc
                                      struct thread **claimed) ACQUIRE(&end->lock) {
     alignas(u64) u8 bytes[MESSAGE_INLINE];
     bool is_small = message_is_small(from->bytes_size, from->handles_count);
-    status_t status =
-        likely(is_small) ? message_bytes_in(bytes, from) : reply_large(end, token, from, claimed);
+    status_t status = likely(is_small) ? user_copy_in(bytes, from->bytes, from->bytes_size)
+                                       : reply_large(end, token, from, claimed);
     lock_acquire(&end->lock);
     if (unlikely(!is_small || status != OK)) return status;
     return reply_small_locked(end, token, from, bytes, claimed);

@@ -19,29 +19,22 @@ static struct futex_bucket *bucket_locked(struct futex_table *table, u64 address
     return &table->buckets[(address >> 2 ^ address >> 6 ^ address >> 12) % FUTEX_BUCKETS];
 }
 
-static u64 wake_count(struct futex_table *table, u64 address) {
-    lock_acquire(&table->lock);
-    u64 count = bucket_locked(table, address)->wake_count;
-    lock_release(&table->lock);
-    return count;
-}
-
 status_t sys_futex_wait(u64 address, u32 expected, u32 flags, u64 deadline_ns) {
     struct futex_table *table = &process_current()->futexes;
+    lock_acquire(&table->lock);
+    struct futex_bucket *bucket = bucket_locked(table, address);
     for (;;) {
-        u64 count = wake_count(table, address);
+        u64 count = bucket->wake_count;
         u32 value;
+        lock_release(&table->lock);
+        if (thread_is_killed()) return ERR_DEAD;
         status_t status = arch_user_load_u32(address, &value);
         if (status != OK) return status;
         if (value != expected) return ERR_SHOULD_WAIT;
         lock_acquire(&table->lock);
-        struct futex_bucket *bucket = bucket_locked(table, address);
-        if (bucket->wake_count == count) {
-            channel_caller_current()->futex_address = address;
-            return waitq_block(&bucket->waiters, &table->lock, deadline_ns, flags);
-        }
-        lock_release(&table->lock);
-        if (thread_is_killed()) return ERR_DEAD;
+        if (bucket->wake_count != count) continue;
+        channel_caller_current()->futex_address = address;
+        return waitq_block(&bucket->waiters, &table->lock, deadline_ns, flags);
     }
 }
 

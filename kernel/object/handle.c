@@ -272,7 +272,9 @@ void handle_slot_fill(struct handle *slot, struct handle_holder *holder,
     lock_release(&holder->lock);
 }
 
-status_t handle_derive(const struct handle_info *from, u32 rights, struct handle_info *out) {
+// Also for what the kernel derives: fewer or equal rights (RIGHTS_SAME allowed), the same user and
+// revoker; referenced.
+status_t sys_handle_duplicate(const struct handle_info *from, u32 rights, struct handle_info *out) {
     if (rights == CL_RIGHTS_SAME) rights = from->rights;
     if (rights & ~(u32)RIGHT_MASK) return ERR_INVALID_ARGUMENT;
     if (rights & ~from->rights) return ERR_ACCESS_DENIED;

@@ -6,7 +6,7 @@
 // - A handle keeps a reference to its object. When the object dies, or the handle is revoked,
 //   it becomes a tombstone: it answers DEAD or REVOKED until it is closed.
 // - Each handle is 64 bytes and counted (LEDGER_HANDLES) against its holder's namespace.
-// - Rights never grow: all that makes a handle from a handle goes through handle_derive().
+// - Rights never grow: all that makes a handle from a handle goes through sys_handle_duplicate().
 #pragma once
 
 #include "object/object.h"
@@ -54,9 +54,6 @@ void handle_slot_fill(struct handle *slot, struct handle_holder *holder,
 // What a slot gives, referenced; no right is asked for. DEAD, REVOKED.
 status_t handle_slot_info(struct handle *slot, struct handle_info *out);
 void handle_holder_init(struct handle_holder *holder, struct object *owner, struct ledger *ledger);
-// A copy of what a handle gives, referenced, with fewer or equal rights (RIGHTS_SAME allowed):
-// ACCESS_DENIED, INVALID_ARGUMENT for unknown bits.
-status_t handle_derive(const struct handle_info *from, u32 rights, struct handle_info *out);
 // Turns all handles derived through a revoker into tombstones. Preemptible.
 void handles_revoke(struct revoker *revoker);
 

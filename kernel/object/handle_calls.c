@@ -5,11 +5,6 @@
 
 status_t sys_null(void) { return OK; }
 
-status_t sys_handle_duplicate(const struct handle_info *handle, u32 rights,
-                              struct handle_info *copy) {
-    return handle_derive(handle, rights, copy);
-}
-
 status_t sys_object_info(const struct handle_info *handle, struct cl_object_info *info) {
     struct object *object = handle->object;
     const struct object_ops *ops = object_ops[object->type];

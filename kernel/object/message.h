@@ -102,11 +102,6 @@ void messages_drop(struct list *messages);
 static inline bool message_is_small(u32 bytes_size, u32 handles_count) {
     return bytes_size <= MESSAGE_INLINE && handles_count == 0;
 }
-// Copies inline bytes in. Their range was checked with the structure, unless they are none.
-// BAD_POINTER.
-static inline status_t message_bytes_in(void *to, const struct cl_message *from) {
-    return from->bytes_size ? arch_copy_from_user(to, from->bytes, from->bytes_size) : OK;
-}
 // Copies between inline bytes, in whole words: what is beyond `size` has no meaning anyway.
 static inline void message_copy_words(void *to, const void *from, u32 size) {
     u64 *t = to;

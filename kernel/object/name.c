@@ -91,12 +91,6 @@ status_t sys_ns_bind(struct namespace *ns, const struct name_path *path,
     return name_insert(ns, name);
 }
 
-status_t name_bind_child(struct namespace *parent, const struct name_path *path,
-                         struct namespace *child) {
-    struct handle_info info = {.object = &child->base, .rights = object_rights[OBJ_NAMESPACE]};
-    return sys_ns_bind(parent, path, &info, nullptr);
-}
-
 void name_unbind_child(struct namespace *parent, struct namespace *child) {
     struct name *found = nullptr;
     struct name *name;
@@ -181,7 +175,7 @@ status_t sys_ns_open(const struct handle_info *ns, const struct name_path *path,
     // where the name has none.
     struct handle_info through = found;
     if (!through.revoker) through.revoker = ns->revoker;
-    status = handle_derive(&through, rights, out);
+    status = sys_handle_duplicate(&through, rights, out);
     handle_info_put(&found);
     return status;
 }

@@ -10,9 +10,7 @@
 #include "kernel/handlers.h"
 #include "object/namespace.h"
 
-// A child namespace's own name, of one part.
-status_t name_bind_child(struct namespace *parent, const struct name_path *path,
-                         struct namespace *child);
+// A child namespace's own name; it was bound without an access list.
 void name_unbind_child(struct namespace *parent, struct namespace *child);
 // Forgets all names of a namespace that is dying. Preemptible.
 void names_drop(struct namespace *ns);

@@ -124,7 +124,8 @@ status_t sys_ns_create(struct namespace *parent, const struct name_path *name,
     ns_setup(ns, parent);
     limits_default(&ns->ledger);
     status_t status = limits_apply(ns, limits);
-    if (status == OK) status = name_bind_child(parent, name, ns);
+    struct handle_info all = {.object = &ns->base, .rights = object_rights[OBJ_NAMESPACE]};
+    if (status == OK) status = sys_ns_bind(parent, name, &all, nullptr);
     if (status != OK) {
         object_put(&ns->base);
         return status;
@@ -143,7 +144,7 @@ status_t sys_ns_kill(struct namespace *ns) {
 status_t sys_ns_handle_for_user(const struct handle_info *ns, u32 user, u32 rights,
                                 struct handle_info *copy) {
     if (rights != CL_RIGHTS_SAME && (rights & RIGHT_OWNER)) return ERR_INVALID_ARGUMENT;
-    status_t status = handle_derive(ns, rights, copy);
+    status_t status = sys_handle_duplicate(ns, rights, copy);
     copy->rights &= ~(u32)RIGHT_OWNER;
     copy->user = user;
     return status;
@@ -195,7 +196,7 @@ status_t sys_ns_open_koid(const struct handle_info *ns, u64 koid, struct handle_
     struct handle_info found = {
         .object = object, .rights = object_rights[object->type], .revoker = ns->revoker};
     status_t status =
-        object_is_dead(object) ? ERR_NOT_FOUND : handle_derive(&found, CL_RIGHTS_SAME, out);
+        object_is_dead(object) ? ERR_NOT_FOUND : sys_handle_duplicate(&found, CL_RIGHTS_SAME, out);
     object_put(object);
     return status;
 }

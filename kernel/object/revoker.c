@@ -77,24 +77,28 @@ static bool undo_one(struct revoker *revoker) {
     return first != nullptr;
 }
 
-// Recursion is at most REVOKER_DEPTH_MAX deep.
-void revoker_revoke(struct revoker *revoker) {
+// Flag, then undo all dependents. Preemptible; no locks held. Recursion is at most
+// REVOKER_DEPTH_MAX deep.
+status_t sys_revoker_revoke(struct revoker *revoker) {
     lock_acquire(&revoker->lock);
     __atomic_store_n(&revoker->revoked, 1, __ATOMIC_RELEASE);
     lock_release(&revoker->lock);
     handles_revoke(revoker);
     while (undo_one(revoker))
         sched_preempt_point();
+    return OK;
 }
 
 static void revoke_child(struct object *object, struct revoker *parent) {
     struct revoker *child = (struct revoker *)object;
     (void)parent;
-    revoker_revoke(child);
+    (void)sys_revoker_revoke(child);
     revocable_unlink(&child->by_parent);
 }
 
-static void revoker_close(struct object *object) { revoker_revoke((struct revoker *)object); }
+static void revoker_close(struct object *object) {
+    (void)sys_revoker_revoke((struct revoker *)object);
+}
 
 static void revoker_free(struct object *object) {
     struct revoker *revoker = (struct revoker *)object;
@@ -107,20 +111,15 @@ const struct object_ops revoker_object_ops = {
     .free = revoker_free,
 };
 
-status_t sys_revoker_revoke(struct revoker *revoker) {
-    revoker_revoke(revoker);
-    return OK;
-}
-
 status_t sys_handle_duplicate_revocable(const struct handle_info *handle, u32 rights,
                                         struct handle_info *copy, struct revoker **revoker) {
     struct handle_info plain;
-    status_t status = handle_derive(handle, rights, &plain);
+    status_t status = sys_handle_duplicate(handle, rights, &plain);
     if (status != OK) return status;
     status = revoker_create(ns_current(), plain.revoker, revoker);
     if (status == OK) {
         struct handle_info revocable = {plain.object, plain.rights, plain.user, *revoker};
-        (void)handle_derive(&revocable, CL_RIGHTS_SAME, copy);
+        (void)sys_handle_duplicate(&revocable, CL_RIGHTS_SAME, copy);
     }
     handle_info_put(&plain);
     return status;

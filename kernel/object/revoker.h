@@ -35,9 +35,6 @@ struct revoker {
 status_t revoker_create(struct namespace *ns, struct revoker *parent, struct revoker **out);
 // True if this one or one above it is revoked; nullptr is not.
 SLOW_PATH bool revoker_is_revoked(const struct revoker *revoker);
-// Flag, then undo all dependents. Preemptible; no locks held.
-void revoker_revoke(struct revoker *revoker);
-
 // Puts a dependent on its revoker's list. REVOKED if that is revoked already (then not linked).
 status_t revocable_link(struct revocable *revocable, struct revoker *revoker, struct object *owner,
                         void (*revoke)(struct object *owner, struct revoker *revoker));

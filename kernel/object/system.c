@@ -21,31 +21,24 @@ status_t system_create(struct object **out) {
     return OK;
 }
 
-struct totals {
-    u64 objects, handles, threads;
-};
-
 // Sums over a namespace and all below; the depth is bounded by LEDGER_DEPTH_MAX.
-static void totals_add(struct namespace *ns, struct totals *totals) {
-    totals->objects += ns_counted(ns, LEDGER_OBJECTS);
-    totals->handles += ns_counted(ns, LEDGER_HANDLES);
+static void totals_add(struct namespace *ns, struct cl_system_info *info) {
+    info->objects += ns_counted(ns, LEDGER_OBJECTS);
+    info->handles += ns_counted(ns, LEDGER_HANDLES);
     struct namespace *child = nullptr;
     while ((child = ns_child_after(ns, child)) != nullptr)
-        totals_add(child, totals);
+        totals_add(child, info);
 }
 
 status_t sys_system_info(struct object *system, struct cl_system_info *info) {
     (void)system;
-    struct totals totals = {.threads = ns_counted(ns_root, LEDGER_THREADS)};
-    totals_add(ns_root, &totals);
+    totals_add(ns_root, info);
     ledger_recall(&ns_root->ledger);
     info->cpus = arch_cpu_count();
     info->memory_pages = (u64)ns_root->ledger.drawn_pages;
     info->memory_free_pages = (u64)ns_root->ledger.idle_pages;
     info->memory_shared_pages = page_withheld_count();
-    info->objects = totals.objects;
-    info->handles = totals.handles;
-    info->threads = totals.threads;
+    info->threads = ns_counted(ns_root, LEDGER_THREADS);
     info->uptime_ns = arch_time_ns();
     arch_build_id((char *)info->build_id, sizeof(info->build_id));
     return OK;

@@ -4,6 +4,7 @@ It comes into an image of its own below /suite: `testsuite` with its `runtest`, 
 shell, and the configuration that Debian's static busybox was built with.
 """
 
+import contextlib
 import hashlib
 import shutil
 import sys
@@ -22,7 +23,7 @@ FOLDER = CACHE / "busybox-source"
 TARBALL = "busybox_1.35.0.orig.tar.bz2"
 TARBALL_SHA256 = "faeeb244c35a348a334f4a59e44626ee870fb07b6884d68c10ae8bc19f83a694"
 TOP = "busybox-1.35.0"
-SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
+APT = Path("/etc/apt")
 # Applets whose tests can't be: what they need is in neither container.
 WITHOUT = {
     "all_sourcecode": "looks at the source tree",
@@ -32,24 +33,37 @@ APPLETS_EACH = 8
 LIMIT_SECONDS = 240
 
 
+def sources_write(parts: Path) -> None:
+    """The places that the machine has packages from, as places of sources; in both formats."""
+    parts.mkdir(parents=True, exist_ok=True)
+    for path in APT.glob("sources.list.d/*.sources"):
+        (parts / path.name).write_text(path.read_text().replace("Types: deb\n", "Types: deb-src\n"))
+    for path in APT.glob("**/*.list"):
+        lines = path.read_text().splitlines()
+        chosen = [line.replace("deb ", "deb-src ", 1) for line in lines if line.startswith("deb ")]
+        (parts / path.name).write_text("\n".join(chosen) + "\n")
+
+
 def apt_options(folder: Path) -> list[str]:
     """Options for apt that leave the machine's own lists alone: sources only, kept in `folder`."""
     parts, lists = folder / "parts", folder / "lists"
-    parts.mkdir(parents=True, exist_ok=True)
+    sources_write(parts)
     (lists / "partial").mkdir(parents=True, exist_ok=True)
-    text = SOURCES.read_text().replace("Types: deb\n", "Types: deb-src\n")
-    (parts / "source.sources").write_text(text)
-    options = {"SourceList": "/dev/null", "SourceParts": str(parts)}
-    words = [f"Dir::Etc::{name}={value}" for name, value in options.items()]
-    words += [f"Dir::State::Lists={lists}"]
-    return [part for word in words for part in ("-o", word)]
+    options = {
+        "Dir::Etc::SourceList": "/dev/null",
+        "Dir::Etc::SourceParts": str(parts),
+        "Dir::State::Lists": str(lists),
+    }
+    return [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
 
 
 def source_download() -> None:
     """Fetches the package's files into the cache; BenchError when they are not what is pinned."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     options = apt_options(FOLDER / "apt")
-    run_checked(["apt-get", *options, "update", "-q"], cwd=FOLDER)
+    # A list that has no sources fails; without Debian's, it is the next command that does.
+    with contextlib.suppress(BenchError):
+        run_checked(["apt-get", *options, "update", "-q"], cwd=FOLDER)
     run_checked(["apt-get", *options, "source", "-q", "--download-only", "busybox"], cwd=FOLDER)
     digest = hashlib.sha256((FOLDER / TARBALL).read_bytes()).hexdigest()
     if digest != TARBALL_SHA256:

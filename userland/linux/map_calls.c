@@ -158,6 +158,12 @@ static i64 map_descriptor(struct process *process, struct map_request *request, 
     return map_file(process, request, offset, file->vnode);
 }
 
+// What is written to and was not asked for without a reserve.
+static bool is_refused(u64 size, u32 protection, u32 flags) {
+    enum : u32 { MAP_NORESERVE = 0x4000 };
+    return (protection & PROT_WRITE) && !(flags & MAP_NORESERVE) && memory_is_beyond_all(size);
+}
+
 i64 linux_mmap(struct thread *thread, u64 address, u64 size, u32 protection, u32 flags, i32 fd,
                u64 offset) {
     struct map_request request;
@@ -166,6 +172,7 @@ i64 linux_mmap(struct thread *thread, u64 address, u64 size, u32 protection, u32
         return result;
     }
     if (flags & MAP_ANONYMOUS) {
+        if (is_refused(size, protection, flags)) return -ENOMEM;
         return map_anonymous(thread->process, &request);
     }
     struct file *file = descriptor_get_open(thread, fd);

@@ -47,3 +47,7 @@ bool memory_is_mapped(struct memory *memory, u64 address, u64 size);
 u32 memory_access_of(u32 protection);
 // Checks and rounds a range that a program named. -EINVAL, -ENOMEM.
 int memory_range_check(u64 address, u64 *size);
+
+// More than all memory that the container could have: Linux, too, refuses that at once, where it
+// promises what may be there when it is touched.
+bool memory_is_beyond_all(u64 size);

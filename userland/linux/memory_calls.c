@@ -3,9 +3,24 @@
 #include "linux/credentials.h"
 #include "linux/kernel_if.h"
 #include "linux/memory.h"
+#include "linux/system.h"
 #include "linux/thread.h"
 
+// What all there is costs a call, so what is small is not compared.
+bool memory_is_beyond_all(u64 size) {
+    enum : u64 { SMALL_BYTES = 64 << 20 };
+    struct system_memory memory;
+    if (size <= SMALL_BYTES) {
+        return false;
+    }
+    system_memory(&memory);
+    return size > memory.total_bytes;
+}
+
 static i64 break_grow(struct process *process, u64 old_end, u64 new_end) {
+    if (memory_is_beyond_all(new_end - old_end)) {
+        return -ENOMEM;
+    }
     struct map_request request = {
         .address = old_end,
         .size = new_end - old_end,

@@ -213,7 +213,10 @@ static void children_count(struct namespace *ns, struct cl_ns_info *info) {
 
 status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
     struct ledger *ledger = &ns->ledger;
+    struct cl_ns_info counted = {};
     ledger_recall(ledger);
+    // Before the figures, so that those of a child that is not counted are not in them.
+    children_count(ns, &counted);
     *info = (struct cl_ns_info){
         .koid = ns->base.koid,
         .parent_koid = ns->parent ? ns->parent->base.koid : 0,
@@ -233,7 +236,8 @@ status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
         .cpu_ns = sched_group_run_ns(&ns->group),
         .cpu_weight = ns->group.weight,
         .is_dying = !ns_is_alive(ns),
+        .children = counted.children,
+        .dying_pages = counted.dying_pages,
     };
-    children_count(ns, info);
     return OK;
 }

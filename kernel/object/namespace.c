@@ -11,7 +11,6 @@ enum : i64 {
     DEFAULT_MEMORY_PAGES = 16384, // 64 MiB
     DEFAULT_LOG_BYTES = 64 << 10,
 };
-enum : u64 { WEIGHT_MAX = 10000, CAP_MAX = 1000 * MAX_CPUS };
 
 static struct namespace root;
 struct namespace *ns_root = &root;
@@ -66,19 +65,11 @@ static const struct {
     {LEDGER_MESSAGE_BYTES, offsetof(struct cl_ns_limits, message_bytes), 4 << 20},
 };
 
-static status_t limits_check(const struct cl_ns_limits *limits) {
-    bool weight_ok = limits->cpu_weight == CL_LIMIT_SAME ||
-                     (limits->cpu_weight >= 1 && limits->cpu_weight <= WEIGHT_MAX);
-    bool cap_ok = limits->cpu_cap == CL_LIMIT_SAME || limits->cpu_cap <= CAP_MAX;
-    return weight_ok && cap_ok ? OK : ERR_OUT_OF_RANGE;
-}
-
 static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *limits) {
     struct ledger *ledger = &ns->ledger;
-    status_t status = limits_check(limits);
-    if (status == OK)
-        status = ledger_set_memory(ledger, limit_or(limits->memory_pages, ledger->limit_pages),
-                                   limit_or(limits->memory_reserved_pages, ledger->reserved_pages));
+    status_t status =
+        ledger_set_memory(ledger, limit_or(limits->memory_pages, ledger->limit_pages),
+                          limit_or(limits->memory_reserved_pages, ledger->reserved_pages));
     if (status != OK) return status;
     for (u32 i = 0; i < ARRAY_SIZE(counted); i++) {
         i64 *limit = &ledger->counters[counted[i].what].limit;

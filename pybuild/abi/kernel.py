@@ -202,7 +202,9 @@ def field_tests(schema: Schema, field: Field, value: str) -> list[tuple[str, str
     if field.kind in (Kind.FLAGS, Kind.RIGHTS):
         return [(f"{value} & ~{number(field.mask)}", "INVALID_ARGUMENT")]
     if field.kind is Kind.VALUE:
-        return limit_tests(schema, field.limits, value, "OUT_OF_RANGE")
+        unless = f"{value} != CL_LIMIT_SAME && " if field.same else ""
+        tests = limit_tests(schema, field.limits, value, "OUT_OF_RANGE")
+        return [(f"{unless}{test}", error) for test, error in tests]
     tests = []
     if field.length is not None:
         if field.limits.max is not None:

@@ -131,6 +131,8 @@ class Field:
     # For pointers: the field with the number of elements, and the bytes of one.
     length: str | None = None
     element_size: int = 1
+    # CL_LIMIT_SAME is allowed too.
+    same: bool = False
     # For lists of handles: what each must have.
     rights: tuple[str, ...] = ()
 

@@ -77,7 +77,8 @@ def field_words(schema: Schema, field: Field) -> str:
     words = "" if field.kind is Kind.VALUE else f"{field.kind.value} "
     if field.length:
         words += f"[{field.length}] "
-    return (words + limits_words(field.limits)).strip()
+    same = ", or LIMIT_SAME" if field.same else ""
+    return (words + limits_words(field.limits) + same).strip()
 
 
 def implied_errors(schema: Schema, call: Syscall) -> tuple[ErrorCause, ...]:

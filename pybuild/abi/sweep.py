@@ -194,7 +194,8 @@ class Model:
     def field_error(self, struct: Struct, field: Field, values: dict[str, int]) -> str | None:
         value = values[field.name]
         if field.kind is Kind.VALUE:
-            return self.number_error(field.limits, value)
+            is_same = field.same and value == U64_MAX
+            return None if is_same else self.number_error(field.limits, value)
         if field.kind in (Kind.FLAGS, Kind.RIGHTS):
             return "INVALID_ARGUMENT" if value & ~field.mask else None
         if field.length is None:

@@ -21,7 +21,7 @@ TYPES_FILE = "types.toml"
 
 NUMBER_KEYS = frozenset({"type", "min", "max", "align", "one_of"})
 FIELD_KEYS: dict[Kind, frozenset[str]] = {
-    Kind.VALUE: NUMBER_KEYS | {"count"},
+    Kind.VALUE: NUMBER_KEYS | {"count", "same"},
     Kind.FLAGS: frozenset({"type", "set", "allowed", "count"}),
     Kind.RIGHTS: frozenset({"type", "count"}),
     Kind.HANDLE_VALUE: frozenset({"type", "count"}),
@@ -271,7 +271,7 @@ class TypesParser:
         count = take(table, "count", int, here, 1)
         if count < 1:
             raise here.error("count is at least 1")
-        field = replace(field, count=count)
+        field = replace(field, count=count, same=take(table, "same", bool, here, False))
         if kind is Kind.FLAGS:
             flag_set, mask = self.flag_mask(table, here)
             return replace(field, flag_set=flag_set, mask=mask)

@@ -30,7 +30,7 @@ MAY_INCLUDE = {
 }
 C_FOLDERS = ("kernel", "userland", "tests", "pybuild")
 # A ratchet: what the core has come down to, and no more. It is to come down to 8,000.
-CORE_LINES_MAX = 9150
+CORE_LINES_MAX = 8100
 CORE_LINES_GOAL = 8000
 FILE_LINES_MAX = 500
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)

@@ -6,7 +6,7 @@
 #include "object/port.h"
 #include "object/trace.h"
 
-u64 koid_new(void) {
+static u64 koid_new(void) {
     static u64 last;
     return __atomic_add_fetch(&last, 1, __ATOMIC_RELAXED);
 }

@@ -95,7 +95,6 @@ void object_signal(struct object *object, u32 clear, u32 set);
 // Sets signals and drops a reference: who is told of them does not find that reference any more.
 void object_signal_put(struct object *object, u32 set);
 
-u64 koid_new(void);
 // For the root namespace's own object, which nobody pays for (`ns` is nullptr), and object_alloc.
 void object_init(struct object *object, struct namespace *ns, u32 type);
 // Turns all handles of a dead object into tombstones. Preemptible. In handle.c.

@@ -19,6 +19,7 @@ status_t process_create(struct namespace *ns, struct process *from_template, str
     if (!process) return ns_is_alive(ns) ? ERR_NO_RESOURCES : ERR_BAD_STATE;
     lock_init(&process->lock, LOCK_PROCESS);
     list_init(&process->threads);
+    list_init(&process->told);
     handle_holder_init(&process->handles.holder, &process->base, &ns->ledger);
     futex_table_init(&process->futexes);
     status_t status = from_template ? aspace_clone(from_template->aspace, ns, &process->aspace)
@@ -95,21 +96,17 @@ status_t process_start(struct process *process, const struct arch_user_start *st
 
 // ---- the end ----
 
-// The first thread that was not told yet, referenced; told ones go to the end of the list.
+// A thread that was not told yet, referenced; from now on it is.
 static struct thread_object *thread_to_kill(struct process *process) {
-    struct thread_object *found = nullptr;
-    struct thread_object *thread;
     lock_acquire(&process->lock);
-    list_for_each(thread, &process->threads, process_link) {
-        if (__atomic_load_n(&thread->thread.pending, __ATOMIC_RELAXED) & THREAD_KILL) continue;
-        found = thread;
-        object_get(&found->base);
-        list_remove(&thread->process_link);
-        list_insert_tail(&process->threads, &thread->process_link);
-        break;
+    struct thread_object *thread =
+        list_take_first(&process->threads, struct thread_object, process_link);
+    if (thread) {
+        object_get(&thread->base);
+        list_insert_tail(&process->told, &thread->process_link);
     }
     lock_release(&process->lock);
-    return found;
+    return thread;
 }
 
 // Nobody runs in the process any more. Of a template the address space stays.

@@ -34,6 +34,7 @@ struct process {
     i32 exit_status GUARDED_BY(&lock);
     u32 thread_count GUARDED_BY(&lock);
     struct list threads GUARDED_BY(&lock);
+    struct list told GUARDED_BY(&lock); // threads that were killed
 };
 
 struct process *process_current(void); // nullptr on kernel threads

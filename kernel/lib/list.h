@@ -73,10 +73,3 @@ static inline void list_splice_tail(struct list *to, struct list *from) {
     for (typeof(element) element##_ = list_entry((list)->next, typeof(*element), member); \
          (element = element##_, &element->member != (list));                              \
          element##_ = list_entry(element->member.next, typeof(*element), member))
-
-// The body may remove `element` (and no other) from the list.
-#define list_for_each_safe(element, list, member)                                              \
-    for (typeof(element) element##_next_ = list_entry((list)->next, typeof(*element), member); \
-         (element = element##_next_,                                                           \
-         element##_next_ = list_entry(element->member.next, typeof(*element), member),         \
-         &element->member != (list));)

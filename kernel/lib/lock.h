@@ -10,7 +10,7 @@
 //   a shoot-down.
 #pragma once
 
-#include "lib/types.h"
+#include "lib/list.h"
 
 // Clang's thread-safety attributes. In C, name the lock by its address: GUARDED_BY(&lock).
 #define CAPABILITY(name) __attribute__((capability(name)))
@@ -86,4 +86,11 @@ static inline void lock_acquire_same_rank(struct lock *lock)
 static inline void lock_release(struct lock *lock) RELEASE(lock) NO_THREAD_SAFETY_ANALYSIS {
     if (DEBUG) lock_debug_release(lock);
     __atomic_store_n(&lock->word, 0, __ATOMIC_RELEASE);
+}
+
+// A node off its list, which the lock guards.
+static inline void list_remove_under(struct lock *lock, struct list *node) {
+    lock_acquire(lock);
+    list_remove(node);
+    lock_release(lock);
 }

@@ -57,9 +57,7 @@ static void give_back(struct ledger *ledger, i64 pages) {
 
 void ledger_destroy(struct ledger *ledger) {
     struct ledger *parent = ledger->parent;
-    lock_acquire(&parent->lock);
-    list_remove(&ledger->sibling);
-    lock_release(&parent->lock);
+    list_remove_under(&parent->lock, &ledger->sibling);
     i64 idle = __atomic_exchange_n(&ledger->idle_pages, 0, RELAXED);
     ASSERT(idle == load(&ledger->drawn_pages));
     give_back(ledger, idle);

@@ -90,15 +90,14 @@ void channel_show_readable_locked(struct channel *end) {
 // Calls end; one-way messages go to `dropped`, or stay when that is nullptr.
 static void inbox_empty_locked(struct channel *end, status_t result, struct list *dropped)
     REQUIRES(&end->lock) {
+    struct list all = LIST_INIT(all);
     struct message *message;
-    list_for_each_safe(message, &end->inbox, link) {
-        if (message->caller) {
+    list_splice_tail(&all, &end->inbox);
+    while ((message = list_take_first(&all, struct message, link)) != nullptr)
+        if (message->caller)
             call_end_locked(end, message->caller, result);
-        } else if (dropped) {
-            list_remove(&message->link);
-            list_insert_tail(dropped, &message->link);
-        }
-    }
+        else
+            list_insert_tail(dropped ? dropped : &end->inbox, &message->link);
     struct index_node *node;
     while ((node = index_any(&end->calls)) != nullptr)
         call_end_locked(end, container_of(node, struct channel_caller, by_token), result);

@@ -41,11 +41,12 @@ status_t sys_futex_wait(u64 address, u32 expected, u32 flags, u64 deadline_ns) {
 // The oldest thread that sleeps on `address` and is still to be woken.
 static struct thread *sleeper_locked(struct futex_bucket *bucket, u64 address) {
     struct thread *thread;
-    list_for_each_safe(thread, &bucket->waiters.threads, wait_link) {
+    list_for_each(thread, &bucket->waiters.threads, wait_link) {
         const struct channel_caller *sleeper = thread->ipc;
-        if (sleeper->futex_address != address) continue;
+        // Whom a deadline or kick has claimed takes itself off the list.
+        if (sleeper->futex_address != address || !waitq_claim(thread, OK)) continue;
         list_remove(&thread->wait_link);
-        if (waitq_claim(thread, OK)) return thread;
+        return thread;
     }
     return nullptr;
 }

@@ -72,11 +72,7 @@ static struct released slot_release(struct handle *slot, u32 mark) {
         released.was_last = --object->handle_count == 0;
         lock_release(&object->handles_lock);
     }
-    if (slot->revoker) {
-        lock_acquire(&slot->revoker->lock);
-        list_remove(&slot->revoker_link);
-        lock_release(&slot->revoker->lock);
-    }
+    if (slot->revoker) list_remove_under(&slot->revoker->lock, &slot->revoker_link);
     slot->object = nullptr;
     slot->revoker = nullptr;
     slot->rights = mark;

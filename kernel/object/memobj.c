@@ -128,10 +128,7 @@ void memobj_attach_part(struct mapping *part, const struct mapping *whole) {
 }
 
 void memobj_detach(struct mapping *mapping) {
-    struct memobj *memobj = mapping->object;
-    lock_acquire(&memobj->lock);
-    list_remove(&mapping->object_link);
-    lock_release(&memobj->lock);
+    list_remove_under(&mapping->object->lock, &mapping->object_link);
 }
 
 void memobj_mark_cut(struct mapping *mapping, u32 resizes) {

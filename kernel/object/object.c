@@ -62,9 +62,7 @@ void object_free(struct object *object) {
     lock_acquire(&object->lock);
     lock_release(&object->lock);
     if (ops->free) ops->free(object);
-    lock_acquire(&ns->objects_lock);
-    list_remove(&object->ns_link);
-    lock_release(&ns->objects_lock);
+    list_remove_under(&ns->objects_lock, &object->ns_link);
     heap_free(object);
     ledger_count_sub(&ns->ledger, LEDGER_OBJECTS, 1); // with it the namespace may be gone
     if (is_dying) reaper_wake();

@@ -43,9 +43,7 @@ static bool claim_locked(struct port *port, struct port_registration *registrati
 
 // Of one that was claimed, or never linked. No locks.
 static void registration_finish(struct port_registration *registration) {
-    lock_acquire(&registration->object->lock);
-    list_remove(&registration->observer_link);
-    lock_release(&registration->object->lock);
+    list_remove_under(&registration->object->lock, &registration->observer_link);
     revocable_unlink(&registration->revocable);
     object_put(registration->object);
     object_put(&registration->port->base);

@@ -12,16 +12,12 @@ static struct lock ring_lock = LOCK_INIT(LOCK_LOG);
 static struct trace_entry ring[ENTRIES] GUARDED_BY(&ring_lock);
 static u64 position GUARDED_BY(&ring_lock);
 
-static u64 current_koid(void) {
-    struct thread_object *thread = thread_current() ? thread_object_current() : nullptr;
-    return thread ? thread->base.koid : 0;
-}
-
 void trace_event(enum trace_kind kind, u64 a, u64 b) {
+    const struct thread_object *thread = thread_current() ? thread_object_current() : nullptr;
     lock_acquire(&ring_lock);
     ring[position++ % ENTRIES] = (struct trace_entry){
         .time_ns = arch_time_ns(),
-        .thread_koid = (u32)current_koid(),
+        .thread_koid = thread ? (u32)thread->base.koid : 0,
         .kind = kind,
         .cpu = (u16)arch_cpu_id(),
         .a = a,

@@ -15,16 +15,10 @@ static struct sched_node *node_of(struct run_queue *queue, const struct sched_gr
     return group && group->nodes ? &group->nodes[cpu_of(queue)] : &queue->root;
 }
 
-static struct sched_node *node_of_entity(struct sched_entity *entity) {
-    return container_of(entity, struct sched_node, entity);
-}
-
 static struct sched_entity *first_of(const struct sched_node *node) {
     struct skew_node *first = node->ready.first;
     return first ? container_of(first, struct sched_entity, node) : nullptr;
 }
-
-void queue_init(struct run_queue *queue) { lock_init(&queue->lock, LOCK_RUN_QUEUE); }
 
 void sched_group_init(struct sched_group *group, struct sched_group *parent,
                       struct sched_node *nodes) NO_THREAD_SAFETY_ANALYSIS {
@@ -113,10 +107,8 @@ static void charge_current_locked(struct run_queue *queue) REQUIRES(&queue->lock
 }
 
 void queue_add_current(struct run_queue *queue) {
-    lock_acquire(&queue->lock);
-    charge_current_locked(queue);
-    add_locked(queue, thread_current());
-    lock_release(&queue->lock);
+    thread_current()->state = THREAD_RUNNABLE;
+    queue_add(queue, thread_current());
 }
 
 void queue_leave_current(struct run_queue *queue) {
@@ -136,13 +128,14 @@ void queue_hand_over(struct run_queue *queue) {
 static struct thread *first_locked(struct run_queue *queue) REQUIRES(&queue->lock) {
     struct sched_entity *entity = first_of(&queue->root);
     while (entity && entity->is_group)
-        entity = first_of(node_of_entity(entity));
+        entity = first_of(container_of(entity, struct sched_node, entity));
     return entity ? container_of(entity, struct thread, entity) : nullptr;
 }
 
 // Compared where the ways up from both threads meet.
-static bool prefers_locked(struct run_queue *queue, struct thread *other) REQUIRES(&queue->lock) {
-    struct thread *current = thread_current();
+static bool prefers_locked(struct run_queue *queue, const struct thread *other)
+    REQUIRES(&queue->lock) {
+    const struct thread *current = thread_current();
     const struct sched_entity *theirs = &other->entity;
     const struct sched_entity *ours = &current->entity;
     struct sched_node *above_theirs = node_of(queue, other->group);

@@ -24,11 +24,10 @@ static inline u32 queue_length(const struct run_queue *queue) {
     return __atomic_load_n(&queue->ready_count, __ATOMIC_ACQUIRE);
 }
 
-void queue_init(struct run_queue *queue);
 void queue_add(struct run_queue *queue, struct thread *thread);
-// Own CPU: charges the current thread, and then puts it back, or not.
-void queue_add_current(struct run_queue *queue);
+// Own CPU: charges the current thread; and puts it back.
 void queue_leave_current(struct run_queue *queue);
+void queue_add_current(struct run_queue *queue);
 // Own CPU: the current thread hands the CPU over without the queue: it keeps its debt.
 void queue_hand_over(struct run_queue *queue);
 // Own CPU: whether who waits first should run before the current thread goes on.

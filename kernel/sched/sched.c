@@ -10,13 +10,12 @@ enum : u64 { SLICE_NS = 4'000'000 };
 void sched_init_cpu(void) {
     struct run_queue *queue = queue_this();
     struct thread *idle = &queue->idle;
-    queue_init(queue);
+    lock_init(&queue->lock, LOCK_RUN_QUEUE);
     arch_thread_init_idle(idle);
     idle->state = THREAD_RUNNING;
     idle->is_idle = 1;
     idle->cpu = arch_cpu_id();
     idle->started_ns = arch_time_ns();
-    list_init(&idle->wait_link);
 }
 
 void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top, void *vector,
@@ -128,16 +127,13 @@ void sched_make_runnable(struct thread *thread) {
         arch_this_cpu()->work |= CPU_WORK_RESCHED;
 }
 
+// Charged before anything is taken: who waits alone counts, too.
 void sched_yield(void) {
-    struct thread *current = thread_current();
     struct run_queue *queue = queue_this();
-    if (current->is_idle) return;
+    if (thread_current()->is_idle) return;
+    queue_leave_current(queue);
     struct thread *next = queue_take(queue);
-    if (!next) {
-        queue->slice_end_ns = arch_time_ns() + SLICE_NS;
-        return;
-    }
-    current->state = THREAD_RUNNABLE;
+    if (!next) return;
     queue_add_current(queue);
     run(queue, next);
 }
@@ -157,10 +153,9 @@ static void balance(struct run_queue *queue) {
 
 // The current thread's time is over, or another has a better right: perhaps it goes on.
 static void preempt(struct run_queue *queue) {
-    struct thread *current = thread_current();
-    if (current->is_idle) return;
+    if (thread_current()->is_idle) return;
+    queue_leave_current(queue);
     if (slice_is_over(queue)) balance(queue);
-    current->state = THREAD_RUNNABLE;
     queue_add_current(queue);
     run(queue, queue_take(queue));
 }
@@ -229,10 +224,9 @@ u64 thread_run_ns(const struct thread *thread) {
 u64 sched_group_run_ns(const struct sched_group *group) {
     u64 run_ns = __atomic_load_n(&group->run_ns, __ATOMIC_RELAXED);
     for (u32 cpu = 0; cpu < arch_cpu_count(); cpu++) {
-        const struct run_queue *queue = &run_queues[cpu];
-        if (__atomic_load_n(&queue->running, __ATOMIC_RELAXED) != group) continue;
-        u64 from_ns = __atomic_load_n(&queue->running_from_ns, __ATOMIC_RELAXED);
-        run_ns += arch_time_ns() - min(arch_time_ns(), from_ns);
+        if (__atomic_load_n(&run_queues[cpu].running, __ATOMIC_RELAXED) != group) continue;
+        u64 from_ns = __atomic_load_n(&run_queues[cpu].running_from_ns, __ATOMIC_ACQUIRE);
+        run_ns += arch_time_ns() - from_ns;
     }
     return run_ns;
 }

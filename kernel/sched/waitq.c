@@ -39,23 +39,17 @@ struct thread *waitq_wake_one(struct waitq *queue, status_t status) {
     return thread;
 }
 
-u32 waitq_wake_all(struct waitq *queue, status_t status) {
-    u32 count = 0;
-    while (waitq_wake_one(queue, status))
-        count++;
-    return count;
-}
-
-static bool kick_wanted(const struct thread *thread, u32 flags) {
-    return (flags & WAIT_INTERRUPTIBLE) && __atomic_load_n(&thread->kick, __ATOMIC_SEQ_CST);
+void waitq_wake_all(struct waitq *queue, status_t status) {
+    while (waitq_wake_one(queue, status)) {
+    }
 }
 
 // After the wait was published: something that was there already ends it at once.
 static bool claim_by_self(struct thread *current, u32 flags) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
     if (thread_is_killed()) return waitq_claim(current, ERR_DEAD);
-    if (kick_wanted(current, flags)) return waitq_claim(current, ERR_INTERRUPTED);
-    return false;
+    bool is_kicked = __atomic_load_n(&current->kick, __ATOMIC_SEQ_CST);
+    return is_kicked && (flags & WAIT_INTERRUPTIBLE) && waitq_claim(current, ERR_INTERRUPTED);
 }
 
 CHANGES_ALL status_t waitq_block_handoff(struct waitq *queue, struct lock *lock, u64 deadline_ns,
@@ -81,11 +75,8 @@ CHANGES_ALL status_t waitq_block_handoff(struct waitq *queue, struct lock *lock,
     if (has_timer) ktimer_cancel(&current->wait_timer);
     __atomic_store_n(&current->wait_state, WAIT_NONE, __ATOMIC_RELAXED);
     // Whoever claimed us through the queue took us off it; a timer, kick or kill did not.
-    if (current->wait_status != OK || !list_empty(&current->wait_link)) {
-        lock_acquire(lock);
-        list_remove(&current->wait_link);
-        lock_release(lock);
-    }
+    if (current->wait_status != OK || !list_empty(&current->wait_link))
+        list_remove_under(lock, &current->wait_link);
     if (current->wait_status == ERR_INTERRUPTED)
         __atomic_store_n(&current->kick, 0, __ATOMIC_SEQ_CST);
     return current->wait_status;

@@ -32,8 +32,8 @@ status_t waitq_block(struct waitq *queue, struct lock *lock, u64 deadline_ns, u3
 // Wakes the oldest waiter with `status`; nullptr when nobody waits. The lock must be held. The
 // thread returned may be compared, not used.
 struct thread *waitq_wake_one(struct waitq *queue, status_t status);
-// Wakes all; returns how many.
-u32 waitq_wake_all(struct waitq *queue, status_t status);
+// Wakes all.
+void waitq_wake_all(struct waitq *queue, status_t status);
 
 // For a direct hand-over: claims the oldest waiter, which stays blocked until
 // sched_switch_to(thread) or sched_make_runnable(thread).

@@ -61,4 +61,4 @@ def test_shares_of_one_cpu_are_by_weight() -> None:
         machine.wait(BOOT_SECONDS)
         text = machine.console.text.decode(errors="replace")
     verdicts = [match[2] for match in LINE.finditer(text)]
-    assert verdicts == ["PASS"] * 5, text
+    assert verdicts == ["PASS"] * 6, text

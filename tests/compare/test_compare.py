@@ -40,6 +40,8 @@ def suite_parts(subject: str) -> list[list[Entry]]:
     return [entries[i : i + SUITE_EACH] for i in range(0, len(entries), SUITE_EACH)]
 
 
+# Minutes of both systems: not in CI.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("subject", "part"), [(s, part) for s, count in SUITE_PARTS.items() for part in range(count)]
 )

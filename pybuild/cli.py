@@ -6,6 +6,7 @@ status of its own (run, test) runs outside of it.
 
 import contextlib
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -68,6 +69,14 @@ def run(text: str | None, smp: int, mem: int, icount: bool, timeout: float | Non
     sys.exit(command.run_one_command(config, text, timeout or float("inf")))
 
 
+# A whole run has as many files under way as there are processors, up to four; a file's tests, which
+# share a log and what they build, stay in one process and in order.
+SIDE_BY_SIDE = [
+    *("-n", str(min(os.cpu_count() or 1, 4))),
+    *("--dist", "loadfile", "--no-loadscope-reorder"),
+]
+
+
 def pytest_run(expression: str | None, *arguments: str) -> int:
     """Runs pytest in the root and gives its status."""
     chosen = ["-k", expression] if expression else []
@@ -85,7 +94,7 @@ def test(expression: str | None) -> None:
     system.ensure("test-packages")
     build_tasks("build")
     lint_status = 0 if expression else checks.run_all()
-    tests_status = pytest_run(expression, "-m", "not long")
+    tests_status = pytest_run(expression, "-m", "not long", *([] if expression else SIDE_BY_SIDE))
     sys.exit(lint_status or tests_status)
 
 

@@ -12,6 +12,7 @@ const struct verb verbs[] = {
      "  --rm            forget the container, and its files, when it has ended\n"
      "  -d              do not wait; `logs` has its output\n"
      "  -i              what is typed is its input (else it has none)\n"
+     "  -t              with -i: this terminal is its own; Ctrl-P Ctrl-Q leaves it running\n"
      "  --name NAME     its name; else one is made\n"
      "  -e KEY=VALUE    set a variable of its environment\n"
      "  -w PATH         its working directory\n"
@@ -23,7 +24,7 @@ const struct verb verbs[] = {
      "program is not found, 126 when it can't be run, 125 for our own errors.\n",
      run_verb},
     {"exec", "[OPTION...] NAME COMMAND [ARG...]", "run a program in a running container",
-     "  -d -i -e -w -u  as with `run`\n"
+     "  -d -i -t -e -w -u  as with `run`\n"
      "Ctrl-C kills it. It has the container's environment, and -e's above.\n",
      exec_verb},
     {"attach", "NAME", "take the streams of a running container",

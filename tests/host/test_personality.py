@@ -27,6 +27,7 @@ NATIVE_ONLY = {
 }
 LIBRARY = ("format", "records", "elf", "erofs", "erofs_directory", "mutex")
 
+# Each is run with the image that containers have; race_test under another sanitizer.
 FILE_TESTS = (
     "layer_test",
     "permission_test",
@@ -34,7 +35,6 @@ FILE_TESTS = (
     "locks_test",
     "mount_test",
     "extents_test",
-    "race_test",
 )
 
 pytestmark = [
@@ -112,9 +112,7 @@ def busybox_image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image
 
 
-@pytest.mark.parametrize(
-    "test", ["layer_test", "permission_test", "fifo_test", "locks_test", "mount_test"]
-)
+@pytest.mark.parametrize("test", FILE_TESTS)
 def test_files(tmp_path: Path, busybox_image: Path, test: str) -> None:
     """The root over the image: what is changed is seen, the rest stays; who may change it."""
     program = compile_test(tmp_path, "address,undefined", test)

@@ -6,6 +6,7 @@ enum {
     NR_UMOUNT2 = 166,
     NR_STATFS = 137,
     NR_FCHDIR = 81,
+    NR_MKNOD = 133,
     MS_RDONLY = 1,
     MS_NODEV = 4,
     MS_REMOUNT = 32,
@@ -97,8 +98,36 @@ static void test_limits(void) {
     CHECK_IS(umount_call("/m", 0), 0);
 }
 
-static void test_flags(void) {
+static const char *mounts_read(void) {
+    i64 fd = open_path("/proc/mounts", O_RDONLY);
+    i64 size = CALL3(first, NR_READ, fd, buffer, 4000);
+    buffer[max(size, 0L)] = 0;
+    close_fd(fd);
+    return buffer;
+}
+
+#define CHECK_MOUNTED(line) CHECK_IS(strstr(mounts_read(), "\n" line) != NULL, true)
+
+// A device is none below a mount without devices; a remount says all flags anew.
+static void test_no_devices(void) {
+    enum { NULL_DEVICE = 1 << 8 | 3 };
     CHECK_IS(mount_call("/m", "tmpfs", MS_NODEV, ""), 0);
+    CHECK_MOUNTED("none /m tmpfs rw,nodev,relatime");
+    strcpy(path, "/m/null");
+    CHECK_IS(CALL3(first, NR_MKNOD, path, MODE_CHARACTER | 0666, NULL_DEVICE), 0);
+    CHECK_IS(open_path("/m/null", O_RDWR), -EACCES);
+    CHECK_IS(mount_call("/m", "", MS_REMOUNT, ""), 0);
+    CHECK_MOUNTED("none /m tmpfs rw,relatime");
+    i64 fd = open_path("/m/null", O_RDWR);
+    CHECK_IS(CALL3(first, NR_WRITE, fd, buffer, 10), 10);
+    close_fd(fd);
+    CHECK_IS(mount_call("/m", "", MS_REMOUNT | MS_NODEV, ""), 0);
+    CHECK_IS(open_path("/m/null", O_RDWR), -EACCES);
+    CHECK_IS(umount_call("/m", 0), 0);
+}
+
+static void test_flags(void) {
+    CHECK_IS(mount_call("/m", "tmpfs", 0, ""), 0);
     CHECK_IS(make_file("/m/f", "f"), 1);
     CHECK_IS(mount_call("/m", "", MS_REMOUNT | MS_RDONLY, ""), 0);
     CHECK_IS(make_file("/m/f", "g"), -EROFS);
@@ -107,14 +136,9 @@ static void test_flags(void) {
     CHECK_IS(path_call(NR_UNLINK, "/m/f"), -EROFS);
     CHECK_IS(path_call(NR_CHMOD, "/m/f"), -EROFS);
     CHECK_TEXT("/m/f", "f");
-    i64 fd = open_path("/proc/mounts", O_RDONLY);
-    i64 size = CALL3(first, NR_READ, fd, buffer, 4000);
-    buffer[max(size, 0L)] = 0;
-    close_fd(fd);
-    CHECK_IS(strstr(buffer, "overlay / overlay rw,relatime 0 0\n") == buffer, true);
-    CHECK_IS(strstr(buffer, "\nnone /m tmpfs ro,nodev,relatime 0 0\n") != NULL ||
-                 strstr(buffer, "\nnone /m tmpfs ro,relatime 0 0\n") != NULL,
-             true);
+    const char *root = "overlay / overlay rw,relatime 0 0\n";
+    CHECK_IS(strncmp(mounts_read(), root, strlen(root)), 0);
+    CHECK_MOUNTED("none /m tmpfs ro,relatime 0 0\n");
     CHECK_IS(strstr(buffer, " /dev/pts devpts ") != NULL, true);
     CHECK_IS(umount_call("/m", 0), 0);
 }
@@ -179,6 +203,7 @@ int main(int argc, char **argv) {
     boot_image(argc, argv);
     test_covering();
     test_limits();
+    test_no_devices();
     test_flags();
     test_detaching();
     test_binding();

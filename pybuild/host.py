@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybuild import parts
+from pybuild.alone import alone
 from pybuild.paths import BUILD, GEN, ROOT, relative
 from pybuild.toolchain import LATE_ATTRIBUTES, headers_digest, run_tool
 
@@ -107,7 +108,12 @@ def _compile(program: HostProgram, source: Path) -> bool:
 
 def build(program: HostProgram) -> Path:
     """Builds a program and gives its path; BuildError with the compiler's words."""
-    program.out.parent.mkdir(parents=True, exist_ok=True)
+    with alone(program.out):
+        _build(program)
+    return program.out
+
+
+def _build(program: HostProgram) -> None:
     with ThreadPoolExecutor(2) as pool:
         compiled = list(pool.map(lambda source: _compile(program, source), program.sources))
     if any(compiled) or not program.out.exists():
@@ -115,7 +121,6 @@ def build(program: HostProgram) -> Path:
         objects = [relative(program.object_of(source)) for source in program.sources]
         command = [COMPILER, *FLAGS, *sanitize, *objects, "-o", relative(program.out)]
         run_tool(command)
-    return program.out
 
 
 def run(program: HostProgram, *arguments: str, timeout_s: float = 120.0) -> str:

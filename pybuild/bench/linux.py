@@ -7,7 +7,6 @@ for decompression.
 
 import lzma
 import re
-import shutil
 import stat
 import struct
 import tempfile
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pybuild import images
+from pybuild.alone import alone
 from pybuild.bench.guest import Probe, guest_start
 from pybuild.bench.markers import Hit
 from pybuild.bench.metrics import USERLAND
@@ -162,18 +162,22 @@ def package_download(folder: Path) -> Path:
     return next(folder.glob(f"{match[1]}_*.deb"))
 
 
+def package_image(package: Path) -> bytes:
+    """The bzImage in a kernel package."""
+    with tempfile.TemporaryDirectory(dir=package.parent) as unpacked:
+        run_checked(["dpkg-deb", "-x", str(package), unpacked])
+        return next((Path(unpacked) / "boot").glob("vmlinuz-*")).read_bytes()
+
+
 def kernel_fetch() -> tuple[Path, str]:
     """The ELF kernel and its Debian version; downloaded and unpacked once."""
     folder = CACHE / "linux"
     kernel, version = folder / "vmlinux", folder / "version"
-    if not version.exists():
-        package = package_download(folder)
-        unpacked = folder / "unpacked"
-        run_checked(["dpkg-deb", "-x", str(package), str(unpacked)])
-        image = next((unpacked / "boot").glob("vmlinuz-*"))
-        kernel.write_bytes(kernel_elf(image.read_bytes()))
-        shutil.rmtree(unpacked)
-        version.write_text(package.name.split("_")[1])
+    with alone(version):
+        if not version.exists():
+            package = package_download(folder)
+            kernel.write_bytes(kernel_elf(package_image(package)))
+            version.write_text(package.name.split("_")[1])
     return kernel, version.read_text()
 
 

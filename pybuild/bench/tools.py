@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from pybuild.alone import alone
 from pybuild.paths import BUILD, ROOT, relative
 
 PLUGIN_SOURCE = ROOT / "pybuild" / "bench" / "plugin.c"
@@ -48,11 +49,10 @@ def run_checked(command: list[str], cwd: Path = ROOT) -> str:
 def compile_to(out: Path, source: Path, inputs: list[Path], flags: list[str]) -> Path:
     """Compiles `source` to `out`, unless `out` is younger than every input."""
     newest = max(path.stat().st_mtime_ns for path in [source, *inputs, Path(__file__)])
-    if out.exists() and out.stat().st_mtime_ns > newest:
-        return out
-    out.parent.mkdir(parents=True, exist_ok=True)
     compiler = [sys.executable, "-m", "ziglang", "cc"]
-    run_checked([*compiler, *STRICT, *flags, "-o", relative(out), relative(source)])
+    with alone(out):
+        if not out.exists() or out.stat().st_mtime_ns <= newest:
+            run_checked([*compiler, *STRICT, *flags, "-o", relative(out), relative(source)])
     return out
 
 

@@ -151,13 +151,16 @@ def table_rows(out: bytes) -> list[dict[bytes, list[bytes]]]:
 
 
 def test_many_execs_leave_nothing() -> None:
-    """Neither objects nor threads, nor more pages than the heap happens to keep."""
+    """Neither objects nor threads; a page of each would be forty.
+
+    How many a heap keeps depends on how many of the programs happened to be there at once.
+    """
     runs = "exec c sh -c '(true) | cat'; " * 20
     result = shell(detached("c", "sleep 1000"), runs + runs + "free", runs + runs + "free")
     before, after = table_rows(result.out)
     for row in (b"/containers/c", b"/services/manager", b"/services/shell"):
         assert before[row][2:] == after[row][2:], row
-        assert int(after[row][0]) <= int(before[row][0]) + 1, row
+        assert int(after[row][0]) <= int(before[row][0]) + 4, row
 
 
 LOGGED = "echo one; echo two >&2; echo -n three; sleep 0.5; echo; seq 1 5; exit 4"

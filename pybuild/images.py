@@ -19,7 +19,7 @@ from typing import Any
 from pybuild import gpt
 from pybuild.bench import tools as bench
 from pybuild.bundle import PAGE_BYTES
-from pybuild.paths import BUILD, CACHE, DISK, ROOT
+from pybuild.paths import BUILD, BUNDLE, CACHE, DISK, ROOT
 from pybuild.toolchain import BuildError, run_tool
 
 RECIPES = ROOT / "disk" / "images"
@@ -39,6 +39,11 @@ class Recipe:
         """The image."""
         return BUILD / "images" / f"{self.name}.img"
 
+    @property
+    def is_bundle(self) -> bool:
+        """Whether it is the boot bundle instead of a file system."""
+        return "native" in self.table
+
     def packages(self) -> list[str]:
         """Debian packages that the recipe takes files from."""
         return list(self.table.get("packages", []))
@@ -48,7 +53,9 @@ class Recipe:
         names = [entry["program"] for entry in self.table.get("copy", []) if "program" in entry]
         programs = [bench.PROGRAMS / f"{name}.c" for name in names]
         headers = bench.HEADERS if names else []
-        return [self.path, *map(package_file, self.packages()), *programs, *headers]
+        bundles = [BUNDLE] if self.is_bundle else []
+        packages = map(package_file, self.packages())
+        return [self.path, *packages, *programs, *headers, *bundles]
 
 
 def recipes() -> list[Recipe]:
@@ -129,8 +136,12 @@ def image_tree(recipe: Recipe, tree: Path, unpacked: Path) -> None:
 
 
 def trailer(table: dict[str, Any]) -> bytes:
-    """The page behind the file system: the command's words and the environment, a line each."""
+    """The page behind the file system: the command's words and the environment, a line each.
+
+    Or, behind a boot bundle, the program of it that is started.
+    """
     lines = [TRAILER_HEAD]
+    lines += [f"native {table['native']}"] if "native" in table else []
     lines += [f"command {word}" for word in table.get("command", [])]
     lines += [f"env {pair}" for pair in table.get("env", [])]
     text = "\n".join(lines) + "\n"
@@ -152,6 +163,9 @@ def erofs_bytes(tree: Path, name: str) -> bytes:
 def image_build(recipe: Recipe) -> None:
     """Makes the image by its recipe."""
     recipe.out.parent.mkdir(parents=True, exist_ok=True)
+    if recipe.is_bundle:
+        recipe.out.write_bytes(BUNDLE.read_bytes() + trailer(recipe.table))
+        return
     with tempfile.TemporaryDirectory(dir=recipe.out.parent) as folder:
         tree, unpacked = Path(folder) / "tree", Path(folder) / "unpacked"
         tree.mkdir()

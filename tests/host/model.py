@@ -208,7 +208,7 @@ class Model:
 
     def create(self, parent: int, name: str) -> Handle:
         """ns_create."""
-        _, above = self.space(parent, "CREATE")
+        _, above = self.space(parent, "CREATE", "OWNER")
         if "/" in name:
             raise Refused("INVALID_ARGUMENT")
         if above.gone:

@@ -11,7 +11,7 @@ from elftools.elf.elffile import ELFFile
 
 from pybuild import bundle, gpt, images
 from pybuild.gpt import SECTOR_BYTES, Partition
-from pybuild.paths import BUILD
+from pybuild.paths import BUILD, BUNDLE
 
 
 def headers_of(disk: bytes) -> list[tuple[int, ...]]:
@@ -112,7 +112,10 @@ def test_a_bundle_says_what_is_mapped_of_init() -> None:
             assert rights & bundle.WRITE == segment["p_flags"] & 2
 
 
-@pytest.mark.parametrize("recipe", images.recipes(), ids=lambda recipe: recipe.name)
+FILE_SYSTEMS = [recipe for recipe in images.recipes() if not recipe.is_bundle]
+
+
+@pytest.mark.parametrize("recipe", FILE_SYSTEMS, ids=lambda recipe: recipe.name)
 def test_an_image_is_a_sound_erofs_and_a_page_of_text(
     recipe: images.Recipe, tmp_path: Path
 ) -> None:
@@ -122,6 +125,14 @@ def test_an_image_is_a_sound_erofs_and_a_page_of_text(
     erofs = tmp_path / "erofs"
     erofs.write_bytes(data[:-4096])
     assert images.erofs_problems(erofs) == ""
+
+
+def test_the_system_s_own_image_is_what_it_boots_from() -> None:
+    (recipe,) = [recipe for recipe in images.recipes() if recipe.is_bundle]
+    data = recipe.out.read_bytes()
+    is_same = data[:-4096] == BUNDLE.read_bytes()  # a difference would be shown in full
+    assert is_same
+    assert data[-4096:].rstrip(b"\0") == b"cloister-image 1\nnative init\n"
 
 
 def test_the_trailer_takes_lines_only() -> None:

@@ -59,23 +59,43 @@ static void give_server(struct records_writer *records, struct service *service)
 }
 
 // What the kernel gave to init: not every machine has everything.
+static void give_own(struct records_writer *records, const char *word) {
+    handle_t handle = startup_handle(machine.startup, word);
+    if (handle) records_add_handle(records, word, machine_copy(handle, RIGHT_MASK, word));
+}
+
 static bool give_device(struct records_writer *records, const char *word) {
     static const char *const words[] = {"block0", "nic0", "console", "command", "system", "bundle"};
     for (u32 i = 0; i < ARRAY_SIZE(words); i++) {
-        handle_t handle = startup_handle(machine.startup, word);
         if (strcmp(word, words[i]) == 0) {
-            if (handle) {
-                records_add_handle(records, word, machine_copy(handle, RIGHT_MASK, word));
-            }
+            give_own(records, word);
             return true;
         }
     }
     return false;
 }
 
+// What a container has in the place of a console.
+static void give_streams(struct records_writer *records) {
+    static const char *const words[] = {"stdin", "stdout", "stderr"};
+    for (u32 i = 0; i < ARRAY_SIZE(words); i++)
+        give_own(records, words[i]);
+}
+
+// How the console is meant, and the arguments: the machine's, or the container's command.
+static void give_words(struct records_writer *records) {
+    static const char kinds[] = {'a', 'o'};
+    for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
+        const char *word = NULL;
+        while ((word = records_next(&machine.startup->records, kinds[i], word)))
+            records_add(records, kinds[i], word);
+    }
+}
+
 // Words that say how a service is run, not what it is given.
 static bool is_manner(const char *word) {
-    return strcmp(word, "wait") == 0 || strcmp(word, "restart") == 0 || after(word, "reserve=");
+    return strcmp(word, "wait") == 0 || strcmp(word, "restart") == 0 || strcmp(word, "last") == 0 ||
+           after(word, "reserve=");
 }
 
 static void give(struct records_writer *records, struct service *service, const char *word) {
@@ -83,6 +103,10 @@ static void give(struct records_writer *records, struct service *service, const 
     if (give_device(records, word) || is_manner(word)) return;
     if (strcmp(word, "serve") == 0) {
         give_server(records, service);
+    } else if (strcmp(word, "streams") == 0) {
+        give_streams(records);
+    } else if (strcmp(word, "outside") == 0) {
+        records_add_handle(records, word, machine_copy(machine.root, NAMES_RIGHTS, word));
     } else if (strcmp(word, "ledgers") == 0) {
         give_ledgers(records);
     } else if ((name = after(word, "template:"))) {
@@ -102,8 +126,5 @@ void gifts_give(struct records_writer *records, struct service *service) {
     for (u32 i = 0; i < service->line.words_count; i++) {
         give(records, service, service->line.words[i]);
     }
-    const char *argument = NULL;
-    while ((argument = startup_argument(machine.startup, argument))) {
-        records_add(records, 'a', argument);
-    }
+    give_words(records);
 }

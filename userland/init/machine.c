@@ -2,7 +2,9 @@
 
 #include "abi/names.h"
 #include "init/machine.h"
+#include "lib/container_protocol.h"
 #include "lib/log.h"
+#include "lib/message.h"
 #include "lib/string.h"
 
 struct machine machine;
@@ -11,6 +13,7 @@ void machine_open(struct startup *startup) {
     machine.startup = startup;
     machine.root = startup_handle(startup, "ns");
     machine.bundle = startup_handle(startup, "bundle");
+    machine.outside = startup->bootstrap;
     machine.namespaces[0].ns = machine.root;
     machine.namespaces_count = 1;
 }
@@ -28,10 +31,10 @@ static handle_t namespace_known(const char *path, usize size) {
 // init's namespaces hold everything that is not init's: what limits them is the machine. The limits
 // that bite are those of each container.
 static struct cl_ns_limits limits_wide(u64 reserved_pages) {
-    struct cl_system_info info = {};
-    system_info(startup_handle(machine.startup, "system"), &info);
+    struct cl_ns_info root = {};
+    ns_info(machine.root, &root);
     return (struct cl_ns_limits){
-        .memory_pages = info.memory_pages,
+        .memory_pages = root.memory_limit_pages,
         .memory_reserved_pages = reserved_pages,
         .threads = 1 << 16,
         .handles = 1 << 20,
@@ -99,6 +102,12 @@ handle_t machine_copy(handle_t handle, u32 rights, const char *what) {
 }
 
 void machine_poweroff(u32 status) {
+    struct container_report report = {
+        .version = CONTAINER_PROTOCOL_VERSION, .kind = CONTAINER_EXITED, .status = (i32)status};
+    if (machine.outside) {
+        message_send(machine.outside, &report, sizeof(report), NULL, 0);
+        process_exit((i32)status);
+    }
     system_poweroff(startup_handle(machine.startup, "system"), status);
     process_exit(1); // the kernel refused
 }

@@ -15,6 +15,7 @@ struct machine_namespace {
 struct machine {
     struct startup *startup;
     handle_t root;
+    handle_t outside; // the control channel of the manager around this container; 0: a machine
     handle_t bundle;
     u32 namespaces_count;
     struct machine_namespace namespaces[MACHINE_NAMESPACES_MAX];
@@ -35,5 +36,5 @@ void machine_reserve(handle_t ns, u64 pages, const char *name);
 // that fails. `what` names it.
 handle_t machine_copy(handle_t handle, u32 rights, const char *what);
 
-// Switches the machine off; does not come back.
+// Switches the machine off, or ends the container that is taken for one; does not come back.
 [[noreturn]] void machine_poweroff(u32 status);

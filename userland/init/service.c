@@ -5,13 +5,14 @@
 
 #include "abi/names.h"
 #include "init/gifts.h"
+#include "init/outside.h"
 #include "init/service.h"
 #include "lib/format.h"
 #include "lib/loader.h"
 #include "lib/log.h"
 #include "lib/string.h"
 
-enum : u64 { READY_SLOW_NS = 10'000'000'000 };
+enum : u64 { READY_SLOW_NS = 10'000'000'000, KEY_OUTSIDE = SERVICES_MAX };
 
 static struct {
     u32 services_count;
@@ -98,8 +99,17 @@ static void end_describe(handle_t process, char *text, usize size) {
     }
 }
 
+// The last service has ended by itself, and with it the system.
+static void last_check(const struct service *service) {
+    struct cl_object_info info = {};
+    if (manifest_has_word(&service->line, "last") && object_info(service->process, &info) == OK &&
+        info.detail[0] == CL_PROCESS_STATE_EXITED)
+        machine_poweroff((u32)info.detail[1]);
+}
+
 static void service_ended(struct service *service) {
     char how[64];
+    last_check(service);
     end_describe(service->process, how, sizeof(how));
     handle_close(service->process);
     handle_close(service->control);
@@ -118,11 +128,14 @@ void services_watch(void) {
         log_line("init: the manifest has no service; nothing is left to do");
         machine_poweroff(1);
     }
+    outside_watch(here.port, KEY_OUTSIDE);
     for (;;) {
         u64 key;
         u32 signals;
-        if (port_wait(here.port, 0, CL_DEADLINE_NEVER, &key, &signals) == OK) {
+        if (port_wait(here.port, 0, CL_DEADLINE_NEVER, &key, &signals) != OK) continue;
+        if (key == KEY_OUTSIDE)
+            outside_serve();
+        else
             service_ended(&here.services[key]);
-        }
     }
 }

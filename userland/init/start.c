@@ -1,5 +1,6 @@
-// init's first code. Other programs are given a message with records; the kernel only fills in the
-// bundle's first page. Of that this makes the records.
+// init's first code. On a machine, where nobody is there to send a start message, the kernel fills in
+// the bundle's first page and gives the bundle: of that this makes the records. In a container init
+// is a program like any other, and is given the channel on which its records wait.
 #include "cloister.h"
 
 #include "lib/bundle.h"
@@ -27,7 +28,7 @@ static void words_add(struct records_writer *writer, char *line) {
     }
 }
 
-[[gnu::used, noreturn]] static void init_enter(handle_t bundle) {
+static status_t bundle_receive(handle_t bundle) {
     struct records_writer writer;
     records_begin(&writer, bytes, sizeof(bytes));
     status_t status = memobj_read(bundle, 0, &header, sizeof(header));
@@ -39,6 +40,15 @@ static void words_add(struct records_writer *writer, char *line) {
         records_open(&startup_here.records, bytes, writer.size_bytes, writer.handles,
                      writer.handles_count);
     }
+    return status;
+}
+
+[[gnu::used, noreturn]] static void init_enter(handle_t given) {
+    struct cl_object_info info;
+    status_t status = object_info(given, &info);
+    if (status == OK)
+        status = info.type == OBJ_CHANNEL ? startup_receive(&startup_here, given)
+                                          : bundle_receive(given);
     process_exit(status == OK ? main(&startup_here) : (i32)status);
 }
 

@@ -82,7 +82,7 @@ static status_t program_map(struct loading *loading, u64 *entry) {
 }
 
 // Makes the bootstrap channel, with the message waiting on the process's end.
-static status_t bootstrap_make(handle_t ns, const struct records_writer *records, handle_t *ours,
+static status_t bootstrap_make(handle_t ns, struct records_writer *records, handle_t *ours,
                                handle_t *theirs) {
     struct cl_channel_options options = {};
     status_t status = channel_create(0, ns, &options, ours, theirs);
@@ -94,12 +94,14 @@ static status_t bootstrap_make(handle_t ns, const struct records_writer *records
     if (status != OK) {
         handle_close(*ours);
         handle_close(*theirs);
+        return status;
     }
-    return status;
+    records->handles_count = 0; // they have moved
+    return OK;
 }
 
 static status_t program_run(struct loading *loading, handle_t ns, handle_t process,
-                            const struct records_writer *records, handle_t *control) {
+                            struct records_writer *records, handle_t *control) {
     u64 entry;
     handle_t theirs;
     status_t status = program_map(loading, &entry);
@@ -115,7 +117,7 @@ static status_t program_run(struct loading *loading, handle_t ns, handle_t proce
 }
 
 status_t program_start(handle_t ns, handle_t bundle, const char *name,
-                       const struct records_writer *records, handle_t *process, handle_t *control,
+                       struct records_writer *records, handle_t *process, handle_t *control,
                        const char **problem) {
     struct loading loading = {.bundle = bundle, .problem = ""};
     *problem = "";

@@ -5,9 +5,9 @@
 #include "lib/records.h"
 
 // Makes a process in `ns` that runs the bundle's program `name`, with the records as its start-up
-// message. The records' handles have moved with OK, and with any error after the first of these:
+// message. When the records' handles have moved, which may be before an error, handles_count is 0.
 // NOT_FOUND no such program, INVALID_ARGUMENT (*problem says why) no program that can be loaded.
 // *process has all rights. *control is our end of its bootstrap channel.
 status_t program_start(handle_t ns, handle_t bundle, const char *name,
-                       const struct records_writer *records, handle_t *process, handle_t *control,
+                       struct records_writer *records, handle_t *process, handle_t *control,
                        const char **problem);

@@ -7,7 +7,7 @@
 // RUN      iIMAGE; nNAME (else the manager makes one); aWORD… (else the image's own command);
 //          eKEY=VALUE…; oKEY=VALUE: cwd, user, tty, stdin (container_protocol.h), memory (bytes) and
 //          pids, the container's limits; hnotify hstdin hstdout hstderr as far as the client wants
-//          them. Flag REMOVE. What is too long for a message goes into a memory object `hwords`:
+//          them. Flags REMOVE, NEST. What is too long for a message goes into a memory object `hwords`:
 //          `position` bytes of records that follow those of the request.
 //          Answers with the manager_container as soon as it is started. Whoever holds the other end
 //          of `notify` gets one manager_end when it has ended (with REMOVE: when its last page is
@@ -71,6 +71,7 @@ enum manager_operation : u32 {
 enum manager_flags : u32 {
     MANAGER_FLAG_REMOVE = 1, // RUN: forget the container when it has ended
     MANAGER_FLAG_FORCE = 2,  // REMOVE: kill it first
+    MANAGER_FLAG_NEST = 4,   // RUN: it may have containers of its own
 };
 
 struct manager_request {

@@ -91,6 +91,7 @@ static bool container_watch(struct container *container, const struct start *sta
     container->ns = start->ns;
     container->control = start->control;
     container->process = start->process;
+    container->is_native = start->is_native;
     container->words = start->words;
     container->words_bytes = start->words_bytes;
     status_t status =
@@ -116,6 +117,7 @@ static bool container_start(struct container *container, struct records *records
         .hostname = container->hostname,
         .id = container->facts.id,
         .is_kept = !(container->flags & MANAGER_FLAG_REMOVE),
+        .may_nest = container->flags & MANAGER_FLAG_NEST,
         .log = container->log,
     };
     start.image = image_find(container->facts.image, problem);

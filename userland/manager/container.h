@@ -21,6 +21,7 @@ struct container {
     handle_t control;
     handle_t log;     // stays until it is removed
     bool is_attended; // it watches its control channel
+    bool is_native;   // it is no personality, and keeps nothing
     u64 deadline_ns;  // by when it has to have ended
     u32 last_exec;    // number of the last EXEC
     char *words;      // heap: the records a, e and o of its start message

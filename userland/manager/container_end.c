@@ -135,7 +135,7 @@ static bool request_done(struct container *container, const struct container_rep
 static bool report_serve(struct container *container, const struct container_report *report,
                          usize size_bytes) {
     bool is_running = container->facts.state == MANAGER_STATE_RUNNING;
-    bool is_kept = !(container->flags & MANAGER_FLAG_REMOVE);
+    bool is_kept = !(container->flags & MANAGER_FLAG_REMOVE) && !container->is_native;
     bool has_status = (report->status & ~255) == 0;
     switch (report->kind) {
     case CONTAINER_EXITED:

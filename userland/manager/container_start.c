@@ -6,15 +6,18 @@
 #include "lib/container_protocol.h"
 #include "lib/format.h"
 #include "lib/heap.h"
+#include "lib/loader.h"
 #include "lib/log_ring.h"
 #include "lib/message.h"
 #include "lib/string.h"
 #include "manager/container_start.h"
 
 enum : u32 {
-    // Not OWNER, MANAGE or KILL: a container neither opens what it was not given nor sets limits.
+    // Not OWNER, MANAGE or KILL: a container neither opens what it was not given nor sets limits. With
+    // OWNER it makes namespaces below its own.
     NAMESPACE_RIGHTS = RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_INSPECT | RIGHT_WAIT |
         RIGHT_CREATE | RIGHT_OPEN | RIGHT_LIST | RIGHT_BIND,
+    NEST_RIGHTS = NAMESPACE_RIGHTS | RIGHT_OWNER,
     IMAGE_RIGHTS = RIGHT_READ | RIGHT_EXECUTE | RIGHT_INSPECT | RIGHT_TRANSFER | RIGHT_DUPLICATE,
     LOG_RIGHTS = RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER,
 };
@@ -55,7 +58,7 @@ static bool add_command(struct records_writer *writer, const struct start *start
         add_line(writer, 'a', line, size);
         words_count++;
     }
-    if (words_count == 0) {
+    if (words_count == 0 && !start->is_native) {
         return problem_set(problem, CONTAINER_STATUS_OURS,
                            "image %s has no command of its own: say which program to run",
                            start->image->name);
@@ -107,7 +110,8 @@ static bool add_handles(struct records_writer *writer, const struct start *start
                         struct problem *problem) {
     static const char *const streams[] = {"stdin", "stdout", "stderr"};
     handle_t ns, image, log;
-    status_t status = handle_duplicate(start->ns, NAMESPACE_RIGHTS, &ns);
+    status_t status =
+        handle_duplicate(start->ns, start->may_nest ? NEST_RIGHTS : NAMESPACE_RIGHTS, &ns);
     if (status != OK) {
         return refused(problem, "the container's namespace can't be given", status);
     }
@@ -116,7 +120,7 @@ static bool add_handles(struct records_writer *writer, const struct start *start
     if (status != OK) {
         return refused(problem, "the image can't be given", status);
     }
-    records_add_handle(writer, "image", image);
+    records_add_handle(writer, start->is_native ? "bundle" : "image", image);
     status = handle_duplicate(start->log, LOG_RIGHTS, &log);
     if (status != OK) {
         return refused(problem, "the log can't be given", status);
@@ -143,8 +147,10 @@ static bool words_keep(const struct records_writer *writer, struct start *start,
 
 static bool message_write(struct records_writer *writer, struct start *start,
                           struct problem *problem) {
-    records_begin(writer, start_bytes, sizeof(start_bytes));
-    if (start->records->size_bytes > CL_MESSAGE_BYTES_MAX - PAGE_SIZE - FIXED_BYTES_MAX)
+    records_begin(writer, start_bytes,
+                  start->is_native ? CL_MESSAGE_BYTES_MAX : sizeof(start_bytes));
+    if (!start->is_native &&
+        start->records->size_bytes > CL_MESSAGE_BYTES_MAX - PAGE_SIZE - FIXED_BYTES_MAX)
         records_add(writer, 'm', more_room);
     if (!add_command(writer, start, problem)) {
         return false;
@@ -159,7 +165,8 @@ static bool message_write(struct records_writer *writer, struct start *start,
     }
     if (writer->is_full) {
         return problem_set(problem, CONTAINER_STATUS_OURS,
-                           "the command and its environment are longer than 128 KiB");
+                           "the command and its environment are longer than %u KiB",
+                           writer->room_bytes >> 10);
     }
     return true;
 }
@@ -205,6 +212,17 @@ static bool personality_clone(struct start *start, handle_t theirs, struct probl
         return refused(problem, "the container's personality can't be cloned", status);
     }
     return true;
+}
+
+// A program of the image's itself, for an image that is a boot bundle.
+static bool native_start(struct start *start, struct records_writer *writer,
+                         struct problem *problem) {
+    const char *detail;
+    status_t status = program_start(start->ns, start->image->memobj, start->image->native, writer,
+                                    &start->process, &start->control, &detail);
+    return status == OK ||
+           problem_set(problem, CONTAINER_STATUS_OURS, "image %s: %s: %s %s", start->image->name,
+                       start->image->native, cl_error_name(status), detail);
 }
 
 // A number that the request gives as an option; 0: it gives none.
@@ -258,25 +276,39 @@ static void start_undo(struct start *start) {
     handle_close(start->ns);
 }
 
-bool start_run(struct start *start, struct problem *problem) {
-    struct records_writer writer = {};
+static bool personality_start(struct start *start, struct records_writer *writer,
+                              struct problem *problem) {
     handle_t theirs;
-    if (!manager.template) {
+    return control_make(start, writer, &theirs, problem) &&
+           personality_clone(start, theirs, problem);
+}
+
+static bool images_bind(struct start *start, struct problem *problem) {
+    status_t status = start->may_nest ? images_give(start->ns) : OK;
+    return status == OK || refused(problem, "the images can't be given", status);
+}
+
+static bool start_check(struct start *start, struct problem *problem) {
+    start->is_native = start->image->native[0] != 0;
+    if (start->is_native && !start->may_nest)
+        return problem_set(problem, CONTAINER_STATUS_OURS,
+                           "image %s makes containers of its own: run it with --nest",
+                           start->image->name);
+    if (!start->is_native && !manager.template)
         return problem_set(problem, CONTAINER_STATUS_OURS,
                            "there is no personality to run programs with (the log says why)");
-    }
-    if (!namespace_make(start, problem)) {
-        return false;
-    }
-    if (!log_make(start, problem) || !message_write(&writer, start, problem) ||
-        !control_make(start, &writer, &theirs, problem)) {
-        writer_close(&writer);
-        start_undo(start);
-        return false;
-    }
-    if (!personality_clone(start, theirs, problem)) {
-        start_undo(start);
-        return false;
-    }
     return true;
+}
+
+bool start_run(struct start *start, struct problem *problem) {
+    struct records_writer writer = {};
+    if (!start_check(start, problem) || !namespace_make(start, problem)) return false;
+    if (log_make(start, problem) && images_bind(start, problem) &&
+        message_write(&writer, start, problem) &&
+        (start->is_native ? native_start(start, &writer, problem)
+                          : personality_start(start, &writer, problem)))
+        return true;
+    writer_close(&writer);
+    start_undo(start);
+    return false;
 }

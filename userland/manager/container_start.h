@@ -11,6 +11,7 @@ struct start {
     const char *hostname;
     u64 id;
     bool is_kept; // the personality stays when the first process has ended
+    bool may_nest;
     handle_t log; // of a container that had one before; 0: it is made
     bool has_log; // there was one
     // Out:
@@ -19,6 +20,7 @@ struct start {
     handle_t ns; // with OWNER
     handle_t control;
     handle_t process;
+    bool is_native; // a system of its own, which keeps nothing when it has ended
 };
 
 // False: *problem says why, and nothing is left.

@@ -50,6 +50,13 @@ static status_t text_load(struct image *image) {
     return OK;
 }
 
+static void native_read(struct image *image) {
+    u32 size = 0;
+    const char *program = image_line(image, "native", NULL, &size);
+    memset(image->native, 0, sizeof(image->native));
+    if (program) memcpy(image->native, program, min((usize)size, sizeof(image->native) - 1));
+}
+
 static bool image_load(struct image *image, struct problem *problem) {
     status_t status = text_load(image);
     if (status != OK) {
@@ -62,6 +69,7 @@ static bool image_load(struct image *image, struct problem *problem) {
                            "image %s is damaged: its last page is not an image's text",
                            image->name);
     }
+    native_read(image);
     return true;
 }
 
@@ -167,4 +175,24 @@ bool image_next(u64 *position, struct manager_image *image) {
         }
     }
     return false;
+}
+
+static status_t image_give(handle_t ns, const struct cl_ns_entry *entry) {
+    static const struct cl_acl access = {.everyone = IMAGE_RIGHTS};
+    handle_t memobj;
+    const char *name = (const char *)entry->name;
+    status_t status = ns_open(manager.names, name, entry->name_size, IMAGE_RIGHTS, &memobj);
+    if (status != OK) return status;
+    status = ns_bind(ns, name, entry->name_size, memobj, &access);
+    handle_close(memobj);
+    return status;
+}
+
+status_t images_give(handle_t ns) {
+    struct cl_ns_entry entry;
+    u64 position = 0;
+    status_t status = OK;
+    while (status == OK && ns_list(manager.names, position, &entry, &position) == OK)
+        if (entry.object_type == OBJ_MEMOBJ) status = image_give(ns, &entry);
+    return status;
 }

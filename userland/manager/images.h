@@ -10,6 +10,7 @@ struct image {
     char name[MANAGER_NAME_MAX + 1];
     handle_t memobj;
     const char *text; // its last page: lines `command WORD` and `env KEY=VALUE`, and a zero
+    char native[MANAGER_NAME_MAX + 1]; // the program of the bundle that it is; "": a file system
 };
 
 // NULL: *problem says why.
@@ -21,6 +22,10 @@ const char *image_line(const struct image *image, const char *key, const char *p
 
 // The next image of the store after *position, which moves on; false: there are no more.
 bool image_next(u64 *position, struct manager_image *image);
+
+// Binds every image that there is in a namespace, under the names that it has in the store, for
+// everybody there to read and execute.
+status_t images_give(handle_t ns);
 
 // Whether a text can name an image or a container: letters, digits, `_`, `.`, `-`, at most
 // MANAGER_NAME_MAX, and a letter or digit first.

@@ -74,7 +74,8 @@ void request_answer_handle(const struct request *request, const void *structure,
 static bool run_serve(struct request *request) {
     MARK(MARKER_CONTAINER_TOLD);
     struct container *container = container_run(
-        &request->records, request->head->flags & MANAGER_FLAG_REMOVE, &request->problem);
+        &request->records, request->head->flags & (MANAGER_FLAG_REMOVE | MANAGER_FLAG_NEST),
+        &request->problem);
     if (!container) {
         return false;
     }

@@ -16,7 +16,7 @@ static bool kind_ask(const char *name, u32 *kind, i32 *status) {
     const struct manager_details *details = reply_data(reply);
     u32 traits = details->container.traits;
     bool has_terminal = traits & MANAGER_TRAIT_TERMINAL;
-    bool has_input = (traits & MANAGER_TRAIT_STDIN) && !shell.command;
+    bool has_input = (traits & MANAGER_TRAIT_STDIN) && shell.has_input;
     *kind = (has_terminal ? STREAMS_TERMINAL : 0) | (has_input ? STREAMS_INPUT : 0);
     return true;
 }

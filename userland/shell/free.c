@@ -23,14 +23,25 @@ static void ledger_print(const char *name, const struct cl_ns_info *info) {
     row_print(name, info->memory_used_pages, counts);
 }
 
-static void machine_print(const struct cl_system_info *info) {
-    const u64 counts[] = {info->objects, info->handles, info->threads};
+static void head_print(void) {
     output_print("%-32s %10s %14s %9s %9s %9s\n", "", "PAGES", "BYTES", "OBJECTS", "HANDLES",
                  "THREADS");
+}
+
+static void machine_print(const struct cl_system_info *info) {
+    const u64 counts[] = {info->objects, info->handles, info->threads};
     row_print("machine", info->memory_pages, counts);
     row_print("  free", info->memory_free_pages, NULL);
     row_print("  in use", info->memory_pages - info->memory_free_pages, NULL);
     row_print("  kernel's own", info->memory_shared_pages, NULL);
+}
+
+// In a container: what it may have, of the machine's.
+static void limit_print(const struct cl_ns_info *root) {
+    u64 used = root->memory_drawn_pages - root->memory_idle_pages;
+    row_print("limit", root->memory_limit_pages, NULL);
+    row_print("  free", root->memory_limit_pages - min(used, root->memory_limit_pages), NULL);
+    row_print("  in use", used, NULL);
 }
 
 // The namespaces of the boot manifest, whose ledgers init has given to us.
@@ -84,13 +95,17 @@ i32 free_verb(const struct words *words) {
         return usage_error("free", "`%.64s` is not known", word);
     }
     struct cl_ns_info root;
-    struct cl_system_info info;
+    struct cl_system_info info = {};
     handle_t ledger = startup_handle(shell.startup, "ledger:/");
-    if (ns_info(ledger, &root) != OK || system_info(shell.system, &info) != OK) {
-        error_print("the machine's totals can't be read");
+    if (ns_info(ledger, &root) != OK || (shell.system && system_info(shell.system, &info) != OK)) {
+        error_print("the totals can't be read");
         return STATUS_FAILED;
     }
-    machine_print(&info);
+    head_print();
+    if (shell.system)
+        machine_print(&info);
+    else
+        limit_print(&root);
     services_print();
     return containers_print();
 }

@@ -17,8 +17,14 @@ bool input_interrupted(void);
 
 bool input_is_empty(void);
 
+// Whether there is nothing, and never will be.
+bool input_has_ended(void);
+
 // The next byte typed, or -1.
 i32 input_take(void);
 
-// The next byte, waiting for it.
-char input_wait(void);
+// The next byte, waiting for it; -1: the console is gone, or its input has ended.
+i32 input_wait(void);
+
+// Has `key` come out of the shell's port when there is input. False: there is none, or it can't.
+bool console_watch(u64 key);

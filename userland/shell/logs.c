@@ -125,13 +125,13 @@ static bool follow_take(struct logs *logs) {
 
 // False: Ctrl-C.
 static bool console_take(void) {
-    input_poll(INPUT_DROP);
-    return !input_interrupted();
+    input_poll(shell.console.is_terminal ? INPUT_DROP : INPUT_KEEP);
+    if (input_has_ended()) port_unregister(shell.port, KEY_CONSOLE);
+    return !shell.console.is_terminal || !input_interrupted();
 }
 
 static void logs_follow(struct logs *logs) {
-    bool has_console = !shell.command && port_register(shell.port, shell.console, SIGNAL_READABLE,
-                                                       KEY_CONSOLE, 0) == OK;
+    bool has_console = console_watch(KEY_CONSOLE);
     bool goes_on = port_register(shell.port, logs->follow, SIGNAL_READABLE | SIGNAL_PEER_CLOSED,
                                  KEY_FOLLOW, 0) == OK;
     while (goes_on) {

@@ -1,6 +1,7 @@
-// The shell: Docker's verbs on the console, or one command over the command channel. It holds the
-// console, the machine's totals and its power switch, the ledgers of the namespaces of the boot
-// manifest, and the manager's channel; nothing of a container's.
+// The shell: Docker's verbs on the console, or one command: over the command channel, or as the
+// arguments of the container that the system runs in. It holds the console, the machine's totals, the
+// ledgers of the namespaces of the boot manifest, and the manager's channel; nothing of a container's.
+// When it ends, init ends the system.
 #include "cloister.h"
 
 #include "lib/log.h"
@@ -13,7 +14,7 @@ struct shell shell;
 int main(struct startup *startup) {
     const char *channel = startup_option(startup, "channel");
     shell.startup = startup;
-    shell.console = startup_handle(startup, "console");
+    console_open(&shell.console, startup);
     shell.system = startup_handle(startup, "system");
     if (channel && strcmp(channel, "com2") == 0) {
         shell.command = startup_handle(startup, "command");
@@ -25,11 +26,14 @@ int main(struct startup *startup) {
         log_line("shell: it has no memory to start with");
         return 1;
     }
-    if (shell.command) {
-        session_command();
+    if (shell.command) return session_command();
+    i32 status;
+    if (!shell.console.serial && startup_argument(startup, NULL)) {
+        status = session_words();
     } else {
-        session_console();
+        shell.has_input = console_input(&shell.console) != 0;
+        status = session_console();
     }
-    system_poweroff(shell.system, 0);
-    return 0;
+    output_flush();
+    return status;
 }

@@ -16,6 +16,7 @@ struct reading {
 enum option : u32 {
     OPTION_NONE, // the word is no option
     OPTION_REMOVE,
+    OPTION_NEST,
     OPTION_DETACH,
     OPTION_INTERACTIVE,
     OPTION_TERMINAL,
@@ -37,6 +38,7 @@ static const struct {
     u32 verbs;
 } known[] = {
     {"--rm", OPTION_REMOVE, false, VERB_RUN},
+    {"--nest", OPTION_NEST, false, VERB_RUN},
     {"-d", OPTION_DETACH, false, VERB_RUN | VERB_EXEC},
     {"--detach", OPTION_DETACH, false, VERB_RUN | VERB_EXEC},
     {"-i", OPTION_INTERACTIVE, false, VERB_RUN | VERB_EXEC},
@@ -104,6 +106,7 @@ static enum option option_read(struct reading *reading) {
 static bool flag_set(struct run_options *options, enum option option) {
     switch (option) {
     case OPTION_REMOVE: options->flags |= MANAGER_FLAG_REMOVE; return true;
+    case OPTION_NEST: options->flags |= MANAGER_FLAG_NEST; return true;
     case OPTION_DETACH: options->is_detached = true; return true;
     case OPTION_INTERACTIVE: options->is_interactive = true; return true;
     case OPTION_TERMINAL: options->has_terminal = true; return true;
@@ -180,7 +183,7 @@ bool run_options_read(const struct words *words, enum run_verb verb, struct run_
         return false;
     }
     bool is_foreign = options->has_terminal && options->is_interactive && !options->is_detached;
-    if (is_foreign && shell.command) {
+    if (is_foreign && !(shell.has_input && shell.console.is_terminal)) {
         usage_error(name, "what is typed comes from no terminal here: -i and -t don't go together");
         return false;
     }
@@ -206,7 +209,7 @@ void run_options_write(const struct run_options *options, const struct words *wo
     if (options->cwd) records_add_pair(writer, 'o', "cwd", options->cwd);
     if (options->user) records_add_pair(writer, 'o', "user", options->user);
     // Without a console nothing comes but from a later `attach`.
-    if (options->is_interactive && (options->is_detached || !shell.command))
+    if (options->is_interactive && (options->is_detached || shell.has_input))
         records_add_pair(writer, 'o', "stdin", "1");
     number_write(writer, "memory", options->memory_bytes);
     number_write(writer, "pids", options->pids);

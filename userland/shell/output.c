@@ -14,26 +14,9 @@ static struct {
     char bytes[GATHERED_MAX];
 } gathered;
 
-static void console_write(const char *bytes, usize size_bytes) {
-    const char *newline;
-    while ((newline = memchr(bytes, '\n', size_bytes))) {
-        usize size = (usize)(newline - bytes);
-        bool has_return = size > 0 && bytes[size - 1] == '\r'; // the log of a terminal
-        serial_write_all(shell.console, bytes, size);
-        serial_write_all(shell.console, has_return ? "\n" : "\r\n", has_return ? 1 : 2);
-        bytes += size + 1;
-        size_bytes -= size + 1;
-    }
-    serial_write_all(shell.console, bytes, size_bytes);
-}
-
 static void stream_write(enum output_stream stream, const char *bytes, usize size_bytes) {
-    if (!shell.command && stream == STREAM_TERMINAL) {
-        serial_write_all(shell.console, bytes, size_bytes);
-        return;
-    }
     if (!shell.command) {
-        console_write(bytes, size_bytes);
+        console_write(&shell.console, stream, bytes, size_bytes);
         return;
     }
     if (stream == STREAM_TERMINAL) stream = STREAM_OUTPUT;

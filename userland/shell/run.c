@@ -67,8 +67,8 @@ static bool request_write(struct run *run, const struct words *words) {
         records_add_handle(writer, "words", memobj);
     else
         words_write(run, words, writer);
-    // Input comes from the console: a command of `run -c` has none, and reads the end at once.
-    u32 kind = run->options.is_interactive && !shell.command ? STREAMS_INPUT : 0;
+    // Input comes from the console: a command that was given otherwise has none, and reads the end.
+    u32 kind = run->options.is_interactive && shell.has_input ? STREAMS_INPUT : 0;
     if (run->options.has_terminal) {
         add_terminal(writer);
         kind |= STREAMS_TERMINAL;

@@ -13,25 +13,53 @@ static const char prompt[] = "cloister# ";
 enum { HEAD_BYTES_MAX = 32 };
 
 static void console_echo(const char *bytes, usize size_bytes) {
+    if (!shell.console.is_terminal) return;
     output_write(STREAM_OUTPUT, bytes, size_bytes);
     output_flush();
 }
 
-void session_console(void) {
+// False: there are no more.
+static bool line_read(struct editor *editor, enum editor_result *result) {
+    i32 byte;
+    editor->size_bytes = 0;
+    do {
+        byte = input_wait();
+        if (byte >= 0) *result = editor_take(editor, (char)byte, console_echo);
+    } while (byte >= 0 && *result == EDITOR_MORE);
+    return byte >= 0;
+}
+
+i32 session_console(void) {
     static struct editor editor;
+    i32 status = STATUS_OK;
     MARK(MARKER_BOOT_PROMPT);
     while (!shell.is_over) {
         enum editor_result result;
         console_echo(prompt, sizeof(prompt) - 1);
-        editor.size_bytes = 0;
-        do {
-            result = editor_take(&editor, input_wait(), console_echo);
-        } while (result == EDITOR_MORE);
+        if (!line_read(&editor, &result)) return status;
         if (result == EDITOR_LINE) {
-            line_run(editor.line, editor.size_bytes);
+            status = line_run(editor.line, editor.size_bytes);
             output_flush();
         }
     }
+    return status;
+}
+
+i32 session_words(void) {
+    const char *word = startup_argument(shell.startup, NULL);
+    if (strcmp(word, "-c") == 0) {
+        const char *line = startup_argument(shell.startup, word);
+        if (line) return line_run(line, strlen(line));
+        error_print("-c: which command?");
+        return STATUS_OURS;
+    }
+    static char bytes[LINE_CUT_MAX];
+    struct words words;
+    if (!words_gather(&words, bytes, &shell.startup->records)) {
+        error_print("the command is longer than %d bytes", LINE_BYTES_MAX);
+        return STATUS_OURS;
+    }
+    return command_run(&words);
 }
 
 // Reads exactly so many bytes.
@@ -74,7 +102,7 @@ static bool head_read(usize *size_bytes) {
     return *size_bytes <= LINE_BYTES_MAX;
 }
 
-void session_command(void) {
+i32 session_command(void) {
     static char line[LINE_BYTES_MAX];
     usize size_bytes;
     i32 status = STATUS_OURS;
@@ -87,5 +115,5 @@ void session_command(void) {
     }
     output_flush();
     serial_print(shell.command, "S %d\n", status);
-    shell.is_over = true;
+    return status;
 }

@@ -3,8 +3,12 @@
 
 #include "lib/types.h"
 
-// A prompt on the console, until `poweroff`.
-void session_console(void);
+// Commands from the console, until `poweroff` or its end; with a prompt on a terminal. The last one's
+// status.
+i32 session_console(void);
 
 // One command over the command channel (docs/decisions/console-and-command-channel.md).
-void session_command(void);
+i32 session_command(void);
+
+// The command that the container was started with: `-c LINE`, or words. Its status.
+i32 session_words(void);

@@ -1,7 +1,7 @@
 // The shell's state and what its parts share. One thread; no locks.
 #pragma once
 
-#include "lib/startup.h"
+#include "shell/console.h"
 #include "shell/words.h"
 
 enum {
@@ -13,17 +13,20 @@ enum {
 
 struct shell {
     struct startup *startup;
-    handle_t console;
-    handle_t command; // the command channel; 0: commands come from the console
-    handle_t system;
+    struct console console;
+    handle_t command; // the command channel; 0: commands and their output go over the console
+    handle_t system;  // 0: the system runs in a container
     handle_t port;
-    bool is_over; // `poweroff` was asked for
+    bool has_input; // what is typed on the console is for the shell and what it runs
+    bool is_over;   // `poweroff` was asked for
 };
 
 extern struct shell shell;
 
 // Runs a line's commands; the last one's status.
 i32 line_run(const char *line, usize size_bytes);
+// Runs one command.
+i32 command_run(const struct words *words);
 
 // One command of the shell.
 struct verb {

@@ -123,6 +123,15 @@ static void terminal_resize(const struct streams *streams) {
     request_send(&reply, STATUS_FAILED, &status);
 }
 
+// Like terminal_take, of an input that is no terminal.
+static enum terminal_event plain_take(char *buffer, u32 size_bytes, u32 *used) {
+    i32 byte;
+    *used = 0;
+    while (*used < size_bytes && (byte = input_take()) >= 0)
+        buffer[(*used)++] = (char)byte;
+    return TERMINAL_NOTHING;
+}
+
 static void typed_echo(const char *bytes, usize size_bytes) {
     output_write(STREAM_OUTPUT, bytes, size_bytes);
 }
@@ -156,7 +165,8 @@ static void terminal_send(struct streams *streams) {
     do {
         if (unsent.size_bytes == 0) {
             input_poll(INPUT_KEEP);
-            event = terminal_take(unsent.bytes, sizeof(unsent.bytes), &unsent.size_bytes);
+            event = (shell.console.is_terminal ? terminal_take : plain_take)(
+                unsent.bytes, sizeof(unsent.bytes), &unsent.size_bytes);
         }
         streams->is_detached |= event == TERMINAL_DETACHED;
         if (event == TERMINAL_RESIZED) terminal_resize(streams);
@@ -178,11 +188,17 @@ static void terminal_send(struct streams *streams) {
 // it waits for the shell. With -it all of it is the container's.
 static void console_take(struct streams *streams) {
     i32 byte;
-    if (streams->has_terminal && streams->ours[END_STDIN]) {
+    bool is_raw = streams->has_terminal || !shell.console.is_terminal;
+    if (is_raw && streams->ours[END_STDIN]) {
         terminal_send(streams);
+        if (!input_has_ended()) return;
+        port_unregister(shell.port, KEY_CONSOLE);
+        if (unsent.size_bytes == 0) end_close(streams, END_STDIN);
         return;
     }
-    input_poll(INPUT_DROP);
+    input_poll(shell.console.is_terminal ? INPUT_DROP : INPUT_KEEP);
+    if (input_has_ended()) port_unregister(shell.port, KEY_CONSOLE);
+    if (!shell.console.is_terminal) return;
     if (input_interrupted()) {
         output_write(STREAM_OUTPUT, "^C\n", 3);
         container_kill(streams);
@@ -204,8 +220,7 @@ static void event_serve(struct streams *streams, u64 key) {
 static void streams_carry(struct streams *streams, const char *name, u32 exec_id) {
     streams->name = name;
     streams->exec_id = exec_id;
-    bool has_console = !shell.command && port_register(shell.port, shell.console, SIGNAL_READABLE,
-                                                       KEY_CONSOLE, 0) == OK;
+    bool has_console = console_watch(KEY_CONSOLE);
     if (has_console) console_take(streams); // what was typed ahead
     while (!streams->has_ended && !streams->is_detached) {
         u64 key;
@@ -228,9 +243,7 @@ static void streams_carry(struct streams *streams, const char *name, u32 exec_id
         while (streams->ours[end] && stream_take(streams, end)) {
         }
     }
-    if (has_console) {
-        port_unregister(shell.port, KEY_CONSOLE);
-    }
+    if (has_console) port_unregister(shell.port, KEY_CONSOLE);
 }
 
 // The container goes on; its output is in the log from now on.

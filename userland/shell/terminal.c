@@ -178,14 +178,31 @@ static void answer_await(void) {
         terminal_take(state.early + early_bytes, sizeof(state.early) - early_bytes, &used);
         state.early_bytes = early_bytes + used;
         if (!state.was_answered)
-            status = object_wait(shell.console, SIGNAL_READABLE, 0, deadline_ns, &observed);
+            status = object_wait(console_input(&shell.console), SIGNAL_READABLE, 0, deadline_ns,
+                                 &observed);
     }
+}
+
+// In a container the terminal's owner outside takes the reports, and has said what they say.
+static void size_given(void) {
+    const char *text = records_value(&shell.startup->records, 'o', "tty");
+    u32 numbers[2] = {0, 0};
+    u32 count = 0;
+    for (; text && *text && count < 2; text++) {
+        if (*text == 'x')
+            count++;
+        else if (*text >= '0' && *text <= '9' && numbers[count] <= LINES_MAX)
+            numbers[count] = numbers[count] * 10 + (u32)(*text - '0');
+    }
+    if (numbers[0] > 0 && numbers[1] > 0)
+        state.size = (struct terminal_size){numbers[0], numbers[1]};
 }
 
 struct terminal_size terminal_begin(void) {
     memset(&state, 0, sizeof(state));
     state.size = (struct terminal_size){24, 80};
-    if (shell.command) return state.size;
+    if (!shell.console.serial) size_given();
+    if (shell.command || !shell.console.serial) return state.size;
     output_write(STREAM_TERMINAL, ask, sizeof(ask) - 1);
     output_flush();
     answer_await();
@@ -193,7 +210,7 @@ struct terminal_size terminal_begin(void) {
 }
 
 void terminal_end(void) {
-    if (shell.command) return;
+    if (shell.command || !shell.console.serial) return;
     output_write(STREAM_TERMINAL, ask_no_more, sizeof(ask_no_more) - 1);
     output_flush();
 }

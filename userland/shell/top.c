@@ -108,11 +108,12 @@ static bool second_pass(void) {
     u64 now_ns = 0;
     clock_get(CL_CLOCK_MONOTONIC, &now_ns);
     u64 deadline_ns = now_ns + NS_PER_S;
-    if (shell.command) {
+    if (!shell.has_input) {
         object_wait(shell.port, SIGNAL_READABLE, 0, deadline_ns, &observed);
         return true;
     }
-    while (object_wait(shell.console, SIGNAL_READABLE, 0, deadline_ns, &observed) == OK) {
+    while (object_wait(console_input(&shell.console), SIGNAL_READABLE, 0, deadline_ns, &observed) ==
+           OK) {
         input_poll(INPUT_DROP);
         if (input_interrupted()) return false;
     }
@@ -135,7 +136,7 @@ static bool samples_print(const struct words *words, const char *first) {
 
 i32 stats_verb(const struct words *words) {
     const char *word = words_next(words, words_next(words, NULL));
-    bool is_once = option_flag(words, &word, "--no-stream", "--no-stream") || shell.command;
+    bool is_once = option_flag(words, &word, "--no-stream", "--no-stream") || !shell.has_input;
     if (word && word[0] == '-') return usage_error("stats", "option `%.64s` is not known", word);
     while (samples_print(words, word) && !is_once) {
     }

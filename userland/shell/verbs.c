@@ -10,6 +10,7 @@
 const struct verb verbs[] = {
     {"run", "[OPTION...] IMAGE [COMMAND [ARG...]]", "start a container and wait for its end",
      "  --rm            forget the container, and its files, when it has ended\n"
+     "  --nest          it may have containers of its own: `run -it --nest cloister`\n"
      "  -d              do not wait; `logs` has its output\n"
      "  -i              what is typed is its input (else it has none)\n"
      "  -t              with -i: this terminal is its own; Ctrl-P Ctrl-Q leaves it running\n"
@@ -62,7 +63,7 @@ const struct verb verbs[] = {
      free_verb},
     {"version", "", "what system this is", "", version_verb},
     {"help", "[COMMAND]", "list commands, or explain one", "", help_verb},
-    {"poweroff", "", "switch the machine off", "", poweroff_verb},
+    {"poweroff", "", "switch the machine off", "In a container: end it.\n", poweroff_verb},
 };
 const u32 verbs_count = ARRAY_SIZE(verbs);
 
@@ -87,7 +88,7 @@ i32 usage_error(const char *name, const char *format, ...) {
     return STATUS_OURS;
 }
 
-static i32 command_run(const struct words *words) {
+i32 command_run(const struct words *words) {
     const char *name = words_next(words, NULL);
     const struct verb *verb = verb_find(name);
     if (!verb) {
@@ -115,14 +116,18 @@ i32 line_run(const char *line, usize size_bytes) {
 
 i32 version_verb(const struct words *words) {
     (void)words;
-    struct cl_system_info info;
-    status_t status = system_info(shell.system, &info);
+    struct cl_system_info info = {};
+    struct cl_ns_info root = {};
+    status_t status = shell.system ? system_info(shell.system, &info)
+                                   : ns_info(startup_handle(shell.startup, "ledger:/"), &root);
     if (status != OK) {
-        error_print("the machine says nothing of itself: %s", cl_error_name(status));
+        error_print("the system says nothing of itself: %s", cl_error_name(status));
         return STATUS_FAILED;
     }
-    output_print("Cloister 0.1\nbuild   %.40s\nCPUs    %u\nmemory  %lu bytes\n", info.build_id,
-                 info.cpus, info.memory_pages * CL_PAGE_SIZE);
+    output_print("Cloister 0.1\n");
+    if (shell.system) output_print("build   %.40s\nCPUs    %u\n", info.build_id, info.cpus);
+    output_print("memory  %lu bytes\n",
+                 (shell.system ? info.memory_pages : root.memory_limit_pages) * CL_PAGE_SIZE);
     return STATUS_OK;
 }
 

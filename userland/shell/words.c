@@ -127,6 +127,19 @@ bool line_command(const char *cut, u32 used, u32 *place, struct words *words) {
     return words->size_bytes > 0;
 }
 
+bool words_gather(struct words *words, char *to, const struct records *records) {
+    const char *word = NULL;
+    *words = (struct words){.bytes = to};
+    while ((word = records_next(records, 'a', word))) {
+        usize size = strlen(word) + 1;
+        if (size > LINE_CUT_MAX - words->size_bytes - 1) return false;
+        to[words->size_bytes] = WORD_BEGIN;
+        memcpy(to + words->size_bytes + 1, word, size);
+        words->size_bytes += (u32)size + 1;
+    }
+    return true;
+}
+
 const char *words_next(const struct words *words, const char *previous) {
     const char *at = previous ? previous + strlen(previous) + 1 : words->bytes;
     return at < words->bytes + words->size_bytes ? at + 1 : NULL;

@@ -4,7 +4,7 @@
 // `$`, `*`, `?`, `[`, `~`, `#` and `=`, which stand for themselves.
 #pragma once
 
-#include "lib/types.h"
+#include "lib/records.h"
 
 enum {
     LINE_BYTES_MAX = 65536,
@@ -24,6 +24,9 @@ const char *line_cut(const char *line, usize size_bytes, char *to, u32 *used);
 
 // The command that begins at *place, which moves on; false: there are no more.
 bool line_command(const char *cut, u32 used, u32 *place, struct words *words);
+
+// A command of the `a` records. `to` has room for LINE_CUT_MAX bytes. False: it is too long.
+bool words_gather(struct words *words, char *to, const struct records *records);
 
 // The next word after `previous` (NULL: the first), or NULL.
 const char *words_next(const struct words *words, const char *previous);

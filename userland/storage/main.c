@@ -19,6 +19,7 @@ enum : u32 {
     IMAGE_RIGHTS = RIGHT_READ | RIGHT_EXECUTE | RIGHT_DUPLICATE | RIGHT_TRANSFER | RIGHT_INSPECT,
 };
 
+static u32 images_count; // of outside
 static const char image_prefix[] = "image:";
 // c1015734-1ad3-4e5f-9b1c-6d61676520ff, as the disk has it.
 static const u8 image_type[16] = {0x34, 0x57, 0x01, 0xc1, 0xd3, 0x1a, 0x5f, 0x4e,
@@ -125,11 +126,32 @@ static void disk_serve(handle_t ns, handle_t block) {
     }
 }
 
+// Binds what is bound outside under the same name: in a container the images are there already.
+static void outside_serve(handle_t ns, handle_t outside) {
+    struct cl_ns_entry entry;
+    u64 position = 0;
+    static const struct cl_acl access = {.everyone = IMAGE_RIGHTS};
+    while (ns_list(outside, position, &entry, &position) == OK) {
+        char *name = (char *)entry.name;
+        name[entry.name_size] = 0;
+        handle_t image;
+        if (entry.object_type != OBJ_MEMOBJ) continue;
+        status_t status = ns_open(outside, name, entry.name_size, IMAGE_RIGHTS, &image);
+        if (status == OK) status = ns_bind(ns, name, entry.name_size, image, &access);
+        if (status != OK)
+            log_line("storage: `%s` of outside is left out: %s", name, cl_error_name(status));
+        else
+            images_count++;
+    }
+}
+
 int main(struct startup *startup) {
     handle_t block = startup_handle(startup, "block0");
+    handle_t ns = startup_handle(startup, "ns");
+    outside_serve(ns, startup_handle(startup, "outside"));
     if (block) {
-        disk_serve(startup_handle(startup, "ns"), block);
-    } else {
+        disk_serve(ns, block);
+    } else if (images_count == 0) {
         log_line("storage: there is no disk, and so there are no images");
     }
     message_send(startup->bootstrap, "ready", 5, NULL, 0);

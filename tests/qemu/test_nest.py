@@ -1,0 +1,146 @@
+"""A Cloister in a container, and another in that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from pybuild.command import Result, run_captured
+from pybuild.machine import Machine, MachineConfig
+from pybuild.paths import BUILD
+
+LOG = BUILD / "test" / "nest.log"
+WAIT_SECONDS = 120
+DEPTH = 8
+NEST = "run --rm --nest cloister"
+PROMPT = rb"cloister# $"
+
+
+def shell(*commands: str) -> Result:
+    """Boots and gives the shell some commands."""
+    return run_captured(MachineConfig(log=LOG), "; ".join(commands), WAIT_SECONDS)
+
+
+def nested(depth: int, command: str) -> str:
+    """The command, run so many systems deep."""
+    return f"{NEST} " * depth + command
+
+
+def totals(table: bytes) -> tuple[int, ...]:
+    """Free pages and those that hold parts of images, objects, threads."""
+    rows = {line.split()[0]: line.split()[1:] for line in table.splitlines() if line.strip()}
+    pages = int(rows[b"free"][0]) + int(rows[b"/services/storage"][0])
+    return (pages, int(rows[b"machine"][2]), int(rows[b"machine"][4]))
+
+
+def test_deep() -> None:
+    """At each depth programs run, and nothing of any level is left."""
+    warm = nested(DEPTH, "run --rm busybox true")
+    result = shell(warm, "free", nested(DEPTH, "run --rm busybox echo deep"), "free")
+    assert result.status == 0, result.err.decode()
+    before, after = result.out.split(b"deep\n")
+    assert totals(before) == totals(after)
+
+
+STATUSES = {
+    "-c 'run --rm busybox sh -c \"exit 7\"'": 7,
+    "run --rm busybox sh -c 'exit 7'": 7,
+    "-c 'nosuch; run --rm busybox true'": 0,
+    "nosuch": 127,
+    "run nosuch": 125,
+    "run busybox nosuch": 127,
+    "-c": 125,
+    "poweroff": 0,
+    "": 0,  # a prompt without anybody who types
+}
+
+
+def test_the_status_is_passed_on() -> None:
+    starts = [f"run -d --name s --nest cloister {words}" for words in STATUSES]
+    result = shell(*[f"{start}; wait s; rm s" for start in starts])
+    assert [int(word) for word in result.out.split() if word != b"s"] == list(STATUSES.values())
+
+
+def test_it_must_be_allowed_to() -> None:
+    """A system without --nest is refused; --nest is no harm to a program that does not use it."""
+    refused = shell("run --rm cloister ps")
+    assert refused.status == 125
+    assert b"--nest" in refused.err
+    assert shell("run --rm --nest busybox sh -c 'exit 3'").status == 3
+
+
+def names_in(images: bytes) -> set[bytes]:
+    """The names in what `images` says, which have a number in their line."""
+    return {words[0] for line in images.splitlines() if len(words := line.split()) == 4}
+
+
+def test_inside_it_is_the_top() -> None:
+    """It sees its own containers, its limit, and the images of outside."""
+    inside = "images; run -d --name inner busybox true; ps -a; free"
+    result = shell(
+        "run -d --name outer busybox sleep 1000",
+        "images",
+        f"run --rm -m 32m --nest cloister -c '{inside}'",
+        "ps",
+    )
+    assert result.status == 0, result.err.decode()
+    outside, inside_, listed, after = result.out.split(b"IMAGE  ")[1:]
+    assert b"outer" not in inside_ + listed.split(b"\nlimit")[0]
+    assert b"\ninner " in listed
+    assert names_in(outside) == names_in(inside_) > {b"busybox", b"cloister"}
+    table = listed.split(b"\nlimit")[1]
+    assert int(table.split()[0]) == (32 << 20) // 4096
+    assert b"\nouter " in after
+
+
+def test_the_limit_outside_holds_inside() -> None:
+    """One that eats all of its system's memory leaves the machine as it was."""
+    hog = "a=x; while :; do a=$a$a; done"
+    result = shell(
+        f"run -d --name n -m 12m --nest cloister run --rm busybox sh -c '{hog}'",
+        "run --rm busybox true",
+        "wait n",
+    )
+    assert result.out.split() == [b"n", b"137"]
+
+
+def test_stop_and_start() -> None:
+    result = shell(
+        "run -d --name n --nest cloister -c 'run busybox sleep 1000'",
+        "stop n",
+        "wait n",
+        "start n",
+        "kill n",
+        "wait n",
+        "rm n",
+    )
+    assert result.out.split() == [b"n", b"n", b"143", b"n", b"n", b"137", b"n"]
+
+
+@pytest.fixture
+def console() -> Iterator[Machine]:
+    """A machine at its prompt."""
+    with Machine(MachineConfig(log=LOG)) as machine:
+        machine.console.expect(PROMPT, 30)
+        yield machine
+
+
+def typed(machine: Machine, line: bytes, until: bytes = PROMPT) -> bytes:
+    """Types a line; what is shown until the pattern."""
+    place = len(machine.console.text)
+    machine.console.send(line + b"\r")
+    found = machine.console.expect(until, 30, place)
+    return machine.console.text[place : found.end()]
+
+
+def test_a_prompt_in_a_prompt(console: Machine) -> None:
+    """The terminal is passed down as far as it takes."""
+    typed(console, b"run -it --name a --nest cloister")
+    typed(console, b"run -it --name b --nest cloister")
+    assert b"\nb " not in typed(console, b"ps")
+    typed(console, b"run -it busybox sh", rb"# (\x1b\[6n)?$")
+    assert b"\n24 80\r" in typed(console, b"stty size", rb"# (\x1b\[6n)?$")
+    typed(console, b"exit 5")
+    assert b"\nb " in typed(console, b"poweroff") + typed(console, b"ps -a")
+    assert b"\na " in typed(console, b"poweroff") + typed(console, b"ps -a")

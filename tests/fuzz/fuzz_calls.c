@@ -8,6 +8,7 @@
 #include "fake_kernel.h"
 
 #include "fuzz_calls_table.h"
+#include "references.h"
 #include "linux/calls.h"
 #include "linux/copy.h"
 #include "linux/credentials.h"
@@ -37,6 +38,7 @@ enum {
 
 static u8 area[AREA_BYTES];
 static struct thread *first;
+static bool checks_each; // FUZZ_CHECK_EACH is set: after each call, to find which one it was
 static struct linux_rlimit limits[16];
 
 static const char *const paths[PATHS] = {
@@ -198,6 +200,7 @@ static void step(struct script *script) {
     if (call->number == NR_OPEN) arguments[1] |= O_NONBLOCK;
     fake_call(first, call->number, arguments[0], arguments[1], arguments[2], arguments[3],
               arguments[4], arguments[5]);
+    if (checks_each) references_check(first->process);
 }
 
 // ---- before the next script ----
@@ -272,6 +275,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     u64 size = fread(image, 1, IMAGE_BYTES_MAX, file);
     fclose(file);
     first = fake_boot(image, size);
+    checks_each = getenv("FUZZ_CHECK_EACH") != NULL;
     signal_pend();
     memcpy(limits, first->process->limits, sizeof(first->process->limits));
     return 0;
@@ -284,5 +288,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (u32 i = 0; i < CALLS_MAX && script.at < script.end; i++) {
         step(&script);
     }
+    references_check(first->process);
     return 0;
 }

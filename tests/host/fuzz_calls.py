@@ -52,8 +52,9 @@ def build(folder: Path) -> Path:
         generated / "linux" / "dispatch.c",
         ROOT / "tests" / "host" / "fake_kernel.c",
         ROOT / "tests" / "fuzz" / "fuzz_calls.c",
+        ROOT / "tests" / "fuzz" / "references.c",
     ]
-    includes = [ROOT / "userland", generated, ROOT / "tests" / "host"]
+    includes = [ROOT / "userland", generated, ROOT / "tests" / "host", ROOT / "tests" / "fuzz"]
     flags = ["-std=gnu23", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread"]
     flags += ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
     program = folder / "fuzz_calls"

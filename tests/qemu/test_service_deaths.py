@@ -119,7 +119,9 @@ def test_without_a_personality_there_is_a_line(tmp_path: Path) -> None:
 def test_a_killed_manager_comes_again(tmp_path: Path) -> None:
     manifest = tmp_path / "manifest"
     text = parts.MANIFEST.read_text()
-    manifest.write_text(text.replace("service shell restart", "service shell owner:services"))
+    changed = text.replace("service shell last restart", "service shell owner:services")
+    assert changed != text
+    manifest.write_text(changed)
     image = bundle_with(
         tmp_path,
         linux=program("bad_personality"),

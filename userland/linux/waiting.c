@@ -52,19 +52,12 @@ u32 thread_ticket(const struct thread *thread) {
     return __atomic_load_n(&thread->wake_word, __ATOMIC_SEQ_CST);
 }
 
+// A signal ends a wait only after the caller has looked once more: what it waits for may have come
+// with the signal, as the end of a child does.
 int thread_wait(struct thread *thread, u32 ticket, u64 deadline_ns) {
-    for (;;) {
-        if (signal_is_pending(thread)) {
-            return -ERESTARTSYS;
-        }
-        int result = kernel_futex_wait(&thread->wake_word, ticket, WAIT_INTERRUPTIBLE, deadline_ns);
-        if (result == -ETIMEDOUT) {
-            return -ETIMEDOUT;
-        }
-        if (result != -EINTR) {
-            return 0;
-        }
-    }
+    if (signal_is_pending(thread) && thread_ticket(thread) == ticket) return -ERESTARTSYS;
+    int result = kernel_futex_wait(&thread->wake_word, ticket, WAIT_INTERRUPTIBLE, deadline_ns);
+    return result == -ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
 int thread_wait_killable(struct thread *thread, u32 ticket) {

@@ -31,8 +31,8 @@ void waitqueue_kick(struct waitqueue *queue);
 
 // The ticket to take before the condition is checked.
 u32 thread_ticket(const struct thread *thread);
-// Sleeps until woken after the ticket was taken. 0, -ETIMEDOUT, or -ERESTARTSYS when there is a
-// signal to deliver (checked first).
+// Sleeps until woken after the ticket was taken, or kicked: 0, whatever it was, and the caller looks
+// again. -ETIMEDOUT; -ERESTARTSYS when there is a signal to deliver, and no wake since the ticket.
 int thread_wait(struct thread *thread, u32 ticket, u64 deadline_ns);
 // The same, but only SIGKILL ends it.
 int thread_wait_killable(struct thread *thread, u32 ticket);

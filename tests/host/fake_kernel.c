@@ -252,7 +252,21 @@ void kernel_close(handle_t handle) {
     }
 }
 
-i64 kernel_stream_read(handle_t, void *, usize) { return 0; }
+static const u8 *stream_bytes;
+static usize stream_size;
+
+void fake_stream(const void *bytes, usize size) {
+    stream_bytes = bytes;
+    stream_size = size;
+}
+
+i64 kernel_stream_read(handle_t, void *buffer, usize size) {
+    usize count = min(size, stream_size);
+    memcpy(buffer, stream_bytes, count);
+    stream_bytes += count;
+    stream_size -= count;
+    return (i64)count;
+}
 
 i64 kernel_stream_write(handle_t, const void *, usize size) { return (i64)size; }
 

@@ -35,6 +35,7 @@ FILE_TESTS = (
     "locks_test",
     "mount_test",
     "extents_test",
+    "archive_test",
 )
 
 pytestmark = [

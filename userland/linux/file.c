@@ -105,6 +105,9 @@ static int file_open(struct thread *thread, struct vnode *vnode, struct file *fi
     if (flags & O_PATH) {
         return 0;
     }
+    if (vnode_is_directory(vnode) && (flags & O_ACCMODE) != O_RDONLY) {
+        return -EISDIR;
+    }
     if (vnode->type == MODE_REGULAR && (flags & O_ACCMODE) != O_RDONLY) {
         int result = vnode_writer_add(vnode);
         if (result != 0) {

@@ -228,6 +228,7 @@ static int entry_make(struct extract *extract, const struct ustar_entry *entry) 
     struct name name;
     u32 type = mode_type_of(entry->type);
     int result = type == 0 ? -EINVAL : parent_find(extract, &directory, &name);
+    if (result == 0 && name.size == 0 && type != MODE_DIRECTORY) result = -EISDIR;
     if (result == 0 && name.size == 0) made = vnode_get(directory);
     if (result == 0 && !made) result = old_remove(directory, name, type, &made);
     if (result == 0 && !made) result = node_make(extract, directory, name, entry, type, &made);

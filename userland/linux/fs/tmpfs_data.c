@@ -65,6 +65,9 @@ void tmpfs_page_copy_locked(const struct tmpfs_node *node, u64 index, u8 *buffer
 
 i64 tmpfs_read(struct vnode *vnode, void *buffer, usize size, u64 offset) {
     struct tmpfs_node *node = tmpfs_node(vnode);
+    if (vnode->type != MODE_REGULAR) {
+        return vnode_is_directory(vnode) ? -EISDIR : -EINVAL;
+    }
     mutex_lock(&tmpfs_lock);
     u64 available = offset < node->size_bytes ? node->size_bytes - offset : 0;
     size = min(size, (usize)available);
@@ -166,6 +169,9 @@ static i64 data_write_locked(struct tmpfs_node *node, const u8 *buffer, usize si
 
 i64 tmpfs_write(struct vnode *vnode, const void *buffer, usize size, u64 offset, u32 flags) {
     struct tmpfs_node *node = tmpfs_node(vnode);
+    if (vnode->type != MODE_REGULAR) {
+        return -EINVAL;
+    }
     mutex_lock(&tmpfs_lock);
     u64 start = flags & IO_APPEND ? node->size_bytes : offset;
     i64 count = data_write_locked(node, buffer, size, start);

@@ -1,0 +1,102 @@
+// Archives from a sender that wants harm: what they make stays below the target, and is what it says.
+#include "linux_test.h"
+
+#include "linux/archive/archive.h"
+#include "linux/archive/ustar.h"
+
+enum { STREAM_BYTES = 64 * USTAR_BLOCK_BYTES };
+
+static struct {
+    u8 bytes[STREAM_BYTES];
+    usize size;
+} stream;
+
+static void entry_put(enum ustar_type type, const char *name, const char *link, const char *text) {
+    usize size = text ? strlen(text) : 0;
+    const struct ustar_entry entry = {
+        .type = type, .mode = 0644, .path = name, .link = link, .size_bytes = size};
+    ustar_write(stream.bytes + stream.size, &entry);
+    stream.size += USTAR_BLOCK_BYTES;
+    if (text) memcpy(stream.bytes + stream.size, text, size);
+    stream.size += (size + USTAR_BLOCK_BYTES - 1) / USTAR_BLOCK_BYTES * USTAR_BLOCK_BYTES;
+}
+
+// Gives the stream to the receiver, and begins another.
+static i64 extract(const char *target) {
+    char problem[ARCHIVE_PROBLEM_MAX];
+    fake_stream(stream.bytes, stream.size + 2 * USTAR_BLOCK_BYTES);
+    i64 result = archive_extract(first, target, 1, problem);
+    memset(&stream, 0, sizeof(stream));
+    return result;
+}
+
+static void test_plain(void) {
+    entry_put(USTAR_DIRECTORY, "d/", NULL, NULL);
+    entry_put(USTAR_FILE, "d/one", NULL, "text");
+    entry_put(USTAR_SYMLINK, "d/two", "one", NULL);
+    CHECK_IS(extract("/target"), 0);
+    CHECK_TEXT("/target/d/one", "text");
+    CHECK_TEXT("/target/d/two", "text");
+}
+
+// The target itself is a directory, whatever an entry calls it.
+static void test_the_target_as_something_else(void) {
+    static const char *const names[] = {".", "./", "/", "./.", "//."};
+    static const enum ustar_type types[] = {USTAR_FILE, USTAR_SYMLINK, USTAR_FIFO, USTAR_CHARACTER};
+    for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
+        for (u32 type = 0; type < ARRAY_SIZE(types); type++) {
+            entry_put(types[type], names[i], "x", types[type] == USTAR_FILE ? "text" : NULL);
+            CHECK_IS(extract("/target") < 0, true);
+        }
+        entry_put(USTAR_DIRECTORY, names[i], NULL, NULL);
+        CHECK_IS(extract("/target"), 0);
+    }
+    CHECK_TEXT("/target/d/one", "text");
+}
+
+static void test_ways_out(void) {
+    static const char *const names[] = {"..", "../out", "d/../../out", "./../out", "d/.."};
+    for (u32 i = 0; i < ARRAY_SIZE(names); i++) {
+        entry_put(USTAR_FILE, names[i], NULL, "text");
+        CHECK_IS(extract("/target") < 0, true);
+    }
+    entry_put(USTAR_SYMLINK, "link", "/", NULL);
+    entry_put(USTAR_FILE, "link/out", NULL, "text");
+    CHECK_IS(extract("/target"), -ENOTDIR);
+    entry_put(USTAR_SYMLINK, "file", "/out", NULL);
+    entry_put(USTAR_FILE, "file", NULL, "text");
+    CHECK_IS(extract("/target"), 0);
+    CHECK_TEXT("/target/file", "text");
+    CHECK_IS(open_path("/out", O_RDONLY), -ENOENT);
+}
+
+// A directory is not opened for writing, from wherever.
+static void test_directories_are_not_written(void) {
+    CHECK_IS(open_path("/target", O_WRONLY), -EISDIR);
+    entry_put(USTAR_FILE, "d", NULL, "text");
+    CHECK_IS(extract("/target"), -EISDIR);
+    entry_put(USTAR_DIRECTORY, "file", NULL, NULL);
+    CHECK_IS(extract("/target"), -ENOTDIR);
+}
+
+static void test_damage(void) {
+    entry_put(USTAR_FILE, "short", NULL, "text");
+    fake_stream(stream.bytes, USTAR_BLOCK_BYTES + 3);
+    char problem[ARCHIVE_PROBLEM_MAX];
+    CHECK_IS(archive_extract(first, "/target", 1, problem) < 0, true);
+    stream.bytes[0] ^= 1; // the sum is wrong
+    CHECK_IS(extract("/target"), -EINVAL);
+    entry_put(USTAR_HARD_LINK, "hard", "d/one", NULL);
+    CHECK_IS(extract("/target"), -EINVAL);
+}
+
+int main(int argc, char **argv) {
+    boot_image(argc, argv);
+    CHECK_IS(path_call(NR_MKDIR, "/target"), 0);
+    test_plain();
+    test_the_target_as_something_else();
+    test_ways_out();
+    test_directories_are_not_written();
+    test_damage();
+    return failures != 0;
+}

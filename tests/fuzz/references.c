@@ -8,14 +8,16 @@
 #include "linux/system.h"
 
 #include <stdio.h>
+#include <string.h>
 
-enum { FOUND_MAX = 8192, FILES_MAX = 4096 };
+enum { FOUND_MAX = 8192, PLACES = 4 * FOUND_MAX, FILES_MAX = 4096 };
 
 static struct found {
     struct vnode *vnode;
     u32 references;
 } found[FOUND_MAX];
 static u32 found_count;
+static u32 places[PLACES]; // by hash: a number in `found`, counted from 1; 0: none
 static const struct file *files[FILES_MAX];
 static u32 files_count;
 
@@ -68,15 +70,16 @@ static void visit_all_from(struct vnode *vnode) {
 }
 
 static struct found *visit(struct vnode *vnode) {
-    u32 at = 0;
-    while (at < found_count && found[at].vnode != vnode)
-        at++;
-    if (at == FOUND_MAX) __builtin_trap();
-    if (at == found_count) {
-        found[found_count++] = (struct found){vnode, 0};
+    u32 *place = &places[((u64)vnode >> 4) % PLACES];
+    while (*place != 0 && found[*place - 1].vnode != vnode)
+        place = place == &places[PLACES - 1] ? places : place + 1;
+    if (*place == 0) {
+        if (found_count == FOUND_MAX) __builtin_trap();
+        found[found_count] = (struct found){vnode, 0};
+        *place = ++found_count;
         if (is_exact(vnode)) visit_all_from(vnode);
     }
-    return &found[at];
+    return &found[*place - 1];
 }
 
 static void count_file(const struct file *file) {
@@ -102,6 +105,7 @@ static void count_process(const struct process *process)
 void references_check(const struct process *process) {
     bool is_right = true;
     found_count = files_count = 0;
+    memset(places, 0, sizeof(places));
     visit(system_root());
     count_process(process);
     for (u32 i = 0; i < found_count; i++) {

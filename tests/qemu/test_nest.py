@@ -43,6 +43,47 @@ def test_deep() -> None:
     assert totals(before) == totals(after)
 
 
+def levels(table: bytes) -> list[bytes]:
+    """The paths that `ps --all-levels` lists."""
+    return [line.split()[0] for line in table.splitlines()]
+
+
+def test_a_level_is_killed_with_all_below() -> None:
+    """Levels 3 to 8 go at once, their pages come back; what is above and beside them goes on."""
+    inner = "run --rm busybox sleep 1000"
+    for level in range(8, 3, -1):
+        inner = f"run --rm --name n{level} --nest cloister {inner}"
+    second = f"run -d --name n3 --nest cloister {inner}; run --rm --name p busybox sleep 1000"
+    first = f'run -d --name n2 --nest cloister -c "{second}"; run --rm --name p busybox sleep 1000'
+    beside = "run -d --name b --nest cloister run --rm --name p busybox sh -c 'sleep 3; echo fine'"
+    warm = nested(DEPTH, "run --rm busybox true")
+    result = shell(
+        warm,
+        "free",
+        beside,
+        f"run -d --name n1 --nest cloister -c '{first}'",
+        "run --rm busybox sleep 2",
+        "ps --all-levels",
+        "kill n1/n2/n3",
+        "run --rm busybox sleep 1",
+        "ps --all-levels",
+        "wait b",
+        "kill n1",
+        "rm b n1",
+        "free",
+    )
+    assert result.status == 0, result.err.decode()
+    before, deep, killed = result.out.split(b"NAME ")
+    kept = [b"b", b"b/p", b"n1", b"n1/n2", b"n1/n2/p", b"n1/p"]
+    gone = [b"n1/n2/n3" + b"".join(b"/n%d" % n for n in range(4, last)) for last in range(4, 10)]
+    assert set(kept + gone) < set(levels(deep))
+    assert sorted(path for path in levels(killed) if path[:1] in b"bn" and b"/" in path) == [
+        path for path in kept if b"/" in path
+    ]
+    assert b"\n0\n" in killed  # what stood beside came to its end
+    assert totals(before) == totals(killed[killed.index(b"machine") :])
+
+
 STATUSES = {
     "-c 'run --rm busybox sh -c \"exit 7\"'": 7,
     "run --rm busybox sh -c 'exit 7'": 7,

@@ -18,7 +18,8 @@
 //          more process in a running container, with the container's environment below its own.
 //          next_position of the reply is its number there; `notify` gets a manager_end with its
 //          status.
-// KILL     nNAME, `position` the signal, `id` 0 or EXEC's number. SIGKILL to the container is answered
+// KILL     nNAME or, with SIGKILL, nNAME/NAME… for one in a container's container, which is answered
+//          at once; `position` the signal, `id` 0 or EXEC's number. SIGKILL to the container is answered
 //          when it has ended.
 // RESIZE   nNAME, `position` rows << 16 | columns, `id` as for KILL: of the terminal.
 // STOP     nNAME, `position` nanoseconds: SIGTERM, and SIGKILL so much later. Answers at the end.
@@ -35,6 +36,8 @@
 // COPY     nFROM nPATH nTO nPATH: a file or tree from one container to another; neither has to run.
 // TOP      nNAME: container_process… (lib/container_protocol.h), as far as there is room.
 // INSPECT  nNAME: one manager_details.
+// TREE     the namespaces of all containers and those below them, each before its own, after the first
+//          `position` of them: manager_node…
 // IMAGES   the images after `position`: manager_image…
 #pragma once
 
@@ -66,6 +69,7 @@ enum manager_operation : u32 {
     MANAGER_RENAME = 15,
     MANAGER_TOP = 16,
     MANAGER_COPY = 17,
+    MANAGER_TREE = 18,
 };
 
 enum manager_flags : u32 {
@@ -121,6 +125,16 @@ struct manager_details {
     u64 has_ledger; // 0: the namespace is gone
     struct cl_ns_info ledger;
 };
+
+// A namespace: pages and objects are its own, threads with those below.
+struct manager_node {
+    u32 depth; // 0: a container of this manager's
+    u32 threads;
+    u64 pages;
+    u64 objects;
+    char name[MANAGER_NAME_MAX + 1];
+};
+static_assert(sizeof(struct manager_node) == 88);
 
 struct manager_image {
     u64 size_bytes;

@@ -44,3 +44,7 @@ bool start_serve(struct request *request);
 bool rename_serve(struct request *request);
 bool top_serve(struct request *request);
 bool copy_serve(struct request *request);
+bool tree_serve(struct request *request);
+
+// Kills the container at a path below one of ours.
+bool below_kill(struct request *request, const char *path);

@@ -2,6 +2,7 @@
 #include "cloister.h"
 
 #include "lib/container_protocol.h"
+#include "lib/string.h"
 #include "manager/requests.h"
 #include "manager/waiters.h"
 
@@ -46,6 +47,8 @@ static bool container_end(struct request *request, struct container *container) 
 
 bool kill_serve(struct request *request) {
     u64 signal = request->head->position;
+    const char *name = records_next(&request->records, 'n', NULL);
+    if (name && strchr(name, '/') && signal == LINUX_SIGKILL) return below_kill(request, name);
     struct container *container = request_running(request);
     if (!container) return false;
     if (signal == 0 || signal > LINUX_SIGNAL_MAX)

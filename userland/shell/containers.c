@@ -4,7 +4,9 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "shell/client.h"
+#include "shell/options.h"
 #include "shell/output.h"
+#include "shell/tree.h"
 
 enum : u64 { NS_PER_S = 1'000'000'000 };
 
@@ -59,10 +61,10 @@ static void container_print(const struct manager_container *facts, u64 now_ns) {
 
 i32 ps_verb(const struct words *words) {
     const char *word = words_next(words, words_next(words, NULL));
-    bool is_all = word && (strcmp(word, "-a") == 0 || strcmp(word, "--all") == 0);
-    if (word && (!is_all || words_next(words, word))) {
-        return usage_error("ps", "`%.64s` is not known", word);
-    }
+    bool is_all = option_flag(words, &word, "-a", "--all");
+    bool has_levels = option_flag(words, &word, "--all-levels", "--all-levels");
+    if (word) return usage_error("ps", "`%.64s` is not known", word);
+    if (has_levels) return levels_print();
     i32 status;
     u64 position = 0;
     u64 now_ns = 0;

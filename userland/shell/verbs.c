@@ -36,10 +36,17 @@ const struct verb verbs[] = {
      "  --tail N  the last N lines\n"
      "The log keeps about the last 60 KiB.\n",
      logs_verb},
-    {"ps", "[-a]", "list containers", "  -a  those that have ended, too\n", ps_verb},
+    {"ps", "[-a] [--all-levels]", "list containers",
+     "  -a            those that have ended, too\n"
+     "  --all-levels  and those in them, by their paths, with pages, objects and threads\n",
+     ps_verb},
+    {"tree", "", "list the namespaces of containers, and what is in them",
+     "Pages and objects of each are its own, threads with those below.\n", tree_verb},
     {"rm", "[-f] NAME...", "remove containers", "  -f  kill them first if they run\n", rm_verb},
     {"kill", "[-s SIGNAL] NAME...", "send a signal to the first process",
-     "  -s SIGNAL  by name or number; else KILL\n", kill_verb},
+     "  -s SIGNAL  by name or number; else KILL\n"
+     "A path NAME/NAME is one in a container's container; it takes KILL only.\n",
+     kill_verb},
     {"stop", "[-t SECONDS] NAME...", "ask containers to end, then kill them",
      "  -t SECONDS  between TERM and KILL; else 10\n", stop_verb},
     {"start", "[-a] [-i] NAME...", "run the commands of containers that have ended again",

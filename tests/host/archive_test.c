@@ -22,13 +22,16 @@ static void entry_put(enum ustar_type type, const char *name, const char *link, 
 }
 
 // Gives the stream to the receiver, and begins another.
-static i64 extract(const char *target) {
+static i64 extract_as(const char *target, const char *name) {
     char problem[ARCHIVE_PROBLEM_MAX];
     fake_stream(stream.bytes, stream.size + 2 * USTAR_BLOCK_BYTES);
-    i64 result = archive_extract(first, target, 1, problem);
+    i64 result = archive_extract(first, target, name, 1, problem);
     memset(&stream, 0, sizeof(stream));
     return result;
 }
+
+// Without a name of its own: as what `cp a:/tree/.` gives.
+static i64 extract(const char *target) { return extract_as(target, "."); }
 
 static void test_plain(void) {
     entry_put(USTAR_DIRECTORY, "d/", NULL, NULL);
@@ -79,11 +82,40 @@ static void test_directories_are_not_written(void) {
     CHECK_IS(extract("/target"), -ENOTDIR);
 }
 
+// What the sender calls it does not matter: the receiver was told what it is to be called.
+static void test_the_name_that_was_asked_for(void) {
+    static const char *const firsts[] = {"passwd", "..", ".", "/", "", "a"};
+    static const char *const inner[] = {"passwd/x", "../x", "./x", "x/x", "/x/x", "a//x"};
+    CHECK_IS(path_call(NR_MKDIR, "/named"), 0);
+    CHECK_IS(make_file("/named/passwd", "old"), 3);
+    for (u32 i = 0; i < ARRAY_SIZE(firsts); i++) {
+        entry_put(USTAR_FILE, firsts[i], NULL, "text");
+        CHECK_IS(extract_as("/named", "wanted"), 0);
+        CHECK_TEXT("/named/wanted", "text");
+        CHECK_IS(path_call(NR_UNLINK, "/named/wanted"), 0);
+        entry_put(USTAR_DIRECTORY, firsts[i], NULL, NULL);
+        entry_put(USTAR_FILE, inner[i], NULL, "text");
+        CHECK_IS(extract_as("/named", "wanted"), 0);
+        CHECK_TEXT("/named/wanted/x", "text");
+        CHECK_IS(path_call(NR_UNLINK, "/named/wanted/x"), 0);
+        CHECK_IS(path_call(NR_RMDIR, "/named/wanted"), 0);
+        entry_put(USTAR_FILE, inner[i], NULL, "text");
+        CHECK_IS(extract_as("/named/wanted", "other"), 0); // not there yet: it is the name
+        CHECK_TEXT("/named/wanted/x", "text");
+        CHECK_IS(path_call(NR_UNLINK, "/named/wanted/x"), 0);
+        CHECK_IS(path_call(NR_RMDIR, "/named/wanted"), 0);
+    }
+    entry_put(USTAR_SYMLINK, "a", "/named", NULL);
+    entry_put(USTAR_FILE, "a/passwd", NULL, "text");
+    CHECK_IS(extract_as("/named", "wanted"), -ENOTDIR);
+    CHECK_TEXT("/named/passwd", "old");
+}
+
 static void test_damage(void) {
     entry_put(USTAR_FILE, "short", NULL, "text");
     fake_stream(stream.bytes, USTAR_BLOCK_BYTES + 3);
     char problem[ARCHIVE_PROBLEM_MAX];
-    CHECK_IS(archive_extract(first, "/target", 1, problem) < 0, true);
+    CHECK_IS(archive_extract(first, "/target", ".", 1, problem) < 0, true);
     stream.bytes[0] ^= 1; // the sum is wrong
     CHECK_IS(extract("/target"), -EINVAL);
     entry_put(USTAR_HARD_LINK, "hard", "d/one", NULL);
@@ -97,6 +129,7 @@ int main(int argc, char **argv) {
     test_the_target_as_something_else();
     test_ways_out();
     test_directories_are_not_written();
+    test_the_name_that_was_asked_for();
     test_damage();
     return failures != 0;
 }

@@ -35,10 +35,11 @@
 //   FOLLOW   hfollow: gets a message without bytes when the log has grown, if none waits there; it
 //            is closed when the first process has ended
 //   TOP      Reports DONE with container_process structures
-//   ARCHIVE  nPATH hdata: a ustar stream of the tree goes over the channel, then it is closed. What
-//            is wrong is the stream's last entry (linux/archive/ustar.h)
-//   EXTRACT  nPATH hdata: takes one. Both report DONE, with a line about what is wrong, and work
-//            without a first process, too
+//   ARCHIVE  nPATH nNAME hdata: a ustar stream of the tree goes over the channel, as NAME, then it is
+//            closed. What is wrong is the stream's last entry (linux/archive/ustar.h)
+//   EXTRACT  nPATH nNAME hdata: takes one, whatever the sender calls it, to PATH, or where that is a
+//            directory to NAME in it (`.`: the tree's contents). Both report DONE, with a line about
+//            what is wrong, and work without a first process, too
 //   START    the start message's records but ns, image and log: when the first process has ended,
 //            another is started in what it has left
 //

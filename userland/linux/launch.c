@@ -254,8 +254,9 @@ void launch_run(struct thread *thread, struct launch *launch) {
 [[noreturn]] static void job_run(struct thread *thread, struct launch *launch) {
     char problem[ARCHIVE_PROBLEM_MAX] = {};
     const char *path = records_next(&launch->records, 'n', NULL);
+    const char *name = path ? records_next(&launch->records, 'n', path) : NULL;
     handle_t data = records_take(&launch->records, "data");
-    int result = launch->job(thread, path ? path : "", data, problem);
+    int result = launch->job(thread, path ? path : "", name ? name : ".", data, problem);
     container_done(launch->id, result != 0, problem);
     launch_free(launch);
     process_end(thread, 0);

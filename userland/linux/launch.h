@@ -13,11 +13,12 @@ struct thread;
 
 // What a process can do instead of running a program: a negative error and a text of up to
 // ARCHIVE_PROBLEM_MAX bytes, or 0. The channel is consumed.
-typedef int launch_job(struct thread *thread, const char *path, handle_t channel, char *problem);
+typedef int launch_job(struct thread *thread, const char *path, const char *name, handle_t channel,
+                       char *problem);
 
 struct launch {
     u32 id;          // of the request; 0: the first process
-    launch_job *job; // NULL: a program; else with the records nPATH and hdata; reports DONE
+    launch_job *job; // NULL: a program; else with the records nPATH, nNAME and hdata; reports DONE
     char *buffer;
     struct records records;
     char home[USER_HOME_MAX + 1]; // of the user that was asked for

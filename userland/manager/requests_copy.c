@@ -9,7 +9,10 @@
 #include "manager/requests.h"
 #include "manager/waiters.h"
 
-enum { STREAM_BYTES_MAX = CL_MESSAGE_BYTES_MAX }; // several messages
+enum {
+    STREAM_BYTES_MAX = CL_MESSAGE_BYTES_MAX, // several messages
+    NAME_BYTES_MAX = 257,
+};
 
 struct side {
     struct container *container;
@@ -33,7 +36,21 @@ static bool side_read(struct request *request, const char **previous, struct sid
            problem_set(&request->problem, STATUS_PLAIN, "container %s has lost its files", name);
 }
 
-static status_t side_ask(struct side *side, u32 operation) {
+// The last name of a path, which is what the tree is to be called; `.` where that is none.
+static void name_of(const char *path, char name[NAME_BYTES_MAX]) {
+    usize end = strlen(path);
+    while (end > 0 && path[end - 1] == '/')
+        end--;
+    usize start = end;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    usize size = min(end - start, (usize)NAME_BYTES_MAX - 1); // too long for any file system
+    memcpy(name, path + start, size);
+    name[size] = 0;
+    if (size == 0 || strcmp(name, "..") == 0) memcpy(name, ".", 2);
+}
+
+static status_t side_ask(struct side *side, u32 operation, const char *name) {
     struct records_writer writer;
     struct container_request request = {
         .operation = operation,
@@ -41,15 +58,18 @@ static status_t side_ask(struct side *side, u32 operation) {
     };
     container_ask_begin(&writer);
     records_add(&writer, 'n', side->path);
+    records_add(&writer, 'n', name);
     records_add_handle(&writer, "data", side->end);
     return container_ask(side->container, &request, &writer);
 }
 
 static bool sides_ask(struct request *request, struct side *from, struct side *to) {
-    status_t status = side_ask(from, CONTAINER_ARCHIVE);
+    char name[NAME_BYTES_MAX];
+    name_of(from->path, name);
+    status_t status = side_ask(from, CONTAINER_ARCHIVE, name);
     if (status != OK) handle_close(to->end);
     struct waiter *waiter = status == OK ? waiter_add(to->container, WAITER_REPORT) : NULL;
-    if (status == OK) status = side_ask(to, CONTAINER_EXTRACT);
+    if (status == OK) status = side_ask(to, CONTAINER_EXTRACT, name);
     if (waiter) {
         waiter->id = to->container->last_call;
         waiter->token = request->token;

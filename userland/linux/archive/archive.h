@@ -10,10 +10,13 @@ struct thread;
 
 enum { ARCHIVE_PROBLEM_MAX = 128 };
 
-// Writes the tree at `path`, its names beginning with the path's last one. Symbolic links are not
-// followed, and other mounted file systems left out.
-int archive_write(struct thread *thread, const char *path, handle_t channel, char *problem);
+// Writes the tree at `path`, its names beginning with `name`. Symbolic links are not followed, and other
+// mounted file systems left out.
+int archive_write(struct thread *thread, const char *path, const char *name, handle_t channel,
+                  char *problem);
 
-// Makes what comes at `path`: in it where that is a directory, else as it. No name that comes leads
-// anywhere else.
-int archive_extract(struct thread *thread, const char *path, handle_t channel, char *problem);
+// Makes what comes at `path`: in it, as `name`, where that is a directory, else as it. The sender's own
+// first name does not matter, and no name of his leads anywhere else. `.` as `name`: what is in the
+// tree comes into the directory.
+int archive_extract(struct thread *thread, const char *path, const char *name, handle_t channel,
+                    char *problem);

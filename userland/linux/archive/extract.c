@@ -91,7 +91,7 @@ static int contents_read(struct extract *extract, struct vnode *vnode, u64 size)
         usize count = min(size - at, (u64)USTAR_BLOCK_BYTES);
         i64 written =
             result == 0 ? file_write_at(extract->thread, file, extract->block, count, at) : result;
-        if (written < 0) result = (int)written;
+        if (written != (i64)count) result = written < 0 ? (int)written : -ENOSPC;
     }
     file_put(file);
     return result;
@@ -292,25 +292,33 @@ static int target_name(struct extract *extract, const char *path) {
     return result;
 }
 
-static int target_find(struct extract *extract, const char *path) {
+static int name_set(struct extract *extract, const char *name) {
+    usize size = strcmp(name, ".") == 0 ? 0 : strlen(name);
+    if (size > LINUX_NAME_MAX) return -ENAMETOOLONG;
+    memcpy(extract->rename_to, name, size);
+    return 0;
+}
+
+static int target_find(struct extract *extract, const char *path, const char *name) {
     struct vnode *target;
     int result = path_resolve_text(extract->thread, path, &target);
     if (result == 0 && vnode_is_directory(target)) {
         extract->base = target;
-        return 0;
+        return name_set(extract, name);
     }
     if (result == 0) vnode_put(target);
     return result == 0 || result == -ENOENT ? target_name(extract, path) : result;
 }
 
-int archive_extract(struct thread *thread, const char *path, handle_t channel, char *problem) {
+int archive_extract(struct thread *thread, const char *path, const char *name, handle_t channel,
+                    char *problem) {
     struct extract *extract = heap_alloc_zero(sizeof(*extract));
     int result = extract ? 0 : -ENOMEM;
     problem[0] = 0;
     if (extract) {
         extract->thread = thread;
         extract->channel = channel;
-        result = target_find(extract, path);
+        result = target_find(extract, path, name);
         if (result != 0)
             format_text(problem, ARCHIVE_PROBLEM_MAX, "%.80s: there is no such directory", path);
         while (result == 0)

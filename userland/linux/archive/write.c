@@ -290,22 +290,8 @@ static int start_resolve(struct thread *thread, const char *path, struct vnode *
     return result;
 }
 
-// The last name of a path; `.` where that is none.
-static void name_of(const char *path, char *name) {
-    usize end = strlen(path);
-    while (end > 0 && path[end - 1] == '/')
-        end--;
-    usize start = end;
-    while (start > 0 && path[start - 1] != '/')
-        start--;
-    usize size = min(end - start, (usize)LINUX_NAME_MAX);
-    memcpy(name, path + start, size);
-    name[size] = 0;
-    if (size == 0 || strcmp(name, "..") == 0) memcpy(name, ".", 2);
-}
-
-int archive_write(struct thread *thread, const char *path, handle_t channel, char *problem) {
-    char name[LINUX_NAME_MAX + 1];
+int archive_write(struct thread *thread, const char *path, const char *name, handle_t channel,
+                  char *problem) {
     struct vnode *vnode = NULL;
     struct archive *archive = heap_alloc_zero(sizeof(*archive));
     int result = archive ? start_resolve(thread, path, &vnode) : -ENOMEM;
@@ -313,7 +299,6 @@ int archive_write(struct thread *thread, const char *path, handle_t channel, cha
     if (archive) {
         archive->thread = thread;
         archive->channel = channel;
-        name_of(path, name);
         if (result == 0) result = path_set(archive, 0, name);
         if (result == 0) result = tree_write(archive, vnode);
         if (result != 0)

@@ -122,6 +122,73 @@ static void test_damage(void) {
     CHECK_IS(extract("/target"), -EINVAL);
 }
 
+// What a header has no room for is in the one before it, both ways.
+static void test_large_numbers(void) {
+    static u8 taken[16 * USTAR_BLOCK_BYTES];
+    static char records[USTAR_BLOCK_BYTES];
+    static struct pax pax;
+    char problem[ARCHIVE_PROBLEM_MAX];
+    struct ustar_entry entry;
+    char name[USTAR_PATH_MAX + 1];
+    char link[USTAR_PATH_MAX + 1];
+    static i64 times[4] = {9, 0, 17'179'869'184, 0};
+    CHECK_IS(make_file("/large", "text"), 4);
+    strcpy(path, "/large");
+    CHECK_IS(CALL3(first, NR_CHOWN, path, 3'000'000, 4'000'000'000), 0);
+    CHECK_IS(CALL4(first, NR_UTIMENSAT, AT_FDCWD, path, times, 0), 0);
+    fake_stream_take(taken, sizeof(taken));
+    CHECK_IS(archive_write(first, "/large", "large", 1, problem), 0);
+    fake_stream(taken, fake_stream_taken());
+    CHECK_IS(archive_extract(first, "/target", "large", 1, problem), 0);
+    CHECK_IS(stat_path(NR_STAT, "/target/large"), 0);
+    CHECK_IS(status.uid, 3'000'000);
+    CHECK_IS(status.gid, 4'000'000'000);
+    CHECK_IS(status.mtime.seconds, times[2]);
+    CHECK_IS(CALL2(first, NR_TRUNCATE, strcpy(path, "/large"), 9l << 30), 0);
+    fake_stream_take(taken, sizeof(taken));
+    CHECK_IS(archive_write(first, "/large", "large", 1, problem), -EPIPE);
+    fake_stream_take(NULL, 0);
+    CHECK_IS(ustar_read(taken, &entry, name, link), true);
+    CHECK_IS(entry.type, USTAR_PAX);
+    memcpy(records, taken + USTAR_BLOCK_BYTES, sizeof(records));
+    CHECK_IS(pax_read(records, entry.size_bytes, &pax), true);
+    CHECK_IS(pax.fields, PAX_SIZE | PAX_UID | PAX_GID);
+    CHECK_IS(ustar_read(taken + (2l * USTAR_BLOCK_BYTES), &entry, name, link), true);
+    CHECK_IS(entry.size_bytes, 0);
+    pax_apply(&pax, &entry);
+    CHECK_IS(entry.size_bytes, 9l << 30);
+}
+
+static void test_pax_records(void) {
+    static struct pax pax;
+    static const struct {
+        const char *text;
+        bool is_fine;
+    } cases[] = {
+        {"", true},
+        {"9 size=8\n", true},
+        {"9 what=8\n", true},
+        {"14 mtime=1.25\n", true},
+        {"9 size=8\n9 size=9\n", true},
+        {"8 size=8\n", false},
+        {"11 size=8\n", false},
+        {"9 size=x\n", false},
+        {"8 size=\n", false},
+        {"9 size 8\n", false},
+        {"28 size=9223372036854775808\n", false},
+        {"18 uid=4294967295\n", false},
+        {"99999999 size=8\n", false},
+        {"0 size=8\n", false},
+        {" 9 size=8\n", false},
+    };
+    for (u32 i = 0; i < ARRAY_SIZE(cases); i++)
+        CHECK_IS(pax_read(cases[i].text, strlen(cases[i].text), &pax), cases[i].is_fine);
+    CHECK_IS(pax_read("9 size=8\n9 size=9\n", 18, &pax), true);
+    CHECK_IS(pax.size_bytes, 9);
+    CHECK_IS(pax_read("10 path=\0a\n", 11, &pax), false);
+    CHECK_IS(pax_read("11 path=a\0b\n", 12, &pax), false);
+}
+
 int main(int argc, char **argv) {
     boot_image(argc, argv);
     CHECK_IS(path_call(NR_MKDIR, "/target"), 0);
@@ -131,5 +198,7 @@ int main(int argc, char **argv) {
     test_directories_are_not_written();
     test_the_name_that_was_asked_for();
     test_damage();
+    test_large_numbers();
+    test_pax_records();
     return failures != 0;
 }

@@ -268,7 +268,25 @@ i64 kernel_stream_read(handle_t, void *buffer, usize size) {
     return (i64)count;
 }
 
-i64 kernel_stream_write(handle_t, const void *, usize size) { return (i64)size; }
+static u8 *taken_bytes;
+static usize taken_room;
+static usize taken_size;
+
+void fake_stream_take(void *bytes, usize room) {
+    taken_bytes = bytes;
+    taken_room = room;
+    taken_size = 0;
+}
+
+usize fake_stream_taken(void) { return taken_size; }
+
+i64 kernel_stream_write(handle_t, const void *bytes, usize size) {
+    if (!taken_bytes) return (i64)size;
+    usize count = min(size, taken_room - taken_size);
+    memcpy(taken_bytes + taken_size, bytes, count);
+    taken_size += count;
+    return count > 0 ? (i64)count : -EPIPE;
+}
 
 int kernel_object_wait(handle_t, u32, u64, u32 *observed) {
     *observed = SIGNAL_READABLE | SIGNAL_WRITABLE;

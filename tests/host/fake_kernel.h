@@ -16,6 +16,10 @@ struct thread *fake_boot(const void *image, u64 image_size);
 
 // What channels give from now on, until it is read; then they are at their end.
 void fake_stream(const void *bytes, usize size);
+// What is written to any stream comes here, until there is no room: then the reader is gone. Without
+// it they take everything.
+void fake_stream_take(void *bytes, usize room);
+usize fake_stream_taken(void);
 
 // One system call, as by the instruction: registers in, result out. Signals are not delivered.
 i64 fake_call(struct thread *thread, u64 number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);

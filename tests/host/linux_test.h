@@ -43,6 +43,7 @@ enum {
     NR_CHMOD = 90,
     NR_CHOWN = 92,
     NR_GETDENTS64 = 217,
+    NR_UTIMENSAT = 280,
     NR_RENAMEAT2 = 316,
 };
 

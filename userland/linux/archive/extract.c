@@ -13,7 +13,7 @@
 #include "linux/vfs.h"
 #include "linux/walk.h"
 
-enum { BUFFER_BYTES = CL_MESSAGE_BYTES_MAX, PAX_BYTES_MAX = 2 * USTAR_PATH_MAX + 64 };
+enum { BUFFER_BYTES = CL_MESSAGE_BYTES_MAX };
 
 struct extract {
     struct thread *thread;
@@ -22,12 +22,11 @@ struct extract {
     char rename_to[LINUX_NAME_MAX + 1]; // what the first name of each path becomes; empty: stays
     u32 start;                          // of what is in the buffer
     u32 end;
-    bool has_pax_path;
-    bool has_pax_link;
-    char path[USTAR_PATH_MAX + 1];
-    char link[USTAR_PATH_MAX + 1];
+    const char *path; // of the entry
+    struct pax pax;   // for the next entry
     char header_path[USTAR_PATH_MAX + 1];
-    char pax[PAX_BYTES_MAX];
+    char header_link[USTAR_PATH_MAX + 1];
+    char records[PAX_BYTES_MAX + 1];
     u8 block[USTAR_BLOCK_BYTES];
     u8 buffer[BUFFER_BYTES];
 };
@@ -241,12 +240,9 @@ static int entry_make(struct extract *extract, const struct ustar_entry *entry) 
 }
 
 static int pax_take(struct extract *extract, const struct ustar_entry *entry) {
-    int result = text_read(extract, extract->pax, sizeof(extract->pax), entry->size_bytes);
+    int result = text_read(extract, extract->records, sizeof(extract->records), entry->size_bytes);
     if (result != 0) return result;
-    usize size = entry->size_bytes;
-    extract->has_pax_path = pax_find(extract->pax, size, "path", extract->path);
-    extract->has_pax_link = pax_find(extract->pax, size, "linkpath", extract->link);
-    return 0;
+    return pax_read(extract->records, entry->size_bytes, &extract->pax) ? 0 : -EINVAL;
 }
 
 // What the other side could not do.
@@ -258,18 +254,16 @@ static int problem_take(struct extract *extract, const struct ustar_entry *entry
 // 1: the stream's end.
 static int entry_take(struct extract *extract, char *problem) {
     struct ustar_entry entry;
-    char *link = extract->has_pax_link ? extract->pax : extract->link;
     int result = bytes_read(extract, extract->block, USTAR_BLOCK_BYTES);
     if (result != 0) return result;
     if (ustar_is_end(extract->block)) return 1;
-    if (!ustar_read(extract->block, &entry, extract->header_path, link)) return -EINVAL;
-    entry.link = extract->link;
+    if (!ustar_read(extract->block, &entry, extract->header_path, extract->header_link))
+        return -EINVAL;
     if (entry.type == USTAR_PAX) return pax_take(extract, &entry);
     if (entry.type == USTAR_PROBLEM) return problem_take(extract, &entry, problem);
     if (entry.type == USTAR_PAX_GLOBAL) return contents_skip(extract, entry.size_bytes);
-    if (!extract->has_pax_path)
-        memcpy(extract->path, extract->header_path, strlen(extract->header_path) + 1);
-    extract->has_pax_path = extract->has_pax_link = false;
+    pax_apply(&extract->pax, &entry);
+    extract->path = entry.path;
     result = entry_make(extract, &entry);
     if (result != 0)
         format_text(problem, ARCHIVE_PROBLEM_MAX, "%.80s: can't be made (error %d)", extract->path,

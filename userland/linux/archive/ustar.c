@@ -24,10 +24,13 @@ struct ustar_header {
 };
 static_assert(sizeof(struct ustar_header) == USTAR_BLOCK_BYTES);
 
-enum : u64 { NUMBER_MAX = 1UL << 40 };
+enum : u64 { NUMBER_MAX = 1UL << 40, SECONDS_MAX = ~0ull / 1000000000 };
 
 // Octal digits, all but the last byte of the field.
+static bool number_fits(usize size, u64 number) { return number >> (3 * (size - 1)) == 0; }
+
 static void number_write(char *field, usize size, u64 number) {
+    if (!number_fits(size, number)) number = 0;
     for (usize i = size - 1; i-- > 0; number >>= 3)
         field[i] = (char)('0' + (number & 7));
 }
@@ -89,6 +92,7 @@ static bool numbers_read(const struct ustar_header *header, struct ustar_entry *
                    number_read(header->major, sizeof(header->major), &major) &&
                    number_read(header->minor, sizeof(header->minor), &minor);
     if (!is_fine) return false;
+    entry->mtime_seconds = min(entry->mtime_seconds, (u64)SECONDS_MAX);
     entry->mode = (u32)mode & 07777;
     entry->uid = (u32)uid;
     entry->gid = (u32)gid;
@@ -121,41 +125,124 @@ bool ustar_is_end(const u8 block[USTAR_BLOCK_BYTES]) {
     return true;
 }
 
-usize pax_write(char *to, usize room, const char *key, const char *value) {
+// A record `LENGTH KEY=VALUE\n`; the length counts itself.
+static usize record_write(char *to, const char *key, const char *value) {
     usize rest = strlen(key) + strlen(value) + 3; // a blank, `=` and a newline
     usize digits = 1;
     for (usize limit = 10; rest + digits >= limit; limit *= 10)
         digits++;
     usize size = rest + digits;
-    usize written = format_text(to, room, "%lu %s=%s\n", size, key, value);
-    return written < room && written == size ? size : 0;
+    format_text(to, size + 1, "%lu %s=%s\n", size, key, value);
+    return size;
 }
 
-// The record at `at`: its length counts itself. 0: there is none.
-static usize record_size(const char *at, usize room, usize *head) {
+static usize number_record_write(char *to, const char *key, usize field_size, u64 number) {
+    char text[24];
+    if (number_fits(field_size, number)) return 0;
+    format_text(text, sizeof(text), "%lu", number);
+    return record_write(to, key, text);
+}
+
+usize pax_write(char to[PAX_BYTES_MAX], const struct ustar_entry *entry) {
+    struct ustar_header *header = NULL;
+    usize size = 0;
+    if (strlen(entry->path) > USTAR_NAME_MAX) size += record_write(to, "path", entry->path);
+    if (strlen(entry->link) > USTAR_NAME_MAX)
+        size += record_write(to + size, "linkpath", entry->link);
+    size += number_record_write(to + size, "size", sizeof(header->size), entry->size_bytes);
+    size += number_record_write(to + size, "uid", sizeof(header->uid), entry->uid);
+    size += number_record_write(to + size, "gid", sizeof(header->gid), entry->gid);
+    return size +
+           number_record_write(to + size, "mtime", sizeof(header->mtime), entry->mtime_seconds);
+}
+
+// A key and its value, in a record.
+struct pair {
+    const char *key;
+    usize key_size;
+    const char *value;
+    usize value_size;
+};
+
+// The size of the record that begins at `at`. 0: there is none.
+static usize record_read(const char *at, usize room, struct pair *pair) {
     usize size = 0;
     usize digits = 0;
     while (digits < room && digits < 6 && at[digits] >= '0' && at[digits] <= '9')
         size = size * 10 + (usize)(at[digits++] - '0');
-    *head = digits + 1;
-    bool is_fine = digits > 0 && digits < room && at[digits] == ' ' && size > *head && size <= room;
-    return is_fine && at[size - 1] == '\n' ? size : 0;
+    usize head = digits + 1;
+    bool is_fine = digits > 0 && digits < room && at[digits] == ' ' && size > head && size <= room;
+    if (!is_fine || at[size - 1] != '\n') return 0;
+    const char *equals = memchr(at + head, '=', size - head);
+    if (!equals) return 0;
+    *pair = (struct pair){at + head, (usize)(equals - at) - head, equals + 1,
+                          (usize)(at + size - 1 - (equals + 1))};
+    return size;
 }
 
-bool pax_find(const char *records, usize size, const char *key, char value[USTAR_PATH_MAX + 1]) {
-    usize key_size = strlen(key);
-    usize head;
-    for (usize at = 0, length; (length = record_size(records + at, size - at, &head));
-         at += length) {
-        const char *pair = records + at + head;
-        usize pair_size = length - head - 1;
-        if (pair_size <= key_size || memcmp(pair, key, key_size) != 0 || pair[key_size] != '=')
-            continue;
-        usize value_size = pair_size - key_size - 1;
-        if (value_size > USTAR_PATH_MAX || memchr(pair, 0, pair_size)) return false;
-        memcpy(value, pair + key_size + 1, value_size);
-        value[value_size] = 0;
-        return true;
+static bool text_take(const struct pair *pair, char to[USTAR_PATH_MAX + 1]) {
+    if (pair->value_size > USTAR_PATH_MAX || memchr(pair->value, 0, pair->value_size)) return false;
+    memcpy(to, pair->value, pair->value_size);
+    to[pair->value_size] = 0;
+    return true;
+}
+
+// Decimal digits; of a time a fraction, which is left out.
+static bool number_take(const struct pair *pair, u64 max, u64 *number) {
+    usize at = 0;
+    *number = 0;
+    for (; at < pair->value_size && pair->value[at] >= '0' && pair->value[at] <= '9'; at++) {
+        *number = *number * 10 + (u64)(pair->value[at] - '0');
+        if (*number > max) return false;
     }
-    return false;
+    return at > 0 && (at == pair->value_size || pair->value[at] == '.');
+}
+
+static bool pair_is(const struct pair *pair, const char *key) {
+    return pair->key_size == strlen(key) && memcmp(pair->key, key, pair->key_size) == 0;
+}
+
+static bool pair_take(const struct pair *pair, struct pax *pax) {
+    const struct {
+        const char *key;
+        enum pax_field field;
+        char *text;
+        u64 *number;
+        u64 max;
+    } known[] = {
+        {"path", PAX_PATH, pax->path, NULL, 0},
+        {"linkpath", PAX_LINK, pax->link, NULL, 0},
+        {"size", PAX_SIZE, NULL, &pax->size_bytes, ~0ull >> 1},
+        {"uid", PAX_UID, NULL, &pax->uid, ~0u - 1},
+        {"gid", PAX_GID, NULL, &pax->gid, ~0u - 1},
+        {"mtime", PAX_MTIME, NULL, &pax->mtime_seconds, SECONDS_MAX},
+    };
+    for (usize i = 0; i < ARRAY_SIZE(known); i++) {
+        if (!pair_is(pair, known[i].key)) continue;
+        pax->fields |= known[i].field;
+        return known[i].text ? text_take(pair, known[i].text)
+                             : number_take(pair, known[i].max, known[i].number);
+    }
+    return true;
+}
+
+bool pax_read(const char *records, usize size, struct pax *pax) {
+    pax->fields = 0;
+    for (usize at = 0; at < size;) {
+        struct pair pair;
+        usize length = record_read(records + at, size - at, &pair);
+        if (length == 0 || !pair_take(&pair, pax)) return false;
+        at += length;
+    }
+    return true;
+}
+
+void pax_apply(struct pax *pax, struct ustar_entry *entry) {
+    if (pax->fields & PAX_PATH) entry->path = pax->path;
+    if (pax->fields & PAX_LINK) entry->link = pax->link;
+    if (pax->fields & PAX_SIZE) entry->size_bytes = pax->size_bytes;
+    if (pax->fields & PAX_UID) entry->uid = (u32)pax->uid;
+    if (pax->fields & PAX_GID) entry->gid = (u32)pax->gid;
+    if (pax->fields & PAX_MTIME) entry->mtime_seconds = pax->mtime_seconds;
+    pax->fields = 0;
 }

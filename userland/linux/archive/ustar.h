@@ -37,6 +37,7 @@ struct ustar_entry {
     const char *link;
 };
 
+// What does not fit into its field is zeros there, and belongs into a pax header before it.
 void ustar_write(u8 block[USTAR_BLOCK_BYTES], const struct ustar_entry *entry);
 
 // A header's fields; path and link are strings in `path` and `link`. False: it is none.
@@ -44,7 +45,32 @@ bool ustar_read(const u8 block[USTAR_BLOCK_BYTES], struct ustar_entry *entry,
                 char path[USTAR_PATH_MAX + 1], char link[USTAR_PATH_MAX + 1]);
 bool ustar_is_end(const u8 block[USTAR_BLOCK_BYTES]);
 
-// A pax record `LENGTH KEY=VALUE\n`. Returns its size; 0: no room.
-usize pax_write(char *to, usize room, const char *key, const char *value);
-// Looks for a key in pax records; false: it is not there, or its value is longer than USTAR_PATH_MAX.
-bool pax_find(const char *records, usize size, const char *key, char value[USTAR_PATH_MAX + 1]);
+// The records of a pax header, for what of an entry has no room in its own. Returns their size; 0:
+// nothing is needed. They have room in PAX_BYTES_MAX.
+enum { PAX_BYTES_MAX = 2 * USTAR_PATH_MAX + 256 };
+usize pax_write(char to[PAX_BYTES_MAX], const struct ustar_entry *entry);
+
+enum pax_field : u32 {
+    PAX_PATH = 1,
+    PAX_LINK = 2,
+    PAX_SIZE = 4,
+    PAX_UID = 8,
+    PAX_GID = 16,
+    PAX_MTIME = 32,
+};
+
+// What a pax header says of the entry behind it.
+struct pax {
+    u32 fields; // enum pax_field: those that are there
+    u64 size_bytes;
+    u64 uid;
+    u64 gid;
+    u64 mtime_seconds;
+    char path[USTAR_PATH_MAX + 1];
+    char link[USTAR_PATH_MAX + 1];
+};
+
+// Unknown keys are passed over. False: they are no records, or a value is out of range.
+bool pax_read(const char *records, usize size, struct pax *pax);
+// Puts what is there into the entry, and forgets it.
+void pax_apply(struct pax *pax, struct ustar_entry *entry);

@@ -33,7 +33,7 @@ struct archive {
     u32 path_bytes;
     char path[USTAR_PATH_MAX + 1];
     char link[USTAR_PATH_MAX + 1];
-    char pax[2 * USTAR_PATH_MAX + 64];
+    char pax[PAX_BYTES_MAX + 1];
     u8 buffer[BUFFER_BYTES];
 };
 
@@ -86,12 +86,7 @@ static int header_write(struct archive *archive, const struct ustar_entry *entry
 
 // A header before the header for what does not fit into it.
 static int pax_header_write(struct archive *archive, const struct ustar_entry *entry) {
-    usize size = 0;
-    if (strlen(entry->path) > USTAR_NAME_MAX)
-        size += pax_write(archive->pax, sizeof(archive->pax), "path", entry->path);
-    if (strlen(entry->link) > USTAR_NAME_MAX)
-        size +=
-            pax_write(archive->pax + size, sizeof(archive->pax) - size, "linkpath", entry->link);
+    usize size = pax_write(archive->pax, entry);
     if (size == 0) return 0;
     struct ustar_entry pax = {.type = USTAR_PAX, .path = "pax", .link = "", .size_bytes = size};
     int result = header_write(archive, &pax);
@@ -135,7 +130,7 @@ static int entry_write(struct archive *archive, struct vnode *vnode) {
         .uid = attributes.uid,
         .gid = attributes.gid,
         .major = (u32)(attributes.device >> 8 & 0xfff),
-        .minor = (u32)(attributes.device & 0xff),
+        .minor = (u32)((attributes.device & 0xff) | (attributes.device >> 12 & 0xfff00)),
         .mtime_seconds = attributes.mtime_ns / 1000000000,
         .path = archive->path,
         .link = archive->link,

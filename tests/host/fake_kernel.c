@@ -34,10 +34,15 @@ static u32 fake_threads_count = 1;
 static _Thread_local struct thread *current;
 static _Thread_local u32 current_handle;
 
-void *heap_alloc(usize size) { return size > HEAP_ALLOC_MAX ? NULL : malloc(size ? size : 1); }
+bool fake_heap_is_empty;
+
+void *heap_alloc(usize size) {
+    return size > HEAP_ALLOC_MAX || fake_heap_is_empty ? NULL : malloc(size ? size : 1);
+}
 
 void *heap_alloc_zero(usize size) {
-    return size > HEAP_ALLOC_MAX ? NULL : calloc(1, size ? size : 1);
+    void *memory = heap_alloc(size);
+    return memory ? memset(memory, 0, size) : NULL;
 }
 
 void heap_free(void *memory) { free(memory); }

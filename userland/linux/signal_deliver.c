@@ -82,7 +82,9 @@ static enum delivery delivery_decide_locked(struct thread *thread, struct queued
     if (!signal_take_locked(process, thread->blocked, signal)) {
         return DELIVERY_NONE;
     }
-    if (signal_is_ignored_locked(process, signal)) {
+    // Who sent one of the others has decided it, and what is known of the sender may be lost.
+    if (!(signal_bit(signal->signal) & SIGNALS_UNBLOCKABLE) &&
+        signal_is_ignored_locked(process, signal)) {
         return DELIVERY_NOTHING;
     }
     *action = signal_action_locked(process, signal->signal);

@@ -130,7 +130,9 @@ static u64 cpu_limit_check_locked(struct process *process, u64 cpu_ns) REQUIRES(
         return DEADLINE_NEVER;
     }
     if (limit->maximum <= cpu_ns / SECOND_NS) {
-        signal_send_locked(process, &(struct queued_signal){.signal = SIGKILL, .code = SI_KERNEL});
+        signal_send_locked(process, &(struct queued_signal){.signal = SIGKILL,
+                                                            .code = SI_KERNEL,
+                                                            .traits = SIGNAL_FROM_OUTSIDE});
         return DEADLINE_NEVER;
     }
     if (limit->current <= cpu_ns / SECOND_NS) {

@@ -324,7 +324,10 @@ void kernel_port_unwatch(handle_t, u64 key) {
     }
 }
 
+u32 fake_port_waits;
+
 int kernel_port_wait(handle_t, u64 deadline_ns, u64 *key, u32 *observed) {
+    __atomic_fetch_add(&fake_port_waits, 1, __ATOMIC_SEQ_CST);
     struct fake_thread *self = &fake_threads[current_handle];
     while (!__atomic_exchange_n(&self->kick, 0, __ATOMIC_SEQ_CST)) {
         for (usize i = 0; i < ARRAY_SIZE(watched); i++) {

@@ -24,6 +24,9 @@ usize fake_stream_taken(void);
 // While it is set, nothing can be allocated. By the only thread that runs.
 extern bool fake_heap_is_empty;
 
+// How often the event thread has gone to wait; atomic.
+extern u32 fake_port_waits;
+
 // One system call, as by the instruction: registers in, result out. Signals are not delivered.
 i64 fake_call(struct thread *thread, u64 number, u64 a, u64 b, u64 c, u64 d, u64 e, u64 f);
 

@@ -1,7 +1,56 @@
 // Signals, timers and pids where the machine is short of something. Expected results are Linux's.
 #include "linux_test.h"
 
+#include "linux/kernel_if.h"
 #include "linux/signal.h"
+
+enum {
+    NR_SIGACTION = 13,
+    NR_SIGPROCMASK = 14,
+    NR_TIMER_CREATE = 222,
+    NR_TIMER_SETTIME = 223,
+    NR_TIMER_DELETE = 226,
+};
+
+static void sleep_ms(u64 ms) {
+    u32 word = 0;
+    kernel_futex_wait(&word, 0, WAIT_PLAIN, kernel_monotonic_ns() + ms * 1'000'000);
+}
+
+// How often the event thread runs while a timer of 1 ns is set that nobody takes signals of.
+static u32 waits_with_timer(i32 signal, u32 notify) {
+    static struct {
+        u64 value;
+        i32 signal;
+        u32 notify;
+        u64 rest[6];
+    } event;
+    static u64 spec[4] = {0, 1, 0, 1};
+    static i32 id;
+    event.signal = signal;
+    event.notify = notify;
+    CHECK_IS(CALL3(first, NR_TIMER_CREATE, 1, &event, &id), 0);
+    CHECK_IS(CALL4(first, NR_TIMER_SETTIME, id, 0, spec, 0), 0);
+    sleep_ms(10);
+    u32 before = __atomic_load_n(&fake_port_waits, __ATOMIC_SEQ_CST);
+    sleep_ms(60);
+    u32 waits = __atomic_load_n(&fake_port_waits, __ATOMIC_SEQ_CST) - before;
+    CHECK_IS(CALL1(first, NR_TIMER_DELETE, id), 0);
+    return waits;
+}
+
+// Each costs the container no more than a tick's work.
+static void test_short_timers(void) {
+    static struct linux_sigaction ignore = {.handler = SIG_IGN};
+    static u64 mask = 1UL << (SIGUSR2 - 1);
+    CHECK_IS(CALL4(first, NR_SIGACTION, SIGUSR1, &ignore, 0, 8), 0);
+    CHECK_IS(CALL4(first, NR_SIGPROCMASK, SIG_BLOCK, &mask, 0, 8), 0);
+    CHECK_IS(waits_with_timer(SIGUSR1, SIGEV_SIGNAL) < 30, true);
+    CHECK_IS(waits_with_timer(SIGUSR2, SIGEV_NONE), 0);
+    // One that is pending already can't be pending for the timer too.
+    signal_send(first->process, &(struct queued_signal){.signal = SIGUSR2});
+    CHECK_IS(waits_with_timer(SIGUSR2, SIGEV_SIGNAL) < 30, true);
+}
 
 // SIGKILL from outside ends the first process, also where nothing can be kept of it but the bit.
 // Ends the test: with status 0 when the process ends.
@@ -18,5 +67,6 @@
 
 int main(int argc, char **argv) {
     boot_image(argc, argv);
+    test_short_timers();
     test_kill_without_memory();
 }

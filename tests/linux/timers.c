@@ -311,13 +311,101 @@ static void test_cpu_limit(void) {
     IS(wait_status(child), SIGKILL);
 }
 
+// What a process that ignores a timer's signal, or is not told of it, sees of it.
+static void test_untold_timers(void) {
+    struct sigevent event = {.signal = SIGUSR1, .notify = 1}; // SIGEV_NONE
+    struct itimerspec spec = {{0, 10000000}, {0, 10000000}}, left = {};
+    int id = -1;
+    u64 pending = 0;
+    IS(SYS(SYS_timer_create, 1, &event, &id), 0);
+    IS(SYS(SYS_timer_settime, id, 0, &spec, 0), 0);
+    sleep_ms(35);
+    IS(SYS(SYS_timer_gettime, id, &left), 0);
+    IS(left.value.nanoseconds > 0 && left.value.nanoseconds <= 10000000, true);
+    spec.interval.nanoseconds = 0;
+    IS(SYS(SYS_timer_settime, id, 0, &spec, 0), 0);
+    sleep_ms(20);
+    IS(SYS(SYS_timer_gettime, id, &left), 0);
+    IS(left.value.nanoseconds, 0);
+    IS(SYS(SYS_timer_delete, id), 0);
+    IS(SYS(SYS_sigpending, &pending, 8), 0);
+    IS(pending, 0);
+}
+
+// A periodic timer that has expired and whose signal is not taken has no time left.
+static void test_expired(void) {
+    struct itimerval left = {};
+    struct value_info info;
+    mask_set(SIG_BLOCK, SIGALRM);
+    IS(set_timer(ITIMER_REAL, 5, 200, 0), 0);
+    sleep_ms(40);
+    IS(SYS(SYS_getitimer, ITIMER_REAL, &left), 0);
+    IS(left.seconds + left.micro, 0);
+    IS(left.interval_micro, 200000);
+    IS(take(SIGALRM, &info, 0), SIGALRM);
+    IS(SYS(SYS_getitimer, ITIMER_REAL, &left), 0);
+    IS(left.micro > 0, true);
+    IS(set_timer(ITIMER_REAL, 5, 0, 0), 0);
+    sleep_ms(40);
+    IS(SYS(SYS_alarm, 0), 0);
+    IS(take(SIGALRM, &info, 0), SIGALRM);
+    mask_set(1, SIGALRM);
+}
+
+// Run anew by itself: what is pending of a POSIX timer does not survive that, what was sent does.
+static int after_exec(void) {
+    u64 pending = 0;
+    SYS(SYS_sigpending, &pending, 8);
+    return pending == 1UL << (SIGUSR2 - 1) ? 0 : 1;
+}
+
+static int exec_with_pending(void) {
+    struct sigevent event = {.signal = SIGUSR1, .notify = 0};
+    struct itimerspec spec = {{0, 0}, {0, 1000000}};
+    const char *argv[] = {"timers", "again", 0};
+    u64 pending = 0;
+    int id;
+    mask_set(SIG_BLOCK, SIGUSR1);
+    mask_set(SIG_BLOCK, SIGUSR2);
+    SYS(SYS_timer_create, 1, &event, &id);
+    SYS(SYS_timer_settime, id, 0, &spec, 0);
+    send(SIGUSR2, 1);
+    while (!(pending & 1UL << (SIGUSR1 - 1)))
+        SYS(SYS_sigpending, &pending, 8);
+    SYS(SYS_execve, "/proc/self/exe", argv, argv + 2);
+    return 2;
+}
+
+static void test_exec(void) {
+    long child = SYS(SYS_fork);
+    if (child == 0) linux_exit(exec_with_pending());
+    IS(wait_status(child), 0);
+}
+
+// More seconds than nanoseconds fit into a word for.
+static void test_long_select(void) {
+    long timeout[2] = {18446744074, 0}; // wraps to 0.3 seconds
+    IS(handle(SIGALRM, (void *)on_signal, 0), 0);
+    IS(set_timer(ITIMER_REAL, 600, 0, 0), 0);
+    IS(SYS(SYS_select, 0, 0, 0, 0, timeout), -EINTR);
+    timeout[0] = 0, timeout[1] = 2000000;
+    IS(set_timer(ITIMER_REAL, 20, 0, 0), 0);
+    IS(SYS(SYS_select, 0, 0, 0, 0, timeout), -EINTR);
+    IS(timeout[0], 1);
+}
+
 static int program(long argc, char **argv) {
-    (void)argc, (void)argv;
+    (void)argv;
+    if (argc > 1) return after_exec();
     test_interval_timers();
     test_posix_timers();
     test_queued_signals();
     test_sleeps();
     test_cpu_limit();
+    test_untold_timers();
+    test_expired();
+    test_exec();
+    test_long_select();
     print(failures ? "timers: failed\n" : "timers: ok\n");
     return failures ? 1 : 0;
 }

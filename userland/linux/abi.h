@@ -244,7 +244,8 @@ enum : u64 {
     SA_NODEFER = 0x40000000,
     SA_RESETHAND = 0x80000000,
 };
-enum { SI_USER = 0, SI_KERNEL = 0x80, SI_TKILL = -6, SEGV_MAPERR = 1, SEGV_ACCERR = 2 };
+enum { SI_USER = 0, SI_KERNEL = 0x80, SI_TIMER = -2, SI_TKILL = -6 };
+enum { SEGV_MAPERR = 1, SEGV_ACCERR = 2 };
 enum {
     FPE_INTDIV = 1,
     FPE_FLTINV = 7,

@@ -278,7 +278,9 @@ i64 linux_select(struct thread *thread, i32 count, linux_ptr reads, linux_ptr wr
         if (time.seconds < 0 || time.microseconds < 0) {
             return -EINVAL;
         }
-        u64 duration_ns = (u64)time.seconds * 1000000000 + (u64)time.microseconds * 1000;
+        u64 seconds = (u64)time.seconds + (u64)time.microseconds / 1000000;
+        u64 duration_ns =
+            min(seconds, TIME_SECONDS_MAX) * 1000000000 + (u64)time.microseconds % 1000000 * 1000;
         deadline_ns = duration_ns == 0 ? 0 : kernel_monotonic_ns() + duration_ns;
     }
     i64 result = select_linux(thread, count, (linux_ptr[]){reads, writes, exceptions}, deadline_ns);

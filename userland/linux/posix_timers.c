@@ -5,7 +5,9 @@
 #include "linux/timers.h"
 
 enum { OVERRUN_MAX = 0x7fffffff };
-enum { SI_TIMER = -2 };
+// A period that nobody takes a signal of is this long at least, as on Linux with its ticks: shorter
+// ones would keep the event thread busy.
+enum : u64 { UNTAKEN_NS_MIN = 4'000'000 };
 
 struct posix_timer *posix_timer_find_locked(struct process_timers *timers, i32 id) {
     struct posix_timer *timer;
@@ -21,23 +23,11 @@ bool posix_timer_uses_cpu(const struct posix_timer *timer) {
     return timer->clock == CLOCK_PROCESS_CPUTIME || timer->clock == CLOCK_THREAD_CPUTIME;
 }
 
-// Passes the deadlines up to now; returns how many.
-static u64 timer_forward_locked(struct posix_timer *timer, u64 now_ns) REQUIRES(&tasks.lock) {
-    struct timer_times *times = &timer->times;
-    if (times->interval_ns == 0) {
-        times->deadline_ns = 0;
-        return 1;
-    }
-    u64 periods = (now_ns - times->deadline_ns) / times->interval_ns + 1;
-    times->deadline_ns += periods * times->interval_ns;
-    return periods;
-}
-
-static void timer_arm_locked(struct posix_timer *timer) REQUIRES(&tasks.lock) {
-    if (!posix_timer_uses_cpu(timer)) {
-        u64 deadline_ns = timer->times.deadline_ns;
-        event_timer_set(&timer->event, deadline_ns ? deadline_ns : DEADLINE_NEVER);
-    }
+// One that tells nobody only runs in thought, when it is asked for.
+static int timer_arm_locked(struct posix_timer *timer) REQUIRES(&tasks.lock) {
+    u64 deadline_ns = timer->times.deadline_ns;
+    if (posix_timer_uses_cpu(timer) || timer->notify == SIGEV_NONE) return 0;
+    return event_timer_set(&timer->event, deadline_ns ? deadline_ns : DEADLINE_NEVER);
 }
 
 static bool is_queued_locked(const struct posix_timer *timer) REQUIRES(&tasks.lock) {
@@ -52,19 +42,19 @@ static bool is_queued_locked(const struct posix_timer *timer) REQUIRES(&tasks.lo
 
 // While the signal is pending the timer waits with its old deadline.
 void posix_timer_expire_locked(struct posix_timer *timer, u64 now_ns) {
-    if (timer->times.deadline_ns == 0 || timer->times.deadline_ns > now_ns) {
+    if (timer->notify == SIGEV_NONE || timer->times.deadline_ns == 0 ||
+        timer->times.deadline_ns > now_ns) {
         return;
     }
-    if (timer->notify != SIGEV_NONE) {
-        signal_send_locked(timer->process, &(struct queued_signal){.signal = timer->signal,
-                                                                   .code = SI_TIMER,
-                                                                   .pid = timer->id,
-                                                                   .value = timer->value,
-                                                                   .timer = timer});
-        timer->is_waiting = is_queued_locked(timer);
-    }
+    signal_send_locked(timer->process, &(struct queued_signal){.signal = timer->signal,
+                                                               .code = SI_TIMER,
+                                                               .pid = timer->id,
+                                                               .value = timer->value,
+                                                               .timer = timer});
+    timer->is_waiting = is_queued_locked(timer);
     if (!timer->is_waiting) {
-        timer_forward_locked(timer, now_ns);
+        bool is_short = timer->times.interval_ns < UNTAKEN_NS_MIN;
+        timer_times_forward(&timer->times, now_ns + (is_short ? UNTAKEN_NS_MIN : 0));
         timer_arm_locked(timer);
     }
 }
@@ -74,8 +64,9 @@ void posix_timer_taken_locked(struct posix_timer *timer, struct queued_signal *s
         posix_timer_uses_cpu(timer) ? process_cpu_ns(timer->process) : kernel_monotonic_ns();
     timer->is_waiting = false;
     timer->overrun = 0;
-    if (timer->times.deadline_ns != 0 && timer->times.deadline_ns <= now_ns) {
-        timer->overrun = min(timer_forward_locked(timer, now_ns) - 1, (u64)OVERRUN_MAX);
+    u64 periods = timer_times_forward(&timer->times, now_ns);
+    if (periods > 0) {
+        timer->overrun = min(periods - 1, (u64)OVERRUN_MAX);
         timer_arm_locked(timer);
     }
     signal->uid = (u32)timer->overrun;
@@ -105,10 +96,7 @@ int posix_timer_set_locked(struct posix_timer *timer, const struct timer_times *
     timer_forget_locked(timer);
     timer->times = *times;
     timer->overrun = 0;
-    if (posix_timer_uses_cpu(timer)) {
-        return 0;
-    }
-    return event_timer_set(&timer->event, times->deadline_ns ? times->deadline_ns : DEADLINE_NEVER);
+    return timer_arm_locked(timer);
 }
 
 int posix_timer_create(struct process *process, struct posix_timer *timer) {

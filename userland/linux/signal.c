@@ -92,6 +92,19 @@ void signal_discard_locked(struct process *process, u64 mask) {
     }
 }
 
+void signal_discard_timers_locked(struct process *process) {
+    struct queued_signal *queued;
+    struct queued_signal *following;
+    u64 dropped = 0;
+    u64 kept = 0;
+    list_for_each_safe(queued, following, &process->queued, node) {
+        bool is_timers = queued->code == SI_TIMER;
+        *(is_timers ? &dropped : &kept) |= signal_bit(queued->signal);
+        if (is_timers) queued_free_locked(queued);
+    }
+    process->pending &= ~dropped | kept;
+}
+
 // A signal that stops takes a pending SIGCONT back, and the other way round, whether or not it is
 // blocked or ignored.
 static void signal_prepare_locked(struct process *process, i32 signal) REQUIRES(&tasks.lock) {

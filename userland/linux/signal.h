@@ -56,6 +56,8 @@ void signal_force(struct thread *thread, const struct queued_signal *signal) EXC
 void process_attend_locked(struct process *process) REQUIRES(&tasks.lock);
 // Drops what is pending of these signals.
 void signal_discard_locked(struct process *process, u64 mask) REQUIRES(&tasks.lock);
+// Drops what timers have sent.
+void signal_discard_timers_locked(struct process *process) REQUIRES(&tasks.lock);
 // Takes the next one that `blocked` does not hold back; false when there is none.
 bool signal_take_locked(struct process *process, u64 blocked, struct queued_signal *out)
     REQUIRES(&tasks.lock);

@@ -44,15 +44,10 @@ static struct linux_itimerval interval_shown(const struct timer_times *times, u6
 
 i64 linux_getitimer(struct thread *thread, u32 which, linux_ptr out) {
     struct process *process = thread->process;
-    struct timer_times times = {};
     if (which >= ITIMERS) {
         return -EINVAL;
     }
-    mutex_lock(&tasks.lock);
-    if (process->timers) {
-        times = process->timers->interval[which];
-    }
-    mutex_unlock(&tasks.lock);
+    struct timer_times times = timers_interval(process, which);
     struct linux_itimerval shown = interval_shown(&times, timers_now_ns(process, which));
     return copy_to_linux(out, &shown, sizeof(shown));
 }
@@ -183,9 +178,8 @@ static struct timer_times timer_shown_locked(struct posix_timer *timer) REQUIRES
     u64 least_ns = timer->notify == SIGEV_NONE ? 0 : 1;
     struct timer_times shown = timer->times;
     // A periodic one that waits for its signal to be taken goes on in thought.
-    if (shown.interval_ns != 0 && shown.deadline_ns != 0 && shown.deadline_ns <= now_ns) {
-        shown.deadline_ns +=
-            ((now_ns - shown.deadline_ns) / shown.interval_ns + 1) * shown.interval_ns;
+    if (shown.interval_ns != 0) {
+        timer_times_forward(&shown, now_ns);
     }
     bool is_over = shown.interval_ns == 0 && timer->is_waiting;
     shown.deadline_ns = is_over ? 0 : time_left(shown.deadline_ns, now_ns, least_ns);

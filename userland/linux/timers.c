@@ -22,6 +22,7 @@ static void real_fire(struct event_timer *event) {
     mutex_lock(&tasks.lock);
     struct timer_times *times = &timers->interval[ITIMER_REAL];
     if (times->deadline_ns != 0 && times->deadline_ns <= kernel_monotonic_ns()) {
+        timers->real_is_waiting = true;
         signal_send_locked(timers->process,
                            &(struct queued_signal){.signal = SIGALRM, .code = SI_KERNEL});
     }
@@ -75,6 +76,25 @@ void timers_exec(struct process *process) {
     if (process->timers) {
         posix_timers_release(process->timers);
     }
+    mutex_lock(&tasks.lock);
+    signal_discard_timers_locked(process);
+    mutex_unlock(&tasks.lock);
+}
+
+// One that has expired shows no time until its signal is taken.
+static struct timer_times interval_locked(const struct process_timers *timers, u32 which)
+    REQUIRES(&tasks.lock) {
+    struct timer_times times = timers->interval[which];
+    if (which == ITIMER_REAL && timers->real_is_waiting) times.deadline_ns = 0;
+    return times;
+}
+
+struct timer_times timers_interval(struct process *process, u32 which) {
+    mutex_lock(&tasks.lock);
+    struct timer_times times =
+        process->timers ? interval_locked(process->timers, which) : (struct timer_times){};
+    mutex_unlock(&tasks.lock);
+    return times;
 }
 
 int timers_set_interval(struct process *process, u32 which, const struct timer_times *times,
@@ -83,10 +103,11 @@ int timers_set_interval(struct process *process, u32 which, const struct timer_t
     struct process_timers *timers = timers_need_locked(process);
     int result = timers ? 0 : -ENOMEM;
     if (timers) {
-        *old = timers->interval[which];
+        *old = interval_locked(timers, which);
         timers->interval[which] = *times;
     }
     if (timers && which == ITIMER_REAL) {
+        timers->real_is_waiting = false;
         result = event_timer_set(&timers->real,
                                  times->deadline_ns ? times->deadline_ns : DEADLINE_NEVER);
     }
@@ -97,14 +118,17 @@ int timers_set_interval(struct process *process, u32 which, const struct timer_t
     return result;
 }
 
-// The next deadline after now, on the grid of the interval.
-static void times_forward(struct timer_times *times, u64 now_ns) {
+u64 timer_times_forward(struct timer_times *times, u64 now_ns) {
+    if (times->deadline_ns == 0 || times->deadline_ns > now_ns) {
+        return 0;
+    }
     if (times->interval_ns == 0) {
         times->deadline_ns = 0;
-    } else if (times->deadline_ns <= now_ns) {
-        u64 periods = (now_ns - times->deadline_ns) / times->interval_ns + 1;
-        times->deadline_ns += periods * times->interval_ns;
+        return 1;
     }
+    u64 periods = (now_ns - times->deadline_ns) / times->interval_ns + 1;
+    times->deadline_ns += periods * times->interval_ns;
+    return periods;
 }
 
 void timers_signal_taken_locked(struct process *process, struct queued_signal *signal) {
@@ -116,9 +140,9 @@ void timers_signal_taken_locked(struct process *process, struct queued_signal *s
         return;
     }
     struct timer_times *times = &timers->interval[ITIMER_REAL];
-    u64 now_ns = times->deadline_ns ? kernel_monotonic_ns() : 0;
-    if (times->deadline_ns != 0 && times->deadline_ns <= now_ns) {
-        times_forward(times, now_ns);
+    if (timers->real_is_waiting) {
+        timers->real_is_waiting = false;
+        timer_times_forward(times, kernel_monotonic_ns());
         event_timer_set(&timers->real, times->deadline_ns ? times->deadline_ns : DEADLINE_NEVER);
     }
 }
@@ -151,7 +175,7 @@ static u64 cpu_intervals_check_locked(struct process_timers *timers, u64 cpu_ns)
         if (times->deadline_ns != 0 && times->deadline_ns <= cpu_ns) {
             signal_send_locked(timers->process, &(struct queued_signal){.signal = signals[which],
                                                                         .code = SI_KERNEL});
-            times_forward(times, cpu_ns);
+            timer_times_forward(times, cpu_ns);
         }
         next_ns = times->deadline_ns ? min(next_ns, times->deadline_ns) : next_ns;
     }
@@ -162,7 +186,7 @@ static u64 cpu_posix_check_locked(struct process_timers *timers, u64 cpu_ns) REQ
     struct posix_timer *timer;
     u64 next_ns = DEADLINE_NEVER;
     list_for_each(timer, &timers->posix, node) {
-        if (!posix_timer_uses_cpu(timer) || timer->is_waiting) {
+        if (!posix_timer_uses_cpu(timer) || timer->is_waiting || timer->notify == SIGEV_NONE) {
             continue;
         }
         posix_timer_expire_locked(timer, cpu_ns);

@@ -18,6 +18,9 @@ struct timer_times {
     u64 interval_ns; // 0: once
 };
 
+// Passes the deadlines up to now, on the grid of the interval; returns how many.
+u64 timer_times_forward(struct timer_times *times, u64 now_ns);
+
 struct posix_timer {
     struct list node; // of process_timers.posix
     i32 id;
@@ -36,6 +39,7 @@ struct process_timers {
     struct process *process;
     struct timer_times interval[ITIMERS];
     struct event_timer real;
+    bool real_is_waiting;   // has expired: goes on when SIGALRM is taken
     struct event_timer cpu; // looks at processor time
     struct list posix;
     i32 next_id;
@@ -46,12 +50,13 @@ struct process_timers *timers_need(struct process *process) EXCLUDES(&tasks.lock
 struct process_timers *timers_need_locked(struct process *process) REQUIRES(&tasks.lock);
 // At the end of a process.
 void timers_release(struct process *process) EXCLUDES(&tasks.lock);
-// execve keeps interval timers only.
+// execve keeps interval timers only, and nothing that POSIX timers have sent.
 void timers_exec(struct process *process) EXCLUDES(&tasks.lock);
 
 // Sets an interval timer; a deadline of the clock it runs by, 0 to stop it.
 int timers_set_interval(struct process *process, u32 which, const struct timer_times *times,
                         struct timer_times *old) EXCLUDES(&tasks.lock);
+struct timer_times timers_interval(struct process *process, u32 which) EXCLUDES(&tasks.lock);
 // What a timer runs by: monotonic time, or processor time.
 u64 timers_now_ns(const struct process *process, u32 which);
 

@@ -7,6 +7,10 @@
 enum {
     NR_SIGACTION = 13,
     NR_SIGPROCMASK = 14,
+    NR_PAUSE = 34,
+    NR_KILL = 62,
+    NR_SETPGID = 109,
+    NR_GETPGID = 121,
     NR_TIMER_CREATE = 222,
     NR_TIMER_SETTIME = 223,
     NR_TIMER_DELETE = 226,
@@ -52,6 +56,51 @@ static void test_short_timers(void) {
     CHECK_IS(waits_with_timer(SIGUSR2, SIGEV_SIGNAL) < 30, true);
 }
 
+static i32 wait_status;
+static i32 group_of_ended;
+
+static void child_ends(struct thread *thread) { CALL1(thread, NR_EXIT, 0); }
+
+static void child_stays(struct thread *thread) {
+    CALL2(thread, NR_SETPGID, 0, group_of_ended);
+    CALL0(thread, NR_PAUSE);
+    CALL1(thread, NR_EXIT, 0);
+}
+
+static void child_leads(struct thread *thread) {
+    CALL2(thread, NR_SETPGID, 0, 0);
+    CALL0(thread, NR_PAUSE);
+    CALL1(thread, NR_EXIT, 0);
+}
+
+static i32 group_of(i64 pid) { return (i32)CALL1(first, NR_GETPGID, pid); }
+
+static void end(i64 pid) {
+    CHECK_IS(CALL2(first, NR_KILL, pid, SIGKILL), 0);
+    CHECK_IS(CALL4(first, NR_WAIT4, pid, &wait_status, 0, 0), pid);
+}
+
+// The number of a group is nobody's pid while it has a member.
+static void test_pid_reuse(void) {
+    i64 leader = fake_fork(first, child_leads);
+    while (group_of(leader) != leader)
+        kernel_yield();
+    group_of_ended = (i32)leader;
+    i64 member = fake_fork(first, child_stays);
+    while (group_of(member) != leader)
+        kernel_yield();
+    end(leader);
+    tasks.next_pid = (i32)leader;
+    i64 other = fake_fork(first, child_ends);
+    CHECK_IS(other != leader && other != member, true);
+    CHECK_IS(CALL4(first, NR_WAIT4, other, &wait_status, 0, 0), other);
+    end(member);
+    tasks.next_pid = (i32)leader;
+    other = fake_fork(first, child_ends);
+    CHECK_IS(other, leader);
+    CHECK_IS(CALL4(first, NR_WAIT4, other, &wait_status, 0, 0), other);
+}
+
 // SIGKILL from outside ends the first process, also where nothing can be kept of it but the bit.
 // Ends the test: with status 0 when the process ends.
 [[noreturn]] static void test_kill_without_memory(void) {
@@ -68,5 +117,6 @@ static void test_short_timers(void) {
 int main(int argc, char **argv) {
     boot_image(argc, argv);
     test_short_timers();
+    test_pid_reuse();
     test_kill_without_memory();
 }

@@ -1,5 +1,5 @@
 // The tree of processes, and what processes share: directories. Pids are not used again before
-// they wrap at PID_MAX.
+// they wrap at PID_MAX, nor while they name anything.
 #include "linux/process.h"
 
 #include "lib/heap.h"
@@ -16,13 +16,22 @@ struct tasks tasks = {
     .next_pid = 1,
 };
 
+// A group or session outlives the process that it is named after.
+static bool pid_is_in_use_locked(i32 pid) REQUIRES(&tasks.lock) {
+    struct process *process;
+    list_for_each(process, &tasks.processes, all) {
+        if (process->pid == pid || process->group == pid || process->session == pid) return true;
+    }
+    return false;
+}
+
 static i32 pid_take_locked(void) REQUIRES(&tasks.lock) {
     do {
         if (tasks.next_pid >= PID_MAX) {
             tasks.next_pid = 2;
         }
         tasks.next_pid++;
-    } while (process_find_locked(tasks.next_pid - 1));
+    } while (pid_is_in_use_locked(tasks.next_pid - 1));
     return tasks.next_pid - 1;
 }
 

@@ -20,6 +20,9 @@ enum {
     IOCTL = 16,
     EXIT = 60,
     WAIT4 = 61,
+    KILL = 62,
+    YIELD = 24,
+    PAUSE = 34,
     FCNTL = 72,
     READLINK = 89,
     SETPGID = 109,
@@ -434,6 +437,69 @@ static void child_in_background(struct thread *thread) {
     CALL1(thread, EXIT, wrong);
 }
 
+// The administrator takes a terminal from its session, types into any, opens an exclusive one.
+static void child_is_admin(struct thread *thread) {
+    static char byte = 'x';
+    i32 wrong = CALL0(thread, SETSID) <= 0;
+    wrong |= (CALL3(thread, IOCTL, slave, TIOCSTI, &byte) != 0) << 1;
+    wrong |= (CALL3(thread, IOCTL, slave, TIOCEXCL, 0) != 0) << 2;
+    wrong |= (CALL3(thread, IOCTL, master, TIOCGPTPEER, O_RDWR | O_NOCTTY) < 0) << 3;
+    wrong |= (CALL3(thread, IOCTL, slave, TIOCSCTTY, 1) != 0) << 4;
+    wrong |= (CALL3(thread, IOCTL, slave, TIOCGSID, &number) != 0) << 5;
+    CALL1(thread, EXIT, wrong);
+}
+
+static void test_admin(void) {
+    pty_open(0);
+    i64 pid = fake_fork(first, child_is_admin);
+    CHECK_IS(CALL4(first, WAIT4, pid, &wait_status, 0, 0), pid);
+    CHECK_IS(wait_status, 0);
+    SHOWN("x");
+    pty_close();
+    pending(first);
+}
+
+static u32 has_joined; // atomic
+
+static void child_joins(struct thread *thread) {
+    CALL2(thread, SETPGID, 0, 1);
+    __atomic_store_n(&has_joined, 1, __ATOMIC_SEQ_CST);
+    CALL0(thread, PAUSE);
+    CALL1(thread, EXIT, 0);
+}
+
+static void child_connects(struct thread *thread) {
+    CALL2(thread, SETPGID, 0, 0);
+    fake_fork(thread, child_joins);
+    CALL0(thread, PAUSE);
+    CALL1(thread, EXIT, 0);
+}
+
+// The first process in a background group, which a parent outside keeps from being orphaned. What
+// would stop others does not stop it: it is told an error, or may.
+static void test_first_behind(void) {
+    static struct linux_sigaction usual;
+    pty_open(0);
+    set_local(TOSTOP, 0);
+    CALL4(first, SIGACTION, SIGTTIN, &usual, 0, 8);
+    CALL4(first, SIGACTION, SIGTTOU, &usual, 0, 8);
+    i64 pid = fake_fork(first, child_connects);
+    while (!__atomic_load_n(&has_joined, __ATOMIC_SEQ_CST)) {
+        CALL0(first, YIELD);
+    }
+    number = (i32)pid;
+    CHECK_IS(control(slave, TIOCSPGRP, &number), 0);
+    CHECK_IS(CALL3(first, READ, slave, buffer, 10), -EIO);
+    CHECK_IS(CALL3(first, WRITE, slave, "w", 1), 1);
+    SHOWN("w");
+    for (int i = 0; i < 2; i++) {
+        CALL2(first, KILL, i == 0 ? pid : -1, SIGKILL);
+        CHECK_IS(CALL4(first, WAIT4, -1, &wait_status, 0, 0) > 0, true);
+    }
+    pty_close();
+    pending(first);
+}
+
 static void child_in_a_session(struct thread *thread) {
     i32 wrong = CALL0(thread, SETSID) <= 0;
     static char name[128] = "/dev/tty";
@@ -570,6 +636,8 @@ int main(int argc, char **argv) {
     test_full();
     test_signals();
     test_groups();
+    test_admin();
+    test_first_behind();
     test_waiting();
     test_random();
     free(image);

@@ -10,9 +10,11 @@ enum {
     TCSETS = 0x5402,
     TCXONC = 0x540a,
     TCFLSH = 0x540b,
+    TIOCEXCL = 0x540c,
     TIOCSCTTY = 0x540e,
     TIOCGPGRP = 0x540f,
     TIOCSPGRP = 0x5410,
+    TIOCSTI = 0x5412,
     TIOCGWINSZ = 0x5413,
     TIOCSWINSZ = 0x5414,
     FIONREAD = 0x541b,
@@ -20,6 +22,7 @@ enum {
     TIOCGSID = 0x5429,
     TIOCSPTLCK = 0x40045431,
     SYS_setsid = 112,
+    SYS_setresuid = 117,
     SIGHUP = 1,
     SIGINT = 2,
     SIGTSTP = 20,
@@ -28,6 +31,7 @@ enum {
     SIGWINCH = 28,
     EIO = 5,
     ENXIO = 6,
+    EBUSY = 16,
     ENOTTY = 25,
     POLLIN = 1,
     POLLHUP = 16,
@@ -349,6 +353,36 @@ static void test_groups(void) {
     IS(SYS(SYS_close, master), 0);
 }
 
+// Who is not the administrator, and in a session of its own.
+static int body_of_a_user(void) {
+    char byte = 'x';
+    SYS(SYS_setsid);
+    IS(SYS(SYS_setresuid, 1000, 1000, 1000), 0);
+    IS(SYS(SYS_ioctl, slave, TIOCSCTTY, 1), -EPERM);
+    IS(control(slave, TIOCSTI, &byte), -EPERM);
+    IS(control(slave, TIOCEXCL, 0), 0);
+    IS(SYS(SYS_ioctl, master, 0x5441, O_RDWR | O_NOCTTY), -EBUSY);
+    return failures;
+}
+
+static int body_owns_terminal(void) {
+    SYS(SYS_setsid);
+    IS(SYS(SYS_ioctl, slave, TIOCSCTTY, 0), 0);
+    long pid = SYS(SYS_fork);
+    if (pid == 0) linux_exit(body_of_a_user());
+    IS(wait_status(pid), 0);
+    IS(SYS(SYS_ioctl, slave, TIOCSCTTY, 0), 0);
+    return failures;
+}
+
+static void test_privileges(void) {
+    pty_open();
+    long pid = SYS(SYS_fork);
+    if (pid == 0) linux_exit(body_owns_terminal());
+    IS(wait_status(pid), 0);
+    pty_close();
+}
+
 static int test(long, char **) {
     test_lines();
     test_settings();
@@ -356,6 +390,7 @@ static int test(long, char **) {
     test_flow();
     test_leader();
     test_groups();
+    test_privileges();
     if (failures == 0) print("terminals: ok\n");
     return failures != 0;
 }

@@ -79,12 +79,12 @@ static int terminal_device_open(struct thread *thread, u32 minor, struct file *f
     if (minor == MINOR_PTMX) return pty_open_master(file);
     if (minor == MINOR_CONSOLE) {
         struct terminal *console = console_first();
-        int result = console ? terminal_open(console, file) : stream_open_console(file);
+        int result = console ? terminal_open(thread, console, file) : stream_open_console(file);
         terminal_put(console);
         return result;
     }
     struct terminal *terminal = terminal_controlling(thread);
-    int result = terminal ? terminal_open(terminal, file) : -ENXIO;
+    int result = terminal ? terminal_open(thread, terminal, file) : -ENXIO;
     terminal_put(terminal);
     return result;
 }

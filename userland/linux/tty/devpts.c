@@ -54,7 +54,7 @@ static int terminal_set_attributes(struct vnode *vnode, const struct attributes 
 
 static int terminal_node_open(struct thread *thread, struct vnode *vnode, struct file *file) {
     struct terminal *terminal = container_of(vnode, struct terminal, vnode);
-    int result = terminal_open(terminal, file);
+    int result = terminal_open(thread, terminal, file);
     if (result == 0 && !(file_flags(file) & O_NOCTTY))
         terminal_adopt(thread, terminal, file_flags(file));
     return result;

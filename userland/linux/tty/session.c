@@ -1,6 +1,7 @@
 #include "linux/tty/session.h"
 
 #include "linux/abi.h"
+#include "linux/credentials.h"
 #include "linux/groups.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
@@ -30,10 +31,11 @@ void terminal_signal(struct terminal *terminal, i32 signal) {
     mutex_unlock(&tasks.lock);
 }
 
+// Also by the first process, which nothing stops: it would try again for ever.
 static bool is_ignored_locked(const struct thread *thread, i32 signal) REQUIRES(&tasks.lock) {
-    const struct signal_actions *actions = thread->process->actions;
+    const struct queued_signal sent = {.signal = signal, .code = SI_KERNEL};
     return (thread->blocked & signal_bit(signal)) ||
-           (actions && actions->actions[signal - 1].handler == SIG_IGN);
+           signal_is_ignored_locked(thread->process, &sent);
 }
 
 static int job_check_locked(struct thread *thread, const struct terminal *terminal, i32 signal)
@@ -102,7 +104,8 @@ static i64 control_take_locked(struct thread *thread, struct terminal *terminal,
     const struct process *self = thread->process;
     if (is_leader(self) && terminal->session == self->session) return 0;
     if (!is_leader(self) || terminal_of_session_locked(self->session)) return -EPERM;
-    if (terminal->session != 0 && argument != STEAL) return -EPERM;
+    bool may_steal = argument == STEAL && credentials_have(self->credentials, CAP_SYS_ADMIN);
+    if (terminal->session != 0 && !may_steal) return -EPERM;
     control_locked(terminal, self);
     return 0;
 }

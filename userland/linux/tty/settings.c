@@ -1,6 +1,7 @@
 // The requests about a terminal's settings, size and bytes, for both of its sides.
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/credentials.h"
 #include "linux/thread.h"
 #include "linux/tty/session.h"
 #include "linux/tty/terminal.h"
@@ -117,8 +118,17 @@ static i64 readable(struct terminal *terminal, linux_ptr argument) {
     return copy_to_linux(argument, &count, sizeof(count));
 }
 
-static i64 type_byte(struct terminal *terminal, linux_ptr argument) {
+// Only into one's own terminal.
+static bool may_type(struct thread *thread, const struct terminal *terminal) {
+    mutex_lock(&tasks.lock);
+    bool is_own = terminal->session == thread->process->session;
+    mutex_unlock(&tasks.lock);
+    return is_own || credentials_have(thread->process->credentials, CAP_SYS_ADMIN);
+}
+
+static i64 type_byte(struct thread *thread, struct terminal *terminal, linux_ptr argument) {
     u8 byte;
+    if (!may_type(thread, terminal)) return -EPERM;
     if (copy_from_linux(&byte, argument, sizeof(byte)) != 0) return -EFAULT;
     mutex_lock(&terminal->lock);
     terminal_take_locked(terminal, byte);
@@ -155,7 +165,7 @@ static i64 bytes_ioctl(struct thread *thread, struct terminal *terminal, u32 req
     case TCXONC: return flow(thread, terminal, argument.address);
     case TCSBRK:
     case TCSBRKP: return terminal_job_check(thread, terminal, SIGTTOU);
-    case TIOCSTI: return type_byte(terminal, argument);
+    case TIOCSTI: return type_byte(thread, terminal, argument);
     case TIOCEXCL: return exclusive_set(terminal, true);
     case TIOCNXCL: return exclusive_set(terminal, false);
     case TIOCGETD: return zero_give(argument);

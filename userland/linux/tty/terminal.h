@@ -94,7 +94,7 @@ void terminal_hang_up(struct terminal *terminal);
 
 // Opens the programs' side: `file` gets its operations. Whether it becomes the controlling terminal
 // is terminal_adopt's.
-int terminal_open(struct terminal *terminal, struct file *file);
+int terminal_open(struct thread *thread, struct terminal *terminal, struct file *file);
 bool terminal_is_hung_up(const struct terminal *terminal);
 // Settings, sizes, and all the requests of ioctl that both sides take.
 i64 terminal_ioctl(struct thread *thread, struct terminal *terminal, u32 request,

@@ -1,6 +1,7 @@
 // The programs' side of a terminal as an open file: reading lines or bytes, writing, polling.
 #include "lib/string.h"
 #include "linux/abi.h"
+#include "linux/credentials.h"
 #include "linux/kernel_if.h"
 #include "linux/thread.h"
 #include "linux/tty/session.h"
@@ -233,10 +234,12 @@ static const struct file_ops slave_ops = {
     .ioctl = slave_ioctl,
 };
 
-int terminal_open(struct terminal *terminal, struct file *file) {
+int terminal_open(struct thread *thread, struct terminal *terminal, struct file *file) {
+    bool is_admin = credentials_have(thread->process->credentials, CAP_SYS_ADMIN);
     mutex_lock(&terminal->lock);
+    bool is_refused = terminal->is_exclusive && terminal->slaves > 0 && !is_admin;
     int result = terminal_is_hung_up(terminal) || terminal->is_locked ? -EIO
-                 : terminal->is_exclusive && terminal->slaves > 0     ? -EBUSY
+                 : is_refused                                         ? -EBUSY
                                                                       : 0;
     if (result == 0) {
         terminal->slaves++;

@@ -399,7 +399,11 @@ void container_exit(struct thread *, i32 wait_status) { exit(wait_status >> 8); 
 
 void container_done(u32, i32, const char *) {}
 
-void container_launched_ended_locked(struct process *, i32) {}
+void container_launched_ended_locked(void) {}
+
+void container_launched_report(u32, i32) {}
+
+void container_others_fewer_locked(void) {}
 
 void container_memory(u64 *total_bytes, u64 *free_bytes) {
     *total_bytes = 64UL << 20;

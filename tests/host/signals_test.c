@@ -2,6 +2,7 @@
 #include "linux_test.h"
 
 #include "linux/kernel_if.h"
+#include "linux/launch.h"
 #include "linux/signal.h"
 
 enum {
@@ -101,6 +102,17 @@ static void test_pid_reuse(void) {
     CHECK_IS(CALL4(first, NR_WAIT4, other, &wait_status, 0, 0), other);
 }
 
+// A container that ends takes no further program.
+static void test_launch_at_end(void) {
+    u32 before = tasks.count;
+    struct launch *launch = launch_create();
+    launch->id = 7;
+    tasks.is_ending = true;
+    CHECK_IS(launch_start(launch), -ESRCH);
+    tasks.is_ending = false;
+    CHECK_IS(tasks.count, before);
+}
+
 // SIGKILL from outside ends the first process, also where nothing can be kept of it but the bit.
 // Ends the test: with status 0 when the process ends.
 [[noreturn]] static void test_kill_without_memory(void) {
@@ -118,5 +130,6 @@ int main(int argc, char **argv) {
     boot_image(argc, argv);
     test_short_timers();
     test_pid_reuse();
+    test_launch_at_end();
     test_kill_without_memory();
 }

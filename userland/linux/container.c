@@ -29,6 +29,8 @@ enum : u64 {
 
 static handle_t ns;
 
+static u32 reports_owed GUARDED_BY(&tasks.lock); // of processes that are gone already
+
 static bool is_kept; // the personality stays when the first process has ended
 
 void container_memory(u64 *total_bytes, u64 *free_bytes) {
@@ -69,13 +71,14 @@ static void container_mount(handle_t image) {
 static u32 others_end_locked(struct process *first) REQUIRES(&tasks.lock) {
     struct process *process;
     struct process *following;
+    tasks.is_ending = true;
     list_for_each_safe(process, following, &tasks.processes, all) {
         if (process->state == PROCESS_ZOMBIE && process->parent == first)
             process_free_locked(process);
         else if (process != first && process->state != PROCESS_ZOMBIE)
             signal_send_locked(process, &(struct queued_signal){.signal = SIGKILL});
     }
-    return tasks.count - 1;
+    return tasks.count - 1 + reports_owed;
 }
 
 static void others_end(struct thread *thread) {
@@ -132,11 +135,20 @@ void container_exit(struct thread *thread, i32 wait_status) {
     first_process_leave(thread, status_of(wait_status));
 }
 
-void container_launched_ended_locked(struct process *process, i32 wait_status) {
+void container_others_fewer_locked(void) {
     struct process *first = process_find_locked(1);
-    if (process->launch_id != LAUNCH_ID_JOB)
-        control_report(CONTAINER_EXEC_ENDED, process->launch_id, status_of(wait_status), NULL, 0);
     if (first) waitqueue_wake(&first->children_changed);
+}
+
+void container_launched_ended_locked(void) { reports_owed++; }
+
+void container_launched_report(u32 launch_id, i32 wait_status) {
+    if (launch_id != LAUNCH_ID_JOB)
+        control_report(CONTAINER_EXEC_ENDED, launch_id, status_of(wait_status), NULL, 0);
+    mutex_lock(&tasks.lock);
+    reports_owed--;
+    container_others_fewer_locked();
+    mutex_unlock(&tasks.lock);
 }
 
 void container_done(u32 id, i32 status, const char *line) {

@@ -17,9 +17,12 @@ void container_start(struct thread *thread, handle_t bootstrap);
 // ends too, unless it is to be kept.
 [[noreturn]] void container_exit(struct thread *thread, i32 wait_status) EXCLUDES(&tasks.lock);
 
-// A process that EXEC has started ends.
-void container_launched_ended_locked(struct process *process, i32 wait_status)
-    REQUIRES(&tasks.lock);
+// A process without a parent ends; container_launched_report is to follow, without the lock, as the
+// manager may be behind. The container's end waits for it.
+void container_launched_ended_locked(void) REQUIRES(&tasks.lock);
+void container_launched_report(u32 launch_id, i32 wait_status) EXCLUDES(&tasks.lock);
+// There are fewer processes: who ends the container looks again.
+void container_others_fewer_locked(void) REQUIRES(&tasks.lock);
 
 // What a request has come to: 0 or 1, with a line.
 void container_done(u32 id, i32 status, const char *line);

@@ -91,6 +91,7 @@ static void thread_tell_end(struct thread *thread) {
 
 void process_end(struct thread *thread, i32 wait_status) {
     struct process *process = thread->process;
+    u32 launch_id = process->launch_id;
     thread_tell_end(thread);
     if (unlikely(trace_is_on)) {
         trace_end(thread, wait_status);
@@ -113,13 +114,15 @@ void process_end(struct thread *thread, i32 wait_status) {
     group_lose_locked(process, process->parent, process);
     process->state = PROCESS_ZOMBIE;
     process->wait_status = wait_status;
-    if (process->parent) {
+    bool is_launched = !process->parent;
+    if (!is_launched) {
         parent_tell_locked(process);
     } else {
-        container_launched_ended_locked(process, wait_status);
+        container_launched_ended_locked();
         process_free_locked(process);
     }
     mutex_unlock(&tasks.lock);
+    if (is_launched) container_launched_report(launch_id, wait_status);
     thread_end(thread);
 }
 

@@ -275,7 +275,16 @@ static void process_abandon(struct process *process) {
     process_release(process);
     mutex_lock(&tasks.lock);
     process_free_locked(process);
+    container_others_fewer_locked();
     mutex_unlock(&tasks.lock);
+}
+
+// The end of the container has either found the process, or is seen here.
+static int thread_launch_locked(struct thread *thread) REQUIRES(&tasks.lock) {
+    const struct process *process = thread->process;
+    if (tasks.is_ending && !process->launch->job) return -ESRCH;
+    __atomic_store_n(&thread->attention, process->pending != 0, __ATOMIC_RELEASE);
+    return kernel_thread_start(launch_main, thread_stack_top(thread), thread, &thread->handle);
 }
 
 int launch_start(struct launch *launch) {
@@ -288,9 +297,7 @@ int launch_start(struct launch *launch) {
         if (launch->job) memcpy(process->name, "cp", sizeof("cp"));
     }
     mutex_lock(&tasks.lock);
-    if (result == 0)
-        result =
-            kernel_thread_start(launch_main, thread_stack_top(thread), thread, &thread->handle);
+    if (result == 0) result = thread_launch_locked(thread);
     if (result != 0 && process) list_remove(&thread->in_process);
     mutex_unlock(&tasks.lock);
     if (result == 0) return 0;

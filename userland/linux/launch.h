@@ -39,5 +39,6 @@ void launch_run(struct thread *thread, struct launch *launch);
 // What such a process had beside others': its terminal.
 void launch_end(struct process *process) EXCLUDES(&tasks.lock);
 
-// Starts a process in a thread of its own. Frees the launch. 0, or a negative Linux error.
+// Starts a process in a thread of its own. Frees the launch. 0, or a negative Linux error; -ESRCH: a
+// program, and the container is at its end.
 int launch_start(struct launch *launch);

@@ -132,6 +132,7 @@ struct tasks {
     u32 count;
     u32 limit;          // of the count; 0: none
     u32 signals_queued; // of all processes
+    bool is_ending;     // the first process ends or has ended: no program is launched
 };
 extern struct tasks tasks;
 

@@ -3,6 +3,7 @@
 #include "lib/container_protocol.h"
 #include "lib/format.h"
 #include "lib/heap.h"
+#include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/archive/archive.h"
 #include "linux/container.h"
@@ -49,27 +50,45 @@ static struct launch *launch_of(const struct container_request *request,
     return launch;
 }
 
+static void exec_refuse(u32 id, int error) {
+    const char *problem = error == -EAGAIN  ? "it has as many processes as it may"
+                          : error == -ESRCH ? "the container is ending"
+                                            : "it has no memory for one more process";
+    control_report(CONTAINER_EXEC_ENDED, id, CONTAINER_STATUS_NOT_EXECUTABLE, problem,
+                   strlen(problem));
+}
+
 static void exec_serve(const struct container_request *request, struct control_message *message) {
-    static const char no_memory[] = "it has no memory for one more process";
-    static const char no_place[] = "it has as many processes as it may";
     u32 id = request->id;
     bool is_full = processes_are_enough();
     struct launch *launch = is_full ? NULL : launch_of(request, message);
-    if (launch && launch_start(launch) == 0) return;
-    control_report(CONTAINER_EXEC_ENDED, id, CONTAINER_STATUS_NOT_EXECUTABLE,
-                   is_full ? no_place : no_memory,
-                   is_full ? sizeof(no_place) - 1 : sizeof(no_memory) - 1);
+    int result = launch ? launch_start(launch) : is_full ? -EAGAIN : -ENOMEM;
+    if (result != 0) exec_refuse(id, result);
+}
+
+static bool start_prepare(void) {
+    mutex_lock(&tasks.lock);
+    bool is_over = !process_find_locked(1);
+    if (is_over) {
+        tasks.next_pid = 1;
+        tasks.is_ending = false;
+    }
+    mutex_unlock(&tasks.lock);
+    return is_over;
+}
+
+static void start_fail(void) {
+    mutex_lock(&tasks.lock);
+    tasks.is_ending = true;
+    mutex_unlock(&tasks.lock);
+    control_report(CONTAINER_EXITED, 0, CONTAINER_STATUS_NOT_EXECUTABLE, NULL, 0);
 }
 
 // The first process once more, with what the one before has left.
 static void start_serve(const struct container_request *request, struct control_message *message) {
-    mutex_lock(&tasks.lock);
-    bool is_over = !process_find_locked(1);
-    if (is_over) tasks.next_pid = 1;
-    mutex_unlock(&tasks.lock);
+    bool is_over = start_prepare();
     struct launch *launch = is_over ? launch_of(request, message) : NULL;
-    if (!launch || launch_start(launch) != 0)
-        control_report(CONTAINER_EXITED, 0, CONTAINER_STATUS_NOT_EXECUTABLE, NULL, 0);
+    if (!launch || launch_start(launch) != 0) start_fail();
 }
 
 static char state_letter(const struct process *process) {

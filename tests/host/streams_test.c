@@ -95,43 +95,47 @@ static void test_headers(void) {
 }
 
 static void test_pax(void) {
-    static char value[USTAR_PATH_MAX + 1];
-    char text[5000], longest[USTAR_PATH_MAX + 1];
-    for (usize size = 0; size <= USTAR_PATH_MAX; size++) {
+    static char longest[USTAR_PATH_MAX + 1];
+    static char text[PAX_BYTES_MAX + 1];
+    static struct pax pax;
+    for (usize size = USTAR_NAME_MAX + 1; size <= USTAR_PATH_MAX; size++) {
         memset(longest, 'x', size);
         longest[size] = 0;
-        usize used = pax_write(text, sizeof(text), "path", longest);
-        CHECK(used > 0);
-        CHECK(pax_find(text, used, "path", value) && strcmp(value, longest) == 0);
-        CHECK(!pax_find(text, used, "pat", value) && !pax_find(text, used - 1, "path", value));
+        usize used = pax_write(text, &(struct ustar_entry){.path = longest, .link = ""});
+        CHECK(used > size && used <= size + 13);
+        CHECK(pax_read(text, used, &pax) && pax.fields == PAX_PATH);
+        CHECK(strcmp(pax.path, longest) == 0);
+        CHECK(!pax_read(text, used - 1, &pax));
     }
-    static const char *const bad[] = {"",           "9", "9 ",         "99 path=x\n",
-                                      "0 path=x\n", "x", "11 path=x\n"};
+    CHECK(pax_write(text, &(struct ustar_entry){.path = "short", .link = ""}) == 0);
+    static const char *const bad[] = {"9", "9 ", "99 path=x\n", "0 path=x\n", "x", "11 path=x\n"};
     for (usize i = 0; i < sizeof(bad) / sizeof(*bad); i++)
-        CHECK(!pax_find(bad[i], strlen(bad[i]), "path", value));
-    CHECK(pax_find("6 a=b\n9 path=x\n", 15, "path", value) && strcmp(value, "x") == 0);
+        CHECK(!pax_read(bad[i], strlen(bad[i]), &pax));
+    CHECK(pax_read("6 a=b\n9 path=x\n", 15, &pax) && strcmp(pax.path, "x") == 0);
 }
 
 static void archive_put(const char *name) {
     FILE *file = fopen(name, "wb");
     u8 block[USTAR_BLOCK_BYTES];
-    char pax[512], path[301];
+    static char pax[PAX_BYTES_MAX + 1];
+    char path[301];
     memset(path, 'p', sizeof(path) - 1);
     path[sizeof(path) - 1] = 0;
-    usize size = pax_write(pax, sizeof(pax), "path", path);
+    struct ustar_entry entry = {.type = USTAR_FILE,
+                                .mode = 0640,
+                                .uid = 3'000'000,
+                                .gid = 34,
+                                .mtime_seconds = 99,
+                                .path = path,
+                                .link = "",
+                                .size_bytes = 3};
+    usize size = pax_write(pax, &entry);
     ustar_write(block, &(struct ustar_entry){
                            .type = USTAR_PAX, .path = "pax", .link = "", .size_bytes = size});
     fwrite(block, 1, sizeof(block), file);
-    memset(pax + size, 0, sizeof(pax) - size);
-    fwrite(pax, 1, sizeof(pax), file);
-    ustar_write(block, &(struct ustar_entry){.type = USTAR_FILE,
-                                             .mode = 0640,
-                                             .uid = 12,
-                                             .gid = 34,
-                                             .mtime_seconds = 99,
-                                             .path = path,
-                                             .link = "",
-                                             .size_bytes = 3});
+    memset(pax + size, 0, sizeof(block));
+    fwrite(pax, 1, sizeof(block), file);
+    ustar_write(block, &entry);
     fwrite(block, 1, sizeof(block), file);
     memset(block, 0, sizeof(block));
     memcpy(block, "abc", 3);

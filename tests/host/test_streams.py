@@ -37,5 +37,5 @@ def test_records_and_headers(tmp_path: Path) -> None:
         content = tar.extractfile(member)
         assert content is not None
         assert content.read() == b"abc"
-    assert (member.name, member.mode, member.uid, member.gid) == ("p" * 300, 0o640, 12, 34)
+    assert (member.name, member.mode, member.uid, member.gid) == ("p" * 300, 0o640, 3_000_000, 34)
     assert member.mtime == 99

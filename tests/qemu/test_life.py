@@ -126,6 +126,13 @@ def test_exec_runs_beside_the_first_process() -> None:
     assert result.err.decode().splitlines() == ["err", "cloister: container c does not run"]
 
 
+def test_exec_ends_whatever_still_writes() -> None:
+    """What an ended program has left in its container is not waited for."""
+    result = shell(detached("c", "sleep 1000"), "exec c sh -c 'yes & sleep 0.2; exit 5'")
+    assert result.status == 5
+    assert set(result.out.split()) == {b"c", b"y"}
+
+
 STATUSES = {
     "exec c sh -c 'exit 7'": 7,
     "exec c nosuch": 127,

@@ -74,7 +74,7 @@ void streams_close(struct streams *streams) {
 }
 
 // Takes one message of a stream; false: nothing is there now.
-static bool stream_take(struct streams *streams, enum end end) {
+static bool stream_take(struct streams *streams, enum end end, u32 *size_bytes) {
     struct cl_received received;
     status_t status = message_receive(streams->ours[end], stream_bytes, sizeof(stream_bytes), NULL,
                                       0, CL_DEADLINE_POLL, &received);
@@ -83,6 +83,7 @@ static bool stream_take(struct streams *streams, enum end end) {
                                     : end == END_STDOUT   ? STREAM_OUTPUT
                                                           : STREAM_ERROR;
         output_write(stream, stream_bytes, received.bytes_size);
+        *size_bytes = received.bytes_size;
         return true;
     }
     if (status != ERR_SHOULD_WAIT) {
@@ -208,12 +209,22 @@ static void console_take(struct streams *streams) {
 }
 
 static void event_serve(struct streams *streams, u64 key) {
+    u32 size_bytes;
     switch (key) {
     case END_STDOUT:
-    case END_STDERR: stream_take(streams, (enum end)key); break;
+    case END_STDERR: stream_take(streams, (enum end)key, &size_bytes); break;
     case END_NOTIFY: notify_take(streams); break;
     default: console_take(streams);
     }
+}
+
+// What was written before the end: as much as the channel holds. What the container's other processes
+// go on writing there is nobody's.
+static void stream_drain(struct streams *streams, enum end end) {
+    u32 rest = STREAM_BYTES_MAX;
+    u32 size_bytes;
+    while (streams->ours[end] && rest > 0 && stream_take(streams, end, &size_bytes))
+        rest -= min(rest, max(size_bytes, 1u));
 }
 
 // Carries the streams until the end is told; then what is left of them.
@@ -239,10 +250,8 @@ static void streams_carry(struct streams *streams, const char *name, u32 exec_id
         }
         event_serve(streams, key);
     }
-    for (enum end end = END_STDOUT; end <= END_STDERR; end++) {
-        while (streams->ours[end] && stream_take(streams, end)) {
-        }
-    }
+    for (enum end end = END_STDOUT; end <= END_STDERR; end++)
+        stream_drain(streams, end);
     if (has_console) port_unregister(shell.port, KEY_CONSOLE);
 }
 

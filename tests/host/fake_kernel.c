@@ -276,8 +276,10 @@ i64 kernel_stream_read(handle_t, void *buffer, usize size) {
 static u8 *taken_bytes;
 static usize taken_room;
 static usize taken_size;
+static int taken_when_full;
 
-void fake_stream_take(void *bytes, usize room) {
+void fake_stream_take(void *bytes, usize room, int when_full) {
+    taken_when_full = when_full;
     taken_bytes = bytes;
     taken_room = room;
     taken_size = 0;
@@ -290,7 +292,7 @@ i64 kernel_stream_write(handle_t, const void *bytes, usize size) {
     usize count = min(size, taken_room - taken_size);
     memcpy(taken_bytes + taken_size, bytes, count);
     taken_size += count;
-    return count > 0 ? (i64)count : -EPIPE;
+    return count > 0 ? (i64)count : taken_when_full;
 }
 
 int kernel_object_wait(handle_t, u32, u64, u32 *observed) {

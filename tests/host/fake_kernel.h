@@ -16,9 +16,9 @@ struct thread *fake_boot(const void *image, u64 image_size);
 
 // What channels give from now on, until it is read; then they are at their end.
 void fake_stream(const void *bytes, usize size);
-// What is written to any stream comes here, until there is no room: then the reader is gone. Without
-// it they take everything.
-void fake_stream_take(void *bytes, usize room);
+// What is written to any stream comes here, until there is no room: then the reader is gone (-EPIPE),
+// or does not read (-EAGAIN). Without it they take everything.
+void fake_stream_take(void *bytes, usize room, int when_full);
 usize fake_stream_taken(void);
 
 // While it is set, nothing can be allocated. By the only thread that runs.

@@ -4,6 +4,9 @@
 
 #include "linux/abi.h"
 #include "linux/signal.h"
+#include "linux/vfs.h"
+#include "linux/kernel_if.h"
+#include "linux/tty/console.h"
 #include "linux/tty/termios.h"
 
 #include <stdio.h>
@@ -617,6 +620,25 @@ static void test_random(void) {
     }
 }
 
+// A client that does not read holds up the end of a container for a moment only.
+static void test_drain(void) {
+    enum : u64 { LONG_NS = 4'000'000'000 };
+    static u8 nothing[1];
+    struct terminal *terminal;
+    struct file *file;
+    CHECK_IS(console_create(&(struct console_channels){.output = 1}, "24x80", &terminal), 0);
+    CHECK_IS(console_open(first, terminal, &file), 0);
+    fake_stream_take(nothing, 0, -EAGAIN);
+    CHECK_IS(file_write(first, file, "text", 4, 0), 4);
+    u64 start_ns = kernel_monotonic_ns();
+    console_drain(terminal);
+    CHECK_IS(kernel_monotonic_ns() - start_ns < LONG_NS, true);
+    fake_stream_take(NULL, 0, 0);
+    console_drain(terminal);
+    file_put(file);
+    console_end(terminal);
+}
+
 int main(int argc, char **argv) {
     FILE *file = argc == 2 ? fopen(argv[1], "rb") : NULL;
     if (!file) {
@@ -641,5 +663,6 @@ int main(int argc, char **argv) {
     test_waiting();
     test_random();
     free(image);
+    test_drain();
     return failures ? 1 : 0;
 }

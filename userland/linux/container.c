@@ -125,8 +125,8 @@ static i32 status_of(i32 wait_status) {
 }
 
 void container_exit(struct thread *thread, i32 wait_status) {
-    if (thread->process->terminal) console_drain(thread->process->terminal);
     if (!is_kept) {
+        if (thread->process->terminal) console_drain(thread->process->terminal);
         control_report(CONTAINER_EXITED, 0, status_of(wait_status), NULL, 0);
         control_exit();
     }

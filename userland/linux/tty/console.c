@@ -14,7 +14,8 @@
 #include "linux/thread.h"
 #include "linux/tty/session.h"
 
-enum : u64 { DRAIN_NS = 5'000'000'000 };
+// Less than the manager's last chance: a client that does not read is no reason to lose the container.
+enum : u64 { DRAIN_NS = 2'000'000'000 };
 
 struct console {
     struct terminal *terminal;
@@ -195,7 +196,7 @@ void console_drain(struct terminal *terminal) {
     struct console *console = console_of(terminal);
     u64 deadline_ns = kernel_monotonic_ns() + DRAIN_NS;
     int result = 0;
-    while (result == 0 || result == -EINTR) {
+    while ((result == 0 || result == -EINTR)) {
         u32 observed;
         mutex_lock(&terminal->lock);
         terminal->is_stopped = false;

@@ -38,6 +38,20 @@ def test_readers(tmp_path: Path) -> None:
     host.run(tests, str(disk))
 
 
+def test_logs() -> None:
+    """A log that is written while it is read, by a writer that keeps to no rules."""
+    sources = tuple(
+        ROOT / source
+        for source in (
+            "tests/host/logs_test.c",
+            "userland/shell/log_reader.c",
+            "userland/lib/log_ring.c",
+        )
+    )
+    sanitizers = ("address", "undefined")
+    host.run(host.HostProgram("logs", sources, sanitizers, ("tests/host/fake_log", *INCLUDES), ()))
+
+
 def seeds(folder: Path) -> None:
     """A good input for each reader, whose first byte chooses it."""
     texts = [

@@ -24,7 +24,10 @@ static u64 oldest_find(handle_t memobj) {
 void log_reader_begin(struct log_reader *reader, handle_t memobj) {
     *reader = (struct log_reader){.memobj = memobj};
     reader->position = oldest_find(memobj);
+    log_reader_go_on(reader);
 }
+
+void log_reader_go_on(struct log_reader *reader) { reader->rest_bytes = LOG_RING_BYTES; }
 
 // Copies the page of the position, anew where it may have grown. False: it is not that page any more,
 // or not yet.
@@ -40,7 +43,10 @@ static bool page_copy(struct log_reader *reader) {
 
 static const struct log_record *record_take(struct log_reader *reader) {
     if (!reader->has_page || log_page_start(reader->position) != reader->page_start) return NULL;
-    return log_page_next(reader->page, &reader->position);
+    const struct log_record *record = log_page_next(reader->page, &reader->position);
+    u32 size = record ? (u32)sizeof(*record) + record->size_bytes : 0;
+    reader->rest_bytes -= min(reader->rest_bytes, size);
+    return record;
 }
 
 // Where the writer has come round, the oldest that is left is next.
@@ -53,6 +59,7 @@ static void lost_look(struct log_reader *reader) {
 }
 
 const struct log_record *log_reader_next(struct log_reader *reader) {
+    if (reader->rest_bytes == 0) return NULL;
     const struct log_record *record = record_take(reader);
     if (record) return record;
     if (!page_copy(reader)) {

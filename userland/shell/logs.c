@@ -86,6 +86,7 @@ static void record_show(struct logs *logs, const struct log_record *record) {
 
 static void records_show(struct logs *logs) {
     const struct log_record *record;
+    log_reader_go_on(&logs->reader);
     while ((record = log_reader_next(&logs->reader))) {
         if (logs->reader.has_lost && logs->lines_skipped == 0)
             error_print("a part of the log of %s was overwritten before it could be read",
@@ -111,16 +112,16 @@ static void lines_skip(struct logs *logs) {
     log_reader_begin(&logs->reader, logs->memobj);
 }
 
-// Takes all messages that wait; false: the container's first process has ended.
+// Takes the messages that wait; false: the container's first process has ended. Those that come
+// meanwhile are another event.
 static bool follow_take(struct logs *logs) {
     char byte;
     struct cl_received received;
-    status_t status;
-    do {
+    status_t status = OK;
+    for (u32 i = 0; i < FOLLOW_BYTES_MAX && status == OK; i++)
         status = message_receive(logs->follow, &byte, sizeof(byte), NULL, 0, CL_DEADLINE_POLL,
                                  &received);
-    } while (status == OK);
-    return status == ERR_SHOULD_WAIT;
+    return status == OK || status == ERR_SHOULD_WAIT;
 }
 
 // False: Ctrl-C.

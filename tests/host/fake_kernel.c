@@ -265,7 +265,10 @@ void fake_stream(const void *bytes, usize size) {
     stream_size = size;
 }
 
+bool fake_stream_is_open;
+
 i64 kernel_stream_read(handle_t, void *buffer, usize size) {
+    if (stream_size == 0 && fake_stream_is_open) return -EAGAIN;
     usize count = min(size, stream_size);
     memcpy(buffer, stream_bytes, count);
     stream_bytes += count;

@@ -16,6 +16,8 @@ struct thread *fake_boot(const void *image, u64 image_size);
 
 // What channels give from now on, until it is read; then they are at their end.
 void fake_stream(const void *bytes, usize size);
+// More may come behind them; set before there is anybody who reads.
+extern bool fake_stream_is_open;
 // What is written to any stream comes here, until there is no room: then the reader is gone (-EPIPE),
 // or does not read (-EAGAIN). Without it they take everything.
 void fake_stream_take(void *bytes, usize room, int when_full);

@@ -96,7 +96,9 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return image
 
 
-@pytest.mark.parametrize("test", ["personality_test", "terminal_test", "signals_test"])
+@pytest.mark.parametrize(
+    "test", ["personality_test", "terminal_test", "signals_test", "console_test"]
+)
 @pytest.mark.parametrize("sanitizer", ["address,undefined", "thread"])
 def test_personality(tmp_path: Path, image: Path, sanitizer: str, test: str) -> None:
     """Files, descriptors, pipes, processes, signals and terminals give Linux's results."""

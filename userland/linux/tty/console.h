@@ -28,5 +28,5 @@ void console_end(struct terminal *terminal) EXCLUDES(&tasks.lock);
 // Waits until all that was written is with the client, for a while.
 void console_drain(struct terminal *terminal);
 
-// A client that is there instead of the one before (attach).
-int console_attach(struct terminal *terminal, const struct console_channels *channels);
+// A client that is there instead of the one before (attach). The channels are its own.
+void console_attach(struct terminal *terminal, const struct console_channels *channels);

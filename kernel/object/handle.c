@@ -269,8 +269,9 @@ void handle_slot_fill(struct handle *slot, struct handle_holder *holder,
 }
 
 // Also for what the kernel derives: fewer or equal rights (RIGHTS_SAME allowed), the same user and
-// revoker; referenced.
+// revoker; referenced. A revoker is never had through another.
 status_t sys_handle_duplicate(const struct handle_info *from, u32 rights, struct handle_info *out) {
+    if (from->revoker && from->object->type == OBJ_REVOKER) return ERR_WRONG_TYPE;
     if (rights == CL_RIGHTS_SAME) rights = from->rights;
     if (rights & ~(u32)RIGHT_MASK) return ERR_INVALID_ARGUMENT;
     if (rights & ~from->rights) return ERR_ACCESS_DENIED;

@@ -113,6 +113,7 @@ const struct object_ops revoker_object_ops = {
 
 status_t sys_handle_duplicate_revocable(const struct handle_info *handle, u32 rights,
                                         struct handle_info *copy, struct revoker **revoker) {
+    if (handle->object->type == OBJ_REVOKER) return ERR_WRONG_TYPE;
     struct handle_info plain;
     status_t status = sys_handle_duplicate(handle, rights, &plain);
     if (status != OK) return status;

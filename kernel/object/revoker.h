@@ -3,6 +3,8 @@
 // Rules:
 // - Handles, mappings and port registrations derived from a revocable copy carry its revoker, by
 //   reference, and are on the revoker's lists. A revoker may have a parent: at most 4 in a chain.
+// - No handle to a revoker carries a revoker (WRONG_TYPE): the end of one, which closes handles,
+//   would be the end of the next, in a recursion as deep as somebody made the chain.
 // - A revoker that is revoked, dead or without handles counts as revoked; so do those below it.
 // - Revoking sets the flag first (no new call passes), then undoes the dependents one at a time.
 #pragma once

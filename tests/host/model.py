@@ -156,6 +156,8 @@ class Model:
     def duplicate_revocable(self, number: int, rights: int) -> tuple[Handle, Handle]:
         """handle_duplicate_revocable: the copy and the revoker."""
         old = self.check(number, "any", RIGHTS["DUPLICATE"])
+        if old.thing.kind == "revoker":
+            raise Refused("WRONG_TYPE")
         rights = self.narrow(old, rights)
         if old.revoker and old.revoker.depth == REVOKERS_MAX:
             raise Refused("LIMIT")
@@ -263,6 +265,8 @@ class Model:
         if not is_owner:
             ceiling = 0 if bound.child else ceiling & bound.everyone
         found = Handle(bound.handle.thing, ceiling)
+        if found.thing.kind == "revoker" and through.revoker:
+            raise Refused("WRONG_TYPE")
         return self._handle(
             bound.handle.thing,
             self.narrow(found, rights),

@@ -97,6 +97,32 @@ static void revoker_chain(void) {
     test_pass("revokers form chains of four");
 }
 
+// Else the end of one revoker would be the end of the next, as deep as somebody made the chain.
+static void revoker_alone(void) {
+    handle_t event = event_in(0), given = 0, revoker = 0, copy = 0, none = 0, another = 0;
+    struct cl_acl nobody = {};
+    struct cl_object_info info;
+    handle_t ns = test_namespace();
+    test_ok(handle_duplicate_revocable(event, CL_RIGHTS_SAME, &given, &revoker), "give");
+    test_check(handle_duplicate_revocable(revoker, CL_RIGHTS_SAME, &none, &another) ==
+                   ERR_WRONG_TYPE,
+               "a revoker is not given revocably");
+    test_check(handle_duplicate(revoker, CL_RIGHTS_SAME, &copy) == OK, "it is copied plainly");
+    test_ok(ns_bind(ns, "revoker", 7, revoker, &nobody), "and bound");
+    test_ok(object_info(revoker, &info), "info");
+    handle_close(given);
+    handle_t plain_ns = ns, ns_revoker = 0;
+    test_ok(handle_duplicate_revocable(plain_ns, CL_RIGHTS_SAME, &given, &ns_revoker), "ns");
+    test_check(ns_open(given, "revoker", 7, CL_RIGHTS_SAME, &none) == ERR_WRONG_TYPE &&
+                   ns_open_koid(given, info.koid, &none) == ERR_WRONG_TYPE,
+               "nor opened through what was given revocably");
+    test_ok(ns_unbind(ns, "revoker", 7), "unbind");
+    handle_t all[] = {event, given, revoker, copy, ns_revoker};
+    for (unsigned i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+        handle_close(all[i]);
+    test_pass("no handle to a revoker can be revoked");
+}
+
 static void ledger_balances(void) {
     struct cl_ns_info before, after;
     handle_t ns = test_namespace();
@@ -105,6 +131,7 @@ static void ledger_balances(void) {
     tombstones();
     revocation();
     revoker_chain();
+    revoker_alone();
     test_ok(ns_info(ns, &after), "info");
     test_check(before.objects == after.objects && before.handles == after.handles &&
                    before.memory_used_pages == after.memory_used_pages,
@@ -123,5 +150,6 @@ void test_run(void) {
     tombstones();
     revocation();
     revoker_chain();
+    revoker_alone();
     ledger_balances();
 }

@@ -4,6 +4,10 @@
 // A request is a manager_request and records (records.h) behind it; a reply is a manager_reply and
 // behind it `count` structures, or the error as a text when status is not 0.
 //
+// What may take long (KILL, STOP, WAIT, REMOVE, TOP, COPY) can bring a channel end `hanswer`: then the
+// call is answered at once, with an error or an empty reply, and the reply proper comes as a message on
+// that channel. A client that does not want it any more closes its end.
+//
 // RUN      iIMAGE; nNAME (else the manager makes one); aWORD… (else the image's own command);
 //          eKEY=VALUE…; oKEY=VALUE: cwd, user, tty, stdin (container_protocol.h), memory (bytes) and
 //          pids, the container's limits; hnotify hstdin hstdout hstderr as far as the client wants

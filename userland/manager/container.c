@@ -86,26 +86,24 @@ static void command_describe(struct container *container, const struct records *
 }
 
 // Gives the record to the container that `start` has made.
-static bool container_watch(struct container *container, const struct start *start,
+static bool container_watch(struct container *container, struct start *start,
                             struct problem *problem) {
+    status_t status =
+        port_register(manager.port, start->control, CONTROL_SIGNALS, (u64)container, 0);
+    if (status != OK) {
+        handle_close(start->process);
+        start_undo(start);
+        return problem_set(problem, CONTAINER_STATUS_OURS, "the container can't be watched: %s",
+                           cl_error_name(status));
+    }
     container->ns = start->ns;
     container->control = start->control;
     container->process = start->process;
     container->is_native = start->is_native;
     container->words = start->words;
     container->words_bytes = start->words_bytes;
-    status_t status =
-        port_register(manager.port, start->control, CONTROL_SIGNALS, (u64)container, 0);
-    if (status == OK) {
-        container->log = start->log;
-        return true;
-    }
-    if (!start->has_log) handle_close(start->log);
-    ns_kill(start->ns);
-    handle_close(start->ns);
-    handle_close(start->control);
-    handle_close(start->process);
-    return problem_set(problem, CONTAINER_STATUS_OURS, "the container can't be watched");
+    container->log = start->log;
+    return true;
 }
 
 // By the records of a request, or of the start before.
@@ -133,7 +131,20 @@ static bool container_name(struct container *container, struct records *records,
     return name_choose(container, records_next(records, 'n', NULL), problem);
 }
 
-static void container_started(struct container *container) {
+// The waiter for whom its end is told, where the records have a `notify`; else it is NULL.
+static bool container_notify(struct container *container, const struct records *records,
+                             struct waiter **waiter, struct problem *problem) {
+    bool is_wanted = records_handle(records, "notify") != CL_HANDLE_INVALID;
+    *waiter = is_wanted ? waiter_add(container, WAITER_NOTIFY) : NULL;
+    return *waiter || !is_wanted ||
+           problem_set(problem, CONTAINER_STATUS_OURS, "too many wait for container %s",
+                       container->facts.name);
+}
+
+static void container_started(struct container *container, struct records *records,
+                              struct waiter *waiter) {
+    if (waiter) waiter->channel = records_take(records, "notify");
+    container->is_last_chance = false;
     container->facts.state = MANAGER_STATE_RUNNING;
     container->facts.started_ns = now_ns();
     container->facts.ended_ns = 0;
@@ -149,16 +160,15 @@ struct container *container_run(struct records *records, u32 flags, struct probl
         return NULL;
     }
     container->flags = flags;
-    struct waiter *waiter =
-        records_handle(records, "notify") ? waiter_add(container, WAITER_NOTIFY) : NULL;
+    struct waiter *waiter;
     if (!container_name(container, records, problem) ||
+        !container_notify(container, records, &waiter, problem) ||
         !container_start(container, records, problem)) {
-        waiters_drop(container);
+        if (!list_is_empty(&container->waiters)) waiter_free(waiter);
         container_record_free(container);
         return NULL;
     }
-    if (waiter) waiter->notify = records_take(records, "notify");
-    container_started(container);
+    container_started(container, records, waiter);
     container->facts.created_ns = container->facts.started_ns;
     if (records_value(records, 'o', "tty")) container->facts.traits |= MANAGER_TRAIT_TERMINAL;
     if (records_value(records, 'o', "stdin")) container->facts.traits |= MANAGER_TRAIT_STDIN;
@@ -218,17 +228,16 @@ static bool container_begin_anew(struct container *container, struct records *re
 
 bool container_restart(struct container *container, struct records *records, bool *is_anew,
                        struct problem *problem) {
+    struct waiter *waiter;
     *is_anew = container->ns == CL_HANDLE_INVALID;
-    struct waiter *waiter =
-        records_handle(records, "notify") ? waiter_add(container, WAITER_NOTIFY) : NULL;
+    if (!container_notify(container, records, &waiter, problem)) return false;
     bool is_started = *is_anew ? container_begin_anew(container, records, problem)
                                : container_continue(container, records, problem);
     if (!is_started) {
         if (waiter) waiter_free(waiter);
         return false;
     }
-    if (waiter) waiter->notify = records_take(records, "notify");
-    container_started(container);
+    container_started(container, records, waiter);
     return true;
 }
 

@@ -69,7 +69,7 @@ bool container_signal(struct container *container, i32 signal, struct problem *p
 }
 
 bool container_stop(struct container *container, u64 timeout_ns, struct problem *problem) {
-    container->is_last_chance = false;
+    if (container->is_last_chance) return true; // it was killed already
     if (timeout_ns == 0) return container_signal(container, LINUX_SIGKILL, problem);
     if (!container_signal(container, LINUX_SIGTERM, problem)) timeout_ns = 0;
     deadline_set(container, timeout_ns);
@@ -106,13 +106,15 @@ static void control_closed(struct container *container) {
                      has_crashed ? "its personality crashed" : "its personality was killed");
 }
 
+// A report that nobody is owed, or a second one, is nonsense.
 static bool exec_ended(struct container *container, const struct container_report *report,
                        usize size_bytes) {
     struct waiter *waiter = waiter_find(container, WAITER_EXEC, report->id);
     struct manager_end end = {.version = MANAGER_PROTOCOL_VERSION, .status = report->status};
+    if (!waiter) return false;
     memcpy(end.problem, report + 1, min(size_bytes - sizeof(*report), (usize)MANAGER_PROBLEM_MAX));
-    if (waiter) waiter_notify(waiter, &end);
-    return report->id != 0 && report->id <= container->last_exec;
+    waiter_notify(waiter, &end);
+    return true;
 }
 
 // What the personality was asked is passed on as it is: the client knows what it has asked for.
@@ -124,11 +126,10 @@ static bool request_done(struct container *container, const struct container_rep
     } reply;
     struct waiter *waiter = waiter_find(container, WAITER_REPORT, report->id);
     usize size = size_bytes - sizeof(*report);
-    if (!waiter) return report->id != 0 && report->id <= container->last_call;
+    if (!waiter) return false;
     reply.head = (struct manager_reply){.status = report->status, .count = (u32)size};
     memcpy(reply.bytes, report + 1, size);
-    message_reply(manager.server, waiter->token, &reply, sizeof(reply.head) + size);
-    waiter_free(waiter);
+    waiter_answer(waiter, &reply.head, sizeof(reply.head) + size);
     return true;
 }
 

@@ -266,7 +266,7 @@ static void writer_close(const struct records_writer *writer) {
     }
 }
 
-static void start_undo(struct start *start) {
+void start_undo(struct start *start) {
     heap_free(start->words);
     if (start->log && !start->has_log) handle_close(start->log);
     if (start->control) {

@@ -25,3 +25,5 @@ struct start {
 
 // False: *problem says why, and nothing is left.
 bool start_run(struct start *start, struct problem *problem);
+// Takes back what it has made, but for the process's handle.
+void start_undo(struct start *start);

@@ -47,11 +47,41 @@ static void reply_problem(const struct request *request) {
     reply_send(request, size);
 }
 
+// A good answer: on the request's channel `answer`, if it has one, and then as an empty one of the call.
+static void answer_send(const struct request *request, usize size_bytes) {
+    handle_t answer = records_handle(&request->records, "answer");
+    if (answer) {
+        message_send(answer, &reply, sizeof(reply.head) + size_bytes, NULL, 0);
+        reply.head = (struct manager_reply){};
+        size_bytes = 0;
+    }
+    reply_send(request, size_bytes);
+}
+
 // Answers with `count` structures that lie behind the head.
 static void reply_structures(const struct request *request, u32 count, usize size_each,
                              u64 next_position) {
     reply.head = (struct manager_reply){.count = count, .next_position = next_position};
-    reply_send(request, count * size_each);
+    answer_send(request, count * size_each);
+}
+
+struct waiter *request_await(struct request *request, struct container *container,
+                             enum waiter_kind kind, u32 id) {
+    struct waiter *waiter = waiter_add(container, kind);
+    if (!waiter) {
+        problem_set(&request->problem, STATUS_PLAIN, "too many wait for container %s already",
+                    container->facts.name);
+        return NULL;
+    }
+    waiter->id = id;
+    waiter->channel = records_take(&request->records, "answer");
+    waiter->token = request->token;
+    return waiter;
+}
+
+void request_accept(const struct request *request, const struct waiter *waiter) {
+    reply.head = (struct manager_reply){};
+    if (waiter->channel) reply_send(request, 0);
 }
 
 void request_answer(const struct request *request, const void *structures, u32 count,

@@ -4,6 +4,7 @@
 #include "lib/manager_protocol.h"
 #include "lib/records.h"
 #include "manager/container.h"
+#include "manager/waiters.h"
 
 enum { STATUS_PLAIN = 1 }; // of an error outside of `run` and `exec`, as Docker has it
 
@@ -25,6 +26,13 @@ void request_answer(const struct request *request, const void *structures, u32 c
 // Answers with one structure and a handle, which is consumed.
 void request_answer_handle(const struct request *request, const void *structure, usize size,
                            handle_t handle);
+
+// A waiter that gets the request's answer when it has come: on the request's channel `answer`, if it
+// has one, else as the answer of the call. NULL: the request's problem is set.
+struct waiter *request_await(struct request *request, struct container *container,
+                             enum waiter_kind kind, u32 id);
+// What the waiter waits for was asked for: a call whose answer goes to a channel is over.
+void request_accept(const struct request *request, const struct waiter *waiter);
 
 // The container that the request names. NULL: its problem is set.
 struct container *request_container(struct request *request);

@@ -18,6 +18,7 @@ struct side {
     struct container *container;
     const char *path;
     handle_t end;
+    struct waiter *waiter; // for its report
 };
 
 // One side of the copy: a name and a path behind `previous`.
@@ -52,10 +53,7 @@ static void name_of(const char *path, char name[NAME_BYTES_MAX]) {
 
 static status_t side_ask(struct side *side, u32 operation, const char *name) {
     struct records_writer writer;
-    struct container_request request = {
-        .operation = operation,
-        .id = ++side->container->last_call,
-    };
+    struct container_request request = {.operation = operation, .id = side->waiter->id};
     container_ask_begin(&writer);
     records_add(&writer, 'n', side->path);
     records_add(&writer, 'n', name);
@@ -63,32 +61,52 @@ static status_t side_ask(struct side *side, u32 operation, const char *name) {
     return container_ask(side->container, &request, &writer);
 }
 
+// The receiver's report is the answer; nobody waits for the sender's.
+static bool sides_await(struct request *request, struct side *from, struct side *to) {
+    from->waiter = waiter_add(from->container, WAITER_REPORT);
+    if (!from->waiter)
+        return problem_set(&request->problem, STATUS_PLAIN,
+                           "too many wait for container %s already", from->container->facts.name);
+    from->waiter->id = ++from->container->last_call;
+    to->waiter = request_await(request, to->container, WAITER_REPORT, ++to->container->last_call);
+    if (!to->waiter) waiter_free(from->waiter);
+    return to->waiter != NULL;
+}
+
+// Each end is consumed. A sender that has no receiver any more sees its channel closed, and reports that.
 static bool sides_ask(struct request *request, struct side *from, struct side *to) {
     char name[NAME_BYTES_MAX];
     name_of(from->path, name);
     status_t status = side_ask(from, CONTAINER_ARCHIVE, name);
-    if (status != OK) handle_close(to->end);
-    struct waiter *waiter = status == OK ? waiter_add(to->container, WAITER_REPORT) : NULL;
-    if (status == OK) status = side_ask(to, CONTAINER_EXTRACT, name);
-    if (waiter) {
-        waiter->id = to->container->last_call;
-        waiter->token = request->token;
+    if (status != OK) {
+        waiter_free(from->waiter);
+        handle_close(to->end);
+    } else {
+        status = side_ask(to, CONTAINER_EXTRACT, name);
     }
-    if (status == OK && waiter) return true;
-    if (waiter) waiter_free(waiter);
-    return problem_set(&request->problem, STATUS_PLAIN, "the containers can't be asked: %s",
-                       status == OK ? "too many wait" : cl_error_name(status));
+    if (status != OK) {
+        waiter_free(to->waiter);
+        return problem_set(&request->problem, STATUS_PLAIN, "the containers can't be asked: %s",
+                           cl_error_name(status));
+    }
+    request_accept(request, to->waiter);
+    return true;
 }
 
 bool copy_serve(struct request *request) {
     struct side from, to;
     const char *previous = NULL;
     struct cl_channel_options options = {.send_bytes_max = STREAM_BYTES_MAX};
-    if (!side_read(request, &previous, &from) || !side_read(request, &previous, &to)) return false;
+    if (!side_read(request, &previous, &from) || !side_read(request, &previous, &to) ||
+        !sides_await(request, &from, &to))
+        return false;
     status_t status =
         channel_create(from.container->ns, to.container->ns, &options, &from.end, &to.end);
-    if (status != OK)
+    if (status != OK) {
+        waiter_free(from.waiter);
+        waiter_free(to.waiter);
         return problem_set(&request->problem, STATUS_PLAIN, "no channel for the copy: %s",
                            cl_error_name(status));
+    }
     return sides_ask(request, &from, &to);
 }

@@ -59,16 +59,18 @@ bool exec_serve(struct request *request) {
     if (!container) return false;
     if (!records_next(&request->records, 'a', NULL))
         return problem_set(&request->problem, CONTAINER_STATUS_OURS, "which program?");
-    u32 id = ++container->last_exec;
-    struct waiter *waiter =
-        records_handle(&request->records, "notify") ? waiter_add(container, WAITER_EXEC) : NULL;
-    if (waiter) waiter->id = id;
-    if (!exec_ask(request, container, id)) {
-        if (waiter) waiter_free(waiter);
+    struct waiter *waiter = waiter_add(container, WAITER_EXEC);
+    if (!waiter)
+        return problem_set(&request->problem, CONTAINER_STATUS_OURS,
+                           "too many programs were started in container %s already",
+                           container->facts.name);
+    waiter->id = ++container->last_exec;
+    if (!exec_ask(request, container, waiter->id)) {
+        waiter_free(waiter);
         return false;
     }
-    if (waiter) waiter->notify = records_take(&request->records, "notify");
-    request_answer(request, &container->facts, 1, sizeof(container->facts), id);
+    waiter->channel = records_take(&request->records, "notify");
+    request_answer(request, &container->facts, 1, sizeof(container->facts), waiter->id);
     return true;
 }
 
@@ -83,13 +85,13 @@ bool resize_serve(struct request *request) {
 
 bool top_serve(struct request *request) {
     struct container *container = request_running(request);
-    struct waiter *waiter = container ? waiter_add(container, WAITER_REPORT) : NULL;
-    if (!container) return false;
-    if (!waiter)
-        return problem_set(&request->problem, STATUS_PLAIN, "too many wait for containers");
-    waiter->id = ++container->last_call;
-    waiter->token = request->token;
-    if (container_tell(container, CONTAINER_TOP, waiter->id, 0, &request->problem)) return true;
-    waiter_free(waiter);
-    return false;
+    struct waiter *waiter =
+        container ? request_await(request, container, WAITER_REPORT, ++container->last_call) : NULL;
+    if (!waiter) return false;
+    if (!container_tell(container, CONTAINER_TOP, waiter->id, 0, &request->problem)) {
+        waiter_free(waiter);
+        return false;
+    }
+    request_accept(request, waiter);
+    return true;
 }

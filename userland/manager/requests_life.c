@@ -29,15 +29,22 @@ struct container *request_running(struct request *request) {
 }
 
 static bool end_await(struct request *request, struct container *container, enum waiter_kind kind) {
-    struct waiter *waiter = waiter_add(container, kind);
-    if (!waiter)
-        return problem_set(&request->problem, STATUS_PLAIN, "too many wait for containers");
-    waiter->token = request->token;
-    return true;
+    const struct waiter *waiter = request_await(request, container, kind, 0);
+    if (waiter) request_accept(request, waiter);
+    return waiter != NULL;
+}
+
+// A kill is done whether or not there is room for one more who waits: then it is answered at once.
+static void kill_await(struct request *request, struct container *container,
+                       enum waiter_kind kind) {
+    if (!end_await(request, container, kind))
+        request_answer(request, &container->facts, 1, sizeof(container->facts), 0);
 }
 
 // What goes with its end is killed without asking its personality.
 static bool container_end(struct request *request, struct container *container) {
+    kill_await(request, container, WAITER_END);
+    if (container->facts.state != MANAGER_STATE_RUNNING) return true;
     if (container->flags & MANAGER_FLAG_REMOVE)
         container_kill(container, CONTAINER_STATUS_KILLED, NULL);
     else
@@ -49,10 +56,14 @@ bool kill_serve(struct request *request) {
     u64 signal = request->head->position;
     const char *name = records_next(&request->records, 'n', NULL);
     if (name && strchr(name, '/') && signal == LINUX_SIGKILL) return below_kill(request, name);
-    struct container *container = request_running(request);
+    struct container *container = request_container(request);
     if (!container) return false;
     if (signal == 0 || signal > LINUX_SIGNAL_MAX)
         return problem_set(&request->problem, STATUS_PLAIN, "there is no signal %lu", signal);
+    bool is_end = signal == LINUX_SIGKILL && request->head->id == 0;
+    if (is_end && container->facts.state != MANAGER_STATE_EXITED)
+        return container_end(request, container);
+    if (!request_running(request)) return false;
     if (request->head->id != 0) {
         if (!container_tell(container, CONTAINER_SIGNAL, request->head->id, (i32)signal,
                             &request->problem))
@@ -60,8 +71,6 @@ bool kill_serve(struct request *request) {
         request_answer(request, NULL, 0, 0, 0);
         return true;
     }
-    if (signal == LINUX_SIGKILL)
-        return end_await(request, container, WAITER_END) && container_end(request, container);
     if (!container_signal(container, (i32)signal, &request->problem)) return false;
     request_answer(request, NULL, 0, 0, 0);
     return true;
@@ -101,7 +110,7 @@ bool remove_serve(struct request *request) {
         return problem_set(&request->problem, STATUS_PLAIN,
                            "container %s is running (`rm -f %s` kills and removes it)",
                            container->facts.name, container->facts.name);
-    if (!end_await(request, container, WAITER_GONE)) return false;
+    kill_await(request, container, WAITER_GONE);
     container->flags |= MANAGER_FLAG_REMOVE;
     if (container->facts.state != MANAGER_STATE_ENDING)
         container_kill(container, has_exited ? container->facts.status : CONTAINER_STATUS_KILLED,

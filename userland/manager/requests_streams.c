@@ -10,29 +10,17 @@
 
 enum : u32 { READER_RIGHTS = RIGHT_READ | RIGHT_INSPECT | RIGHT_TRANSFER };
 
-// Those who were attached before learn that they are not any more.
-static void attached_leave(struct container *container) {
-    struct waiter *waiter;
-    struct manager_end end = {
-        .version = MANAGER_PROTOCOL_VERSION,
-        .status = CONTAINER_STATUS_OURS,
-        .problem = "another client has attached to it",
-    };
-    while ((waiter = waiter_find(container, WAITER_NOTIFY, 0)))
-        waiter_notify(waiter, &end);
-}
-
 bool attach_serve(struct request *request) {
     static const char *const streams[] = {"stdin", "stdout", "stderr"};
     struct records_writer writer;
     struct container_request asked = {.operation = CONTAINER_ATTACH};
     struct container *container = request_running(request);
     if (!container) return false;
-    handle_t notify = records_handle(&request->records, "notify");
-    attached_leave(container);
-    struct waiter *waiter = notify ? waiter_add(container, WAITER_NOTIFY) : NULL;
-    if (notify && !waiter)
-        return problem_set(&request->problem, STATUS_PLAIN, "too many wait for containers");
+    bool is_told = records_handle(&request->records, "notify") != CL_HANDLE_INVALID;
+    struct waiter *waiter = is_told ? waiter_add(container, WAITER_NOTIFY) : NULL;
+    if (is_told && !waiter)
+        return problem_set(&request->problem, STATUS_PLAIN,
+                           "too many wait for container %s already", container->facts.name);
     container_ask_begin(&writer);
     for (u32 i = 0; i < ARRAY_SIZE(streams); i++)
         records_add_handle(&writer, streams[i], records_take(&request->records, streams[i]));
@@ -41,7 +29,8 @@ bool attach_serve(struct request *request) {
         return problem_set(&request->problem, STATUS_PLAIN, "container %s can't be asked",
                            container->facts.name);
     }
-    if (waiter) waiter->notify = records_take(&request->records, "notify");
+    if (waiter) waiter->channel = records_take(&request->records, "notify");
+    waiters_leave(container, waiter);
     request_answer(request, &container->facts, 1, sizeof(container->facts), 0);
     return true;
 }
@@ -50,7 +39,7 @@ bool detach_serve(struct request *request) {
     struct container *container = request_running(request);
     if (!container || !container_tell(container, CONTAINER_DETACH, 0, 0, &request->problem))
         return false;
-    attached_leave(container);
+    waiters_leave(container, NULL);
     request_answer(request, NULL, 0, 0, 0);
     return true;
 }

@@ -109,6 +109,59 @@ def test_a_hanging_container_can_be_killed(bad_bundle: Path) -> None:
     assert b"Exited (137)" in result.out
 
 
+def test_an_end_that_is_told_twice_is_nonsense(bad_bundle: Path) -> None:
+    result = shell(bad_bundle, "run -d --name r busybox repeat; exec r program; wait r; rm r")
+    assert (result.status, result.out) == (0, b"r\n137\nr\n")
+
+
+PROMPT = rb"cloister# $"
+INTERRUPT = b"\x03"
+# More than may wait for one container.
+WAITS = 70
+
+
+class Keys:
+    """Somebody at the console, who does not wait long for a container."""
+
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
+        self.place = 0
+        self.expect(PROMPT)
+
+    def expect(self, pattern: bytes, seconds: float = 10) -> bytes:
+        """Waits for a pattern behind what was read before; the text up to its end."""
+        found = self.machine.console.expect(pattern, seconds, self.place)
+        text = self.machine.console.text[self.place : found.end()]
+        self.place = found.end()
+        return text
+
+    def run(self, line: bytes, interrupts: int = 0) -> bytes:
+        """Types a line, and Ctrl-C so often; what is shown until the next prompt."""
+        self.machine.console.send(line + b"\r")
+        self.expect(b"\n")
+        shown = b""
+        for _ in range(interrupts):
+            self.machine.console.send(INTERRUPT)
+            shown += self.expect(rb"\^C\r\n")
+        return shown + self.expect(PROMPT)
+
+
+def test_a_container_that_does_not_answer_can_be_left(bad_bundle: Path) -> None:
+    """By Ctrl-C; whoever has left takes no place, and a kill stays one whatever comes after it."""
+    with Machine(MachineConfig(bundle=bad_bundle, log=LOG)) as machine:
+        keys = Keys(machine)
+        keys.run(b"run -d --name h busybox hang")
+        for line in (b"top h", b"cp h:/x h:/y", b"stop -t 100000 h"):
+            keys.run(line, 1)
+        keys.run(b"exec h program", 2)
+        for _ in range(WAITS):
+            assert b"cloister:" not in keys.run(b"wait h", 1)
+        keys.run(b"kill h", 1)
+        keys.run(b"stop -t 100000 h")
+        assert b"Exited (137)" in keys.run(b"ps -a")
+        assert b"h\r\n" in keys.run(b"rm h")
+
+
 def test_without_a_personality_there_is_a_line(tmp_path: Path) -> None:
     image = bundle_with(tmp_path, linux=program("manager_killer"))
     result = shell(image, "run busybox true")

@@ -4,8 +4,10 @@
 #include "lib/message.h"
 #include "lib/string.h"
 #include "shell/client.h"
+#include "shell/input.h"
 #include "shell/output.h"
 
+enum { KEY_ANSWER = 1, KEY_CONSOLE = 2 };
 enum : u64 { RESTART_NS_MAX = 1'000'000'000, ANSWER_NS_MAX = 10'000'000'000 };
 
 static union {
@@ -71,7 +73,21 @@ static void request_handle_drop(void) {
     if (answer_handle) handle_close(request_handle_take());
 }
 
-// What a container's own system answers may never come; the rest does.
+// What depends on a container may take long, or never come: it comes on a channel of its own
+// (lib/manager_protocol.h), so that Ctrl-C leaves it. The rest the manager answers at once.
+static bool answer_is_late(void) {
+    switch (request.head.operation) {
+    case MANAGER_KILL:
+    case MANAGER_STOP:
+    case MANAGER_WAIT:
+    case MANAGER_REMOVE:
+    case MANAGER_TOP:
+    case MANAGER_COPY: return true;
+    default: return false;
+    }
+}
+
+// What a container's own system answers may never come.
 static u64 answer_deadline(void) {
     u64 now_ns = 0;
     if (request.head.operation != MANAGER_TOP) return CL_DEADLINE_NEVER;
@@ -86,8 +102,9 @@ static status_t request_call(u32 *reply_bytes) {
                                            writer.handles, writer.handles_count);
     struct cl_message room = message_of(answer.bytes, sizeof(answer.bytes) - 1, &answer_handle, 1);
     status_t status =
-        channel_call(channel, &message, &room, answer_deadline(), reply_bytes, &handles_count);
+        channel_call(channel, &message, &room, CL_DEADLINE_NEVER, reply_bytes, &handles_count);
     if (status != OK || handles_count == 0) answer_handle = CL_HANDLE_INVALID;
+    if (status == OK) writer.handles_count = 0; // they have moved
     return status;
 }
 
@@ -98,15 +115,79 @@ void request_drop(void) {
     writer.handles_count = 0;
 }
 
+static status_t answer_take(handle_t late, u32 *reply_bytes) {
+    struct cl_received received;
+    status_t status = message_receive(late, answer.bytes, sizeof(answer.bytes) - 1, NULL, 0,
+                                      CL_DEADLINE_POLL, &received);
+    if (status == OK) *reply_bytes = received.bytes_size;
+    return status;
+}
+
+// INTERRUPTED: Ctrl-C was typed; SHOULD_WAIT: not yet.
+static status_t console_look(void) {
+    input_poll(INPUT_DROP);
+    if (input_interrupted()) return ERR_INTERRUPTED;
+    if (input_has_ended()) port_unregister(shell.port, KEY_CONSOLE);
+    return ERR_SHOULD_WAIT;
+}
+
+static status_t answer_await(handle_t late, u32 *reply_bytes) {
+    u64 deadline_ns = answer_deadline();
+    bool has_console = shell.console.is_terminal && console_watch(KEY_CONSOLE);
+    status_t status =
+        port_register(shell.port, late, SIGNAL_READABLE | SIGNAL_PEER_CLOSED, KEY_ANSWER, 0);
+    if (status == OK) status = has_console ? console_look() : ERR_SHOULD_WAIT;
+    while (status == ERR_SHOULD_WAIT) {
+        u64 key;
+        u32 signals;
+        status = port_wait(shell.port, 0, deadline_ns, &key, &signals);
+        if (status == OK)
+            status = key == KEY_ANSWER ? answer_take(late, reply_bytes) : console_look();
+    }
+    port_unregister(shell.port, KEY_ANSWER);
+    if (has_console) port_unregister(shell.port, KEY_CONSOLE);
+    return status;
+}
+
+// Makes the channel for a late answer; the far end goes with the request.
+static status_t late_make(handle_t *late) {
+    struct cl_channel_options options = {};
+    handle_t theirs = CL_HANDLE_INVALID;
+    status_t status = channel_create(0, 0, &options, late, &theirs);
+    if (status == OK) records_add_handle(&writer, "answer", theirs);
+    return status;
+}
+
+static status_t request_ask(handle_t late, u32 *reply_bytes) {
+    status_t status = writer.is_full ? ERR_TOO_BIG : channel ? OK : ERR_PEER_CLOSED;
+    if (status == OK) status = request_call(reply_bytes);
+    bool is_late =
+        status == OK && late && *reply_bytes >= sizeof(answer.head) && answer.head.status == 0;
+    return is_late ? answer_await(late, reply_bytes) : status;
+}
+
+void request_post(void) {
+    u32 reply_bytes;
+    handle_t late = CL_HANDLE_INVALID;
+    status_t status = late_make(&late);
+    if (status == OK) {
+        handle_close(late);
+        status = request_ask(CL_HANDLE_INVALID, &reply_bytes);
+    }
+    if (status != OK) request_drop();
+}
+
 bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *status) {
     u32 reply_bytes = 0;
-    status_t result = ERR_TOO_BIG;
+    handle_t late = CL_HANDLE_INVALID;
+    status_t result = answer_is_late() ? late_make(&late) : OK;
     *status = status_ours;
-    if (!writer.is_full) {
-        result = channel ? OK : ERR_PEER_CLOSED;
-    }
-    if (result == OK) {
-        result = request_call(&reply_bytes);
+    if (result == OK) result = request_ask(late, &reply_bytes);
+    if (late) handle_close(late);
+    if (result == ERR_INTERRUPTED) {
+        output_print("^C\n");
+        *status = STATUS_INTERRUPTED;
+        return false;
     }
     if (result != OK) {
         request_drop();

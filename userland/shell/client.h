@@ -12,8 +12,12 @@ void request_set_id(u32 id);
 
 // Sends the request. True: *reply is what came, `count` structures behind it. False: an error line
 // was said, and *status is the status for us to exit with (`status_ours` where the manager could
-// not be asked). The handles have moved, or are closed.
+// not be asked). The handles have moved, or are closed. Where a container has to do it, Ctrl-C leaves
+// it undone for us: false without a line.
 bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *status);
+
+// Sends a request that may be answered late, and does not wait for what comes of it.
+void request_post(void);
 
 // The handle that came with the last reply, the caller's from now on; 0: none.
 handle_t request_handle_take(void);

@@ -9,6 +9,7 @@ enum {
     STATUS_FAILED = 1,      // of an error outside of `run`, as Docker has it
     STATUS_OURS = 125,      // a usage error, or `run` did not get as far as the program
     STATUS_NOT_FOUND = 127, // no such command
+    STATUS_INTERRUPTED = 130,
 };
 
 struct shell {

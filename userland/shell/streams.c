@@ -106,12 +106,15 @@ static void notify_take(struct streams *streams) {
     }
 }
 
-static void container_kill(const struct streams *streams) {
-    i32 status;
-    const struct manager_reply *reply;
+// The first Ctrl-C. What does not end of it is left with the second.
+static void container_kill(struct streams *streams) {
+    output_write(STREAM_OUTPUT, "^C\n", 3);
+    streams->is_left = streams->is_killed;
+    streams->is_killed = true;
+    if (streams->is_left) return;
     records_add(request_begin(MANAGER_KILL, 0, LINUX_SIGKILL), 'n', streams->name);
     request_set_id(streams->exec_id);
-    request_send(&reply, STATUS_FAILED, &status);
+    request_post();
 }
 
 static void terminal_resize(const struct streams *streams) {
@@ -185,7 +188,7 @@ static void terminal_send(struct streams *streams) {
     } while (!streams->is_detached);
 }
 
-// What is typed while the container runs: Ctrl-C kills it; with -i the rest is its input, without
+// What is typed while the container runs: Ctrl-C kills it, a second one leaves it; with -i the rest is its input, without
 // it waits for the shell. With -it all of it is the container's.
 static void console_take(struct streams *streams) {
     i32 byte;
@@ -200,10 +203,7 @@ static void console_take(struct streams *streams) {
     input_poll(shell.console.is_terminal ? INPUT_DROP : INPUT_KEEP);
     if (input_has_ended()) port_unregister(shell.port, KEY_CONSOLE);
     if (!shell.console.is_terminal) return;
-    if (input_interrupted()) {
-        output_write(STREAM_OUTPUT, "^C\n", 3);
-        container_kill(streams);
-    }
+    if (input_interrupted()) container_kill(streams);
     while (streams->ours[END_STDIN] && (byte = input_take()) >= 0)
         typed_take(streams, (char)byte);
 }
@@ -233,7 +233,7 @@ static void streams_carry(struct streams *streams, const char *name, u32 exec_id
     streams->exec_id = exec_id;
     bool has_console = console_watch(KEY_CONSOLE);
     if (has_console) console_take(streams); // what was typed ahead
-    while (!streams->has_ended && !streams->is_detached) {
+    while (!streams->has_ended && !streams->is_detached && !streams->is_left) {
         u64 key;
         u32 signals;
         status_t status = port_wait(shell.port, 0, CL_DEADLINE_POLL, &key, &signals);
@@ -270,6 +270,7 @@ i32 streams_run(struct streams *streams, const char *name, u32 exec_id) {
         streams_leave(streams);
         return STATUS_OK;
     }
+    if (streams->is_left) return STATUS_INTERRUPTED;
     if (streams->end.problem[0]) error_print("container %s: %s", name, streams->end.problem);
     return streams->end.status;
 }

@@ -18,6 +18,8 @@ struct streams {
     bool has_ended;
     bool has_terminal;
     bool is_detached; // by the keys: the container goes on
+    bool is_killed;   // by Ctrl-C
+    bool is_left;     // by a second one, as it does not end
     struct manager_end end;
 };
 

@@ -102,6 +102,51 @@ static void test_pid_reuse(void) {
     CHECK_IS(CALL4(first, NR_WAIT4, other, &wait_status, 0, 0), other);
 }
 
+// What is pending and blocked waits for a handler, also in the first process.
+static void test_pending_of_first(void) {
+    static struct linux_sigaction action = {.handler = 0x1000};
+    static u64 mask = 1UL << (SIGTERM - 1);
+    CHECK_IS(CALL4(first, NR_SIGPROCMASK, SIG_BLOCK, &mask, 0, 8), 0);
+    CHECK_IS(CALL4(first, NR_SIGACTION, SIGTERM, &action, 0, 8), 0);
+    CHECK_IS(CALL2(first, NR_KILL, 1, SIGTERM), 0);
+    action.handler = SIG_DFL;
+    CHECK_IS(CALL4(first, NR_SIGACTION, SIGTERM, &action, 0, 8), 0);
+    CHECK_IS(first->process->pending & mask, mask);
+    action.handler = SIG_IGN;
+    CHECK_IS(CALL4(first, NR_SIGACTION, SIGTERM, &action, 0, 8), 0);
+    CHECK_IS(first->process->pending & mask, 0);
+}
+
+static bool are_too_many(void) {
+    mutex_lock(&tasks.lock);
+    bool are = tasks.count > tasks.limit;
+    mutex_unlock(&tasks.lock);
+    return are;
+}
+
+static void child_forks(struct thread *thread) {
+    i32 wrong = 0;
+    for (u32 i = 0; i < 3000; i++) {
+        i64 pid = fake_fork(thread, child_ends);
+        wrong |= are_too_many();
+        if (pid > 0) CALL4(thread, NR_WAIT4, pid, 0, 0, 0);
+    }
+    CALL1(thread, NR_EXIT, wrong);
+}
+
+// A container's limit of processes holds at every moment.
+static void test_limit(void) {
+    enum { FORKERS = 8 };
+    tasks.limit = tasks.count + FORKERS + 1;
+    for (u32 i = 0; i < FORKERS; i++)
+        CHECK_IS(fake_fork(first, child_forks) > 0, true);
+    for (u32 i = 0; i < FORKERS; i++) {
+        CHECK_IS(CALL4(first, NR_WAIT4, -1, &wait_status, 0, 0) > 0, true);
+        CHECK_IS(wait_status, 0);
+    }
+    tasks.limit = 0;
+}
+
 // A container that ends takes no further program.
 static void test_launch_at_end(void) {
     u32 before = tasks.count;
@@ -130,6 +175,8 @@ int main(int argc, char **argv) {
     boot_image(argc, argv);
     test_short_timers();
     test_pid_reuse();
+    test_pending_of_first();
     test_launch_at_end();
+    test_limit();
     test_kill_without_memory();
 }

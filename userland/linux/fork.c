@@ -141,7 +141,7 @@ static bool is_over_limit(const struct process *process) {
 
 static i64 process_fork(struct thread *thread, u64 flags, u64 stack, linux_ptr parent_tid,
                         linux_ptr child_tid, u64 tls) {
-    bool is_refused = processes_are_enough() || is_over_limit(thread->process);
+    bool is_refused = is_over_limit(thread->process);
     struct process *child = is_refused ? NULL : process_alloc(thread->process);
     if (!child) {
         return -EAGAIN;

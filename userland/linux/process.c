@@ -51,6 +51,10 @@ static void default_limits(struct linux_rlimit *limits) {
     limits[RLIMIT_NICE] = limits[RLIMIT_RTPRIO] = (struct linux_rlimit){};
 }
 
+static bool are_enough_locked(void) REQUIRES(&tasks.lock) {
+    return tasks.limit != 0 && tasks.count >= tasks.limit;
+}
+
 struct process *process_alloc(struct process *parent) {
     struct process *process = heap_alloc_zero(sizeof(*process));
     if (!process) {
@@ -64,6 +68,11 @@ struct process *process_alloc(struct process *parent) {
     process->exit_signal = SIGCHLD;
     process->start_ns = kernel_monotonic_ns();
     mutex_lock(&tasks.lock);
+    if (parent && are_enough_locked()) {
+        mutex_unlock(&tasks.lock);
+        heap_free(process);
+        return NULL;
+    }
     process->pid = pid_take_locked();
     process->parent = parent;
     if (parent) {
@@ -90,7 +99,7 @@ struct process *process_alloc(struct process *parent) {
 
 bool processes_are_enough(void) {
     mutex_lock(&tasks.lock);
-    bool is_full = tasks.limit != 0 && tasks.count >= tasks.limit;
+    bool is_full = are_enough_locked();
     mutex_unlock(&tasks.lock);
     return is_full;
 }

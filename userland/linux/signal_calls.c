@@ -5,6 +5,14 @@
 #include "linux/signal.h"
 #include "linux/thread.h"
 
+// What is pending of it is dropped. That the first process has no handler is no reason: it may get
+// one while the signal is blocked.
+static bool handler_ignores(u64 handler, i32 signal) {
+    enum signal_default does = signal_default(signal);
+    return handler == SIG_IGN ||
+           (handler == SIG_DFL && (does == DEFAULT_IGNORE || does == DEFAULT_CONTINUE));
+}
+
 static int action_swap(struct process *process, i32 signal, const struct linux_sigaction *action,
                        struct linux_sigaction *old) {
     int result = 0;
@@ -16,8 +24,7 @@ static int action_swap(struct process *process, i32 signal, const struct linux_s
     }
     if (action && result == 0) {
         process->actions->actions[signal - 1] = *action;
-        struct queued_signal sent = {.signal = signal};
-        if (signal_is_ignored_locked(process, &sent)) {
+        if (handler_ignores(action->handler, signal)) {
             signal_discard_locked(process, signal_bit(signal));
         }
     }

@@ -36,6 +36,13 @@ static inline status_t message_reply(handle_t channel, u64 token, const void *by
     return channel_reply(channel, token, &message);
 }
 
+// Closes the handles of records that were not sent.
+static inline void records_writer_close(struct records_writer *writer) {
+    for (u32 i = 0; i < writer->handles_count; i++)
+        handle_close(writer->handles[i]);
+    writer->handles_count = 0;
+}
+
 // Closes the handles that nobody has taken out of the records.
 static inline void records_close(const struct records *records) {
     for (u32 i = 0; i < records->handles_count; i++) {

@@ -2,17 +2,26 @@
 #include "lib/records.h"
 #include "lib/string.h"
 
+static u32 span_of(char kind) { return (u8)kind % RECORDS_SPANS; }
+
 bool records_open(struct records *records, const char *bytes, u32 size_bytes,
                   const handle_t *handles, u32 handles_count) {
     if (handles_count > RECORDS_HANDLES_MAX || (size_bytes > 0 && bytes[size_bytes - 1] != 0)) {
         return false;
     }
     u32 named_count = 0;
-    for (u32 at = 0; at < size_bytes; at += (u32)strlen(bytes + at) + 1) {
+    for (u32 i = 0; i < RECORDS_SPANS; i++) {
+        records->spans[i] = (struct records_span){};
+    }
+    for (u32 at = 0; at < size_bytes;) {
         if (bytes[at] == 0) {
             return false;
         }
+        struct records_span *span = &records->spans[span_of(bytes[at])];
         named_count += bytes[at] == 'h';
+        if (span->end == 0) span->first = at;
+        at += (u32)strlen(bytes + at) + 1;
+        span->end = at;
     }
     if (named_count != handles_count) {
         return false;
@@ -27,8 +36,9 @@ bool records_open(struct records *records, const char *bytes, u32 size_bytes,
 }
 
 const char *records_next(const struct records *records, char kind, const char *previous) {
-    const char *end = records->bytes + records->size_bytes;
-    const char *at = previous ? previous + strlen(previous) + 1 : records->bytes;
+    const struct records_span *span = &records->spans[span_of(kind)];
+    const char *end = records->bytes + span->end;
+    const char *at = previous ? previous + strlen(previous) + 1 : records->bytes + span->first;
     while (at < end) {
         if (*at == kind) {
             return at + 1;
@@ -47,6 +57,16 @@ const char *records_value(const struct records *records, char kind, const char *
         }
     }
     return NULL;
+}
+
+bool records_has_key(const struct records *records, char kind, const char *pair, usize pair_size) {
+    const char *equals = memchr(pair, '=', pair_size);
+    usize key_size = equals ? (usize)(equals - pair) + 1 : pair_size;
+    const char *text = NULL;
+    while ((text = records_next(records, kind, text))) {
+        if (strncmp(text, pair, key_size) == 0) return true;
+    }
+    return false;
 }
 
 static u32 handle_place(const struct records *records, const char *name) {

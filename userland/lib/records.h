@@ -5,7 +5,8 @@
 // `eKEY=VALUE` (environment). Protocols add letters of their own.
 //
 // Rules:
-// - a record set comes from outside: records_open checks all of it once, the readers need not;
+// - a record set comes from outside: records_open checks all of it once, the readers need not; nothing
+//   else makes one;
 // - the texts are the message's own bytes; they live as long as the buffer;
 // - nothing here allocates, blocks or locks.
 #pragma once
@@ -13,13 +14,18 @@
 #include "abi/types.h"
 #include "lib/types.h"
 
-enum { RECORDS_HANDLES_MAX = CL_MESSAGE_HANDLES_MAX };
+enum { RECORDS_HANDLES_MAX = CL_MESSAGE_HANDLES_MAX, RECORDS_SPANS = 8 };
 
 struct records {
     const char *bytes;
     u32 size_bytes;
     u32 handles_count;
     handle_t handles[RECORDS_HANDLES_MAX];
+    // Between which bytes the records of a kind are: a look-up passes over few others.
+    struct records_span {
+        u32 first;
+        u32 end; // 0: there are none
+    } spans[RECORDS_SPANS];
 };
 
 // Takes a message's bytes and handles. False: the last record does not end, a record is empty, or
@@ -33,6 +39,9 @@ const char *records_next(const struct records *records, char kind, const char *p
 
 // The value of the first `KEY=VALUE` of a kind with this key, or NULL.
 const char *records_value(const struct records *records, char kind, const char *key);
+
+// Whether there is a record `KEY=…` of this kind, with the key of the pair `KEY=VALUE` that is given.
+bool records_has_key(const struct records *records, char kind, const char *pair, usize pair_size);
 
 // The handle of this name, or 0; it stays in the records.
 handle_t records_handle(const struct records *records, const char *name);

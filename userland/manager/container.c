@@ -185,27 +185,24 @@ static bool words_join(const struct container *container, const struct records *
         return problem_set(problem, CONTAINER_STATUS_OURS, "the manager has no memory for it");
     memcpy(bytes, container->words, container->words_bytes);
     memcpy(bytes + container->words_bytes, records->bytes, records->size_bytes);
-    *joined = *records;
-    joined->bytes = bytes;
-    joined->size_bytes += container->words_bytes;
-    return true;
+    return records_open(joined, bytes, container->words_bytes + records->size_bytes,
+                        records->handles, records->handles_count);
 }
 
 // With the personality that is there.
 static bool container_continue(struct container *container, struct records *records,
                                struct problem *problem) {
-    static const char *const streams[] = {"stdin", "stdout", "stderr"};
-    struct records words = {.bytes = container->words, .size_bytes = container->words_bytes};
+    struct records words;
     struct container_request request = {.operation = CONTAINER_START};
     struct records_writer writer;
+    records_open(&words, container->words, container->words_bytes, NULL, 0);
     container_ask_begin(&writer);
     for (const char *kind = "aeo"; *kind; kind++) {
         const char *text = NULL;
         while ((text = records_next(&words, *kind, text)))
             records_add(&writer, *kind, text);
     }
-    for (u32 i = 0; i < ARRAY_SIZE(streams); i++)
-        records_add_handle(&writer, streams[i], records_take(records, streams[i]));
+    container_pass_streams(&writer, records);
     status_t status = container_ask(container, &request, &writer);
     return status == OK ||
            problem_set(problem, CONTAINER_STATUS_OURS, "container %s can't be asked: %s",

@@ -26,9 +26,10 @@ static void personality_kick(const struct container *container) {
     }
 }
 
-static void writer_close(const struct records_writer *writer) {
-    for (u32 i = 0; i < writer->handles_count; i++)
-        handle_close(writer->handles[i]);
+void container_pass_streams(struct records_writer *writer, struct records *records) {
+    static const char *const names[] = {"stdin", "stdout", "stderr"};
+    for (u32 i = 0; i < ARRAY_SIZE(names); i++)
+        records_add_handle(writer, names[i], records_take(records, names[i]));
 }
 
 status_t container_ask(struct container *container, const struct container_request *request,
@@ -43,7 +44,7 @@ status_t container_ask(struct container *container, const struct container_reque
                               sizeof(request_buffer.head) + writer->size_bytes, writer->handles,
                               writer->handles_count);
     if (status != OK) {
-        writer_close(writer);
+        records_writer_close(writer);
     } else if (!container->is_attended) {
         container->is_attended = true;
         personality_kick(container);

@@ -11,5 +11,8 @@
 status_t container_ask(struct container *container, const struct container_request *request,
                        struct records_writer *writer);
 
+// Takes the handles stdin, stdout and stderr out of a request, as far as they are there.
+void container_pass_streams(struct records_writer *writer, struct records *records);
+
 // A writer over the one buffer that there is for this.
 void container_ask_begin(struct records_writer *writer);

@@ -10,6 +10,7 @@
 #include "lib/log_ring.h"
 #include "lib/message.h"
 #include "lib/string.h"
+#include "manager/container_ask.h"
 #include "manager/container_start.h"
 
 enum : u32 {
@@ -66,19 +67,6 @@ static bool add_command(struct records_writer *writer, const struct start *start
     return true;
 }
 
-// Whether the request sets the variable that this `KEY=VALUE` of the image sets.
-static bool is_overridden(const struct records *records, const char *line, u32 size) {
-    const char *equals = memchr(line, '=', size);
-    usize key_size = equals ? (usize)(equals - line) + 1 : size;
-    const char *pair = NULL;
-    while ((pair = records_next(records, 'e', pair))) {
-        if (strncmp(pair, line, key_size) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void add_environment(struct records_writer *writer, const struct start *start) {
     const char *pair = NULL;
     while ((pair = records_next(start->records, 'e', pair))) {
@@ -87,7 +75,7 @@ static void add_environment(struct records_writer *writer, const struct start *s
     u32 size;
     const char *line = NULL;
     while ((line = image_line(start->image, "env", line, &size))) {
-        if (!is_overridden(start->records, line, size)) {
+        if (!records_has_key(start->records, 'e', line, size)) {
             add_line(writer, 'e', line, size);
         }
     }
@@ -108,7 +96,6 @@ static void add_options(struct records_writer *writer, const struct start *start
 // Copies for the container of handles that the manager keeps, then those that the client gave.
 static bool add_handles(struct records_writer *writer, const struct start *start,
                         struct problem *problem) {
-    static const char *const streams[] = {"stdin", "stdout", "stderr"};
     handle_t ns, image, log;
     status_t status =
         handle_duplicate(start->ns, start->may_nest ? NEST_RIGHTS : NAMESPACE_RIGHTS, &ns);
@@ -126,9 +113,7 @@ static bool add_handles(struct records_writer *writer, const struct start *start
         return refused(problem, "the log can't be given", status);
     }
     records_add_handle(writer, "log", log);
-    for (u32 i = 0; i < ARRAY_SIZE(streams); i++) {
-        records_add_handle(writer, streams[i], records_take(start->records, streams[i]));
-    }
+    container_pass_streams(writer, start->records);
     return true;
 }
 
@@ -260,12 +245,6 @@ static bool log_make(struct start *start, struct problem *problem) {
     return status == OK || refused(problem, "the log can't be made", status);
 }
 
-static void writer_close(const struct records_writer *writer) {
-    for (u32 i = 0; i < writer->handles_count; i++) {
-        handle_close(writer->handles[i]);
-    }
-}
-
 void start_undo(struct start *start) {
     heap_free(start->words);
     if (start->log && !start->has_log) handle_close(start->log);
@@ -308,7 +287,7 @@ bool start_run(struct start *start, struct problem *problem) {
         (start->is_native ? native_start(start, &writer, problem)
                           : personality_start(start, &writer, problem)))
         return true;
-    writer_close(&writer);
+    records_writer_close(&writer);
     start_undo(start);
     return false;
 }

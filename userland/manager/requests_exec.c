@@ -9,29 +9,19 @@
 #include "manager/waiters.h"
 
 static const char *const passed_options[] = {"cwd", "user", "tty"};
-static const char *const passed_handles[] = {"stdin", "stdout", "stderr"};
-
-static bool is_overridden(const struct records *records, const char *pair) {
-    const char *own = NULL;
-    const char *equals = strchr(pair, '=');
-    usize key_size = equals ? (usize)(equals - pair) + 1 : strlen(pair);
-    while ((own = records_next(records, 'e', own))) {
-        if (strncmp(own, pair, key_size) == 0) return true;
-    }
-    return false;
-}
 
 // The request's words, with the container's environment below.
 static void words_write(struct records_writer *writer, const struct records *records,
                         const struct container *container) {
-    struct records started = {.bytes = container->words, .size_bytes = container->words_bytes};
+    struct records started;
     const char *text = NULL;
+    records_open(&started, container->words, container->words_bytes, NULL, 0);
     while ((text = records_next(records, 'a', text)))
         records_add(writer, 'a', text);
     while ((text = records_next(records, 'e', text)))
         records_add(writer, 'e', text);
     while ((text = records_next(&started, 'e', text))) {
-        if (!is_overridden(records, text)) records_add(writer, 'e', text);
+        if (!records_has_key(records, 'e', text, strlen(text))) records_add(writer, 'e', text);
     }
     for (u32 i = 0; i < ARRAY_SIZE(passed_options); i++) {
         text = records_value(records, 'o', passed_options[i]);
@@ -44,9 +34,7 @@ static bool exec_ask(struct request *request, struct container *container, u32 i
     struct container_request asked = {.operation = CONTAINER_EXEC, .id = id};
     container_ask_begin(&writer);
     words_write(&writer, &request->records, container);
-    for (u32 i = 0; i < ARRAY_SIZE(passed_handles); i++)
-        records_add_handle(&writer, passed_handles[i],
-                           records_take(&request->records, passed_handles[i]));
+    container_pass_streams(&writer, &request->records);
     status_t status = container_ask(container, &asked, &writer);
     return status == OK ||
            problem_set(&request->problem, CONTAINER_STATUS_OURS, "container %s can't be asked: %s",

@@ -11,7 +11,6 @@
 enum : u32 { READER_RIGHTS = RIGHT_READ | RIGHT_INSPECT | RIGHT_TRANSFER };
 
 bool attach_serve(struct request *request) {
-    static const char *const streams[] = {"stdin", "stdout", "stderr"};
     struct records_writer writer;
     struct container_request asked = {.operation = CONTAINER_ATTACH};
     struct container *container = request_running(request);
@@ -22,8 +21,7 @@ bool attach_serve(struct request *request) {
         return problem_set(&request->problem, STATUS_PLAIN,
                            "too many wait for container %s already", container->facts.name);
     container_ask_begin(&writer);
-    for (u32 i = 0; i < ARRAY_SIZE(streams); i++)
-        records_add_handle(&writer, streams[i], records_take(&request->records, streams[i]));
+    container_pass_streams(&writer, &request->records);
     if (container_ask(container, &asked, &writer) != OK) {
         if (waiter) waiter_free(waiter);
         return problem_set(&request->problem, STATUS_PLAIN, "container %s can't be asked",

@@ -108,12 +108,7 @@ static status_t request_call(u32 *reply_bytes) {
     return status;
 }
 
-void request_drop(void) {
-    for (u32 i = 0; i < writer.handles_count; i++) {
-        handle_close(writer.handles[i]);
-    }
-    writer.handles_count = 0;
-}
+void request_drop(void) { records_writer_close(&writer); }
 
 static status_t answer_take(handle_t late, u32 *reply_bytes) {
     struct cl_received received;

@@ -33,14 +33,15 @@ def entries_fitting(entries: list[Entry]) -> list[Entry]:
     return entries
 
 
-def boot(entries: list[Entry], smp: int) -> tuple[bytes, str, bool]:
+def boot(entries: list[Entry]) -> tuple[bytes, str, bool]:
     """What one boot said, what went wrong, and whether it came to its end."""
     said, errors = bytearray(), bytearray()
 
     def sink(kind: str, data: bytes) -> None:
         (said if kind == "O" else errors).extend(data)
 
-    config = MachineConfig(smp=smp, disk=image_disk(entries[0].image), log=OUT / "compare.log")
+    disk = image_disk(entries[0].image)
+    config = MachineConfig(smp=entries[0].processors, disk=disk, log=OUT / "compare.log")
     command = "; ".join(map(run_command, entries))
     try:
         with Machine(config_with_channel(config)) as machine:
@@ -52,9 +53,9 @@ def boot(entries: list[Entry], smp: int) -> tuple[bytes, str, bool]:
     return bytes(said), errors.decode(errors="replace"), True
 
 
-def boot_outcomes(entries: list[Entry], smp: int) -> dict[str, Outcome]:
+def boot_outcomes(entries: list[Entry]) -> dict[str, Outcome]:
     """One boot's records. Where it was lost, the first entry without one is to blame."""
-    said, errors, is_complete = boot(entries, smp)
+    said, errors, is_complete = boot(entries)
     if entries[0].has_terminal:
         said = said.replace(b"\r\n", b"\n")
     found = outcomes_parse(said)
@@ -62,11 +63,11 @@ def boot_outcomes(entries: list[Entry], smp: int) -> dict[str, Outcome]:
     return found | {name: Outcome(lost=errors) for name in missing[: None if is_complete else 1]}
 
 
-def containers_run(entries: list[Entry], smp: int = 2) -> dict[str, Outcome]:
+def containers_run(entries: list[Entry]) -> dict[str, Outcome]:
     """Every entry's outcome, in as many boots as it takes."""
     found: dict[str, Outcome] = {}
     left = entries
     while left:
-        found |= boot_outcomes(entries_fitting(left), smp)
+        found |= boot_outcomes(entries_fitting(left))
         left = [entry for entry in left if entry.name not in found]
     return found

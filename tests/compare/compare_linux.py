@@ -1,20 +1,21 @@
 """Runs scripts on the Debian kernel that the bench boots: for each a fresh copy of the image in
-memory and fresh namespaces (init.sh). An outcome is kept as long as nothing that it is made of
-changes, so that only new scripts are run again.
+memory and fresh namespaces (init.sh). An outcome that is no chance is kept as long as nothing that
+it is made of changes, so that only new scripts are run again.
 """
 
 import hashlib
 import json
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 from compare_entries import FOLDER, Entry
-from compare_image import DRIVER, OUT, image_folder
+from compare_image import OUT, image_folder, recipe
 from compare_outcomes import Outcome, outcomes_parse
 
 from pybuild.bench import linux, tools
-from pybuild.bench.guest import guest_start
+from pybuild.bench.guest import MACHINE, guest_start
 from pybuild.bench.tools import BenchError
 
 INIT = FOLDER / "init.sh"
@@ -48,13 +49,18 @@ def initramfs_build(entries: list[Entry]) -> Path:
     return out
 
 
+def processors_arguments(entries: list[Entry]) -> list[str]:
+    """QEMU's arguments for as many processors as the entries want; the last -smp counts."""
+    return ["-smp", str(entries[0].processors)]
+
+
 def guest_run(entries: list[Entry]) -> dict[str, Outcome]:
     """Boots and runs them all; BenchError when the guest does not come to its end."""
     kernel, version = linux.kernel_fetch()
     initramfs = initramfs_build(entries)
     peer = linux.Peer(kernel, initramfs, initramfs, version)
     timeout_s = 120 + 2 * len(entries) + entries[0].limit_seconds
-    with guest_start(peer.arguments(initramfs)) as guest:
+    with guest_start([*processors_arguments(entries), *peer.arguments(initramfs)]) as guest:
         guest.wait_for(END, timeout_seconds=timeout_s)
         found = outcomes_parse(guest.said)
     missing = [e.name for n, e in enumerate(entries) if f"{n:04}" not in found]
@@ -63,11 +69,32 @@ def guest_run(entries: list[Entry]) -> dict[str, Outcome]:
     return {entry.name: found[f"{n:04}"] for n, entry in enumerate(entries)}
 
 
+@cache
+def image_digest(image: str) -> bytes:
+    """A digest of the recipe, which has the driver, and of all files: types, modes and contents."""
+    digest = hashlib.sha256(json.dumps(recipe(image).table, sort_keys=True).encode())
+    folder = image_folder(image)
+    for path in sorted(folder.rglob("*")):
+        head = (str(path.relative_to(folder)), path.lstat().st_mode)
+        content = str(path.readlink()).encode() if path.is_symlink() else b""
+        if not content and path.is_file():
+            content = path.read_bytes()
+        digest.update(repr((*head, len(content))).encode() + content)
+    return digest.digest()
+
+
+@cache
+def guest_digest() -> bytes:
+    """A digest of the machine, the kernel, and what starts a script there."""
+    inputs = [path.read_bytes() for path in (INIT, TERMINAL, *tools.HEADERS)]
+    inputs += [repr((MACHINE, linux.COMMAND_LINE, linux.kernel_fetch()[1])).encode()]
+    inputs += [repr(tools.PROGRAM_FLAGS).encode()]
+    return hashlib.sha256(b"\0".join(inputs)).digest()
+
+
 def key_of(entry: Entry) -> str:
-    """A digest of what an outcome depends on."""
-    inputs = [path.read_bytes() for path in (DRIVER, INIT, TERMINAL)]
-    inputs += [(image_folder(entry.image) / "bin/busybox").read_bytes()]
-    inputs += [linux.kernel_fetch()[1].encode(), entry.script.encode()]
+    """A digest of what an outcome depends on: of all that an entry says, the limit too."""
+    inputs = [image_digest(entry.image), guest_digest(), repr(entry).encode()]
     return hashlib.sha256(b"\0".join(inputs)).hexdigest()
 
 
@@ -84,21 +111,13 @@ def kept_read(entry: Entry) -> Outcome | None:
 
 
 def kept_write(entry: Entry, outcome: Outcome) -> None:
-    """Keeps an outcome."""
+    """Keeps an outcome that is no chance."""
     KEPT.mkdir(parents=True, exist_ok=True)
     kept_path(entry).write_text(json.dumps({"key": key_of(entry), "outcome": outcome.to_json()}))
-
-
-def linux_run_anew(entries: list[Entry]) -> dict[str, Outcome]:
-    """Every entry's outcome, of this run."""
-    found = guest_run(entries)
-    for entry in entries:
-        kept_write(entry, found[entry.name])
-    return found
 
 
 def linux_run(entries: list[Entry]) -> dict[str, Outcome]:
     """Every entry's outcome, of this run or kept."""
     found = {entry.name: outcome for entry in entries if (outcome := kept_read(entry))}
     left = [entry for entry in entries if entry.name not in found]
-    return found | (linux_run_anew(left) if left else {})
+    return found | (guest_run(left) if left else {})

@@ -5,6 +5,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import Any, Self
 
+# What driver.sh puts behind the stderr of a script that it had to kill.
+TIME_OUT = b"@@@ ran out of time\n"
 RECORD = re.compile(rb"@@@ (\S+) (\d+) (\d+) (\d+) (\d+)\n")
 
 

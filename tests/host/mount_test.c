@@ -181,6 +181,12 @@ static void test_binding(void) {
     CHECK_IS(strcmp(buffer, "/b/sub"), 0);
     CHECK_TEXT("../f", "one");
     CHECK_TEXT("../../b/f", "one");
+    // What is not found leaves the result as it is: who renames to a new name looks at it.
+    struct vnode *bound = fs_context_cwd(first->process->fs);
+    struct vnode *found = bound;
+    CHECK_IS(vnode_lookup(bound, (struct name){"no", 2}, &found), -ENOENT);
+    CHECK_IS(found == bound, true);
+    vnode_put(bound);
     CHECK_IS(umount_call("/b", 0), -EBUSY);
     CHECK_IS(path_call(NR_CHDIR, "/"), 0);
     CHECK_IS(paths_call(NR_LINK, "/b/f", "/b/sub/l"), 0);

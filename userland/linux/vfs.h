@@ -4,7 +4,7 @@
 // - a vnode's operations table belongs to its file system; an operation that is NULL means what
 //   the helper vnode_... in vnode.c says for it;
 // - vnodes and files are counted: _get and _put in pairs; an operation that gives one through an
-//   `out` parameter gives a reference;
+//   `out` parameter gives a reference; one that fails leaves it as it is;
 // - buffers are the personality's own memory, never Linux memory, so operations may hold their
 //   file system's lock while they copy;
 // - names are not terminated: struct name says how long they are. An operation never sees ".",

@@ -78,6 +78,15 @@ static int bind_set_attributes(struct vnode *vnode, const struct attributes *val
     return vnode_set_attributes(bind_behind(vnode), values, which);
 }
 
+// Gives what was found behind a directory: a directory as one of the bound tree.
+static int found_give(struct bind_node *directory, struct vnode *found, struct vnode **out) {
+    if (vnode_is_directory(found)) {
+        return node_make(directory->base.system, directory, found, out);
+    }
+    *out = found;
+    return 0;
+}
+
 static int bind_lookup(struct vnode *vnode, struct name name, struct vnode **out) {
     struct bind_node *directory = bind_node(vnode);
     struct vnode *found;
@@ -86,11 +95,7 @@ static int bind_lookup(struct vnode *vnode, struct name name, struct vnode **out
         return 0;
     }
     int result = directory->behind->ops->lookup(directory->behind, name, &found);
-    if (result == 0 && vnode_is_directory(found)) {
-        return node_make(vnode->system, directory, found, out);
-    }
-    *out = found;
-    return result;
+    return result == 0 ? found_give(directory, found, out) : result;
 }
 
 static int bind_create(struct vnode *directory, struct name name, const struct creation *creation,
@@ -98,11 +103,7 @@ static int bind_create(struct vnode *directory, struct name name, const struct c
     struct vnode *behind = bind_behind(directory);
     struct vnode *made;
     int result = behind->ops->create ? behind->ops->create(behind, name, creation, &made) : -EPERM;
-    if (result == 0 && vnode_is_directory(made)) {
-        return node_make(directory->system, bind_node(directory), made, out);
-    }
-    *out = made;
-    return result;
+    return result == 0 ? found_give(bind_node(directory), made, out) : result;
 }
 
 static int bind_symlink(struct vnode *directory, struct name name, const struct creation *creation,

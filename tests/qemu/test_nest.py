@@ -159,6 +159,14 @@ def test_stop_and_start() -> None:
     assert result.out.split() == [b"n", b"n", b"143", b"n", b"n", b"137", b"n"]
 
 
+def test_a_long_line() -> None:
+    """Every service is there, however long the command is."""
+    line = "; ".join(["version"] * 3000)
+    result = shell(f"{NEST} -c '{line}'")
+    assert result.status == 0, result.err.decode()
+    assert result.out.count(b"Cloister") == 3000
+
+
 @pytest.fixture
 def console() -> Iterator[Machine]:
     """A machine at its prompt."""

@@ -126,5 +126,5 @@ void gifts_give(struct records_writer *records, struct service *service) {
     for (u32 i = 0; i < service->line.words_count; i++) {
         give(records, service, service->line.words[i]);
     }
-    give_words(records);
+    if (manifest_has_word(&service->line, "console")) give_words(records);
 }

@@ -7,6 +7,7 @@
 #include "init/gifts.h"
 #include "init/outside.h"
 #include "init/service.h"
+#include "lib/container_protocol.h"
 #include "lib/format.h"
 #include "lib/loader.h"
 #include "lib/log.h"
@@ -31,7 +32,7 @@ void service_prepare(const struct manifest_line *line) {
 }
 
 static status_t service_run(struct service *service) {
-    static char bytes[CL_PAGE_SIZE];
+    static char bytes[CL_MESSAGE_BYTES_MAX];
     struct records_writer records;
     const char *problem = "";
     records_begin(&records, bytes, sizeof(bytes));
@@ -79,9 +80,9 @@ void service_add(const struct manifest_line *line) {
     manifest_copy(&service->line, line);
     format_text(path, sizeof(path), "services/%s", line->name);
     service->ns = machine_namespace(path);
-    if (service->ns && service_run(service) == OK && manifest_has_word(line, "wait")) {
-        service_wait_ready(service);
-    }
+    bool is_running = service->ns && service_run(service) == OK;
+    if (!is_running && manifest_has_word(line, "last")) machine_poweroff(CONTAINER_STATUS_OURS);
+    if (is_running && manifest_has_word(line, "wait")) service_wait_ready(service);
 }
 
 // How a process ended, in words.

@@ -1,7 +1,9 @@
 // Serial ports COM1 and COM2 (16550A UART): raw bytes in and out, and the kernel's log on COM1.
 //
-// Sending never waits for anyone but the log, which waits a bounded time for the FIFO. Receiving
-// and "room again" are told from the interrupt; handlers are called without the lock.
+// The log waits in a ring until the UART takes it, which an interrupt tells; before there are
+// interrupts, when the ring is full, and in a panic, it waits for the UART, a bounded time. What others
+// send comes after it, and never waits. Receiving and "room again" are told from the interrupt;
+// handlers are called without the lock.
 #include "drivers/serial.h"
 #include "arch/arch.h"
 #include "lib/print.h"
@@ -25,6 +27,7 @@ enum {
     STATUS_WRITABLE = 1 << 5,
     STATUS_ALL_SENT = 1 << 6,
     LOG_WAIT_LOOPS = 100000,
+    LOG_RING = 4096,
 };
 
 struct port {
@@ -32,9 +35,15 @@ struct port {
     u16 base;
     u8 irq;
     u32 present;
-    u32 interrupts GUARDED_BY(&lock); // what UART_INTERRUPTS holds
+    bool has_interrupt;
+    u32 interrupts GUARDED_BY(&lock);  // what UART_INTERRUPTS holds
+    bool is_awaited GUARDED_BY(&lock); // after a short write
     struct serial_port_handlers handlers;
 };
+
+// The log on its way to COM1, under that port's lock.
+static char log_ring[LOG_RING];
+static u32 log_head, log_tail;
 
 static struct port ports[SERIAL_PORTS] = {
     {.lock = LOCK_INIT(LOCK_SERIAL), .base = 0x3f8, .irq = 4},
@@ -71,24 +80,59 @@ static void wait_writable(const struct port *port) {
     }
 }
 
+static void interrupts_set(struct port *port, u32 interrupts) REQUIRES(&port->lock) {
+    if (interrupts != port->interrupts) uart_write(port, UART_INTERRUPTS, interrupts);
+    port->interrupts = interrupts;
+}
+
+// A FIFO's worth of the log, if the UART takes it.
+static void log_push(const struct port *port) {
+    if (!(uart_read(port, UART_STATUS) & STATUS_WRITABLE)) return;
+    for (u32 i = 0; i < SERIAL_FIFO && log_tail != log_head; i++)
+        uart_write(port, UART_DATA, (u8)log_ring[log_tail++ % LOG_RING]);
+}
+
+static void log_put(const struct port *port, char c) {
+    if (log_head - log_tail == LOG_RING) {
+        wait_writable(port);
+        log_push(port);
+    }
+    if (log_head - log_tail == LOG_RING) log_tail++; // the line does not move
+    log_ring[log_head++ % LOG_RING] = c;
+}
+
+static void log_flush(const struct port *port) {
+    for (u32 i = 0; i < LOG_RING && log_tail != log_head; i++) {
+        wait_writable(port);
+        log_push(port);
+    }
+}
+
 // The log is under its own lock; in a panic nobody else runs, and locks may be held for ever.
 static void log_output(const char *text, usize length) NO_THREAD_SAFETY_ANALYSIS {
     struct port *port = &ports[0];
-    u32 room = 0;
+    bool waits = panic_running() || !port->has_interrupt;
     if (!panic_running()) lock_acquire(&port->lock);
     for (usize i = 0; i < length; i++) {
-        if (room < 2) {
-            wait_writable(port);
-            room = SERIAL_FIFO;
-        }
-        if (text[i] == '\n') {
-            uart_write(port, UART_DATA, '\r');
-            room--;
-        }
-        uart_write(port, UART_DATA, (u8)text[i]);
-        room--;
+        if (text[i] == '\n') log_put(port, '\r');
+        log_put(port, text[i]);
     }
-    if (!panic_running()) lock_release(&port->lock);
+    if (waits)
+        log_flush(port);
+    else
+        log_push(port);
+    if (!panic_running()) {
+        if (log_tail != log_head) interrupts_set(port, port->interrupts | INTERRUPT_WRITABLE);
+        lock_release(&port->lock);
+    }
+}
+
+bool serial_log_has_room(usize length) {
+    struct port *port = &ports[0];
+    lock_acquire(&port->lock);
+    bool has_room = !port->present || LOG_RING - (log_head - log_tail) >= length;
+    lock_release(&port->lock);
+    return has_room;
 }
 
 void serial_init(void) {
@@ -99,9 +143,7 @@ void serial_init(void) {
 
 static void interrupts_change(struct port *port, u32 clear, u32 set) {
     lock_acquire(&port->lock);
-    u32 interrupts = (port->interrupts & ~clear) | set;
-    if (interrupts != port->interrupts) uart_write(port, UART_INTERRUPTS, interrupts);
-    port->interrupts = interrupts;
+    interrupts_set(port, (port->interrupts & ~clear) | set);
     lock_release(&port->lock);
 }
 
@@ -128,14 +170,20 @@ static void receive(struct port *port) {
         port->handlers.received(port->handlers.argument, bytes, count);
 }
 
-// True if somebody waits for room; the interrupt is switched off until the next short write.
+static bool has_log(const struct port *port) { return port == &ports[0] && log_tail != log_head; }
+
+// The log goes first. True if somebody waits for room, and there is; the interrupt is switched off
+// until the next short write.
 static bool writable_take(struct port *port) {
     lock_acquire(&port->lock);
-    bool waited = port->interrupts & INTERRUPT_WRITABLE;
-    port->interrupts &= ~(u32)INTERRUPT_WRITABLE;
-    uart_write(port, UART_INTERRUPTS, port->interrupts);
+    if (has_log(port)) log_push(port);
+    bool is_more = has_log(port);
+    bool is_ready = port->is_awaited && !is_more;
+    port->is_awaited &= is_more;
+    interrupts_set(port, (port->interrupts & ~(u32)INTERRUPT_WRITABLE) |
+                             (is_more ? (u32)INTERRUPT_WRITABLE : 0));
     lock_release(&port->lock);
-    return waited;
+    return is_ready;
 }
 
 // Edge-triggered: goes on until the UART has nothing more to say.
@@ -151,7 +199,10 @@ static void interrupt(void *argument) {
 
 void serial_init_interrupts(void) {
     for (u32 i = 0; i < SERIAL_PORTS; i++) {
-        if (ports[i].present && arch_irq_alloc_isa(ports[i].irq, interrupt, &ports[i]) != 0)
+        if (!ports[i].present) continue;
+        if (arch_irq_alloc_isa(ports[i].irq, interrupt, &ports[i]) == 0)
+            ports[i].has_interrupt = true;
+        else
             klog(LOG_WARNING, "serial port %u has no interrupt\n", i);
     }
 }
@@ -170,13 +221,13 @@ usize serial_port_write(u32 index, const u8 *bytes, usize count) {
     struct port *port = &ports[index];
     usize done = 0;
     lock_acquire(&port->lock);
-    while (done < count && uart_read(port, UART_STATUS) & STATUS_WRITABLE) {
+    while (done < count && !has_log(port) && uart_read(port, UART_STATUS) & STATUS_WRITABLE) {
         for (u32 i = 0; i < SERIAL_FIFO && done < count; i++)
             uart_write(port, UART_DATA, bytes[done++]);
     }
     if (done < count) {
-        port->interrupts |= INTERRUPT_WRITABLE;
-        uart_write(port, UART_INTERRUPTS, port->interrupts);
+        port->is_awaited = true;
+        interrupts_set(port, port->interrupts | INTERRUPT_WRITABLE);
     }
     lock_release(&port->lock);
     return done;
@@ -184,6 +235,9 @@ usize serial_port_write(u32 index, const u8 *bytes, usize count) {
 
 void serial_drain(void) {
     enum : u64 { DRAIN_NS_MAX = 1'000'000'000 };
+    lock_acquire(&ports[0].lock);
+    if (ports[0].present) log_flush(&ports[0]);
+    lock_release(&ports[0].lock);
     for (u32 i = 0; i < SERIAL_PORTS; i++) {
         u64 end_ns = arch_time_ns() + DRAIN_NS_MAX;
         while (ports[i].present && !(uart_read(&ports[i], UART_STATUS) & STATUS_ALL_SENT) &&

@@ -11,6 +11,8 @@ void serial_init(void);
 void serial_init_interrupts(void);
 
 bool serial_port_present(u32 port);
+// Whether so much of the log can be taken without a wait.
+bool serial_log_has_room(usize length);
 // Called from the interrupt: whether SERIAL_FIFO bytes can be taken; bytes came in; there is room to
 // send again (after a short write). While bytes can't be taken they stay in the UART, where a virtual
 // one makes its other side wait: then serial_port_resume has them come.

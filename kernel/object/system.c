@@ -97,6 +97,8 @@ static bool log_pay(struct namespace *ns, u64 size) {
 status_t sys_log_write(struct user_in bytes) {
     char text[1024 + 1];
     struct namespace *ns = ns_current();
+    enum : u32 { LOG_PREFIX = 32 };
+    if (!serial_log_has_room(bytes.size + LOG_PREFIX)) return ERR_SHOULD_WAIT;
     if (!log_pay(ns, bytes.size)) return ERR_SHOULD_WAIT;
     status_t status = user_copy_in(text, bytes.address, bytes.size);
     if (status != OK) return status;

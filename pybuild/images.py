@@ -138,10 +138,10 @@ def image_tree(recipe: Recipe, tree: Path, unpacked: Path) -> None:
 def trailer(table: dict[str, Any]) -> bytes:
     """The page behind the file system: the command's words and the environment, a line each.
 
-    Or, behind a boot bundle, the program of it that is started.
+    Or, behind a boot bundle, the program of it that is started, and what it can't do without.
     """
     lines = [TRAILER_HEAD]
-    lines += [f"native {table['native']}"] if "native" in table else []
+    lines += [f"{key} {table[key]}" for key in ("native", "needs") if key in table]
     lines += [f"command {word}" for word in table.get("command", [])]
     lines += [f"env {pair}" for pair in table.get("env", [])]
     text = "\n".join(lines) + "\n"

@@ -132,7 +132,7 @@ def test_the_system_s_own_image_is_what_it_boots_from() -> None:
     data = recipe.out.read_bytes()
     is_same = data[:-4096] == BUNDLE.read_bytes()  # a difference would be shown in full
     assert is_same
-    assert data[-4096:].rstrip(b"\0") == b"cloister-image 1\nnative init\n"
+    assert data[-4096:].rstrip(b"\0") == b"cloister-image 1\nnative init\nneeds nest\n"
 
 
 def test_the_trailer_takes_lines_only() -> None:

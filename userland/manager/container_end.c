@@ -61,6 +61,10 @@ void container_kill(struct container *container, i32 status, const char *problem
 }
 
 bool container_signal(struct container *container, i32 signal, struct problem *problem) {
+    if (signal == LINUX_SIGKILL && container->is_native) {
+        container_kill(container, CONTAINER_STATUS_KILLED, NULL);
+        return true;
+    }
     bool is_told = container_tell(container, CONTAINER_SIGNAL, 0, signal, problem);
     if (signal != LINUX_SIGKILL) return is_told;
     container->is_last_chance = true;
@@ -94,11 +98,15 @@ static void personality_lost(struct container *container, const char *problem) {
                    problem);
 }
 
-// The personality has ended without a word.
+// The personality has ended without a word. A native program may.
 static void control_closed(struct container *container) {
     struct cl_object_info info = {};
-    bool has_crashed =
-        object_info(container->process, &info) == OK && info.detail[0] == CL_PROCESS_STATE_CRASHED;
+    bool is_known = object_info(container->process, &info) == OK;
+    bool has_crashed = is_known && info.detail[0] == CL_PROCESS_STATE_CRASHED;
+    if (container->is_native && is_known && info.detail[0] == CL_PROCESS_STATE_EXITED) {
+        container_kill(container, (i32)info.detail[1] & 255, NULL);
+        return;
+    }
     if (has_crashed)
         log_line("manager: the personality of container %s crashed with exception %lu",
                  container->facts.name, info.detail[1]);

@@ -269,7 +269,7 @@ static bool images_bind(struct start *start, struct problem *problem) {
 
 static bool start_check(struct start *start, struct problem *problem) {
     start->is_native = start->image->native[0] != 0;
-    if (start->is_native && !start->may_nest)
+    if (start->image->needs_nest && !start->may_nest)
         return problem_set(problem, CONTAINER_STATUS_OURS,
                            "image %s makes containers of its own: run it with --nest",
                            start->image->name);

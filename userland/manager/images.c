@@ -54,6 +54,7 @@ static void native_read(struct image *image) {
     u32 size = 0;
     const char *program = image_line(image, "native", NULL, &size);
     memset(image->native, 0, sizeof(image->native));
+    image->needs_nest = image_line(image, "needs", NULL, &(u32){}) != NULL;
     if (program) memcpy(image->native, program, min((usize)size, sizeof(image->native) - 1));
 }
 

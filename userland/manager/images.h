@@ -11,6 +11,7 @@ struct image {
     handle_t memobj;
     const char *text; // its last page: lines `command WORD` and `env KEY=VALUE`, and a zero
     char native[MANAGER_NAME_MAX + 1]; // the program of the bundle that it is; "": a file system
+    bool needs_nest;
 };
 
 // NULL: *problem says why.

@@ -1,0 +1,235 @@
+// One attack for ever, by its argument: all of them take what the container may have, and more. Or the
+// victim, which is its peer and must not notice: `victim N` does N rounds of what programs do, and a
+// checked computation; it prints what went wrong, or the result. Never run outside a container.
+#include "../check.h"
+
+enum {
+    PAGE = 4096,
+    TABLE_BYTES = 2 << 20, // what one page table maps
+    ROUND_COMPUTATIONS = 40000,
+    SYS_rmdir = 84,
+    SYS_ftruncate = 77,
+    SYS_sync = 162,
+    SYS_timer_create = 222,
+    SYS_timer_settime = 223,
+    SYS_fsync = 74,
+};
+
+// ---- attacks ----
+
+static void spin(void) {
+    for (;;)
+        __asm__ volatile("");
+}
+
+static void yields(void) {
+    for (;;)
+        SYS(SYS_sched_yield);
+}
+
+static void exits(void) {
+    for (;;) {
+        long pid = SYS(SYS_fork);
+        if (pid == 0) linux_exit(0);
+        SYS(SYS_wait4, pid, 0, 0, 0);
+    }
+}
+
+// As many as it may have, each at full speed, and they go on trying.
+static void forks(void) {
+    for (;;)
+        SYS(SYS_fork);
+}
+
+static void descriptors(void) {
+    for (;;) {
+        while (SYS(SYS_open, "/dev/zero", 0) >= 0) {
+        }
+        for (int i = 3; i < 1024; i++)
+            SYS(SYS_close, i);
+    }
+}
+
+static void memory(void) {
+    for (;;) {
+        long address = SYS(SYS_mmap, 0, 64 * PAGE, 3, 0x22, -1, 0);
+        for (long at = 0; address > 0 && at < 64 * PAGE; at += PAGE)
+            *(volatile char *)(address + at) = 1;
+    }
+}
+
+// A page of each page table, so that a byte costs two pages.
+static void sparse(void) {
+    for (;;) {
+        long address = SYS(SYS_mmap, 0, 64L * TABLE_BYTES, 3, 0x4022, -1, 0);
+        for (long at = 0; address > 0 && at < 64L * TABLE_BYTES; at += TABLE_BYTES)
+            *(volatile char *)(address + at) = 1;
+    }
+}
+
+// Timers that all go off at once, a thousand times a second.
+static void timers(void) {
+    struct sigevent {
+        long value;
+        int signal, notify;
+        long padding[6];
+    } event = {0, SIGUSR1, 0, {}};
+    long times[4] = {0, 1000000, 0, 1000000};
+    int timer;
+    handle(SIGUSR1, (void *)1, 0); // ignored
+    while (SYS(SYS_timer_create, 1, &event, &timer) == 0)
+        SYS(SYS_timer_settime, timer, 0, times, 0);
+    for (;;)
+        SYS(SYS_pause);
+}
+
+// Many wait for one word, and all are woken to wait again.
+static void futexes(void) {
+    volatile u32 *word = (volatile u32 *)SYS(SYS_mmap, 0, PAGE, 3, 0x21, -1, 0);
+    for (int i = 0; i < 100; i++) {
+        if (SYS(SYS_fork) != 0) continue;
+        for (;;)
+            SYS(SYS_futex, word, 0, *word, 0, 0, 0);
+    }
+    for (;;) {
+        ++*word;
+        SYS(SYS_futex, word, 1, 1000, 0, 0, 0);
+        SYS(SYS_sched_yield);
+    }
+}
+
+static void ptys(void) {
+    for (;;) {
+        int first = 1000, last = 0;
+        long fd;
+        while ((fd = SYS(SYS_open, "/dev/ptmx", 2)) >= 0) {
+            first = fd < first ? (int)fd : first;
+            last = (int)fd;
+        }
+        for (int i = first; i <= last; i++)
+            SYS(SYS_close, i);
+    }
+}
+
+static char *name_of(char *name, u64 number) {
+    for (int i = 0; i < 6; i++, number /= 10)
+        name[8 - i] = (char)('0' + number % 10);
+    return name;
+}
+
+// Directories in one directory, until there is no room for more; then they go.
+static void inodes(void) {
+    static char name[] = "/tmp/i000000";
+    for (u64 count = 0;;) {
+        if (SYS(SYS_mkdir, name_of(name + 3, count), 0755) == 0 && count < 30000) {
+            count++;
+            continue;
+        }
+        while (count > 0)
+            SYS(SYS_rmdir, name_of(name + 3, --count));
+    }
+}
+
+// Writes, flushes and cuts a file.
+static void dirt(void) {
+    static char bytes[16 * PAGE];
+    long fd = SYS(SYS_open, "/tmp/dirt", O_RDWR | O_CREAT, 0644);
+    for (;;) {
+        for (int i = 0; i < 64; i++)
+            SYS(SYS_write, fd, bytes, sizeof(bytes));
+        SYS(SYS_fsync, fd);
+        SYS(SYS_sync);
+        SYS(SYS_ftruncate, fd, 0);
+        SYS(SYS_lseek, fd, 0, 0);
+    }
+}
+
+static void randomness(void) {
+    static char bytes[64 * PAGE];
+    for (;;)
+        SYS(SYS_getrandom, bytes, sizeof(bytes), 0);
+}
+
+static void logs(void) {
+    static char line[PAGE];
+    for (int i = 0; i < PAGE; i++)
+        line[i] = i % 80 == 79 ? '\n' : 'x';
+    for (;;)
+        SYS(SYS_write, 1, line, sizeof(line));
+}
+
+// ---- the victim ----
+
+static void file_round(void) {
+    char byte = 'x';
+    long fd = SYS(SYS_open, "/tmp/victim", O_RDWR | O_CREAT, 0644);
+    IS(fd >= 0, true);
+    IS(SYS(SYS_write, fd, &byte, 1), 1);
+    IS(SYS(SYS_lseek, fd, 0, 0), 0);
+    IS(SYS(SYS_read, fd, &byte, 1), 1);
+    IS(byte, 'x');
+    IS(SYS(SYS_close, fd), 0);
+    IS(SYS(SYS_unlink, "/tmp/victim"), 0);
+}
+
+static void process_round(void) {
+    int ends[2];
+    char byte = 'p';
+    IS(SYS(SYS_pipe, ends), 0);
+    long pid = SYS(SYS_fork);
+    if (pid == 0) linux_exit(SYS(SYS_write, ends[1], &byte, 1) == 1 ? 7 : 1);
+    IS(SYS(SYS_read, ends[0], &byte, 1), 1);
+    IS(wait_status(pid), 7 << 8);
+    SYS(SYS_close, ends[0]);
+    SYS(SYS_close, ends[1]);
+}
+
+static void memory_round(void) {
+    long address = SYS(SYS_mmap, 0, 8 * PAGE, 3, 0x22, -1, 0);
+    IS(address > 0, true);
+    for (long at = 0; at < 8 * PAGE; at += PAGE)
+        *(volatile char *)(address + at) = 1;
+    IS(SYS(SYS_munmap, address, 8 * PAGE), 0);
+    char bytes[16];
+    IS(SYS(SYS_getrandom, bytes, sizeof(bytes), 0), sizeof(bytes));
+}
+
+static int victim(const char *rounds_text) {
+    u64 rounds = 0;
+    u64 state = 88172645463325252;
+    for (; *rounds_text >= '0' && *rounds_text <= '9'; rounds_text++)
+        rounds = rounds * 10 + (u64)(*rounds_text - '0');
+    for (; rounds > 0; rounds--) {
+        file_round();
+        process_round();
+        memory_round();
+        for (u32 i = 0; i < ROUND_COMPUTATIONS; i++) {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+        }
+    }
+    print("computed ");
+    print_number((long)(state >> 1));
+    print("\n");
+    return failures != 0;
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} attacks[] = {
+    {"spin", spin},     {"yields", yields},           {"exits", exits},     {"forks", forks},
+    {"memory", memory}, {"descriptors", descriptors}, {"sparse", sparse},   {"timers", timers},
+    {"ptys", ptys},     {"inodes", inodes},           {"futexes", futexes}, {"dirt", dirt},
+    {"logs", logs},     {"randomness", randomness},
+};
+
+static int program(long argc, char **argv) {
+    if (argc == 3 && text_equal(argv[1], "victim")) return victim(argv[2]);
+    for (u32 i = 0; argc == 2 && i < sizeof(attacks) / sizeof(attacks[0]); i++)
+        if (text_equal(argv[1], attacks[i].name)) attacks[i].run();
+    return 2;
+}
+
+LINUX_PROGRAM(program)

@@ -1,0 +1,189 @@
+// One attack for ever, by its argument, as a native program in a container of its own: it takes what
+// the kernel has to give. Never run outside a container.
+#include "cloister.h"
+
+#include "lib/format.h"
+#include "lib/message.h"
+#include "lib/startup.h"
+#include "lib/string.h"
+
+enum { MADE_MAX = 1 << 16, BYTES = 1024 };
+
+static handle_t made[MADE_MAX];
+static u32 made_count;
+static const struct cl_channel_options small = {.call_bytes_max = 64, .call_handles_max = 4};
+
+static void keep(handle_t handle) {
+    if (made_count < MADE_MAX)
+        made[made_count++] = handle;
+    else
+        handle_close(handle);
+}
+
+static void all_close(void) {
+    while (made_count > 0)
+        handle_close(made[--made_count]);
+}
+
+static status_t one_make(u32 kind, handle_t *handle) {
+    handle_t other;
+    status_t status;
+    switch (kind) {
+    case 0: return event_create(0, handle);
+    case 1: return timer_create(0, handle);
+    case 2: return port_create(0, handle);
+    case 3: return memobj_create(0, CL_PAGE_SIZE, handle);
+    case 4: return queue_create(0, 16, 4096, handle);
+    default:
+        status = channel_create(0, 0, &small, handle, &other);
+        if (status == OK) keep(other);
+        return status;
+    }
+}
+
+// Objects of each type until all are refused, then none.
+static void objects(void) {
+    for (;;) {
+        u32 refused = 0;
+        for (u32 kind = 0; refused < 6 && made_count + 2 < MADE_MAX; kind = (kind + 1) % 6) {
+            handle_t handle;
+            status_t status = one_make(kind, &handle);
+            refused = status == OK ? 0 : refused + 1;
+            if (status == OK) keep(handle);
+        }
+        all_close();
+    }
+}
+
+static void names(void) {
+    static const struct cl_acl nobody = {};
+    char name[16];
+    handle_t event, ns = made[0];
+    event_create(0, &event);
+    for (u64 number = 0;; number++) {
+        usize size = format_text(name, sizeof(name), "n/%lu", number % 100000);
+        if (ns_bind(ns, name, (u32)size, event, &nobody) == OK) continue;
+        for (; number > 0; number--) {
+            size = format_text(name, sizeof(name), "n/%lu", number - 1);
+            ns_unbind(ns, name, (u32)size);
+        }
+    }
+}
+
+// Messages that nobody receives.
+static void messages(void) {
+    static char bytes[BYTES];
+    for (;;) {
+        handle_t first, second;
+        if (channel_create(0, 0, &(struct cl_channel_options){.send_bytes_max = 1 << 20}, &first,
+                           &second) != OK ||
+            made_count + 2 >= MADE_MAX) {
+            all_close();
+            continue;
+        }
+        keep(first);
+        keep(second);
+        while (message_send(first, bytes, sizeof(bytes), NULL, 0) == OK) {
+        }
+    }
+}
+
+// Two channels, each queued in the other, and nobody has a handle to either.
+static void cycles(void) {
+    for (;;) {
+        handle_t a, b, c, d;
+        if (channel_create(0, 0, &small, &a, &b) != OK) continue;
+        if (channel_create(0, 0, &small, &c, &d) != OK) {
+            handle_close(a);
+            handle_close(b);
+            continue;
+        }
+        if (message_send(a, "x", 1, &d, 1) != OK) handle_close(d);
+        if (message_send(c, "x", 1, &b, 1) != OK) handle_close(b);
+        handle_close(a);
+        handle_close(c);
+    }
+}
+
+// A channel in a message of a channel in a message ...
+static void chains(void) {
+    for (;;) {
+        handle_t inner, first, second;
+        status_t status = event_create(0, &inner);
+        for (u32 depth = 0; status == OK && depth < 10000; depth++) {
+            status = channel_create(0, 0, &small, &first, &second);
+            if (status != OK) break;
+            status = message_send(first, "x", 1, &inner, 1);
+            handle_close(first);
+            if (status != OK) handle_close(second);
+            if (status == OK) inner = second;
+        }
+        handle_close(inner);
+    }
+}
+
+// Revocable copies of copies, taken back.
+static void revocations(void) {
+    for (;;) {
+        handle_t event, copy, revoker;
+        if (event_create(0, &event) != OK) continue;
+        while (made_count + 1 < MADE_MAX &&
+               handle_duplicate_revocable(event, CL_RIGHTS_SAME, &copy, &revoker) == OK) {
+            keep(copy);
+            keep(revoker);
+        }
+        all_close();
+        handle_close(event);
+    }
+}
+
+// Registrations of one object in many ports, all reported at once.
+static void signals(void) {
+    handle_t event, port;
+    event_create(0, &event);
+    for (u32 i = 0; i < 500 && port_create(0, &port) == OK; i++) {
+        keep(port);
+        port_register(port, event, SIGNAL_USER0, i, 0);
+    }
+    for (;;) {
+        event_signal(event, 0, SIGNAL_USER0);
+        event_signal(event, SIGNAL_USER0, 0);
+    }
+}
+
+// Mapped, touched and unmapped again.
+static void mappings(void) {
+    enum { MAPPED = 1000, SIZE = 2 * CL_PAGE_SIZE };
+    static u64 addresses[MAPPED];
+    for (;;) {
+        for (u32 i = 0; i < MAPPED; i++) {
+            if (aspace_map(0, 0, 0, 0, SIZE, CL_MAP_READ | CL_MAP_WRITE, &addresses[i]) == OK)
+                *(volatile u8 *)addresses[i] = 1;
+        }
+        for (u32 i = 0; i < MAPPED; i++)
+            aspace_unmap(0, addresses[i], SIZE);
+    }
+}
+
+static void lines(void) {
+    static const char line[] = "the same line again and again, as long as the log takes it";
+    for (;;)
+        log_write(line, sizeof(line) - 1);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(void);
+} attacks[] = {
+    {"objects", objects}, {"messages", messages},       {"cycles", cycles},
+    {"chains", chains},   {"revocations", revocations}, {"signals", signals},
+    {"lines", lines},     {"mappings", mappings},       {"names", names},
+};
+
+int main(struct startup *startup) {
+    const char *name = startup_argument(startup, NULL);
+    made[0] = startup_handle(startup, "ns"); // for names
+    for (u32 i = 0; name && i < ARRAY_SIZE(attacks); i++)
+        if (strcmp(attacks[i].name, name) == 0) attacks[i].run();
+    return 2;
+}

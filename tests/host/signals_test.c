@@ -124,8 +124,12 @@ static bool are_too_many(void) {
     return are;
 }
 
+static u32 are_all_there; // atomic
+
 static void child_forks(struct thread *thread) {
     i32 wrong = 0;
+    while (!__atomic_load_n(&are_all_there, __ATOMIC_SEQ_CST))
+        kernel_yield();
     for (u32 i = 0; i < 3000; i++) {
         i64 pid = fake_fork(thread, child_ends);
         wrong |= are_too_many();
@@ -140,6 +144,7 @@ static void test_limit(void) {
     tasks.limit = tasks.count + FORKERS + 1;
     for (u32 i = 0; i < FORKERS; i++)
         CHECK_IS(fake_fork(first, child_forks) > 0, true);
+    __atomic_store_n(&are_all_there, 1, __ATOMIC_SEQ_CST);
     for (u32 i = 0; i < FORKERS; i++) {
         CHECK_IS(CALL4(first, NR_WAIT4, -1, &wait_status, 0, 0) > 0, true);
         CHECK_IS(wait_status, 0);

@@ -1,6 +1,8 @@
 // What a signal does to a call that waits: it ends it only where what was waited for is not there.
 #include "check.h"
 
+enum { SIGWINCH = 28, ROUNDS = 100 };
+
 static volatile int hits;
 
 static void on_signal(int, struct siginfo *, struct ucontext *) { hits++; }
@@ -64,11 +66,67 @@ static void test_wait_interrupted(void) {
     IS(wait_status(pid), 0);
 }
 
+// What the sender and the one that forks see of each other.
+static struct shared {
+    int round, sent;
+} volatile *shared;
+
+static void send_each_round(long group) {
+    for (int round = 1; round <= ROUNDS; round++) {
+        while (shared->round != round)
+            SYS(SYS_sched_yield);
+        for (volatile int i = 0; i < round * 50; i++) {
+        }
+        SYS(SYS_kill, -group, SIGWINCH);
+        shared->sent = round;
+    }
+    linux_exit(0);
+}
+
+// In the memory that the child got, or by a handler of its own.
+static int has_signal(int round) {
+    while (shared->sent != round)
+        SYS(SYS_sched_yield);
+    SYS(SYS_getpid);
+    return hits == 1;
+}
+
+static int fork_each_round(void) {
+    int lost = 0;
+    long self = SYS(SYS_getpid);
+    SYS(SYS_setpgid, 0, 0);
+    long sender = SYS(SYS_fork);
+    if (sender == 0) {
+        SYS(SYS_setpgid, 0, 0);
+        send_each_round(self);
+    }
+    handle(SIGWINCH, (void *)on_signal, SA_RESTART);
+    for (int round = 1; round <= ROUNDS; round++) {
+        hits = 0;
+        shared->round = round;
+        long child = SYS(SYS_fork);
+        if (child == 0) linux_exit(!has_signal(round));
+        has_signal(round);
+        lost += wait_status(child) != 0;
+    }
+    IS(wait_status(sender), 0);
+    return lost;
+}
+
+// A signal to the group reaches the child that is just made, or its parent before it is.
+static void test_group_while_forking(void) {
+    shared = (void *)SYS(SYS_mmap, 0, 4096, 3, MAP_SHARED | 0x20, -1, 0);
+    long pid = SYS(SYS_fork);
+    if (pid == 0) linux_exit(fork_each_round());
+    IS(wait_status(pid), 0);
+}
+
 static int program(long argc, char **argv) {
     (void)argc, (void)argv;
     test_wait_with_handler();
     test_wait_in_handler();
     test_wait_interrupted();
+    test_group_while_forking();
     print(failures ? "interrupts: failed\n" : "interrupts: ok\n");
     return failures ? 1 : 0;
 }

@@ -29,13 +29,6 @@ static int process_copy_parts(struct process *child, struct process *parent, u64
     if (!child->descriptors || !child->fs) {
         return -ENOMEM;
     }
-    mutex_lock(&tasks.lock);
-    bool has_actions = parent->actions != NULL;
-    child->actions = has_actions ? signal_actions_copy_locked(parent) : NULL;
-    mutex_unlock(&tasks.lock);
-    if (has_actions && !child->actions) {
-        return -ENOMEM;
-    }
     child->program = program_get(parent->program);
     return 0;
 }

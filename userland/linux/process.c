@@ -55,6 +55,16 @@ static bool are_enough_locked(void) REQUIRES(&tasks.lock) {
     return tasks.limit != 0 && tasks.count >= tasks.limit;
 }
 
+// Signals to the group reach the child from the moment on that it is in the tree: what it does with
+// them is decided by then.
+static bool child_prepare_locked(struct process *process, struct process *parent)
+    REQUIRES(&tasks.lock) {
+    if (are_enough_locked()) return false;
+    if (!parent->actions) return true;
+    process->actions = signal_actions_copy_locked(parent);
+    return process->actions != NULL;
+}
+
 struct process *process_alloc(struct process *parent) {
     struct process *process = heap_alloc_zero(sizeof(*process));
     if (!process) {
@@ -68,7 +78,7 @@ struct process *process_alloc(struct process *parent) {
     process->exit_signal = SIGCHLD;
     process->start_ns = kernel_monotonic_ns();
     mutex_lock(&tasks.lock);
-    if (parent && are_enough_locked()) {
+    if (parent && !child_prepare_locked(process, parent)) {
         mutex_unlock(&tasks.lock);
         heap_free(process);
         return NULL;

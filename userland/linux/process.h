@@ -136,8 +136,8 @@ struct tasks {
 };
 extern struct tasks tasks;
 
-// Makes a process with a new pid, in the tree below `parent`; nothing of it is shared or copied.
-// NULL: no memory, or there are enough.
+// Makes a process with a new pid, in the tree below `parent`; nothing of it is shared or copied
+// but the actions of signals. NULL: no memory, or there are enough.
 struct process *process_alloc(struct process *parent);
 // Whether the container has as many as it may; zombies count until they are waited for, as on Linux.
 bool processes_are_enough(void) EXCLUDES(&tasks.lock);

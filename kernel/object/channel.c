@@ -35,7 +35,7 @@ status_t sys_channel_create(struct namespace *first_ns, struct namespace *second
                             struct channel **second) NO_THREAD_SAFETY_ANALYSIS // as above
 {
     u32 bytes_max = options->send_bytes_max ? options->send_bytes_max : DEFAULT_SEND_BYTES;
-    *first = end_create(first_ns, OBJ_CHANNEL, ~0u, bytes_max);
+    *first = end_create(first_ns, OBJ_CHANNEL, ~0u, options->first_bytes_max ?: bytes_max);
     if (!*first) return ERR_NO_RESOURCES;
     *second = end_create(second_ns, OBJ_CHANNEL, ~0u, bytes_max);
     if (!*second) {

@@ -88,6 +88,25 @@ static void too_small(void) {
     test_pass("a message that can't be delivered stays");
 }
 
+// The first end holds less than the second one.
+static void budget_of_one_end(void) {
+    struct ends ends =
+        channel_with((struct cl_channel_options){.send_bytes_max = 65536, .first_bytes_max = 4096});
+    struct cl_received received;
+    uint32_t sent = 0;
+    test_check(message_send(ends.second, out, 4096, NULL, 0) == ERR_TOO_BIG, "over the budget");
+    while (message_send(ends.second, out, 1000, NULL, 0) == OK)
+        sent++;
+    test_check(sent == 3, "the first end is full");
+    for (sent = 0; message_send(ends.first, out, 1000, NULL, 0) == OK; sent++)
+        test_check(sent < 64, "the second end is full, too");
+    test_check(sent > 50, "the second end has its own budget");
+    test_check(receive(ends.first, 1000, &received) == OK, "receive");
+    test_check(message_send(ends.second, out, 1000, NULL, 0) == OK, "room again");
+    close_both(ends);
+    test_pass("each end has a budget");
+}
+
 static void budget(void) {
     struct ends ends = channel_with((struct cl_channel_options){.send_bytes_max = 8192});
     struct cl_received received;
@@ -485,6 +504,7 @@ void test_run(void) {
     sizes();
     too_small();
     budget();
+    budget_of_one_end();
     handles_move();
     handles_refused();
     peer_closes();

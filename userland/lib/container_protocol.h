@@ -80,7 +80,10 @@ enum container_report_kind : u32 {
     CONTAINER_DONE = 4,       // `status` is 0, or not: then the bytes behind are a text
 };
 
-enum : u32 { CONTAINER_REPORT_BYTES_MAX = 16384 }; // with what is behind the structure
+enum : u32 {
+    CONTAINER_REPORT_BYTES_MAX = 16384,  // with what is behind the structure
+    CONTAINER_REPORTS_BYTES_MAX = 24576, // that the manager holds unread
+};
 
 struct container_report {
     u32 version;

@@ -173,7 +173,8 @@ static status_t message_post(handle_t control, struct records_writer *writer) {
 // The control channel, with the start message waiting in it.
 static bool control_make(struct start *start, struct records_writer *writer, handle_t *theirs,
                          struct problem *problem) {
-    struct cl_channel_options options = {.send_bytes_max = MESSAGES_BYTES_MAX + FIXED_BYTES_MAX};
+    struct cl_channel_options options = {.send_bytes_max = MESSAGES_BYTES_MAX + FIXED_BYTES_MAX,
+                                         .first_bytes_max = CONTAINER_REPORTS_BYTES_MAX};
     status_t status = channel_create(0, start->ns, &options, &start->control, theirs);
     if (status != OK) {
         return refused(problem, "no control channel", status);

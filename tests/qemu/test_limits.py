@@ -133,3 +133,54 @@ def test_others_get_their_share(durations: dict[str, int], name: str) -> None:
     share = durations["alone"] / durations[name]
     print(f"{name}: {share:.3f} of the instructions")
     assert share >= SHARE_MIN
+
+
+def ledgers(out: str) -> list[dict[str, int]]:
+    """The ledgers of what `inspect` has said, in order."""
+    parts = out.split("\n[\n")[1:]
+    return [json.loads("[\n" + part.split("\n]")[0] + "\n]")[0]["Ledger"] for part in parts]
+
+
+def test_weights_can_be_given_and_changed() -> None:
+    """Shares of the CPU are as the weights, from `run` and from `update`, also in a nested system."""
+    spin = "busybox sh -c 'while :; do :; done'"
+    result = shell(
+        "run --rm busybox true",
+        f"run -d --name a {spin}",
+        f"run -d --name b -c 3072 {spin}",
+        "run --rm busybox sleep 1",
+        "inspect a",
+        "inspect b",
+        "update -c 3072 a",
+        "run --rm busybox sleep 1",
+        "inspect a",
+        "inspect b",
+        "rm -f a b",
+        f'run -d --name n --nest cloister -c \'run -d --name a {spin[:10]} sh -c "{spin[18:-1]}"; '
+        f'run --name b {spin[:10]} sh -c "{spin[18:-1]}"\'',
+        "run --rm busybox sleep 0.5",
+        "update -c 256 n/a",
+        "tree",
+        icount=True,
+    )
+    assert result.status == 0, result.err.decode()
+    a1, b1, a2, b2 = (ledger["cpu_ns"] for ledger in ledgers(result.out.decode()))
+    assert 2.7 < b1 / a1 < 3.3
+    assert 0.9 < (b2 - b1) / (a2 - a1) < 1.1
+
+
+def test_memory_can_be_changed_while_it_runs() -> None:
+    grow = "sleep 0.5; dd if=/dev/zero of=/tmp/x bs=1M count=20; echo $?"
+    result = shell(
+        f"run -d --name small -m 8m busybox sh -c '{grow}'",
+        f"run -d --name large -m 8m --memory-reservation 4m busybox sh -c '{grow}'",
+        "update -m 40m --memory-reservation 24m large",
+        "inspect large",
+        "wait small large",
+        "update --memory-reservation 900m large",
+    )
+    assert result.out.split()[-2:] == [b"137", b"0"]
+    (ledger,) = ledgers(result.out.decode())
+    assert ledger["memory_limit_pages"] == (40 << 20) // 4096
+    assert ledger["memory_reserved_pages"] == (24 << 20) // 4096
+    assert b"set aside" in result.err

@@ -9,8 +9,8 @@
 // that channel. A client that does not want it any more closes its end.
 //
 // RUN      iIMAGE; nNAME (else the manager makes one); aWORD… (else the image's own command);
-//          eKEY=VALUE…; oKEY=VALUE: cwd, user, tty, stdin (container_protocol.h), memory (bytes) and
-//          pids, the container's limits; hnotify hstdin hstdout hstderr as far as the client wants
+//          eKEY=VALUE…; oKEY=VALUE: cwd, user, tty, stdin (container_protocol.h); memory and
+//          reservation (bytes), shares (of the CPU; 1024 by default), pids: the container's limits; hnotify hstdin hstdout hstderr as far as the client wants
 //          them. Flags REMOVE, NEST. What is too long for a message goes into a memory object `hwords`:
 //          `position` bytes of records that follow those of the request.
 //          Answers with the manager_container as soon as it is started. Whoever holds the other end
@@ -40,6 +40,8 @@
 // COPY     nFROM nPATH nTO nPATH: a file or tree from one container to another; neither has to run.
 // TOP      nNAME: container_process… (lib/container_protocol.h), as far as there is room.
 // INSPECT  nNAME: one manager_details.
+// UPDATE   nNAME or nNAME/NAME…, oKEY=VALUE as for RUN: memory, reservation, shares. Its limits from now
+//          on; for as long as its namespace is there.
 // TREE     the namespaces of all containers and those below them, each before its own, after the first
 //          `position` of them: manager_node…
 // IMAGES   the images after `position`: manager_image…
@@ -74,6 +76,7 @@ enum manager_operation : u32 {
     MANAGER_TOP = 16,
     MANAGER_COPY = 17,
     MANAGER_TREE = 18,
+    MANAGER_UPDATE = 19,
 };
 
 enum manager_flags : u32 {

@@ -12,6 +12,7 @@
 #include "lib/string.h"
 #include "manager/container_ask.h"
 #include "manager/container_start.h"
+#include "manager/limits.h"
 
 enum : u32 {
     // Not OWNER, MANAGE or KILL: a container neither opens what it was not given nor sets limits. With
@@ -26,7 +27,6 @@ enum : u32 {
 enum {
     MESSAGES_BYTES_MAX = 2 * CL_MESSAGE_BYTES_MAX,
     FIXED_BYTES_MAX = 1024, // of records that are not the request's or the image's
-    THREADS_OWN = 16,       // of the personality's: for events, and those on their way out
 };
 static char start_bytes[MESSAGES_BYTES_MAX];
 // The `m` record of a start message in two parts.
@@ -83,7 +83,8 @@ static void add_environment(struct records_writer *writer, const struct start *s
 
 // Options that pass from the client to the personality as they are.
 static void add_options(struct records_writer *writer, const struct start *start) {
-    static const char *const passed[] = {"cwd", "user", "tty", "stdin", "pids", "memory", "trace"};
+    static const char *const passed[] = {"cwd",    "user",        "tty",    "stdin", "pids",
+                                         "memory", "reservation", "shares", "trace"};
     records_add_pair(writer, 'o', "hostname", start->hostname);
     if (start->has_log) records_add_pair(writer, 'o', "log", "1");
     if (start->is_kept) records_add_pair(writer, 'o', "keep", "1");
@@ -211,23 +212,9 @@ static bool native_start(struct start *start, struct records_writer *writer,
                        start->image->native, cl_error_name(status), detail);
 }
 
-// A number that the request gives as an option; 0: it gives none.
-static u64 option_number(const struct start *start, const char *key) {
-    enum : u64 { NUMBER_MAX = 1ull << 50 };
-    const char *text = records_value(start->records, 'o', key);
-    u64 number = 0;
-    for (; text && *text >= '0' && *text <= '9' && number < NUMBER_MAX; text++)
-        number = number * 10 + (u64)(*text - '0');
-    return number;
-}
-
 static bool namespace_make(struct start *start, struct problem *problem) {
     struct cl_ns_limits limits;
-    u64 memory_bytes = option_number(start, "memory");
-    u64 pids = option_number(start, "pids");
-    memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME: the defaults
-    if (memory_bytes > 0) limits.memory_pages = memory_bytes / PAGE_SIZE;
-    if (pids > 0) limits.threads = pids + THREADS_OWN;
+    limits_read(start->records, &limits);
     status_t status =
         ns_create(manager.containers, start->name, (u32)strlen(start->name), &limits, &start->ns);
     if (status == ERR_ALREADY_EXISTS) { // of a container that has another name by now

@@ -174,6 +174,7 @@ static bool request_do(struct request *request) {
     case MANAGER_TOP: return top_serve(request);
     case MANAGER_COPY: return copy_serve(request);
     case MANAGER_TREE: return tree_serve(request);
+    case MANAGER_UPDATE: return update_serve(request);
     default:
         return problem_set(&request->problem, STATUS_PLAIN, "the manager knows no operation %u",
                            request->head->operation);

@@ -53,6 +53,7 @@ bool rename_serve(struct request *request);
 bool top_serve(struct request *request);
 bool copy_serve(struct request *request);
 bool tree_serve(struct request *request);
+bool update_serve(struct request *request);
 
 // Kills the container at a path below one of ours.
 bool below_kill(struct request *request, const char *path);

@@ -5,6 +5,7 @@
 #include "abi/names.h"
 #include "lib/format.h"
 #include "lib/string.h"
+#include "manager/limits.h"
 #include "manager/requests.h"
 
 enum { DEPTH_MAX = 32, NODES_MAX = 40 };
@@ -82,26 +83,49 @@ static bool path_below(const char *path, char *to, usize room) {
     return size < room;
 }
 
-static status_t below_open(const char *path, handle_t *ns) {
+// A container, or one below one, by its path.
+static status_t path_open(const char *path, u32 rights, handle_t *ns) {
     char first[MANAGER_NAME_MAX + 1] = {};
     char below[CL_NAME_MAX + 1];
-    usize size = (usize)(strchr(path, '/') - path);
+    const char *slash = strchr(path, '/');
+    usize size = slash ? (usize)(slash - path) : strlen(path);
     memcpy(first, path, min(size, sizeof(first) - 1));
     const struct container *container = container_find(first);
     if (!container || !container->ns) return ERR_NOT_FOUND;
+    if (!slash) return handle_duplicate(container->ns, rights, ns);
     if (!path_below(path, below, sizeof(below))) return ERR_TOO_BIG;
-    return ns_open(container->ns, below, (u32)strlen(below), RIGHT_KILL, ns);
+    return ns_open(container->ns, below, (u32)strlen(below), rights, ns);
+}
+
+static bool path_refused(struct request *request, const char *path, status_t status) {
+    return problem_set(&request->problem, STATUS_PLAIN,
+                       "there is no container %.128s (%s; `ps --all-levels` lists them)", path,
+                       cl_error_name(status));
 }
 
 bool below_kill(struct request *request, const char *path) {
     handle_t ns;
-    status_t status = below_open(path, &ns);
-    if (status != OK)
-        return problem_set(&request->problem, STATUS_PLAIN,
-                           "there is no container %.128s (%s; `ps --all-levels` lists them)", path,
-                           cl_error_name(status));
+    status_t status = path_open(path, RIGHT_KILL, &ns);
+    if (status != OK) return path_refused(request, path, status);
     ns_kill(ns);
     handle_close(ns);
+    request_answer(request, NULL, 0, 0, 0);
+    return true;
+}
+
+bool update_serve(struct request *request) {
+    const char *path = records_next(&request->records, 'n', NULL);
+    struct cl_ns_limits limits;
+    handle_t ns;
+    status_t status = path_open(path ? path : "", RIGHT_MANAGE, &ns);
+    if (status != OK) return path_refused(request, path ? path : "", status);
+    limits_read(&request->records, &limits);
+    status = ns_set_limits(ns, &limits);
+    handle_close(ns);
+    if (status != OK)
+        return problem_set(&request->problem, STATUS_PLAIN, "container %.128s: %s", path,
+                           status == ERR_NO_RESOURCES ? "so much can't be set aside"
+                                                      : cl_error_name(status));
     request_answer(request, NULL, 0, 0, 0);
     return true;
 }

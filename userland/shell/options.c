@@ -26,6 +26,8 @@ enum option : u32 {
     OPTION_USER,
     OPTION_MEMORY,
     OPTION_PIDS,
+    OPTION_RESERVATION,
+    OPTION_SHARES,
     OPTION_TRACE,
     OPTION_LETTERS, // several options of one letter
     OPTION_BAD,
@@ -55,6 +57,9 @@ static const struct {
     {"-m", OPTION_MEMORY, true, VERB_RUN},
     {"--memory", OPTION_MEMORY, true, VERB_RUN},
     {"--pids-limit", OPTION_PIDS, true, VERB_RUN},
+    {"--memory-reservation", OPTION_RESERVATION, true, VERB_RUN},
+    {"-c", OPTION_SHARES, true, VERB_RUN},
+    {"--cpu-shares", OPTION_SHARES, true, VERB_RUN},
     {"--trace", OPTION_TRACE, false, VERB_RUN},
 };
 
@@ -141,6 +146,12 @@ static bool value_apply(struct run_options *options, struct reading *reading, en
         reading->problem = "is no size (at least 1m; with b, k, m or g behind the number)";
         return size_read(reading->value, &options->memory_bytes) &&
                options->memory_bytes >= MEMORY_BYTES_MIN;
+    case OPTION_RESERVATION:
+        reading->problem = "is no size";
+        return size_read(reading->value, &options->reserved_bytes);
+    case OPTION_SHARES:
+        reading->problem = "is no number of shares (a container has 1024 by itself)";
+        return number_read(reading->value, &options->shares) && options->shares > 0;
     case OPTION_PIDS:
         reading->problem = "is no number of processes";
         return number_read(reading->value, &options->pids) && options->pids > 0;
@@ -213,6 +224,8 @@ void run_options_write(const struct run_options *options, const struct words *wo
         records_add_pair(writer, 'o', "stdin", "1");
     number_write(writer, "memory", options->memory_bytes);
     number_write(writer, "pids", options->pids);
+    number_write(writer, "reservation", options->reserved_bytes);
+    number_write(writer, "shares", options->shares);
     while ((reading.word = words_next(words, reading.word))) {
         enum option option = option_read(&reading);
         if (option == OPTION_NONE || option == OPTION_BAD) {

@@ -19,6 +19,8 @@ struct run_options {
     const char *user;
     u64 memory_bytes;    // 0: the default
     u64 pids;            // 0: no limit
+    u64 reserved_bytes;  // 0: none
+    u64 shares;          // 0: the default
     const char *target;  // the image, or the container
     const char *command; // the first word behind it, or NULL
 };

@@ -50,6 +50,7 @@ i32 attach_verb(const struct words *words);
 i32 start_verb(const struct words *words);
 i32 restart_verb(const struct words *words);
 i32 rename_verb(const struct words *words);
+i32 update_verb(const struct words *words);
 i32 tree_verb(const struct words *words);
 i32 top_verb(const struct words *words);
 i32 cp_verb(const struct words *words);

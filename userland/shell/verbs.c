@@ -19,6 +19,8 @@ const struct verb verbs[] = {
      "  -w PATH         its working directory\n"
      "  -u USER[:GROUP] who it runs as, by name or number\n"
      "  -m SIZE         memory that it may use: 16m, 1g\n"
+     "  --memory-reservation SIZE  memory set aside for it alone\n"
+     "  -c N, --cpu-shares N       its weight beside others; 1024 by itself\n"
      "  --pids-limit N  processes that it may have\n"
      "  --trace         a line for each system call on its standard error\n"
      "Ctrl-C kills it. The status is the program's own, 128 + N for signal N, 127 when the\n"
@@ -55,6 +57,12 @@ const struct verb verbs[] = {
      "Each goes on with the files that it had.\n",
      start_verb},
     {"restart", "[-t SECONDS] NAME...", "stop containers and start them again", "", restart_verb},
+    {"update", "[OPTION...] NAME...", "change the limits of containers that are there",
+     "  -m SIZE                    memory that it may use\n"
+     "  --memory-reservation SIZE  memory set aside for it\n"
+     "  -c, --cpu-shares N         its weight beside others; 1024 by itself\n"
+     "A path NAME/NAME is one in a container's container.\n",
+     update_verb},
     {"rename", "NAME NEW", "call a container something else", "", rename_verb},
     {"cp", "NAME:PATH NAME:PATH", "copy files from container to container",
      "Into a directory that is there, else as that name. Neither container has to run.\n", cp_verb},

@@ -142,25 +142,19 @@ def ledgers(out: str) -> list[dict[str, int]]:
 
 
 def test_weights_can_be_given_and_changed() -> None:
-    """Shares of the CPU are as the weights, from `run` and from `update`, also in a nested system."""
+    """Shares of the CPU are as the weights, from `run` and from `update`."""
     spin = "busybox sh -c 'while :; do :; done'"
     result = shell(
         "run --rm busybox true",
         f"run -d --name a {spin}",
         f"run -d --name b -c 3072 {spin}",
-        "run --rm busybox sleep 1",
+        "run --rm busybox sleep 0.4",
         "inspect a",
         "inspect b",
         "update -c 3072 a",
-        "run --rm busybox sleep 1",
+        "run --rm busybox sleep 0.4",
         "inspect a",
         "inspect b",
-        "rm -f a b",
-        f'run -d --name n --nest cloister -c \'run -d --name a {spin[:10]} sh -c "{spin[18:-1]}"; '
-        f'run --name b {spin[:10]} sh -c "{spin[18:-1]}"\'',
-        "run --rm busybox sleep 0.5",
-        "update -c 256 n/a",
-        "tree",
         icount=True,
     )
     assert result.status == 0, result.err.decode()
@@ -170,7 +164,7 @@ def test_weights_can_be_given_and_changed() -> None:
 
 
 def test_memory_can_be_changed_while_it_runs() -> None:
-    grow = "sleep 0.5; dd if=/dev/zero of=/tmp/x bs=1M count=20; echo $?"
+    grow = "sleep 0.5; dd if=/dev/zero of=/tmp/x bs=1M count=20; exit $?"
     result = shell(
         f"run -d --name small -m 8m busybox sh -c '{grow}'",
         f"run -d --name large -m 8m --memory-reservation 4m busybox sh -c '{grow}'",

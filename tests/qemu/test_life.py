@@ -129,6 +129,25 @@ def test_exec_ends_whatever_still_writes() -> None:
     assert set(result.out.split()) == {b"c", b"y"}
 
 
+def test_commands_that_are_longer_than_a_message() -> None:
+    """Of what starts once more, and of `exec` with the container's environment below its own."""
+    long, longer = "x" * 40000, "y" * 64500
+    result = shell(
+        f"run -d -e A={long} --name c busybox sh -c 'sleep 1000'",
+        "exec -e B=$B c sh -c 'echo ${#A} ${#B}'".replace("$B", "z" * 24000),
+        "kill c",
+        "start c",
+        "exec c sh -c 'echo ${#A}'",
+    )
+    assert result.out.split() == [b"c", b"40000", b"24000", b"c", b"c", b"40000"]
+    result = shell(
+        f"run -e A={longer} --name d busybox sh -c 'echo ${{#A}}; env | wc -l; exit 4'; start -a d"
+    )
+    first, second = result.out.splitlines()[:2], result.out.splitlines()[2:]
+    assert first[0] == b"64500"
+    assert (result.status, first) == (4, second)
+
+
 STATUSES = {
     "exec c sh -c 'exit 7'": 7,
     "exec c nosuch": 127,

@@ -23,7 +23,8 @@
 // Where these are longer than a message, the first record is `mBYTES`: the bytes go on in a second
 // message, of so many bytes and without handles.
 //
-// Afterwards the manager sends container_requests, each with records behind it. It kicks the
+// Afterwards the manager sends container_requests, each with records behind it. Those of EXEC and START
+// may go on in a memory object `hwords`, which `argument` bytes are of. It kicks the
 // personality's first thread after the first one, which from then on watches the channel: a
 // container that nobody asks anything has no thread for that.
 //   SIGNAL   `argument` is the signal, to the first process, or to what EXEC `id` has started

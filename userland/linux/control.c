@@ -11,7 +11,7 @@
 #include "linux/report.h"
 #include "linux/thread.h"
 
-enum { ROOM_FIRST = 2048 };
+enum { ROOM_FIRST = 2048, WORDS_BYTES_MAX = 2 * CL_MESSAGE_BYTES_MAX };
 
 static handle_t control;
 static struct event_watch watch;
@@ -29,6 +29,12 @@ static status_t receive(char *buffer, u32 room, handle_t *handles, struct cl_rec
                            wait == CONTROL_WAIT ? CL_DEADLINE_NEVER : CL_DEADLINE_POLL);
 }
 
+static void handles_close(const handle_t *handles, u32 count) {
+    for (u32 i = 0; i < count; i++) {
+        if (handles[i]) handle_close(handles[i]);
+    }
+}
+
 // How many bytes go on in a second message: what an `m` record at the beginning says, else 0.
 static u32 rest_bytes(const char *buffer, u32 size) {
     u32 rest = 0;
@@ -37,18 +43,27 @@ static u32 rest_bytes(const char *buffer, u32 size) {
     return rest;
 }
 
-// Gets the rest behind what is there; it was sent before the first part could be taken.
-static status_t receive_rest(struct control_message *message, u32 rest) {
-    struct cl_received received;
-    handle_t handles[RECORDS_HANDLES_MAX];
-    char *whole = rest <= CL_MESSAGE_BYTES_MAX ? heap_alloc(message->size_bytes + rest) : NULL;
-    if (!whole) return ERR_NO_RESOURCES;
+// Room for `rest` more bytes behind what is there. NULL: no memory.
+static char *message_grow(struct control_message *message, u32 rest) {
+    char *whole = rest <= WORDS_BYTES_MAX ? heap_alloc(message->size_bytes + rest) : NULL;
+    if (!whole) return NULL;
     memcpy(whole, message->buffer, message->size_bytes);
     heap_free(message->buffer);
     message->buffer = whole;
-    status_t status = receive(whole + message->size_bytes, rest, handles, &received, CONTROL_WAIT);
-    message->size_bytes += status == OK ? received.bytes_size : 0;
-    return status;
+    return whole + message->size_bytes;
+}
+
+// Gets the rest of a start message; it was sent before the first part could be taken.
+static status_t receive_rest(struct control_message *message, u32 rest) {
+    struct cl_received received;
+    handle_t handles[RECORDS_HANDLES_MAX];
+    char *end = message_grow(message, rest);
+    if (!end) return ERR_NO_RESOURCES;
+    status_t status = receive(end, rest, handles, &received, CONTROL_WAIT);
+    if (status != OK) return status;
+    handles_close(handles, received.handles_count);
+    message->size_bytes += received.bytes_size;
+    return OK;
 }
 
 static int error_of(status_t status) {
@@ -59,6 +74,39 @@ static int error_of(status_t status) {
     case ERR_NO_RESOURCES: return -ENOMEM;
     default: return -EIO;
     }
+}
+
+static bool message_records(struct control_message *message, u32 head_size, const handle_t *handles,
+                            u32 handles_count) {
+    return records_open(&message->records, message->buffer + head_size,
+                        message->size_bytes - head_size, handles, handles_count);
+}
+
+// -EINVAL: the handles are the caller's still.
+static int message_open(struct control_message *message, u32 head_size, const handle_t *handles,
+                        u32 handles_count) {
+    if (message->size_bytes < head_size) return -EINVAL;
+    bool is_start = head_size == 0;
+    u32 rest = is_start ? rest_bytes(message->buffer, message->size_bytes) : 0;
+    if (rest > 0 && receive_rest(message, rest) != OK) return -EINVAL;
+    return message_records(message, head_size, handles, handles_count) ? 0 : -EINVAL;
+}
+
+// Appends the words of a request that are in a memory object. Where that can't be, they are missing: the
+// request is done, and reported, as one without words.
+static void words_append(struct control_message *message, u32 head_size) {
+    const struct container_request *request = (const void *)message->buffer;
+    u32 size = message->size_bytes;
+    u32 words_size = (u32)request->argument;
+    handle_t words = records_take(&message->records, "words");
+    if (!words) return;
+    char *end = message_grow(message, words_size);
+    if (end && memobj_read(words, 0, end, words_size) == OK) message->size_bytes += words_size;
+    handle_close(words);
+    const struct records records = message->records;
+    if (message_records(message, head_size, records.handles, records.handles_count)) return;
+    message->size_bytes = size;
+    message_records(message, head_size, records.handles, records.handles_count);
 }
 
 // Most messages are short; a longer one stays, and says how long it is.
@@ -78,20 +126,16 @@ int control_receive(struct control_message *message, u32 head_size, enum control
     }
     if (status != OK) return error_of(status);
     message->size_bytes = received.bytes_size;
-    if (received.bytes_size < head_size) return -EINVAL;
-    u32 rest = rest_bytes(message->buffer + head_size, received.bytes_size - head_size);
-    if (rest > 0) status = receive_rest(message, rest);
-    if (status != OK) return error_of(status);
-    return records_open(&message->records, message->buffer + head_size,
-                        message->size_bytes - head_size, handles, received.handles_count)
-               ? 0
-               : -EINVAL;
+    int result = message_open(message, head_size, handles, received.handles_count);
+    if (result != 0)
+        handles_close(handles, received.handles_count);
+    else if (head_size > 0)
+        words_append(message, head_size);
+    return result;
 }
 
 void control_message_free(struct control_message *message) {
-    for (u32 i = 0; i < message->records.handles_count; i++) {
-        if (message->records.handles[i]) handle_close(message->records.handles[i]);
-    }
+    handles_close(message->records.handles, message->records.handles_count);
     heap_free(message->buffer);
 }
 

@@ -7,7 +7,7 @@
 
 static union {
     struct container_request head;
-    char bytes[CL_MESSAGE_BYTES_MAX];
+    char bytes[2 * CL_MESSAGE_BYTES_MAX];
 } request_buffer;
 
 void container_ask_begin(struct records_writer *writer) {
@@ -32,6 +32,22 @@ void container_pass_streams(struct records_writer *writer, struct records *recor
         records_add_handle(writer, names[i], records_take(records, names[i]));
 }
 
+// Moves the words, which stand before the handles' records, into a memory object of the container's.
+static status_t words_give(const struct container *container, struct records_writer *writer) {
+    handle_t memobj;
+    u32 size = 0;
+    while (size < writer->size_bytes && writer->bytes[size] != 'h')
+        size += (u32)strlen(writer->bytes + size) + 1;
+    status_t status = memobj_create(container->ns, page_round_up(size), &memobj);
+    if (status != OK) return status;
+    status = memobj_write(memobj, 0, writer->bytes, size);
+    writer->size_bytes -= size;
+    memmove(writer->bytes, writer->bytes + size, writer->size_bytes);
+    records_add_handle(writer, "words", memobj);
+    request_buffer.head.argument = (i32)size;
+    return status;
+}
+
 status_t container_ask(struct container *container, const struct container_request *request,
                        struct records_writer *writer) {
     struct records_writer nothing = {};
@@ -40,6 +56,10 @@ status_t container_ask(struct container *container, const struct container_reque
     request_buffer.head.version = CONTAINER_PROTOCOL_VERSION;
     status_t status = writer->is_full ? ERR_TOO_BIG : ERR_PEER_CLOSED;
     if (container->control && !writer->is_full)
+        status = sizeof(request_buffer.head) + writer->size_bytes > CL_MESSAGE_BYTES_MAX
+                     ? words_give(container, writer)
+                     : OK;
+    if (status == OK)
         status = message_send(container->control, request_buffer.bytes,
                               sizeof(request_buffer.head) + writer->size_bytes, writer->handles,
                               writer->handles_count);

@@ -5,7 +5,7 @@
 #include "lib/records.h"
 #include "manager/container.h"
 
-// Sends one; never waits. The writer, with the records and handles that go with it, may be NULL; its
+// Sends one; never waits. Words that a message has no room for go in a memory object. The writer, with the records and handles that go with it, may be NULL; its
 // handles have moved, or are closed. Errors: what the channel says; SHOULD_WAIT when the personality
 // does not take its requests.
 status_t container_ask(struct container *container, const struct container_request *request,

@@ -40,7 +40,6 @@ struct cpu {
     u32 held_count;         // debug builds only
     const struct lock *held[CPU_HELD_LOCKS]; // debug builds only
     u64 lock_wait_ns;                        // time lost spinning
-    u64 lock_wait_count;                     // contended acquires
 };
 
 // Inline: struct cpu *arch_this_cpu(void), u32 arch_cpu_id(void),

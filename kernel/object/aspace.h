@@ -45,10 +45,10 @@ void aspace_clear(struct aspace *aspace);
 // seen this resize; of a dead object, removes the mappings. Preemptible.
 void aspace_cut_object(struct aspace *aspace, struct memobj *memobj, u64 size, u32 resizes);
 
-// Copy-on-write twin in the same namespace (fork), or of a frozen template in another (clone:
-// writable private pages are copied and paid by `ns` at once). Preemptible.
-status_t aspace_fork(struct aspace *aspace, struct aspace **out);
-status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, struct aspace **out);
+// Copy-on-write twin in the same namespace (fork: no payer), or of a frozen template in another
+// (clone: writable private pages are copied and paid at once). Preemptible.
+status_t aspace_copy(struct aspace *from, struct namespace *ns, struct ledger *payer,
+                     struct aspace **out);
 // Makes it immutable: BAD_STATE if it has shared writable mappings.
 status_t aspace_freeze(struct aspace *aspace);
 

@@ -13,7 +13,8 @@ status_t sys_aspace_create(struct aspace **aspace) {
 }
 
 status_t sys_aspace_fork(struct aspace *aspace, struct aspace **twin) {
-    return is_own_restricted(aspace) ? aspace_fork(aspace, twin) : ERR_INVALID_ARGUMENT;
+    if (!is_own_restricted(aspace)) return ERR_INVALID_ARGUMENT;
+    return aspace_copy(aspace, aspace->base.ns, nullptr, twin);
 }
 
 status_t sys_thread_bind_aspace(struct aspace *aspace) {

@@ -84,8 +84,8 @@ static status_t copy_step(struct aspace *from, void *args, u64 *at, u64, struct 
     return status;
 }
 
-static status_t aspace_copy(struct aspace *from, struct namespace *ns, struct ledger *payer,
-                            struct aspace **out) {
+status_t aspace_copy(struct aspace *from, struct namespace *ns, struct ledger *payer,
+                     struct aspace **out) {
     struct copy copy = {.from = from, .payer = payer};
     status_t status = aspace_create(ns, from->owner, &copy.to);
     if (status != OK) return status;
@@ -95,12 +95,4 @@ static status_t aspace_copy(struct aspace *from, struct namespace *ns, struct le
     else
         object_put(&copy.to->base);
     return status;
-}
-
-status_t aspace_fork(struct aspace *aspace, struct aspace **out) {
-    return aspace_copy(aspace, aspace->base.ns, nullptr, out);
-}
-
-status_t aspace_clone(struct aspace *frozen_template, struct namespace *ns, struct aspace **out) {
-    return aspace_copy(frozen_template, ns, &ns->ledger, out);
 }

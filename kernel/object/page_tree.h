@@ -9,16 +9,14 @@
 
 #include "mm/page.h"
 
-enum { PAGE_TREE_SHIFT = 6, PAGE_TREE_SLOTS = 1 << PAGE_TREE_SHIFT, PAGE_TREE_DEPTH_MAX = 6 };
+enum { PAGE_TREE_SHIFT = 6, PAGE_TREE_SLOTS = 1 << PAGE_TREE_SHIFT };
 
 struct page_tree {
     void *root; // the one slot of depth 0; else a node of PAGE_TREE_SLOTS slots
     u32 depth;  // levels of nodes
 };
 
-enum : u64 { PAGE_TREE_INDEX_END = 1ul << (PAGE_TREE_SHIFT * PAGE_TREE_DEPTH_MAX) };
-
-// The slot of `index` (below PAGE_TREE_INDEX_END), made if needed; nullptr: it can't be paid.
+// The slot of `index` (of less than 64 bits), made if needed; nullptr: it can't be paid.
 void **page_tree_make(struct page_tree *tree, u64 index, struct ledger *payer);
 // The slot of `index`, or nullptr where there is none.
 static inline void **page_tree_find(struct page_tree *tree, u64 index) {

@@ -22,8 +22,9 @@ status_t process_create(struct namespace *ns, struct process *from_template, str
     list_init(&process->told);
     handle_holder_init(&process->handles.holder, &process->base, &ns->ledger);
     futex_table_init(&process->futexes);
-    status_t status = from_template ? aspace_clone(from_template->aspace, ns, &process->aspace)
-                                    : aspace_create(ns, nullptr, &process->aspace);
+    status_t status = from_template
+                          ? aspace_copy(from_template->aspace, ns, &ns->ledger, &process->aspace)
+                          : aspace_create(ns, nullptr, &process->aspace);
     if (status != OK) {
         object_put(&process->base);
         return status;

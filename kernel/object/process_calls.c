@@ -30,28 +30,20 @@ status_t sys_process_kill(struct process *process) {
 }
 
 // Its only thread's end makes it a template.
-static bool freeze_begin(struct process *process) {
-    lock_acquire(&process->lock);
+static status_t freeze_locked(struct process *process) REQUIRES(&process->lock) {
     bool is_alone = process->thread_count == 1 && process->end_state == 0;
-    if (is_alone) process->end_state = CL_PROCESS_STATE_FROZEN;
-    lock_release(&process->lock);
-    return is_alone;
-}
-
-static void freeze_undo(struct process *process) {
-    lock_acquire(&process->lock);
-    if (process->end_state == CL_PROCESS_STATE_FROZEN) process->end_state = 0;
-    lock_release(&process->lock);
+    status_t status = is_alone ? aspace_freeze(process->aspace) : ERR_BAD_STATE;
+    if (status == OK) process->end_state = CL_PROCESS_STATE_FROZEN;
+    return status;
 }
 
 status_t sys_process_freeze(u64 entry, u64 stack) {
     struct process *process = process_current();
-    if (thread_object_current()->restricted || !freeze_begin(process)) return ERR_BAD_STATE;
-    status_t status = aspace_freeze(process->aspace);
-    if (status != OK) {
-        freeze_undo(process);
-        return status;
-    }
+    if (thread_object_current()->restricted) return ERR_BAD_STATE;
+    lock_acquire(&process->lock);
+    status_t status = freeze_locked(process);
+    lock_release(&process->lock);
+    if (status != OK) return status;
     process->template_entry = entry;
     process->template_stack = stack;
     sys_thread_exit();

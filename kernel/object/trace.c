@@ -36,8 +36,7 @@ u64 trace_copy(struct trace_entry *entries, u64 count) NO_THREAD_SAFETY_ANALYSIS
 }
 
 void panic_describe(void) {
-    struct thread *current = thread_current();
-    struct thread_object *thread = current && current->killed ? thread_object_current() : nullptr;
+    const struct thread_object *thread = thread_current() ? thread_object_current() : nullptr;
     if (thread)
         kprintf("thread %lu of process %lu, namespace %lu\n", thread->base.koid,
                 thread->process->base.koid, thread->base.ns->base.koid);

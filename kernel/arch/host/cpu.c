@@ -91,7 +91,6 @@ void lock_wait(struct lock *lock) {
         while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED))
             arch_spin_poll();
     } while (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE));
-    host_cpu->lock_wait_count++;
 }
 
 void lock_debug_acquire(const struct lock *lock, enum lock_order order) {

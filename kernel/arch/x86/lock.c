@@ -9,9 +9,7 @@ void lock_wait(struct lock *lock) {
         while (__atomic_load_n(&lock->word, __ATOMIC_RELAXED))
             arch_spin_poll();
     } while (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE));
-    struct cpu *cpu = arch_this_cpu();
-    cpu->lock_wait_ns += arch_time_ns() - begin_ns;
-    cpu->lock_wait_count++;
+    arch_this_cpu()->lock_wait_ns += arch_time_ns() - begin_ns;
 }
 
 void lock_debug_acquire(const struct lock *lock, enum lock_order order) {

@@ -199,7 +199,7 @@ static void do_fork(struct model *model, struct model_space *space) {
     if (twin == space) return;
     if (twin->aspace) object_put(&twin->aspace->base);
     twin->aspace = nullptr;
-    status_t status = aspace_fork(space->aspace, &twin->aspace);
+    status_t status = aspace_copy(space->aspace, space->aspace->base.ns, nullptr, &twin->aspace);
     if (refused(model, status)) {
         twin->aspace = nullptr;
         return;

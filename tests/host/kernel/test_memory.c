@@ -63,10 +63,10 @@ static void test_clone(void) {
     CHECK(aspace_map(template, &args, &mapped) == OK);
     for (u64 i = 0; i < SIZE; i++)
         CHECK(space_access(template, mapped + i * PAGE_SIZE, ARCH_MAP_WRITE, &i) == OK);
-    CHECK(aspace_clone(template, to, &clone) == ERR_BAD_STATE);
+    CHECK(aspace_copy(template, to, &to->ledger, &clone) == ERR_BAD_STATE);
     CHECK(aspace_freeze(template) == OK);
     CHECK(sys_aspace_unmap(template, mapped, PAGE_SIZE) == ERR_BAD_STATE);
-    CHECK(aspace_clone(template, to, &clone) == OK);
+    CHECK(aspace_copy(template, to, &to->ledger, &clone) == OK);
     i64 made = ledger_used_pages(&to->ledger);
     CHECK(made - before >= (i64)SIZE);
     for (u64 i = 0; i < SIZE; i += 2) {
@@ -132,7 +132,7 @@ static void worker_step(u64 *random) {
         (void)sys_memobj_resize(shared.memobj, (1 + (value >> 24) % OBJECT_PAGES) << PAGE_SHIFT);
         break;
     case 5:
-        if (aspace_fork(shared.aspace, &twin) == OK) {
+        if (aspace_copy(shared.aspace, shared.aspace->base.ns, nullptr, &twin) == OK) {
             worker_access(twin, va, value);
             object_put(&twin->base);
         }

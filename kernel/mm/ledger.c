@@ -102,20 +102,39 @@ static i64 draw(struct ledger *ledger, i64 least, i64 most) {
 
 // Takes `least` to `most` pages of credit, or 0.
 static i64 obtain(struct ledger *ledger, i64 least, i64 most) {
-    for (u32 tries = 0; tries < 2; tries++) {
-        if (tries > 0) ledger_recall(ledger);
-        // What is here is held: put back, it would be recalled on the way and be missing again.
-        i64 held = take(&ledger->idle_pages, 1, most);
-        if (held >= least) return held;
-        i64 more = draw(ledger, least - held, most - held);
-        if (more > 0) return held + more;
-        add(&ledger->idle_pages, held);
-    }
+    i64 held = take(&ledger->idle_pages, 1, most);
+    if (held >= least) return held;
+    i64 more = draw(ledger, least - held, most - held);
+    if (more > 0) return held + more;
+    add(&ledger->idle_pages, held);
     return 0;
 }
 
+// Where, on the way up, a limit or the machine is short of `pages`; nullptr: they are there.
+static struct ledger *short_at(struct ledger *ledger, i64 pages) {
+    for (;; ledger = ledger->parent) {
+        pages -= load(&ledger->idle_pages);
+        if (pages <= 0) return nullptr;
+        i64 room = load(&ledger->limit_pages) - load(&ledger->drawn_pages);
+        if (!ledger->parent || room < pages) return ledger;
+    }
+}
+
+// Recalls until `pages` are there; false: missing where that was done, ever higher up. Meanwhile
+// nothing is held, which others would miss.
+static bool gather(struct ledger *ledger, i64 pages) {
+    struct ledger *at;
+    u32 depth = LEDGER_DEPTH_MAX;
+    while ((at = short_at(ledger, pages)) && at->depth < depth) {
+        ledger_recall(at);
+        depth = at->depth;
+    }
+    return at == nullptr;
+}
+
 status_t ledger_charge(struct ledger *ledger, i64 pages) {
-    return obtain(ledger, pages, pages) > 0 ? OK : ERR_NO_RESOURCES;
+    if (take(&ledger->idle_pages, pages, pages)) return OK;
+    return gather(ledger, pages) && obtain(ledger, pages, pages) ? OK : ERR_NO_RESOURCES;
 }
 
 // A page's credit may be the last that keeps a ledger from ending: nothing is touched after it.
@@ -129,7 +148,8 @@ status_t ledger_set_memory(struct ledger *ledger, i64 limit_pages, i64 reserved_
     i64 reserved_before = __atomic_exchange_n(&ledger->reserved_pages, reserved_pages, RELAXED);
     i64 missing = max(reserved_pages - load(&ledger->drawn_pages), (i64)0);
     lock_release(recalls);
-    i64 drawn = missing > 0 ? draw(ledger, missing, missing) : 0;
+    bool is_there = missing > 0 && ledger->parent && gather(ledger->parent, missing);
+    i64 drawn = is_there ? draw(ledger, missing, missing) : 0;
     add(&ledger->idle_pages, drawn);
     if (drawn == missing) return OK;
     __atomic_store_n(&ledger->limit_pages, limit_before, RELAXED);

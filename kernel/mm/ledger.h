@@ -71,8 +71,8 @@ status_t ledger_charge(struct ledger *ledger, i64 pages);
 void ledger_uncharge(struct ledger *ledger, i64 pages);
 // Sets limit and reservation; NO_RESOURCES when the parent can't set that much aside.
 status_t ledger_set_memory(struct ledger *ledger, i64 limit_pages, i64 reserved_pages);
-// Recalls the idle credit of all below into `ledger`, and of `ledger` itself to its chunk size
-// boundary of zero: afterwards nobody below has idle credit beyond a reservation.
+// Recalls the idle credit of all below into `ledger`: afterwards nobody below has any beyond a
+// reservation. As many steps as there are ledgers below, with interrupts off.
 void ledger_recall(struct ledger *ledger);
 // Pages in own use, exact.
 i64 ledger_used_pages(const struct ledger *ledger);

@@ -26,6 +26,7 @@ static struct {
 
 static struct tree tree;
 static u32 running; // atomic
+static u32 turns;   // atomic
 
 static u64 random_next(u64 *random) {
     *random ^= *random << 13;
@@ -228,6 +229,43 @@ static void test_reservation(void) {
     tree_end();
 }
 
+// Reservations that are refused, beside charges that fit: those must not miss what is asked for.
+static void asker(void *argument) {
+    bool is_reserving = __atomic_fetch_add(&turns, 1, __ATOMIC_ACQ_REL) == 0;
+    (void)argument;
+    for (u64 i = 0; i < options.steps / 8; i++) {
+        if (is_reserving) {
+            CHECK(ledger_set_memory(&tree.nodes[5], INT64_MAX, 2 * tree.total) != OK);
+        } else {
+            CHECK(ledger_charge(&tree.nodes[3], 1) == OK);
+            ledger_uncharge(&tree.nodes[3], 1);
+        }
+        sched_preempt_point();
+    }
+    __atomic_fetch_sub(&running, 1, __ATOMIC_ACQ_REL);
+}
+
+static void test_asking(void) {
+    tree_begin(RESERVED);
+    CHECK(ledger_set_memory(&tree.nodes[3], INT64_MAX, RESERVED) == OK);
+    workers_run(asker);
+    tree_check();
+    tree_end();
+}
+
+// What the machine can't pay is refused in one way up, not in two at each level.
+static void test_refusal(struct ledger *chain) {
+    struct ledger *last = &chain[LEDGER_DEPTH_MAX - 1];
+    CHECK(ledger_charge(last, 900) == OK);
+    for (i64 pages = 101; pages < 1101; pages++)
+        CHECK(ledger_charge(last, pages) != OK);
+    CHECK(ledger_charge(last, 100) == OK);
+    CHECK(ledger_charge(last, 1) != OK);
+    ledger_uncharge(last, 1000);
+    ledger_recall(&chain[0]);
+    CHECK(chain[0].idle_pages == 1000);
+}
+
 // As deep as namespaces go: a recall from the top holds a lock for each level.
 static void test_depth(void) {
     static struct ledger chain[LEDGER_DEPTH_MAX];
@@ -240,6 +278,7 @@ static void test_depth(void) {
     ledger_uncharge(&chain[LEDGER_DEPTH_MAX - 1], 1);
     ledger_recall(&chain[0]);
     CHECK(chain[0].idle_pages == 1000);
+    test_refusal(chain);
     for (u32 i = LEDGER_DEPTH_MAX; i-- > 1;)
         ledger_destroy(&chain[i]);
 }
@@ -253,6 +292,7 @@ static int run(void *argument) {
     } else {
         test_many();
         test_reservation();
+        test_asking();
     }
     kprintf("PASS\n");
     exit(0);

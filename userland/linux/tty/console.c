@@ -236,7 +236,7 @@ void console_drain(struct terminal *terminal) {
     struct console *console = console_of(terminal);
     u64 deadline_ns = kernel_monotonic_ns() + DRAIN_NS;
     int result = 0;
-    while ((result == 0 || result == -EINTR)) {
+    while ((result == 0 || result == -EINTR) && kernel_monotonic_ns() < deadline_ns) {
         u32 observed;
         mutex_lock(&terminal->lock);
         terminal->is_stopped = false;

@@ -159,6 +159,24 @@ def test_stop_and_start() -> None:
     assert result.out.split() == [b"n", b"n", b"143", b"n", b"n", b"137", b"n"]
 
 
+def test_exec_is_one_more_shell() -> None:
+    """With its own streams and status, however the first one goes on."""
+    sleeper = "run --rm --name p busybox sleep 1000"
+    lines = ["exec n ps", "exec n -c 'nosuch; version'", "exec n poweroff", "exec n ps"]
+    again = "; ".join(lines * 20)
+    result = shell(
+        f"run -d --name n --nest cloister {sleeper}", "run --rm busybox sleep 0.5", again
+    )
+    assert result.status == 0, result.err.decode()
+    assert result.out.count(b"\np ") == 40
+    assert result.out.count(b"Cloister 0.1") == 20
+    assert result.err.count(b"nosuch") == 20
+    statuses = {"exec n nosuch": 127, "exec n run --rm busybox sh -c 'exit 9'": 9, "exec n -c": 125}
+    for line, status in statuses.items():
+        start = f"run -d --name n --nest cloister {sleeper}; run --rm busybox sleep 0.3"
+        assert shell(start, line).status == status, line
+
+
 def test_a_long_line() -> None:
     """Every service is there, however long the command is."""
     line = "; ".join(["version"] * 3000)
@@ -193,3 +211,12 @@ def test_a_prompt_in_a_prompt(console: Machine) -> None:
     typed(console, b"exit 5")
     assert b"\nb " in typed(console, b"poweroff") + typed(console, b"ps -a")
     assert b"\na " in typed(console, b"poweroff") + typed(console, b"ps -a")
+
+
+def test_a_prompt_beside_the_first(console: Machine) -> None:
+    typed(console, b"run -d --name a --nest cloister run --rm --name p busybox sleep 1000")
+    typed(console, b"run --rm busybox sleep 0.5")
+    typed(console, b"exec -it a sh")
+    assert b"\np " in typed(console, b"ps")
+    typed(console, b"poweroff")
+    assert b"\na " in typed(console, b"ps")

@@ -76,18 +76,21 @@ static bool give_device(struct records_writer *records, const char *word) {
 }
 
 // What a container has in the place of a console.
-static void give_streams(struct records_writer *records) {
+static void give_streams(struct records_writer *records, const struct records *session) {
     static const char *const words[] = {"stdin", "stdout", "stderr"};
-    for (u32 i = 0; i < ARRAY_SIZE(words); i++)
-        give_own(records, words[i]);
+    for (u32 i = 0; i < ARRAY_SIZE(words); i++) {
+        handle_t stream = records_handle(session, words[i]);
+        if (stream)
+            records_add_handle(records, words[i], machine_copy(stream, RIGHT_MASK, words[i]));
+    }
 }
 
 // How the console is meant, and the arguments: the machine's, or the container's command.
-static void give_words(struct records_writer *records) {
+static void give_words(struct records_writer *records, const struct records *session) {
     static const char kinds[] = {'a', 'o'};
     for (u32 i = 0; i < ARRAY_SIZE(kinds); i++) {
         const char *word = NULL;
-        while ((word = records_next(&machine.startup->records, kinds[i], word)))
+        while ((word = records_next(session, kinds[i], word)))
             records_add(records, kinds[i], word);
     }
 }
@@ -98,13 +101,14 @@ static bool is_manner(const char *word) {
            after(word, "reserve=");
 }
 
-static void give(struct records_writer *records, struct service *service, const char *word) {
+static void give(struct records_writer *records, struct service *service,
+                 const struct records *session, const char *word) {
     const char *name;
     if (give_device(records, word) || is_manner(word)) return;
     if (strcmp(word, "serve") == 0) {
         give_server(records, service);
     } else if (strcmp(word, "streams") == 0) {
-        give_streams(records);
+        give_streams(records, session);
     } else if (strcmp(word, "outside") == 0) {
         records_add_handle(records, word, machine_copy(machine.root, NAMES_RIGHTS, word));
     } else if (strcmp(word, "ledgers") == 0) {
@@ -120,11 +124,12 @@ static void give(struct records_writer *records, struct service *service, const 
     }
 }
 
-void gifts_give(struct records_writer *records, struct service *service) {
+void gifts_give(struct records_writer *records, struct service *service,
+                const struct records *session) {
     records_add_handle(records, "ns",
                        machine_copy(service->ns, RIGHT_MASK & ~RIGHT_OWNER, "its namespace"));
     for (u32 i = 0; i < service->line.words_count; i++) {
-        give(records, service, service->line.words[i]);
+        give(records, service, session, service->line.words[i]);
     }
-    if (manifest_has_word(&service->line, "console")) give_words(records);
+    if (manifest_has_word(&service->line, "console")) give_words(records, session);
 }

@@ -4,8 +4,13 @@
 
 #include "lib/types.h"
 
-// Has `key` come out of the port when it asks for something.
+// Has `key`, and those above it, come out of the port when it asks for something, or what it has asked
+// for is over.
 void outside_watch(handle_t port, u64 key);
 
-// Does what it asks for. SIGTERM and the like end the system; nothing else is for init to do.
+// Does what it asks for: SIGTERM and the like end the system, EXEC is one more shell. Nothing else is
+// for init to do.
 void outside_serve(void);
+
+// What is to be done when a key above that one has come out.
+void session_ended(u64 key);

@@ -36,7 +36,7 @@ static status_t service_run(struct service *service) {
     struct records_writer records;
     const char *problem = "";
     records_begin(&records, bytes, sizeof(bytes));
-    gifts_give(&records, service);
+    gifts_give(&records, service, &machine.startup->records);
     status_t status = ERR_TOO_BIG;
     if (!records.is_full) {
         status = program_start(service->ns, machine.bundle, service->line.name, &records,
@@ -50,6 +50,26 @@ static status_t service_run(struct service *service) {
     }
     u64 key = (u64)(service - here.services);
     return port_register(here.port, service->process, SIGNAL_TERMINATED, key, CL_PORT_ONCE);
+}
+
+status_t service_session(const struct records *session, handle_t *process, handle_t *control) {
+    static char bytes[CL_MESSAGE_BYTES_MAX];
+    struct records_writer records;
+    const char *problem;
+    u32 index = 0;
+    while (index < here.services_count && !manifest_has_word(&here.services[index].line, "console"))
+        index++;
+    if (index == here.services_count) return ERR_NOT_FOUND;
+    struct service *service = &here.services[index];
+    records_begin(&records, bytes, sizeof(bytes));
+    gifts_give(&records, service, session);
+    status_t status = records.is_full ? ERR_TOO_BIG : OK;
+    if (status == OK)
+        status = program_start(service->ns, machine.bundle, service->line.name, &records, process,
+                               control, &problem);
+    for (u32 i = 0; i < records.handles_count; i++)
+        handle_close(records.handles[i]);
+    return status;
 }
 
 // As long as it takes: without it the next ones could do nothing. Whoever looks at the log is told
@@ -136,6 +156,8 @@ void services_watch(void) {
         if (port_wait(here.port, 0, CL_DEADLINE_NEVER, &key, &signals) != OK) continue;
         if (key == KEY_OUTSIDE)
             outside_serve();
+        else if (key > KEY_OUTSIDE)
+            session_ended(key);
         else
             service_ended(&here.services[key]);
     }

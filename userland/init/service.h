@@ -28,5 +28,9 @@ void template_start(const struct manifest_line *line);
 // Starts a service for the first time, and waits for it if the manifest says so.
 void service_add(const struct manifest_line *line);
 
+// One more process of the service with the console, with a session's streams and words. Errors of
+// program_start; NOT_FOUND when there is no such service.
+status_t service_session(const struct records *session, handle_t *process, handle_t *control);
+
 // Watches services for ever, and starts those again that the manifest says so for.
 [[noreturn]] void services_watch(void);

@@ -28,7 +28,8 @@ int main(struct startup *startup) {
     }
     if (shell.command) return session_command();
     i32 status;
-    if (!shell.console.serial && startup_argument(startup, NULL)) {
+    const char *word = startup_argument(startup, NULL);
+    if (!shell.console.serial && word && strcmp(word, "sh") != 0) {
         status = session_words();
     } else {
         shell.has_input = console_input(&shell.console) != 0;

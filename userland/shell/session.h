@@ -10,5 +10,5 @@ i32 session_console(void);
 // One command over the command channel (docs/decisions/console-and-command-channel.md).
 i32 session_command(void);
 
-// The command that the container was started with: `-c LINE`, or words. Its status.
+// The command that the container was started with: `-c LINE`, `sh` for a prompt, or words. Its status.
 i32 session_words(void);

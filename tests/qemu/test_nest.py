@@ -185,6 +185,45 @@ def test_a_long_line() -> None:
     assert result.out.count(b"Cloister") == 3000
 
 
+def manager_handles(table: bytes) -> int:
+    """How many handles the manager has."""
+    rows = [line.split() for line in table.splitlines() if line.startswith(b"/services/manager ")]
+    return int(rows[0][4])
+
+
+@pytest.mark.parametrize("left_bytes", [2, 12, 20])
+def test_a_command_without_room_for_its_handles(left_bytes: int) -> None:
+    """Where the words just fit, and not what comes behind them, nothing is left of the start."""
+    fixed = len("a-c\0ohostname=nnnnnnnn\0olog=1\0")  # about
+    words = (65536 - fixed - left_bytes) // 3
+    result = shell(
+        "run --rm --nest cloister nosuch",
+        "free",
+        f"run --rm --nest cloister -c {'x ' * words}",
+        "free",
+    )
+    assert b"longer than" in result.err
+    before, after = result.out.split(b"OBJECTS")[1:]
+    assert manager_handles(before) == manager_handles(after)
+
+
+def test_a_start_without_memory() -> None:
+    """Wherever it ends, it ends, and nothing is left."""
+    sizes = range(1024, 6145, 256)
+    starts = [f"run --rm --nest -m {size}k cloister nosuch" for size in sizes]
+    result = shell("run --rm --nest cloister nosuch", "free", *starts, "free")
+    before, after = result.out.split(b"OBJECTS")[1:]
+    assert manager_handles(before) == manager_handles(after)
+    assert result.err.count(b"no command `nosuch`") > 1  # the last ones had enough
+
+
+def test_attach_says_that_it_cannot() -> None:
+    line = "run --rm busybox sleep 1000"
+    result = shell(f"run -d --name n --nest cloister {line}", "attach n", "kill n", "wait n")
+    assert b"keeps the streams" in result.err
+    assert result.out.split()[-1:] == [b"137"]
+
+
 @pytest.fixture
 def console() -> Iterator[Machine]:
     """A machine at its prompt."""

@@ -11,6 +11,7 @@
 #include "lib/format.h"
 #include "lib/loader.h"
 #include "lib/log.h"
+#include "lib/message.h"
 #include "lib/string.h"
 
 enum : u64 { READY_SLOW_NS = 10'000'000'000, KEY_OUTSIDE = SERVICES_MAX };
@@ -43,7 +44,7 @@ static status_t service_run(struct service *service) {
                                &service->process, &service->control, &problem);
     }
     if (status != OK) {
-        service->process = 0;
+        records_writer_close(&records);
         log_line("init: service %s does not start: %s %s", service->line.name,
                  cl_error_name(status), problem);
         return status;

@@ -137,13 +137,9 @@ void records_add_handle(struct records_writer *writer, const char *name, handle_
     if (handle == CL_HANDLE_INVALID) {
         return;
     }
-    if (writer->handles_count == RECORDS_HANDLES_MAX) {
-        writer->is_full = true;
-        return;
-    }
-    u32 size_before = writer->size_bytes;
     record_put(writer, 'h', name, 0, NULL);
-    if (writer->size_bytes > size_before) {
+    if (writer->handles_count < RECORDS_HANDLES_MAX)
         writer->handles[writer->handles_count++] = handle;
-    }
+    else
+        writer->is_full = true;
 }

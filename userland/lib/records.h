@@ -63,5 +63,6 @@ void records_begin(struct records_writer *writer, char *buffer, u32 room_bytes);
 void records_add(struct records_writer *writer, char kind, const char *text);
 // Adds `KEY=VALUE`.
 void records_add_pair(struct records_writer *writer, char kind, const char *key, const char *value);
-// Adds an `h` record and the handle, which moves with the message. Handle 0 is left out.
+// Adds an `h` record and the handle, which moves with the message. Handle 0 is left out. A handle whose
+// record does not fit is the writer's too: who gives up the writer closes it with the others.
 void records_add_handle(struct records_writer *writer, const char *name, handle_t handle);

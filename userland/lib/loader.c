@@ -6,7 +6,10 @@
 #include "lib/loader.h"
 #include "lib/message.h"
 
-enum { STACK_BYTES = 64 * PAGE_SIZE };
+enum {
+    STACK_BYTES = 64 * PAGE_SIZE,
+    MESSAGE_EXTRA_BYTES = 1024, // what the kernel counts for a message's handles, and itself
+};
 enum : u64 { STACK_TOP = 0x7fffffe00000 };
 static_assert(STACK_TOP < CL_PROCESS_LIMIT);
 
@@ -84,7 +87,9 @@ static status_t program_map(struct loading *loading, u64 *entry) {
 // Makes the bootstrap channel, with the message waiting on the process's end.
 static status_t bootstrap_make(handle_t ns, struct records_writer *records, handle_t *ours,
                                handle_t *theirs) {
-    struct cl_channel_options options = {};
+    struct cl_channel_options options = {.send_bytes_max =
+                                             CL_MESSAGE_BYTES_MAX + MESSAGE_EXTRA_BYTES,
+                                         .first_bytes_max = PROGRAM_REPORTS_BYTES_MAX};
     status_t status = channel_create(0, ns, &options, ours, theirs);
     if (status != OK) {
         return status;
@@ -92,7 +97,6 @@ static status_t bootstrap_make(handle_t ns, struct records_writer *records, hand
     status = message_send(*ours, records->bytes, records->size_bytes, records->handles,
                           records->handles_count);
     if (status != OK) {
-        handle_close(*ours);
         handle_close(*theirs);
         return status;
     }
@@ -109,10 +113,7 @@ static status_t program_run(struct loading *loading, handle_t ns, handle_t proce
         return status;
     }
     status = process_start(process, entry, STACK_TOP, theirs, 0);
-    if (status != OK) {
-        handle_close(theirs);
-        handle_close(*control);
-    }
+    if (status != OK) handle_close(theirs);
     return status;
 }
 
@@ -121,6 +122,7 @@ status_t program_start(handle_t ns, handle_t bundle, const char *name,
                        const char **problem) {
     struct loading loading = {.bundle = bundle, .problem = ""};
     *problem = "";
+    *process = *control = CL_HANDLE_INVALID;
     status_t status = bundle_find(bundle, name, &loading.file);
     if (status != OK) {
         return status;
@@ -135,6 +137,8 @@ status_t program_start(handle_t ns, handle_t bundle, const char *name,
         *problem = loading.problem;
         process_kill(*process);
         handle_close(*process);
+        if (*control) handle_close(*control);
+        *process = *control = CL_HANDLE_INVALID;
     }
     return status;
 }

@@ -65,7 +65,7 @@ status_t container_ask(struct container *container, const struct container_reque
                               writer->handles_count);
     if (status != OK) {
         records_writer_close(writer);
-    } else if (!container->is_attended) {
+    } else if (!container->is_attended && !container->is_native) { // init watches from its start
         container->is_attended = true;
         personality_kick(container);
     }

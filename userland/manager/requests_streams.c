@@ -15,6 +15,12 @@ bool attach_serve(struct request *request) {
     struct container_request asked = {.operation = CONTAINER_ATTACH};
     struct container *container = request_running(request);
     if (!container) return false;
+    if (container->is_native)
+        return problem_set(
+            &request->problem, STATUS_PLAIN,
+            "container %s is a system of its own, which keeps the streams that it was "
+            "started with",
+            container->facts.name);
     bool is_told = records_handle(&request->records, "notify") != CL_HANDLE_INVALID;
     struct waiter *waiter = is_told ? waiter_add(container, WAITER_NOTIFY) : NULL;
     if (is_told && !waiter)

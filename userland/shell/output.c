@@ -44,10 +44,17 @@ void output_write(enum output_stream stream, const char *bytes, usize size_bytes
     gathered.size_bytes += size_bytes;
 }
 
+// What a terminal would take for one: a text may be a container's, or of its manager's words about it.
+static bool is_order(char byte) {
+    return (byte >= 0 && byte < ' ' && !strchr("\t\r\n", byte)) || byte == 0x7f;
+}
+
 static void text_write(enum output_stream stream, const char *format, va_list args) {
     char text[OUTPUT_TEXT_MAX];
-    usize size = format_text_args(text, sizeof(text), format, args);
-    output_write(stream, text, min(size, sizeof(text) - 1));
+    usize size = min(format_text_args(text, sizeof(text), format, args), sizeof(text) - 1);
+    for (usize i = 0; i < size; i++)
+        if (is_order(text[i])) text[i] = '?';
+    output_write(stream, text, size);
 }
 
 void output_print(const char *format, ...) {

@@ -1,6 +1,7 @@
 // What the shell and its containers say: on the console, or framed on the command channel.
 // Rules:
 // - output_* and error_* are kept in order; small pieces are gathered, output_flush sends them;
+// - formatted text has no control characters but tab, return and newline: others become `?`;
 // - on a terminal a newline becomes carriage return and newline.
 #pragma once
 

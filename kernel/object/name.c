@@ -92,8 +92,7 @@ status_t sys_ns_bind(struct namespace *ns, const struct name_path *path,
 }
 
 void name_unbind_child(struct namespace *parent, struct namespace *child) {
-    struct name *found = nullptr;
-    struct name *name;
+    struct name *name, *found = nullptr;
     lock_acquire(&parent->lock);
     list_for_each(name, &parent->names, link)
         if (name->koid == child->base.koid && name->is_child) found = name;
@@ -191,6 +190,7 @@ status_t sys_ns_list(struct namespace *ns, u64 position, struct cl_ns_entry *ent
         entry->object_type = name->object_type;
         entry->ceiling = name->ceiling;
         entry->name_size = name->size;
+        entry->is_child = name->is_child;
         memcpy(entry->name, name->text, name->size);
         *next_position = name->position;
         status = OK;

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from pybuild import bundle, gpt, images, parts, toolchain
 from pybuild.command import Result, run_captured
 from pybuild.machine import Machine, MachineConfig
-from pybuild.paths import BUILD
+from pybuild.paths import BUILD, ROOT
 
 LOG = BUILD / "test" / "nest.log"
 WAIT_SECONDS = 120
@@ -222,6 +224,43 @@ def test_attach_says_that_it_cannot() -> None:
     result = shell(f"run -d --name n --nest cloister {line}", "attach n", "kill n", "wait n")
     assert b"keeps the streams" in result.err
     assert result.out.split()[-1:] == [b"137"]
+
+
+def nester_disk() -> Path:
+    """A disk with the image `nester`, whose program makes namespaces, beside busybox's."""
+    source = ROOT / "tests" / "services" / "nester.c"
+    part = parts.user_part("services-nester", [source])
+    toolchain.compile_source(part.flavour, source)
+    part.link()
+    data = bundle.elf_without_sections(part.out.read_bytes())
+    image = bundle.bundle_bytes({"init": data}) + images.trailer({"native": "init"})
+    busybox = (BUILD / "images" / "busybox.img").read_bytes()
+    out = BUILD / "test" / "nester.img"
+    found = [gpt.Partition("image:nester", image), gpt.Partition("image:busybox", busybox)]
+    out.write_bytes(gpt.disk_bytes(found))
+    return out
+
+
+def test_whoever_looks_in_is_not_led_astray() -> None:
+    """Namespaces in circles, thousands of them, and odd names are listed in a bounded time."""
+    commands = [
+        "run -d --name a --nest nester",
+        "run -d --name z busybox sleep 1000",
+        "run --rm busybox sleep 3",
+        "tree",
+        "ps --all-levels",
+        "stats --no-stream z",
+    ]
+    config = MachineConfig(log=LOG, disk=nester_disk())
+    result = run_captured(config, "; ".join(commands), 60)
+    tree, listed = result.out.split(b"NAME ")[1:3]
+    assert result.err.count(b"not all that is in container a is shown") == 1, result.err.decode()
+    assert b"?2J?9?fake " in tree
+    assert tree.count(b" deeper ") == 20
+    assert tree.count(b" many") == 1024
+    assert b"\na/many1023 " in listed
+    assert b"\nz " in tree
+    assert b"\nz " in listed
 
 
 @pytest.fixture

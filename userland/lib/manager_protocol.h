@@ -42,8 +42,8 @@
 // INSPECT  nNAME: one manager_details.
 // UPDATE   nNAME or nNAME/NAME…, oKEY=VALUE as for RUN: memory, reservation, shares. Its limits from now
 //          on; for as long as its namespace is there.
-// TREE     the namespaces of all containers and those below them, each before its own, after the first
-//          `position` of them: manager_node…
+// TREE     the namespaces of all containers and those below them, each before its own: manager_node…
+//          `position` is 0, or the next_position of the answer before
 // IMAGES   the images after `position`: manager_image…
 #pragma once
 
@@ -133,7 +133,10 @@ struct manager_details {
     struct cl_ns_info ledger;
 };
 
-// A namespace: pages and objects are its own, threads with those below.
+enum : u64 { MANAGER_NODE_CUT = ~0ull };
+
+// A namespace: pages and objects are its own, threads with those below. With `objects` MANAGER_NODE_CUT
+// it is none: more was there than the manager looks at.
 struct manager_node {
     u32 depth; // 0: a container of this manager's
     u32 threads;

@@ -15,6 +15,22 @@ static char names[LEVELS_MAX][MANAGER_NAME_MAX + 1];
 
 typedef void node_show(const struct manager_node *node);
 
+// Whoever made it chose the name: a terminal gets no orders of it.
+static void name_take(const struct manager_node *node) {
+    char *name = names[node->depth];
+    memcpy(name, node->name, sizeof(names[0]));
+    name[MANAGER_NAME_MAX] = 0;
+    for (; *name; name++)
+        if (*name <= ' ' || *name > '~') *name = '?';
+}
+
+static void cut_tell(void) {
+    static char told[MANAGER_NAME_MAX + 1];
+    if (strcmp(told, names[0]) == 0) return;
+    memcpy(told, names[0], sizeof(told));
+    error_print("not all that is in container %s is shown: it is too much", told);
+}
+
 static i32 nodes_show(node_show *show) {
     i32 status;
     u64 position = 0;
@@ -26,8 +42,11 @@ static i32 nodes_show(node_show *show) {
         const struct manager_node *nodes = reply_data(reply);
         for (u32 i = 0; i < reply->count; i++) {
             if (nodes[i].depth >= LEVELS_MAX) continue;
-            memcpy(names[nodes[i].depth], nodes[i].name, sizeof(names[0]));
-            names[nodes[i].depth][MANAGER_NAME_MAX] = 0;
+            if (nodes[i].objects == MANAGER_NODE_CUT) {
+                cut_tell();
+                continue;
+            }
+            name_take(&nodes[i]);
             show(&nodes[i]);
         }
     } while (position != 0);

@@ -276,26 +276,42 @@ i64 kernel_stream_read(handle_t, void *buffer, usize size) {
     return (i64)count;
 }
 
+// What is written; by the thread of events, too.
+static pthread_mutex_t taken_lock = PTHREAD_MUTEX_INITIALIZER;
 static u8 *taken_bytes;
 static usize taken_room;
 static usize taken_size;
 static int taken_when_full;
 
 void fake_stream_take(void *bytes, usize room, int when_full) {
+    pthread_mutex_lock(&taken_lock);
     taken_when_full = when_full;
     taken_bytes = bytes;
     taken_room = room;
     taken_size = 0;
+    pthread_mutex_unlock(&taken_lock);
 }
 
-usize fake_stream_taken(void) { return taken_size; }
+usize fake_stream_taken(void) {
+    pthread_mutex_lock(&taken_lock);
+    usize size = taken_size;
+    pthread_mutex_unlock(&taken_lock);
+    return size;
+}
 
-i64 kernel_stream_write(handle_t, const void *bytes, usize size) {
+static i64 take_locked(const void *bytes, usize size) {
     if (!taken_bytes) return (i64)size;
     usize count = min(size, taken_room - taken_size);
     memcpy(taken_bytes + taken_size, bytes, count);
     taken_size += count;
     return count > 0 ? (i64)count : taken_when_full;
+}
+
+i64 kernel_stream_write(handle_t, const void *bytes, usize size) {
+    pthread_mutex_lock(&taken_lock);
+    i64 count = take_locked(bytes, size);
+    pthread_mutex_unlock(&taken_lock);
+    return count;
 }
 
 int kernel_object_wait(handle_t, u32, u64, u32 *observed) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from pybuild.paths import BUILD
 
 ROOT = Path(__file__).resolve().parents[2]
 CLANG = shutil.which("clang-19")
+OUT = BUILD / "test" / "personality"
 # What only makes sense above the real kernel.
 NATIVE_ONLY = {
     "kernel_if",
@@ -56,24 +58,48 @@ def generate(folder: Path) -> Path:
     return folder
 
 
-def compile_test(folder: Path, sanitizer: str, test: str = "personality_test") -> Path:
-    """Compile the personality with the fake kernel and a test; return the program."""
+def compiler(generated: Path, sanitizer: str) -> list[str]:
+    """The compiler, with what all sources are compiled with."""
     assert CLANG is not None
+    command = [CLANG, "-std=gnu23", "-Wall", "-Wextra", "-Werror", "-Wthread-safety", "-g", "-O1"]
+    includes = [ROOT / "userland", generated, ROOT / "tests" / "host"]
+    command += [f"-I{folder}" for folder in includes]
+    return [*command, f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-pthread"]
+
+
+@cache
+def personality(sanitizer: str) -> tuple[Path, list[str]]:
+    """The personality with the fake kernel, compiled once for all tests: its generated headers, and
+    its objects.
+    """
+    folder = OUT / sanitizer
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     generated = generate(folder / "gen")
-    personality = ROOT / "userland" / "linux"
     sources = [
-        *(p for p in sorted(personality.rglob("*.c")) if p.stem not in NATIVE_ONLY),
+        *(p for p in sorted((ROOT / "userland/linux").rglob("*.c")) if p.stem not in NATIVE_ONLY),
         *(ROOT / "userland" / "lib" / f"{name}.c" for name in LIBRARY),
         generated / "linux" / "dispatch.c",
         ROOT / "tests" / "host" / "fake_kernel.c",
-        ROOT / "tests" / "host" / f"{test}.c",
     ]
-    includes = [ROOT / "userland", generated, ROOT / "tests" / "host"]
+    objects = []
+    for number, parent in enumerate(sorted({source.parent for source in sources})):
+        place = folder / str(number)
+        place.mkdir()
+        group = [source for source in sources if source.parent == parent]
+        command = [*compiler(generated, sanitizer), "-c", *map(str, group)]
+        subprocess.run(command, cwd=place, check=True, timeout=300)
+        objects += [str(place / f"{source.stem}.o") for source in group]
+    return generated, objects
+
+
+def compile_test(folder: Path, sanitizer: str, test: str) -> Path:
+    """Links a test with the personality; returns the program."""
+    generated, objects = personality(sanitizer)
     program = folder / test
-    command = [CLANG, "-std=gnu23", "-Wall", "-Wextra", "-Werror", "-Wthread-safety", "-g", "-O1"]
-    command += [f"-I{folder}" for folder in includes]
-    command += [f"-fsanitize={sanitizer}", "-fno-sanitize-recover=all", "-pthread"]
-    subprocess.run([*command, *map(str, sources), "-o", str(program)], check=True, timeout=300)
+    source = ROOT / "tests" / "host" / f"{test}.c"
+    command = [*compiler(generated, sanitizer), str(source), *objects, "-o", str(program)]
+    subprocess.run(command, check=True, timeout=300)
     return program
 
 

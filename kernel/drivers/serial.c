@@ -27,6 +27,7 @@ enum {
     STATUS_WRITABLE = 1 << 5,
     STATUS_ALL_SENT = 1 << 6,
     LOG_WAIT_LOOPS = 100000,
+    LOG_STUCK_LOOPS = 2000, // in which a line that moves again has sent a FIFO
     LOG_RING = 4096,
 };
 
@@ -44,6 +45,7 @@ struct port {
 // The log on its way to COM1, under that port's lock.
 static char log_ring[LOG_RING];
 static u32 log_head, log_tail;
+static bool log_is_stuck; // nobody waits long a second time for a line that did not move
 
 static struct port ports[SERIAL_PORTS] = {
     {.lock = LOCK_INIT(LOCK_SERIAL), .base = 0x3f8, .irq = 4},
@@ -72,12 +74,13 @@ static void port_init(struct port *port) {
     uart_write(port, UART_MODEM, MODEM_DTR_RTS_OUT2);
 }
 
-// Waits until the FIFO is empty; gives up on a line that does not move.
+// Waits until the FIFO is empty; gives up on a line that does not move, soon until it has moved again.
 static void wait_writable(const struct port *port) {
-    for (u32 i = 0; i < LOG_WAIT_LOOPS; i++) {
+    for (u32 i = log_is_stuck ? LOG_STUCK_LOOPS : LOG_WAIT_LOOPS; i > 0; i--) {
         if (uart_read(port, UART_STATUS) & STATUS_WRITABLE) return;
         arch_spin_poll();
     }
+    log_is_stuck = true;
 }
 
 static void interrupts_set(struct port *port, u32 interrupts) REQUIRES(&port->lock) {
@@ -88,6 +91,7 @@ static void interrupts_set(struct port *port, u32 interrupts) REQUIRES(&port->lo
 // A FIFO's worth of the log, if the UART takes it.
 static void log_push(const struct port *port) {
     if (!(uart_read(port, UART_STATUS) & STATUS_WRITABLE)) return;
+    log_is_stuck = false;
     for (u32 i = 0; i < SERIAL_FIFO && log_tail != log_head; i++)
         uart_write(port, UART_DATA, (u8)log_ring[log_tail++ % LOG_RING]);
 }
@@ -102,10 +106,12 @@ static void log_put(const struct port *port, char c) {
 }
 
 static void log_flush(const struct port *port) {
-    for (u32 i = 0; i < LOG_RING && log_tail != log_head; i++) {
+    u32 before;
+    do {
+        before = log_tail;
         wait_writable(port);
         log_push(port);
-    }
+    } while (log_tail != before && log_tail != log_head);
 }
 
 // The log is under its own lock; in a panic nobody else runs, and locks may be held for ever.

@@ -263,6 +263,26 @@ def test_whoever_looks_in_is_not_led_astray() -> None:
     assert b"\nz " in listed
 
 
+def test_a_native_program_that_just_ends() -> None:
+    """Its status is what it returns, each time; a long name is not that of another container."""
+    name = "n" * 63
+    runs = [f"run -d --name r{i} nester end; wait r{i}; rm r{i}" for i in range(60)]
+    commands = [*runs, f"run -d --name {name} busybox sleep 1000", f"update -m 2m {name}n"]
+    result = run_captured(MachineConfig(log=LOG, disk=nester_disk()), "; ".join(commands), 60)
+    statuses = [word for word in result.out.split() if word.isdigit()]
+    assert statuses == [b"7"] * 60
+    assert b"there is no container nnn" in result.err
+
+
+def test_start_of_one_that_has_ended() -> None:
+    """It begins anew, with the streams of who starts it, and as often as that is said."""
+    starts = ["start -a n"] * 5
+    result = shell("run --name n --nest cloister version", "free", *starts, "free", "rm n")
+    assert result.out.count(b"Cloister") == 6
+    before, after = result.out.split(b"OBJECTS")[1:]
+    assert manager_handles(before) == manager_handles(after)
+
+
 @pytest.fixture
 def console() -> Iterator[Machine]:
     """A machine at its prompt."""
@@ -298,3 +318,20 @@ def test_a_prompt_beside_the_first(console: Machine) -> None:
     assert b"\np " in typed(console, b"ps")
     typed(console, b"poweroff")
     assert b"\na " in typed(console, b"ps")
+
+
+def test_input_that_is_no_terminal(console: Machine) -> None:
+    """With -i the lines that are typed are the shell's inside, until Ctrl-D."""
+    typed(console, b"run -i --name a --nest cloister", rb"\n")
+    typed(console, b"run -d --name inner busybox true", rb"inner\r\n")
+    typed(console, b"\x04")
+    assert b"\na " in typed(console, b"ps -a")
+
+
+def test_detaching_ends_its_input(console: Machine) -> None:
+    """Who leaves the terminal of a system leaves it without one; it ends, and outside goes on."""
+    typed(console, b"run -it --name a --nest cloister")
+    typed(console, b"run -it --name b --nest cloister")
+    console.console.send(b"\x10\x11")
+    console.console.expect(rb"detached from a", 30)
+    assert b"\n0\r" in typed(console, b"wait a", rb"\n\d+\r\n")

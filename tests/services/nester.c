@@ -38,6 +38,7 @@ static void circles_make(handle_t ns) {
 int main(struct startup *startup) {
     char name[16];
     handle_t ns = startup_handle(startup, "ns");
+    if (startup_argument(startup, NULL)) return 7; // without a word to the manager
     circles_make(make(ns, "circles"));
     make(ns, "\x9b"
              "2J 9 fake"); // the kernel takes no lower ones

@@ -12,6 +12,7 @@ static const char containers_name[] = "containers";
 
 // The names on the way to the current one.
 static char names[LEVELS_MAX][MANAGER_NAME_MAX + 1];
+static char told[MANAGER_NAME_MAX + 1]; // of which container it was said that it is too much
 
 typedef void node_show(const struct manager_node *node);
 
@@ -25,7 +26,6 @@ static void name_take(const struct manager_node *node) {
 }
 
 static void cut_tell(void) {
-    static char told[MANAGER_NAME_MAX + 1];
     if (strcmp(told, names[0]) == 0) return;
     memcpy(told, names[0], sizeof(told));
     error_print("not all that is in container %s is shown: it is too much", told);
@@ -34,6 +34,7 @@ static void cut_tell(void) {
 static i32 nodes_show(node_show *show) {
     i32 status;
     u64 position = 0;
+    told[0] = 0;
     do {
         const struct manager_reply *reply;
         request_begin(MANAGER_TREE, 0, position);

@@ -374,6 +374,7 @@ static void test_proc(void) {
     CHECK_IS(CALL3(first, READLINK, path, buffer, 100), 1);
     CHECK_IS(count_entries("/proc", 40) >= 13, true);
     CHECK_IS(open_path("/proc/meminfo", O_WRONLY | O_DIRECTORY), -ENOTDIR);
+    CHECK_IS(make_file("/proc/meminfo", "x"), -EIO);
     CHECK_IS(open_path("/proc/1/task/1/../../fd/../stat", O_RDONLY), fd);
     CHECK_IS(CALL1(first, CLOSE, fd), 0);
     CHECK_IS(stat_path(STAT, "/proc/1/task/2"), -ENOENT);

@@ -174,7 +174,7 @@ static void test_restart(void) {
     struct timespec time = {10, 0}, left = {};
     pid = disturb();
     IS(SYS(SYS_nanosleep, &time, &left), -EINTR);
-    IS(left.seconds > 0 && left.seconds < 10, true);
+    IS(left.seconds >= 5 && left.seconds < 10, true); // 9 where nothing else runs
     wait_status(pid);
     struct {
         int fd;

@@ -7,7 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from test_personality import CLANG, LIBRARY, NATIVE_ONLY, generate
+from test_personality import CLANG, LIBRARY, NATIVE_ONLY, UNSET, generate
 
 from pybuild import linuxabi
 from pybuild.paths import BUILD, ROOT
@@ -22,6 +22,8 @@ LEFT_OUT = {
     *("rt_sigaction", "rt_sigprocmask", "rt_sigsuspend", "rt_sigtimedwait"),
     *("ppoll", "pselect6"),
 }
+# The fuzzer's own Linux memory.
+REPLACED = ("copy",)
 KINDS = {"ptr": "p", "i32": "d", "usize": "s"}
 
 
@@ -46,8 +48,9 @@ def build(folder: Path) -> Path:
     generated = generate(folder / "gen")
     (generated / "fuzz_calls_table.h").write_text(table_text())
     personality = ROOT / "userland" / "linux"
+    left_out = {*NATIVE_ONLY, *REPLACED}
     sources = [
-        *(p for p in sorted(personality.rglob("*.c")) if p.stem not in {*NATIVE_ONLY, "copy"}),
+        *(p for p in sorted(personality.rglob("*.c")) if p.stem not in left_out),
         *(ROOT / "userland" / "lib" / f"{name}.c" for name in LIBRARY),
         generated / "linux" / "dispatch.c",
         ROOT / "tests" / "host" / "fake_kernel.c",
@@ -55,7 +58,7 @@ def build(folder: Path) -> Path:
         ROOT / "tests" / "fuzz" / "references.c",
     ]
     includes = [ROOT / "userland", generated, ROOT / "tests" / "host", ROOT / "tests" / "fuzz"]
-    flags = ["-std=gnu23", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread"]
+    flags = ["-std=gnu23", "-Wall", "-Wextra", "-Werror", "-g", "-O1", "-pthread", *UNSET]
     flags += ["-fsanitize=fuzzer,address,undefined", "-fno-sanitize-recover=all"]
     program = folder / "fuzz_calls"
     command = [CLANG, *flags, *(f"-I{path}" for path in includes), *map(str, sources)]

@@ -4,7 +4,8 @@
 //
 // Linux memory is one area here; copies check that they stay in it, so a pointer may be anything.
 // A signal with a handler is pending all the time, so that no call waits. What a script changed is put back before
-// the next one as far as can be: descriptors, credentials, limits, what it made in the root and /tmp.
+// the next one as far as can be: descriptors, credentials, limits, mappings, mounts, what it made in the root
+// and /tmp. Then all references are counted anew (references.h).
 #include "fake_kernel.h"
 
 #include "fuzz_calls_table.h"
@@ -27,6 +28,7 @@ enum {
     CALLS_MAX = 80,
     DESCRIPTORS = 40,
     NR_CLOSE = 3,
+    NR_MUNMAP = 11,
     NR_LINK_UNLINK = 87,
     NR_RMDIR = 84,
     NR_UMOUNT2 = 166,
@@ -39,6 +41,8 @@ enum {
 static u8 area[AREA_BYTES];
 static struct thread *first;
 static bool checks_each; // FUZZ_CHECK_EACH is set: after each call, to find which one it was
+static u64 calls_made;
+static u64 calls_passed; // without an error
 static struct linux_rlimit limits[16];
 
 static const char *const paths[PATHS] = {
@@ -181,6 +185,12 @@ static const struct fuzzed_call *call_of(u32 number) {
     return &fuzzed_calls[index];
 }
 
+static void references_expect(const struct fuzzed_call *call) {
+    if (references_check()) return;
+    if (call) fprintf(stderr, "after call %u\n", call->number);
+    abort();
+}
+
 // Puts bytes into Linux memory, or makes a call.
 static void step(struct script *script) {
     u8 which = take(script);
@@ -198,9 +208,11 @@ static void step(struct script *script) {
         arguments[i] = take_argument(script, call->kinds[i], call->number);
     }
     if (call->number == NR_OPEN) arguments[1] |= O_NONBLOCK;
-    fake_call(first, call->number, arguments[0], arguments[1], arguments[2], arguments[3],
-              arguments[4], arguments[5]);
-    if (checks_each) references_check(first->process);
+    i64 result = fake_call(first, call->number, arguments[0], arguments[1], arguments[2],
+                           arguments[3], arguments[4], arguments[5]);
+    calls_made++;
+    calls_passed += result >= 0;
+    if (checks_each) references_expect(call);
 }
 
 // ---- before the next script ----
@@ -244,6 +256,8 @@ static void reset(void) {
     for (u64 fd = 0; fd < DESCRIPTORS; fd++) {
         fake_call(first, NR_CLOSE, fd, 0, 0, 0, 0, 0);
     }
+    fake_call(first, NR_MUNMAP, CL_LINUX_BASE, CL_LINUX_LIMIT - CL_LINUX_BASE, 0, 0, 0, 0);
+    references_mounts_end();
     remove_in("", 2, false);
     remove_in("/tmp", 2, true);
     memset(area, 0, sizeof(area));
@@ -261,6 +275,11 @@ static void signal_pend(void) {
     signal_send_thread(first, &(struct queued_signal){.signal = SIGUSR1});
 }
 
+// For who runs the fuzzer: that it did something.
+static void say_calls(void) {
+    fprintf(stderr, "calls: %lu made, %lu without an error\n", calls_made, calls_passed);
+}
+
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerInitialize(int *argc, char ***argv) {
     (void)argc, (void)argv;
@@ -276,6 +295,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     fclose(file);
     first = fake_boot(image, size);
     checks_each = getenv("FUZZ_CHECK_EACH") != NULL;
+    atexit(say_calls);
     signal_pend();
     memcpy(limits, first->process->limits, sizeof(first->process->limits));
     return 0;
@@ -288,6 +308,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     for (u32 i = 0; i < CALLS_MAX && script.at < script.end; i++) {
         step(&script);
     }
-    references_check(first->process);
+    references_expect(NULL);
     return 0;
 }

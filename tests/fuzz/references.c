@@ -1,120 +1,233 @@
+// Recounts all references. From what holds vnodes for itself (processes, mounts) it goes along every
+// edge to all that can be reached; who is reached, and how often, is noted by address.
+//
+// mount.c and tmpfs_lower.c are part of this file: their tables are their own.
 #include "references.h"
 
-#include "linux/descriptors.h"
+#include "linux/fs/tmpfs_lower.c"
+#include "linux/mount.c"
+
 #include "linux/fs/bind.h"
 #include "linux/fs/tmpfs_node.h"
-#include "linux/memory.h"
-#include "linux/process.h"
-#include "linux/system.h"
+#include "linux/regions.h"
 
 #include <stdio.h>
-#include <string.h>
+#include <stdlib.h>
 
-enum { FOUND_MAX = 8192, PLACES = 4 * FOUND_MAX, FILES_MAX = 4096 };
+enum { SLOTS_FIRST = 1024 };
 
-static struct found {
-    struct vnode *vnode;
-    u32 references;
-} found[FOUND_MAX];
-static u32 found_count;
-static u32 places[PLACES]; // by hash: a number in `found`, counted from 1; 0: none
-static const struct file *files[FILES_MAX];
-static u32 files_count;
+// One that was reached. What is no file system's own tree (pipes, terminals) is reached, not compared.
+struct reached {
+    const void *what;
+    struct vnode *vnode; // NULL: an open file, a table or a program
+    u32 has;
+    u32 counted;
+};
 
-static struct found *visit(struct vnode *vnode);
+static struct {
+    struct reached *slots; // by address
+    u32 capacity;
+    u32 count;
+    struct vnode **todo; // their edges are not counted yet
+    u32 todo_count;
+} found;
 
-static void count(struct vnode *vnode) {
-    if (vnode) visit(vnode)->references++;
+static struct reached *slot_of(const void *what) {
+    u64 at = ((u64)what >> 4) * 0x9e3779b97f4a7c15;
+    at >>= 32;
+    while (found.slots[at % found.capacity].what && found.slots[at % found.capacity].what != what) {
+        at++;
+    }
+    return &found.slots[at % found.capacity];
 }
 
-static bool is_bound(struct vnode *vnode) { return bind_behind(vnode) != vnode; }
+static void table_make(u32 capacity) {
+    struct reached *old = found.slots;
+    u32 count = old ? found.capacity : 0;
+    found.slots = calloc(capacity, sizeof(*found.slots));
+    found.todo = realloc(found.todo, capacity * sizeof(*found.todo));
+    found.capacity = capacity;
+    for (u32 i = 0; i < count; i++) {
+        if (old[i].what) *slot_of(old[i].what) = old[i];
+    }
+    free(old);
+}
 
-static bool is_exact(struct vnode *vnode) { return vnode->ops == &tmpfs_ops || is_bound(vnode); }
+// Counts one reference; whether it is the first.
+static bool reach(const void *what, u32 has, struct vnode *vnode) {
+    if (found.count * 2 >= found.capacity) {
+        table_make(found.capacity * 2);
+    }
+    struct reached *slot = slot_of(what);
+    bool is_new = !slot->what;
+    if (is_new) {
+        *slot = (struct reached){what, vnode, has, 0};
+        found.count++;
+    }
+    slot->counted++;
+    return is_new;
+}
 
-static void visit_tmpfs(struct tmpfs_node *node) THREAD_ANNOTATION(no_thread_safety_analysis) {
+static void reach_vnode(struct vnode *vnode) {
+    if (vnode && reach(vnode, vnode->references, vnode)) {
+        found.todo[found.todo_count++] = vnode;
+    }
+}
+
+static void tmpfs_edges(struct tmpfs_node *node) THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct tmpfs_entry *entry;
-    if (node->is_pinned) count(&node->base);
-    if (node->parent) count(&node->parent->base);
-    if (!vnode_is_directory(&node->base)) return;
+    if (node->parent) {
+        reach_vnode(&node->parent->base);
+    }
+    if (!vnode_is_directory(&node->base)) {
+        return;
+    }
     list_for_each(entry, &node->names.entries, node) {
-        if (entry->target) count(&entry->target->base);
+        reach_vnode(entry->target ? &entry->target->base : NULL);
     }
 }
 
-static void visit_bound(struct vnode *vnode) {
+// The root of a bound tree counts no parent.
+static void bind_edges(struct vnode *vnode) {
     struct vnode *parent;
-    count(bind_behind(vnode));
-    if (vnode->ops->lookup(vnode, (struct name){"..", 2}, &parent) != 0) return;
-    if (parent != vnode) count(parent);
-    vnode_put(parent);
-}
-
-// A file system counts its root as long as it is mounted, or can be.
-static bool is_counted_root(struct vnode *vnode) {
-    if (vnode->system->root != vnode) return false;
-    return is_bound(vnode) ? vnode->system->covered != NULL
-                           : !container_of(vnode->system, struct tmpfs, system)->has_ended;
-}
-
-static void visit_all_from(struct vnode *vnode) {
-    if (is_counted_root(vnode)) count(vnode);
-    if (vnode->mounted) {
-        count(vnode);
-        visit(vnode->mounted->root);
+    reach_vnode(bind_behind(vnode));
+    vnode->ops->lookup(vnode, (struct name){"..", 2}, &parent);
+    parent->references--;
+    if (parent != vnode) {
+        reach_vnode(parent);
     }
-    if (vnode->system->root == vnode && vnode->system->covered) visit(vnode->system->covered);
-    if (is_bound(vnode))
-        visit_bound(vnode);
-    else
-        visit_tmpfs(tmpfs_node(vnode));
 }
 
-static struct found *visit(struct vnode *vnode) {
-    u32 *place = &places[((u64)vnode >> 4) % PLACES];
-    while (*place != 0 && found[*place - 1].vnode != vnode)
-        place = place == &places[PLACES - 1] ? places : place + 1;
-    if (*place == 0) {
-        if (found_count == FOUND_MAX) __builtin_trap();
-        found[found_count] = (struct found){vnode, 0};
-        *place = ++found_count;
-        if (is_exact(vnode)) visit_all_from(vnode);
+static void edges(struct vnode *vnode) {
+    if (vnode->ops == &tmpfs_ops) {
+        tmpfs_edges(tmpfs_node(vnode));
+    } else if (bind_behind(vnode) != vnode) {
+        bind_edges(vnode);
     }
-    return &found[*place - 1];
 }
 
-static void count_file(const struct file *file) {
-    for (u32 i = 0; i < files_count; i++)
-        if (files[i] == file) return;
-    files[files_count++] = file;
-    count(file->vnode);
+static void reach_file(struct file *file) {
+    if (reach(file, file->references, NULL)) {
+        reach_vnode(file->vnode);
+    }
 }
 
-static void count_process(const struct process *process)
+static void reach_descriptors(struct descriptors *descriptors)
     THREAD_ANNOTATION(no_thread_safety_analysis) {
-    const struct descriptors *descriptors = process->descriptors;
-    const struct regions *regions = process->memory->regions;
-    count(process->fs->root);
-    count(process->fs->cwd);
-    if (process->program) count(process->program->file);
-    for (u32 i = 0; i < descriptors->capacity; i++)
-        if (descriptors->table[i].file) count_file(descriptors->table[i].file);
-    for (u32 i = 0; regions && i < regions->count; i++)
-        count(regions->list[i].file);
+    for (u32 i = 0; i < descriptors->capacity; i++) {
+        if (descriptors->table[i].file) {
+            reach_file(descriptors->table[i].file);
+        }
+    }
 }
 
-void references_check(const struct process *process) {
-    bool is_right = true;
-    found_count = files_count = 0;
-    memset(places, 0, sizeof(places));
-    visit(system_root());
-    count_process(process);
-    for (u32 i = 0; i < found_count; i++) {
-        struct vnode *vnode = found[i].vnode;
-        if (!is_exact(vnode) || vnode->references >= found[i].references) continue;
-        fprintf(stderr, "inode %lu, type %o, of %s%s counts %u references, there are %u\n",
-                vnode->ino, vnode->type, vnode->system->name, is_bound(vnode) ? ", bound," : "",
-                vnode->references, found[i].references);
-        is_right = false;
+static void reach_regions(const struct regions *regions) {
+    for (u32 i = 0; i < regions->count; i++) {
+        reach_vnode(regions->list[i].file);
     }
-    if (!is_right) __builtin_trap();
+}
+
+static void reach_process(struct process *process) THREAD_ANNOTATION(no_thread_safety_analysis) {
+    struct fs_context *fs = process->fs;
+    struct memory *memory = process->memory;
+    if (fs && reach(fs, fs->references, NULL)) {
+        reach_vnode(fs->root);
+        reach_vnode(fs->cwd);
+    }
+    if (process->descriptors &&
+        reach(process->descriptors, process->descriptors->references, NULL)) {
+        reach_descriptors(process->descriptors);
+    }
+    // Open files of /proc count programs, too, which is not seen here.
+    if (process->program && reach(process->program, 0, NULL)) {
+        reach_vnode(process->program->file);
+    }
+    if (memory && reach(memory, memory->references, NULL) &&
+        reach(memory->regions, memory->regions->references, NULL)) {
+        reach_regions(memory->regions);
+    }
+}
+
+// A mount counts its root and what it covers; what is given with the container keeps its root for ever.
+static void reach_mounts(void) THREAD_ANNOTATION(no_thread_safety_analysis) {
+    struct mount *mount;
+    list_for_each(mount, &mounts, node) {
+        reach_vnode(mount->system->root);
+        reach_vnode(mount->system->covered);
+    }
+    reach_vnode(system_root());
+}
+
+// Nodes of the image that differ from it have a name there, and hold themselves.
+static void reach_pinned(void) THREAD_ANNOTATION(no_thread_safety_analysis) {
+    for (u32 i = 0; i < LOWER_BUCKETS; i++) {
+        for (struct tmpfs_node *node = lower.buckets[i]; node; node = node->chain) {
+            if (node->is_pinned) {
+                reach_vnode(&node->base);
+            }
+        }
+    }
+}
+
+static bool is_compared(const struct reached *one) {
+    if (!one->vnode) {
+        return one->has != 0;
+    }
+    // A root that is mounted no more: of an ended tree it is counted by what is below it, else kept
+    // for the next.
+    bool is_spare = one->vnode == one->vnode->system->root && !one->vnode->system->covered &&
+                    one->vnode != system_root();
+    bool is_known = one->vnode->ops == &tmpfs_ops || bind_behind(one->vnode) != one->vnode ||
+                    strcmp(one->vnode->system->name, "proc") == 0;
+    return is_known && !is_spare;
+}
+
+static bool report(const struct reached *one) {
+    if (!is_compared(one) || one->has == one->counted) {
+        return true;
+    }
+    fprintf(stderr, "references of %p: it has %u, %u are there", one->what, one->has, one->counted);
+    if (one->vnode) {
+        fprintf(stderr, "; %s, inode %lu, type %o", one->vnode->system->name, one->vnode->ino,
+                one->vnode->type);
+    }
+    fprintf(stderr, "\n");
+    return false;
+}
+
+bool references_check(void) THREAD_ANNOTATION(no_thread_safety_analysis) {
+    struct process *process;
+    bool are_right = true;
+    if (!found.slots) {
+        table_make(SLOTS_FIRST);
+    }
+    memset(found.slots, 0, found.capacity * sizeof(*found.slots));
+    found.count = found.todo_count = 0;
+    reach_mounts();
+    reach_pinned();
+    list_for_each(process, &tasks.processes, all) {
+        reach_process(process);
+    }
+    while (found.todo_count > 0) {
+        edges(found.todo[--found.todo_count]);
+    }
+    for (u32 i = 0; i < found.capacity; i++) {
+        are_right &= !found.slots[i].what || report(&found.slots[i]);
+    }
+    return are_right;
+}
+
+static struct file_system *mount_last(void) THREAD_ANNOTATION(no_thread_safety_analysis) {
+    struct mount *mount;
+    struct file_system *last = NULL;
+    list_for_each(mount, &mounts, node) {
+        last = mount->end && !covers_locked(mount->system) ? mount->system : last;
+    }
+    return last;
+}
+
+void references_mounts_end(void) {
+    struct file_system *system;
+    while ((system = mount_last()) && mount_detach(system, DETACH_BUSY) == 0) {
+    }
 }

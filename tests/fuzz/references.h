@@ -1,9 +1,15 @@
-// Every reference to a vnode, counted anew.
+// Whether what counts references has as many as there are: of vnodes, open files, tables of descriptors,
+// directories of processes, memory.
+// Rules:
+// - only while no thread makes a call;
+// - too many are found, too: what nobody gives up is a leak;
+// - of pipes and terminals nothing is said, nor of roots that are mounted no more.
 #pragma once
 
-#include "linux/thread.h"
+#include "lib/types.h"
 
-// Finds the vnodes of tmpfs and of bound trees that can be reached from the process and the root, and
-// who refers to them. Where there are more than a vnode counts, says which and traps. What is mounted
-// on the image's own directories is not reached, so more may be counted. No call may be under way.
-void references_check(const struct process *process);
+// Says on stderr what is wrong.
+bool references_check(void);
+
+// Takes away all that was mounted by programs, wherever it is.
+void references_mounts_end(void);

@@ -41,17 +41,12 @@ static const char *put_conversion(struct sink *sink, const char *p, va_list *arg
     usize width = 0;
     for (; *p >= '0' && *p <= '9'; p++)
         width = width * 10 + (usize)(*p - '0');
-    usize limit = ~0ul;
-    if (p[0] == '.' && p[1] == '*') {
-        limit = va_arg(*arguments, u32);
-        p += 2;
-    }
     bool is_long = *p == 'l' || *p == 'z' || *p == 'p';
     while (*p == 'l' || *p == 'z')
         p++;
     if (*p == 's') {
         const char *text = va_arg(*arguments, const char *);
-        put_text(sink, text, strnlen(text, limit), width, pad);
+        put_text(sink, text, strlen(text), width, pad);
         return p;
     }
     if (*p != 'd' && *p != 'u' && *p != 'x' && *p != 'p') {

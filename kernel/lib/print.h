@@ -4,7 +4,7 @@
 // - kprintf may be called with any lock held and from interrupts; it never blocks.
 // - ASSERT stays in release builds: for what memory safety hangs on. DASSERT is for a kernel
 //   bug, in debug builds. Neither is ever about what a user gave.
-// - Formats: %d %u %x %p %s %% with l, z, width, 0, and .* for %s; nothing else.
+// - Formats: %d %u %x %p %s %% with l, z, width and 0; nothing else.
 #pragma once
 
 #include "lib/types.h"

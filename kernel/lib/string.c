@@ -52,20 +52,11 @@ int memcmp(const void *a, const void *b, usize size) {
     return 0;
 }
 
-usize strlen(const char *text) { return strnlen(text, ~0ul); }
-
-usize strnlen(const char *text, usize limit) {
+usize strlen(const char *text) {
     usize length = 0;
-    while (length < limit && text[length])
+    while (text[length])
         length++;
     return length;
-}
-
-int strncmp(const char *a, const char *b, usize limit) {
-    for (; limit; limit--, a++, b++) {
-        if (*a != *b || *a == 0) return (u8)*a - (u8)*b;
-    }
-    return 0;
 }
 
 void page_zero(void *page) {

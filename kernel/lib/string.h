@@ -6,11 +6,10 @@
 void *memcpy(void *restrict to, const void *restrict from, usize size);
 void *memmove(void *to, const void *from, usize size);
 void *memset(void *to, int byte, usize size);
+// Reads no further than the first byte that differs.
 int memcmp(const void *a, const void *b, usize size);
 
 usize strlen(const char *text);
-usize strnlen(const char *text, usize limit);
-int strncmp(const char *a, const char *b, usize limit);
 
 // Zeroes one page of 4 KiB, page-aligned. Quicker than memset.
 void page_zero(void *page);

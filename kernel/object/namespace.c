@@ -144,14 +144,10 @@ status_t sys_ns_handle_for_user(const struct handle_info *ns, u32 user, u32 righ
 // ---- the root rule by koid ----
 
 static struct object *find_here(struct namespace *ns, u64 koid) {
-    struct object *found = nullptr;
-    struct object *object;
+    struct object *object, *found = nullptr;
     lock_acquire(&ns->objects_lock);
-    list_for_each(object, &ns->objects, ns_link) {
-        if (object->koid != koid) continue;
-        if (object_tryget(object)) found = object;
-        break;
-    }
+    list_for_each(object, &ns->objects, ns_link)
+        if (object->koid == koid && object_tryget(object)) found = object;
     lock_release(&ns->objects_lock);
     return found;
 }

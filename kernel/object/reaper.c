@@ -121,8 +121,7 @@ static void reap_round(void) {
     lock_release(&dying_lock);
 }
 
-static void reaper_main(void *argument) {
-    (void)argument;
+static void reaper_main(void *) {
     for (;; reap_round()) {
         sched_preempt_point();
         lock_acquire(&dying_lock);

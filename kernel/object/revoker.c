@@ -89,9 +89,8 @@ status_t sys_revoker_revoke(struct revoker *revoker) {
     return OK;
 }
 
-static void revoke_child(struct object *object, struct revoker *parent) {
+static void revoke_child(struct object *object, struct revoker *) {
     struct revoker *child = (struct revoker *)object;
-    (void)parent;
     (void)sys_revoker_revoke(child);
     revocable_unlink(&child->by_parent);
 }

@@ -30,8 +30,7 @@ static void totals_add(struct namespace *ns, struct cl_system_info *info) {
         totals_add(child, info);
 }
 
-status_t sys_system_info(struct object *system, struct cl_system_info *info) {
-    (void)system;
+status_t sys_system_info(struct object *, struct cl_system_info *info) {
     totals_add(ns_root, info);
     ledger_recall(&ns_root->ledger);
     info->cpus = arch_cpu_count();
@@ -44,15 +43,13 @@ status_t sys_system_info(struct object *system, struct cl_system_info *info) {
     return OK;
 }
 
-void sys_system_poweroff(struct object *system, u32 status) {
-    (void)system;
+void sys_system_poweroff(struct object *, u32 status) {
     kprintf("power off, status %u\n", status);
     serial_drain();
     arch_poweroff(ARCH_POWEROFF);
 }
 
-status_t sys_system_trace(struct object *system, struct user_out bytes, u64 *copied) {
-    (void)system;
+status_t sys_system_trace(struct object *, struct user_out bytes, u64 *copied) {
     struct trace_entry entries[32];
     u64 count = min(bytes.size / sizeof(entries[0]), (u64)ARRAY_SIZE(entries));
     count = trace_copy(entries, count);

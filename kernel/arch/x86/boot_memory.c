@@ -115,8 +115,9 @@ void *arch_boot_bundle(u64 *size) {
 
 const char *arch_command_line(void) { return command_line; }
 
+// The comparison ends at the first difference, and so within the line.
 bool boot_option(const char *text) {
     for (const char *at = command_line; *at; at++)
-        if (strncmp(at, text, strlen(text)) == 0) return true;
+        if (memcmp(at, text, strlen(text)) == 0) return true;
     return false;
 }

@@ -139,11 +139,12 @@ void panic(const char *format, ...) {
 
 void panic_trap(struct arch_trap *trap) {
     // By vector, as the SDM calls them.
-    static const char names[] = "#DE #DB NMI #BP #OF #BR #UD #NM #DF 9   #TS #NP #SS #GP #PF 15  "
-                                "#MF #AC #MC #XM #VE #CP ";
-    const char *name = trap->vector * 4 + 4 < sizeof(names) ? names + trap->vector * 4 : "    ";
+    static const char names[][4] = {"#DE", "#DB", "NMI", "#BP", "#OF", "#BR", "#UD", "#NM",
+                                    "#DF", "9",   "#TS", "#NP", "#SS", "#GP", "#PF", "15",
+                                    "#MF", "#AC", "#MC", "#XM", "#VE", "#CP"};
+    const char *name = trap->vector < ARRAY_SIZE(names) ? names[trap->vector] : "";
     panic_begin();
-    kprintf("\nPANIC: exception %lu %.*s in %s\n", trap->vector, 3, name,
+    kprintf("\nPANIC: exception %lu %s in %s\n", trap->vector, name,
             trap_from_user(trap) ? "user mode" : "the kernel");
     panic_end(trap, trap->rbp);
 }

@@ -7,8 +7,10 @@
 //   entity waits in its parent's heap exactly while something waits in its own.
 // - An entity's virtual time is its processor time, slower the more it weighs. Who has least is
 //   next. It is charged when a thread leaves the CPU; a thread that hands the CPU over directly
-//   keeps its debt until it is queued again, or ends.
-// - Who was asleep starts at most BONUS_NS behind the others: soon served, never owed a lot.
+//   keeps a debt of at most DEBT_NS_MAX until it is queued again, or ends.
+// - Who was asleep starts at most BONUS_NS behind the others: soon served, never owed a lot. What
+//   has not waited for long (calls hand the CPU over) is brought there before it is charged.
+// - A new thread goes on from its creator, and not before one of its namespace that has ended.
 // - Time in which nobody waits for the CPU is not charged.
 #pragma once
 

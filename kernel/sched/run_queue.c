@@ -2,8 +2,8 @@
 #include "sched/run_queue.h"
 
 enum : u64 {
-    BONUS_NS = 2'000'000,  // how far behind the others a sleeper starts
     MARGIN_NS = 1'000'000, // how much further the current thread must be to be interrupted
+    DEBT_NS_MAX = 100'000, // what hand-overs let pass
 };
 
 struct run_queue run_queues[MAX_CPUS];
@@ -31,13 +31,16 @@ void sched_group_init(struct sched_group *group, struct sched_group *parent,
     }
 }
 
+static void start_advance(struct sched_node *node, const struct sched_entity *entity) {
+    __atomic_store_n(&node->start_ns, max(node->start_ns, entity->node.key), __ATOMIC_RELAXED);
+}
+
 // ---- adding ----
 
-static void entity_insert(struct sched_node *node, struct sched_entity *entity) {
+static void entity_settle(const struct sched_node *node, struct sched_entity *entity) {
     u64 earliest_ns = node->start_ns - min(node->start_ns, BONUS_NS);
     u64 key = entity->node.key;
     entity->node.key = key == 0 ? node->start_ns : max(key, earliest_ns);
-    skew_insert(&node->ready, &entity->node);
 }
 
 // What it has run beyond the others goes with it to another CPU. That one's virtual time is read as
@@ -52,13 +55,24 @@ static void thread_move(struct run_queue *queue, struct thread *thread) NO_THREA
     thread->entity.node.key = node_of(queue, thread->group)->start_ns + key - min(key, start_ns);
 }
 
-static void add_locked(struct run_queue *queue, struct thread *thread) REQUIRES(&queue->lock) {
+// A thread that is not queued, and what is above it and not either, in this CPU's virtual time and not
+// longer behind than one may be: else what it is charged then would be forgiven when it is queued.
+static struct sched_node *settle_locked(struct run_queue *queue, struct thread *thread)
+    REQUIRES(&queue->lock) {
     struct sched_node *node = node_of(queue, thread->group);
     thread_move(queue, thread);
-    entity_insert(node, &thread->entity);
+    entity_settle(node, &thread->entity);
+    for (struct sched_node *at = node; at->parent && !at->is_queued; at = at->parent)
+        entity_settle(at->parent, &at->entity);
+    return node;
+}
+
+static void add_locked(struct run_queue *queue, struct thread *thread) REQUIRES(&queue->lock) {
+    struct sched_node *node = settle_locked(queue, thread);
+    skew_insert(&node->ready, &thread->entity.node);
     for (; node->parent && !node->is_queued; node = node->parent) {
         node->is_queued = 1;
-        entity_insert(node->parent, &node->entity);
+        skew_insert(&node->parent->ready, &node->entity.node);
     }
     if (queue->ready_count == 0)
         __atomic_store_n(&queue->waited_from_ns, arch_time_ns(), __ATOMIC_RELAXED);
@@ -96,9 +110,12 @@ static u64 weighted_ns(const struct sched_group *group, u64 ran_ns) {
 static void charge_current_locked(struct run_queue *queue) REQUIRES(&queue->lock) {
     struct thread *thread = thread_current();
     u64 ran_ns = thread->debt_ns + current_ran_take(queue);
+    struct sched_node *node = settle_locked(queue, thread);
     thread->debt_ns = 0;
     thread->entity.node.key += ran_ns;
-    struct sched_node *node = node_of(queue, thread->group);
+    // Who comes anew then does not start before it: one after the other they have the share of one.
+    if (__atomic_load_n(&thread->state, __ATOMIC_RELAXED) == THREAD_ENDED)
+        start_advance(node, &thread->entity);
     for (; ran_ns != 0 && node->parent; node = node->parent) {
         if (node->is_queued) skew_remove(&node->parent->ready, &node->entity.node);
         node->entity.node.key += weighted_ns(node->group, ran_ns);
@@ -119,7 +136,13 @@ void queue_leave_current(struct run_queue *queue) {
 }
 
 void queue_hand_over(struct run_queue *queue) {
-    thread_current()->debt_ns += current_ran_take(queue);
+    struct thread *thread = thread_current();
+    if (likely(queue_length(queue) == 0)) return;
+    thread->debt_ns += current_ran_take(queue);
+    if (likely(thread->debt_ns <= DEBT_NS_MAX)) return;
+    // Who gets the CPU may have less right to it than others.
+    arch_this_cpu()->work |= CPU_WORK_RESCHED;
+    queue_leave_current(queue);
 }
 
 // ---- choosing ----
@@ -135,11 +158,11 @@ static struct thread *first_locked(struct run_queue *queue) REQUIRES(&queue->loc
 // Compared where the ways up from both threads meet.
 static bool prefers_locked(struct run_queue *queue, const struct thread *other)
     REQUIRES(&queue->lock) {
-    const struct thread *current = thread_current();
+    struct thread *current = thread_current();
     const struct sched_entity *theirs = &other->entity;
     const struct sched_entity *ours = &current->entity;
     struct sched_node *above_theirs = node_of(queue, other->group);
-    struct sched_node *above_ours = node_of(queue, current->group);
+    struct sched_node *above_ours = settle_locked(queue, current);
     u64 ran_ns = current->debt_ns + current_ran_ns(queue, arch_time_ns());
     u64 weighted = ran_ns;
     while (above_theirs != above_ours) {
@@ -167,8 +190,7 @@ static void take_locked(struct run_queue *queue, struct thread *thread) REQUIRES
     struct sched_node *node = node_of(queue, thread->group);
     const struct sched_entity *entity = &thread->entity;
     for (struct sched_node *at = node; at; at = at->parent) {
-        u64 start_ns = max(at->start_ns, entity->node.key);
-        __atomic_store_n(&at->start_ns, start_ns, __ATOMIC_RELAXED);
+        start_advance(at, entity);
         entity = &at->entity;
     }
     skew_remove(&node->ready, &thread->entity.node);

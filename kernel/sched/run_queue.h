@@ -3,6 +3,8 @@
 
 #include "sched/thread.h"
 
+enum : u64 { BONUS_NS = 2'000'000 }; // how far behind the others a sleeper starts
+
 struct run_queue {
     struct lock lock;
     struct sched_node root GUARDED_BY(&lock);
@@ -28,7 +30,7 @@ void queue_add(struct run_queue *queue, struct thread *thread);
 // Own CPU: charges the current thread; and puts it back.
 void queue_leave_current(struct run_queue *queue);
 void queue_add_current(struct run_queue *queue);
-// Own CPU: the current thread hands the CPU over without the queue: it keeps its debt.
+// Own CPU: the current thread hands the CPU over without the queue: it keeps a small debt.
 void queue_hand_over(struct run_queue *queue);
 // Own CPU: whether who waits first should run before the current thread goes on.
 bool queue_prefers_other(struct run_queue *queue);

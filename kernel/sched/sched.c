@@ -26,6 +26,13 @@ void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top
     thread->state = THREAD_BLOCKED;
     list_init(&thread->wait_link);
     arch_thread_init(thread, stack_top, vector, entry, argument);
+    // It goes on from its creator, and not before those that sleep least: a chain of threads gets on
+    // in virtual time as one does.
+    const struct thread *creator = thread_current();
+    queue_leave_current(queue_this());
+    if (creator->group != group) return;
+    thread->queue_cpu = creator->queue_cpu;
+    thread->entity.node.key = creator->entity.node.key + BONUS_NS;
 }
 
 // This CPU's next thread, else one of another's; nullptr when nobody waits.

@@ -52,13 +52,18 @@ def test_no_line_says_fail(results: dict[str, list[tuple[str, str]]]) -> None:
     assert not failures
 
 
-def test_shares_of_one_cpu_are_by_weight() -> None:
+@pytest.mark.parametrize(("name", "count"), [("fairness", 6), ("fairness_calls", 2)])
+def test_shares_of_one_cpu_are_by_weight(name: str, count: int) -> None:
     """Time is counted in instructions, so that the host's load does not matter."""
     config = MachineConfig(
-        smp=1, icount=True, bundle=TEST_BUNDLE, append="test=fairness", log=BUILD / "test/fair.log"
+        smp=1,
+        icount=True,
+        bundle=TEST_BUNDLE,
+        append=f"test={name}",
+        log=BUILD / f"test/{name}.log",
     )
     with Machine(config) as machine:
         machine.wait(BOOT_SECONDS)
         text = machine.console.text.decode(errors="replace")
     verdicts = [match[2] for match in LINE.finditer(text)]
-    assert verdicts == ["PASS"] * 6, text
+    assert verdicts == ["PASS"] * count, text

@@ -2,7 +2,19 @@
 // result is expected; nothing may go wrong in the tree, and all of it can be taken away afterwards.
 #include "linux_test.h"
 
-enum { CHILDREN = 4, STEPS = 1500, NAMES = 6, NR_MOUNT = 165, NR_UMOUNT2 = 166, NR_MKNOD = 133 };
+#include "linux/kernel_if.h"
+
+enum {
+    CHILDREN = 4,
+    STEPS = 1500,
+    NAMES = 6,
+    NR_MOUNT = 165,
+    NR_UMOUNT2 = 166,
+    NR_MKNOD = 133,
+    NR_SETUID = 105,
+    OWNER = 1000,
+    OWNER_CHANGES = 30000,
+};
 
 static i32 wait_status;
 static u32 next_seed; // atomic
@@ -106,6 +118,35 @@ static void remove_all(const char *directory) {
     }
 }
 
+static char owned[64] = "/tmp/owned";
+static u32 owner_is_done; // atomic
+
+static void child_sets_modes(struct thread *thread) {
+    CALL1(thread, NR_SETUID, OWNER);
+    while (!__atomic_load_n(&owner_is_done, __ATOMIC_SEQ_CST)) {
+        CALL2(thread, NR_CHMOD, owned, 06755);
+        CALL2(thread, NR_CHMOD, owned, 0755);
+    }
+    CALL1(thread, NR_EXIT, 0);
+}
+
+// A file that was given to root does not set its user, whatever its owner does meanwhile.
+static void test_owner(void) {
+    u32 kept = 0;
+    CHECK_IS(make_file(owned, "x"), 1);
+    CHECK_IS(fake_fork(first, child_sets_modes) > 0, true);
+    for (u32 i = 0; i < OWNER_CHANGES; i++) {
+        CALL3(first, NR_CHOWN, owned, OWNER, OWNER);
+        CALL3(first, NR_CHOWN, owned, 0, 0);
+        CHECK_IS(stat_path(NR_STAT, owned), 0);
+        kept += (status.mode & 06000) != 0;
+    }
+    __atomic_store_n(&owner_is_done, 1, __ATOMIC_SEQ_CST);
+    CHECK_IS(CALL4(first, NR_WAIT4, -1, &wait_status, 0, 0) > 0, true);
+    CHECK_IS(kept, 0);
+    CHECK_IS(path_call(NR_UNLINK, owned), 0);
+}
+
 int main(int argc, char **argv) {
     boot_image(argc, argv);
     CHECK_IS(path_call(NR_MKDIR, "/tmp/r"), 0);
@@ -119,6 +160,7 @@ int main(int argc, char **argv) {
         CHECK_IS(wait_status, 0);
     }
     CHECK_IS(path_call(NR_CHDIR, "/"), 0);
+    test_owner();
     remove_all("/tmp");
     CHECK_IS(path_call(NR_RMDIR, "/tmp"), 0);
     return failures ? 1 : 0;

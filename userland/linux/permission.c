@@ -116,7 +116,8 @@ static int attributes_for_change(struct vnode *vnode, struct attributes *attribu
     return result != 0 ? result : vnode_attributes(vnode, attributes);
 }
 
-int owner_set_mode(const struct credentials *credentials, struct vnode *vnode, u32 mode) {
+// The owner may change after it was looked at: then -EAGAIN.
+static int owner_try_mode(const struct credentials *credentials, struct vnode *vnode, u32 mode) {
     struct attributes attributes;
     int result = attributes_for_change(vnode, &attributes);
     if (result != 0) {
@@ -129,7 +130,16 @@ int owner_set_mode(const struct credentials *credentials, struct vnode *vnode, u
         !credentials_have(credentials, CAP_FSETID)) {
         mode &= ~(u32)MODE_SET_GID;
     }
-    return vnode_set_attributes(vnode, &(struct attributes){.mode = mode}, ATTRIBUTE_MODE);
+    attributes.mode = mode;
+    return vnode_set_attributes(vnode, &attributes, ATTRIBUTE_MODE | ATTRIBUTE_IF_OWNED);
+}
+
+int owner_set_mode(const struct credentials *credentials, struct vnode *vnode, u32 mode) {
+    int result;
+    do {
+        result = owner_try_mode(credentials, vnode, mode);
+    } while (result == -EAGAIN);
+    return result;
 }
 
 static bool may_set_owner(const struct credentials *credentials,
@@ -152,12 +162,8 @@ int owner_set_owner(const struct credentials *credentials, struct vnode *vnode, 
         return -EPERM;
     }
     u32 which = (uid != ~0U ? ATTRIBUTE_OWNER : 0) | (gid != ~0U ? ATTRIBUTE_GROUP : 0);
-    struct attributes values = {.uid = uid, .gid = gid, .mode = attributes.mode};
-    if (!vnode_is_directory(vnode)) {
-        values.mode = mode_without_set_id(attributes.mode);
-        which |= values.mode != attributes.mode ? ATTRIBUTE_MODE : 0;
-    }
-    return vnode_set_attributes(vnode, &values, which);
+    which |= vnode_is_directory(vnode) ? 0 : ATTRIBUTE_DROP_SET_ID;
+    return vnode_set_attributes(vnode, &(struct attributes){.uid = uid, .gid = gid}, which);
 }
 
 int owner_set_times(const struct credentials *credentials, struct vnode *vnode,

@@ -48,6 +48,10 @@ enum {
     ATTRIBUTE_SIZE = 8,
     ATTRIBUTE_ATIME = 16,
     ATTRIBUTE_MTIME = 32,
+    // With the change, in one step: set-id bits go. No change but -EAGAIN when the owner and the group are
+    // not those in the values.
+    ATTRIBUTE_DROP_SET_ID = 64,
+    ATTRIBUTE_IF_OWNED = 128,
 };
 
 // A mode after a change that takes set-id bits away: of the owner, or of the contents.

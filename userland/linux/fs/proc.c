@@ -114,6 +114,7 @@ static int proc_attributes(struct vnode *vnode, struct attributes *out) {
 // Opening a text to write, with O_TRUNC, changes nothing.
 static int proc_set_attributes(struct vnode *vnode, const struct attributes *values, u32 which) {
     u16 *mode = mode_of(proc_node(vnode)->entry);
+    which &= ~(u32)(ATTRIBUTE_DROP_SET_ID | ATTRIBUTE_IF_OWNED); // owners do not change
     if (which & ~(u32)(ATTRIBUTE_SIZE | ATTRIBUTE_MTIME | (mode ? ATTRIBUTE_MODE : 0))) {
         return -EPERM;
     }

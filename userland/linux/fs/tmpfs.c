@@ -150,7 +150,9 @@ static int tmpfs_set_attributes(struct vnode *vnode, const struct attributes *va
     struct tmpfs_node *node = tmpfs_node(vnode);
     int result = 0;
     mutex_lock(&tmpfs_lock);
-    if (which & ATTRIBUTE_SIZE) {
+    if ((which & ATTRIBUTE_IF_OWNED) && (node->uid != values->uid || node->gid != values->gid)) {
+        result = -EAGAIN;
+    } else if (which & ATTRIBUTE_SIZE) {
         result =
             vnode->type == MODE_REGULAR ? tmpfs_resize_locked(node, values->size_bytes) : -EINVAL;
     }
@@ -158,6 +160,7 @@ static int tmpfs_set_attributes(struct vnode *vnode, const struct attributes *va
         node->mode = which & ATTRIBUTE_MODE
                          ? (node->mode & MODE_TYPE) | (values->mode & MODE_PERMISSIONS)
                          : node->mode;
+        node->mode = which & ATTRIBUTE_DROP_SET_ID ? mode_without_set_id(node->mode) : node->mode;
         node->uid = which & ATTRIBUTE_OWNER ? values->uid : node->uid;
         node->gid = which & ATTRIBUTE_GROUP ? values->gid : node->gid;
         node->atime_ns = which & ATTRIBUTE_ATIME ? values->atime_ns : node->atime_ns;

@@ -185,6 +185,26 @@ static void test_owners(void) {
     CHECK_IS(path_call(NR_UNLINK, "/tmp/o"), 0);
 }
 
+// Who may write to a program of somebody else's does not get to cut it and keep its user.
+static void test_cut(void) {
+    CHECK_IS(make_file("/tmp/cut", "program"), 7);
+    CHECK_IS(mode_call("/tmp/cut", 06777), 0);
+    become(BOB, BOB);
+    strcpy(path, "/tmp/cut");
+    CHECK_IS(CALL2(first, NR_TRUNCATE, path, 3), 0);
+    CHECK_IS(mode_of("/tmp/cut"), 0777);
+    become(0, 0);
+    CHECK_IS(mode_call("/tmp/cut", 06777), 0);
+    become(BOB, BOB);
+    close_fd(open_path("/tmp/cut", O_WRONLY | O_TRUNC));
+    CHECK_IS(mode_of("/tmp/cut"), 0777);
+    become(0, 0);
+    CHECK_IS(mode_call("/tmp/cut", 06777), 0);
+    strcpy(path, "/tmp/cut");
+    CHECK_IS(CALL2(first, NR_TRUNCATE, path, 0), 0);
+    CHECK_IS(mode_of("/tmp/cut"), 06777);
+}
+
 static void test_set_group_directories(void) {
     CHECK_IS(path_call(NR_MKDIR, "/tmp/s"), 0);
     CHECK_IS(owner_call("/tmp/s", ALICE, STAFF), 0);
@@ -247,6 +267,7 @@ int main(int argc, char **argv) {
     test_directories();
     test_sticky();
     test_owners();
+    test_cut();
     test_set_group_directories();
     test_ids();
     return failures ? 1 : 0;

@@ -76,8 +76,9 @@ int file_resize(struct thread *thread, struct vnode *vnode, u64 size_bytes) {
         file_too_large(thread);
         return -EFBIG;
     }
+    bool keeps = credentials_have(thread->process->credentials, CAP_FSETID);
     return vnode_set_attributes(vnode, &(struct attributes){.size_bytes = size_bytes},
-                                ATTRIBUTE_SIZE);
+                                ATTRIBUTE_SIZE | (keeps ? 0 : ATTRIBUTE_DROP_SET_ID));
 }
 
 static const struct file_ops vnode_file_ops = {

@@ -12,6 +12,8 @@ enum : i64 {
     DEFAULT_LOG_BYTES = 64 << 10,
 };
 
+static_assert(sizeof(struct namespace) + MAX_CPUS * sizeof(struct sched_node) <= HEAP_MAX);
+
 static struct namespace root;
 struct namespace *ns_root = &root;
 

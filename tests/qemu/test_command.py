@@ -49,6 +49,11 @@ def test_boots_on(smp: int) -> None:
     assert shell("run busybox echo up", smp) == Result(0, b"up\n", b"")
 
 
+def test_more_cpus_than_the_kernel_uses_are_left_idle() -> None:
+    assert shell("run busybox echo up", smp=44) == Result(0, b"up\n", b"")
+    assert "of 44 CPUs are used" in LOG.read_text()
+
+
 def test_the_console_has_a_prompt_and_poweroff() -> None:
     with Machine(MachineConfig(log=LOG)) as machine:
         machine.console.expect(rb"cloister# ", 30)

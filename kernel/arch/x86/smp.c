@@ -44,10 +44,8 @@ void arch_smp_start(void) {
     u64 begin_ns = arch_time_ns();
     for (u32 id = 1; id < known; id++)
         cpu_add(id);
-    if (known > 1) {
-        smp_ticket_limit = known;
-        start(begin_ns);
-    }
+    smp_ticket_limit = known;
+    if (known > 1) start(begin_ns);
     (void)wait_online(known, begin_ns + STARTUP_LIMIT_NS);
     u32 came = __atomic_load_n(&smp_online, __ATOMIC_ACQUIRE);
     if (came < acpi.cpu_count)

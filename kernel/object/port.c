@@ -5,10 +5,6 @@
 #include "kernel/handlers.h"
 #include "object/namespace.h"
 
-static struct port_registration *registration_of(struct index_node *node) {
-    return container_of(node, struct port_registration, by_key);
-}
-
 // ---- signals ----
 
 static void ready_add_locked(struct port *port, struct port_registration *registration)
@@ -114,6 +110,15 @@ status_t sys_port_create(struct namespace *ns, struct port **out) {
     return OK;
 }
 
+// As many as a signal tells in one go.
+static bool is_crowded_locked(struct object *object) REQUIRES(&object->lock) {
+    u32 count = 0;
+    const struct port_registration *registration;
+    list_for_each(registration, &object->observers, observer_link)
+        count++;
+    return count >= CL_REGISTRATIONS_MAX;
+}
+
 // Puts a registration into both places; what the object signals already is ready at once.
 static status_t registration_link(struct port_registration *registration) {
     struct port *port = registration->port;
@@ -124,6 +129,7 @@ static status_t registration_link(struct port_registration *registration) {
     // Whoever closes the last handle, or kills, comes for the observers after that.
     bool is_open = object->handle_count != 0 && !object_is_dead(object) && !port->is_closed;
     status_t status = is_open ? OK : ERR_DEAD;
+    if (status == OK && is_crowded_locked(object)) status = ERR_LIMIT;
     if (status == OK && !index_insert(&port->by_key, &registration->by_key))
         status = ERR_ALREADY_EXISTS;
     if (status == OK) {
@@ -164,10 +170,12 @@ status_t sys_port_register(struct port *port, const struct handle_info *object, 
 status_t sys_port_unregister(struct port *port, u64 key) {
     lock_acquire(&port->lock);
     struct index_node *node = index_find(&port->by_key, key);
-    if (node) claim_locked(port, registration_of(node));
+    struct port_registration *registration =
+        node ? container_of(node, struct port_registration, by_key) : nullptr;
+    if (registration) claim_locked(port, registration);
     lock_release(&port->lock);
-    if (node) registration_finish(registration_of(node));
-    return node ? OK : ERR_NOT_FOUND;
+    if (registration) registration_finish(registration);
+    return registration ? OK : ERR_NOT_FOUND;
 }
 
 // The next one that is really ready, moved to the end of the queue.

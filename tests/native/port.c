@@ -91,6 +91,27 @@ static void many_keys(void) {
     test_pass("keys are found among many");
 }
 
+// A signal tells all of them at once.
+static void crowd(void) {
+    handle_t ports[2] = {port_make(), port_make()}, event = event_make();
+    uint32_t signals;
+    for (uint64_t i = 0; i < CL_REGISTRATIONS_MAX; i++)
+        test_check(port_register(ports[i % 2], event, SIGNAL_USER0, i, 0) == OK, "register");
+    test_check(port_register(ports[0], event, SIGNAL_USER0, CL_REGISTRATIONS_MAX, 0) == ERR_LIMIT,
+               "one too many");
+    event_signal(event, 0, SIGNAL_USER0);
+    test_check(next(ports[1], &signals) == 1, "the others are told");
+    test_check(port_unregister(ports[0], 0) == OK &&
+                   port_register(ports[1], event, SIGNAL_USER0, 0, 0) == OK,
+               "one for one that has gone");
+    handle_close(ports[0]);
+    test_check(port_register(ports[1], event, SIGNAL_USER0, CL_REGISTRATIONS_MAX, 0) == OK,
+               "also with its port");
+    handle_close(event);
+    handle_close(ports[1]);
+    test_pass("an object has so many registrations and no more");
+}
+
 static void closed(void) {
     handle_t port = port_make(), event = event_make(), other = event_make(), copy = 0;
     uint32_t signals;
@@ -184,6 +205,7 @@ void test_run(void) {
     levels();
     turns();
     many_keys();
+    crowd();
     closed();
     revoked();
     killed();

@@ -108,17 +108,16 @@ static status_t fault_anonymous(struct aspace *aspace, const struct fault *fault
     return page ? enter(aspace, mapping, fault->va, page) : ERR_NO_RESOURCES;
 }
 
-static status_t object_page_missing(struct fault *fault, const struct mapping *mapping) {
-    fault->object = mapping->object;
-    object_get(&fault->object->base);
-    fault->index = mapping_index(mapping, fault->va);
-    return ERR_SHOULD_WAIT;
-}
-
 static status_t fault_object(struct aspace *aspace, struct fault *fault,
                              const struct mapping *mapping) REQUIRES(&aspace->lock) {
-    struct page *page = memobj_find_page(mapping->object, mapping_index(mapping, fault->va));
-    if (!page) return object_page_missing(fault, mapping);
+    u64 index = mapping_index(mapping, fault->va);
+    struct page *page = memobj_find_page(mapping->object, index);
+    if (!page) {
+        fault->object = mapping->object;
+        object_get(&fault->object->base);
+        fault->index = index;
+        return ERR_SHOULD_WAIT;
+    }
     struct page *copy = nullptr;
     bool is_copied = fault->access == CL_MAP_WRITE && !(mapping->flags & CL_MAP_SHARED);
     if (is_copied) copy = page_duplicate(aspace, page);

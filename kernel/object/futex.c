@@ -57,12 +57,9 @@ status_t sys_futex_wake(u64 address, u32 count, u32 *woken) {
     lock_acquire(&table->lock);
     struct futex_bucket *bucket = bucket_locked(table, address);
     bucket->wake_count++;
-    while (*woken < count) {
-        struct thread *thread = sleeper_locked(bucket, address);
-        if (!thread) break;
+    struct thread *thread;
+    for (; *woken < count && (thread = sleeper_locked(bucket, address)); (*woken)++)
         sched_make_runnable(thread);
-        (*woken)++;
-    }
     lock_release(&table->lock);
     return OK;
 }

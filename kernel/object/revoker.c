@@ -66,13 +66,12 @@ void revocable_unlink(struct revocable *revocable) {
 static bool undo_one(struct revoker *revoker) {
     lock_acquire(&revoker->lock);
     struct revocable *first = list_first(&revoker->revocables, struct revocable, link);
-    struct object *owner = first ? first->owner : nullptr;
-    void (*revoke)(struct object *, struct revoker *) = first ? first->revoke : nullptr;
-    bool is_alive = owner && object_tryget(owner);
+    struct revocable found = first ? *first : (struct revocable){};
+    bool is_alive = first && object_tryget(found.owner);
     lock_release(&revoker->lock);
     if (is_alive) {
-        revoke(owner, revoker);
-        object_put(owner);
+        found.revoke(found.owner, revoker);
+        object_put(found.owner);
     }
     return first != nullptr;
 }

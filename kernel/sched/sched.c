@@ -14,7 +14,6 @@ void sched_init_cpu(void) {
     arch_thread_init_idle(idle);
     idle->state = THREAD_RUNNING;
     idle->is_idle = 1;
-    idle->cpu = arch_cpu_id();
     idle->started_ns = arch_time_ns();
 }
 
@@ -22,7 +21,6 @@ void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top
                  void (*entry)(void *), void *argument) {
     thread->group = group;
     thread->cpu = arch_cpu_id();
-    thread->queue_cpu = thread->cpu;
     thread->state = THREAD_BLOCKED;
     list_init(&thread->wait_link);
     arch_thread_init(thread, stack_top, vector, entry, argument);
@@ -30,9 +28,8 @@ void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top
     // in virtual time as one does.
     const struct thread *creator = thread_current();
     queue_leave_current(queue_this());
-    if (creator->group != group) return;
     thread->queue_cpu = creator->queue_cpu;
-    thread->entity.node.key = creator->entity.node.key + BONUS_NS;
+    if (creator->group == group) thread->entity.node.key = creator->entity.node.key + BONUS_NS;
 }
 
 // This CPU's next thread, else one of another's; nullptr when nobody waits.

@@ -18,6 +18,17 @@ def test_hello_from_a_container() -> None:
     assert shell("run busybox echo hello") == Result(0, b"hello\n", b"")
 
 
+def test_help_is_whole() -> None:
+    """Of every verb, to its last line, however long it is."""
+    names = [line.split()[0].decode() for line in shell("help").out.splitlines()[:-1]]
+    result = shell("; ".join(f"help {name}; version" for name in names))
+    assert result.status == 0
+    texts = result.out.split(b"Cloister 0.1\n")
+    assert len(texts) == len(names) + 1
+    assert all(text.endswith(b"\n") for text in texts)
+    assert b"125 for our own errors.\n" in texts[names.index("run")]
+
+
 def test_the_status_is_the_programs() -> None:
     assert shell("run busybox sh -c 'exit 7'").status == 7
 

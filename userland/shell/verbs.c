@@ -160,7 +160,8 @@ i32 help_verb(const struct words *words) {
         error_print("there is no command `%.64s` (`help` lists those that there are)", name);
         return STATUS_FAILED;
     }
-    output_print("%s %s\n%s\n%s", verb->name, verb->usage, verb->summary, verb->text);
+    output_print("%s %s\n%s\n", verb->name, verb->usage, verb->summary);
+    output_write(STREAM_OUTPUT, verb->text, strlen(verb->text)); // longer than what print takes
     return STATUS_OK;
 }
 

@@ -206,7 +206,7 @@ bool run_options_read(const struct words *words, enum run_verb verb, struct run_
     return true;
 }
 
-static void number_write(struct records_writer *writer, const char *key, u64 number) {
+void number_write(struct records_writer *writer, const char *key, u64 number) {
     char text[24];
     format_text(text, sizeof(text), "%lu", number);
     if (number > 0) records_add_pair(writer, 'o', key, text);

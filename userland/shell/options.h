@@ -44,6 +44,9 @@ bool option_flag(const struct words *words, const char **word, const char *short
 bool stop_timeout_read(const char *verb, const struct words *words, const char **word,
                        u64 *timeout_ns);
 
+// Adds the option KEY=NUMBER to a request, if the number is not 0.
+void number_write(struct records_writer *writer, const char *key, u64 number);
+
 // Decimal digits, nothing else. False: it is no number.
 bool number_read(const char *text, u64 *number);
 // The same with a unit behind: b, k, m, g.

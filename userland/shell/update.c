@@ -1,7 +1,6 @@
 // `update`: other limits for containers that are there.
 #include "cloister.h"
 
-#include "lib/format.h"
 #include "shell/client.h"
 #include "shell/options.h"
 #include "shell/output.h"
@@ -33,20 +32,14 @@ static bool option_read(const struct words *words, const char **word, struct upd
     return is_fine;
 }
 
-static void number_add(struct records_writer *writer, const char *key, u64 number) {
-    char text[24];
-    format_text(text, sizeof(text), "%lu", number);
-    if (number > 0) records_add_pair(writer, 'o', key, text);
-}
-
 static i32 container_update(const char *name, const struct update *update) {
     i32 status;
     const struct manager_reply *reply;
     struct records_writer *writer = request_begin(MANAGER_UPDATE, 0, 0);
     records_add(writer, 'n', name);
-    number_add(writer, "memory", update->memory_bytes);
-    number_add(writer, "reservation", update->reserved_bytes);
-    number_add(writer, "shares", update->shares);
+    number_write(writer, "memory", update->memory_bytes);
+    number_write(writer, "reservation", update->reserved_bytes);
+    number_write(writer, "shares", update->shares);
     if (request_send(&reply, STATUS_FAILED, &status)) output_print("%s\n", name);
     return status;
 }

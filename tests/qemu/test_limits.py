@@ -78,11 +78,12 @@ def test_memory() -> None:
 
 def test_processes() -> None:
     """20 processes, zombies among them; exec counts; the next fork is EAGAIN."""
-    bomb = "f() { f | f & }; f; sleep 1; echo survived"
+    # What the shell waits for is there before the bomb takes what is left.
+    bomb = "f() { f | f & }; sleep 1 & p=$!; f; wait $p; echo survived"
     result = shell(
         f"run --rm --pids-limit 20 busybox sh -c '{bomb}'",
         "run -d --name c --pids-limit 3 busybox sh -c 'sleep 1000 & sleep 1000 & wait'",
-        "run --rm busybox sleep 0.3",
+        "run --rm busybox sleep 1",
         "exec c true",
         "exec -d c sleep 1000",
     )

@@ -19,6 +19,8 @@ from pybuild.paths import BUILD, GEN, KERNEL_DEBUG_ELF, KERNEL_ELF, ROOT, relati
 from pybuild.toolchain import KERNEL, KERNEL_DEBUG, USER, Flavour
 
 KERNEL_FOLDERS = ("lib", "mm", "sched", "object", "syscall", "device", "drivers", "arch/x86")
+# The invariants: of the debug kernel and of the host's tests only.
+KERNEL_CHECK = ROOT / "kernel" / "check"
 USER_SCRIPT = ROOT / "userland" / "user.ld"
 # What init starts.
 MANIFEST = ROOT / "disk" / "manifest"
@@ -100,6 +102,12 @@ def generated(path: Path) -> list[Path]:
     return [path] if has_abi() else []
 
 
+def checks(arch: str) -> list[Path]:
+    """The sources of kernel/check for this architecture."""
+    found = sources_below(KERNEL_CHECK)
+    return [p for p in found if not p.stem.startswith("arch_") or p.stem == f"arch_{arch}"]
+
+
 def kernels() -> list[Part]:
     """The kernel, and the one of the tests; none while there is no linker script."""
     script = ROOT / "kernel" / "arch" / "x86" / "kernel.ld"
@@ -108,7 +116,7 @@ def kernels() -> list[Part]:
     sources += generated(GEN / "kernel" / "dispatch.c") + generated(GEN / "kernel" / "objects.c")
     found = [
         Part("kernel", KERNEL, tuple(sources), script, KERNEL_ELF),
-        Part("kernel-debug", KERNEL_DEBUG, tuple(sources), script, KERNEL_DEBUG_ELF),
+        Part("kernel-debug", KERNEL_DEBUG, (*sources, *checks("x86")), script, KERNEL_DEBUG_ELF),
     ]
     return found if script.exists() else []
 

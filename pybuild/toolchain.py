@@ -60,8 +60,15 @@ KERNEL_FLAGS = (
 KERNEL_INCLUDES = ("kernel", "kernel/arch/x86/include", "build/gen")
 # Optimised as a whole when it is linked: a system call crosses many files.
 KERNEL = Flavour("kernel", (*KERNEL_FLAGS, "-DCLOISTER_DEBUG=0", "-flto"), KERNEL_INCLUDES)
-# The kernel of the tests: DASSERT and lock ranks are checked.
-KERNEL_DEBUG = Flavour("kernel-debug", (*KERNEL_FLAGS, "-DCLOISTER_DEBUG=1"), KERNEL_INCLUDES)
+# What kernel/check/ is asked before, in the kernel of the tests.
+CHECKED = ("shootdown_serve", "boot_start_init", "arch_poweroff", "syscall_unknown")
+# The kernel of the tests: DASSERT and lock ranks are checked, and invariants on demand.
+KERNEL_DEBUG = Flavour(
+    "kernel-debug",
+    (*KERNEL_FLAGS, "-DCLOISTER_DEBUG=1"),
+    KERNEL_INCLUDES,
+    tuple(f"--wrap={name}" for name in CHECKED),
+)
 # Linked far above 2 GiB: code is position-independent so that no 32-bit address is needed,
 # visibility hidden so that nothing goes through a GOT.
 USER = Flavour(

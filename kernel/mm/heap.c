@@ -7,16 +7,6 @@
 #include "lib/string.h"
 #include "mm/page.h"
 
-struct slab {
-    struct list link;
-    struct ledger *payer;
-    void *free_first; // a free slot's first word leads to the next
-    u32 class_index;
-    u32 used;
-    u32 fresh; // slots never given out start here
-    u32 slots;
-};
-
 enum : u32 { SLAB_HEADER = 64 };
 static_assert(sizeof(struct slab) <= SLAB_HEADER);
 

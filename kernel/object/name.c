@@ -6,19 +6,6 @@
 #include "object/handle.h"
 #include "object/revoker.h"
 
-struct name {
-    struct list link;
-    u64 position;       // order of creation, for ns_list
-    u64 koid;           // of what was bound, also when it is gone
-    struct handle slot; // what was bound; its rights are the ceiling
-    u32 object_type;
-    u32 ceiling;
-    bool is_child;
-    struct cl_acl access;
-    u32 size;
-    char text[];
-};
-
 // True if one is the other, or its first parts: "a" of "a/b".
 static bool is_start(const char *start, u32 start_size, const char *text, u32 size) {
     bool ends_at_part = start_size == size || (start_size < size && text[start_size] == '/');

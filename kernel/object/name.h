@@ -10,6 +10,19 @@
 #include "kernel/handlers.h"
 #include "object/namespace.h"
 
+struct name {
+    struct list link;
+    u64 position;       // order of creation, for ns_list
+    u64 koid;           // of what was bound, also when it is gone
+    struct handle slot; // what was bound; its rights are the ceiling
+    u32 object_type;
+    u32 ceiling;
+    bool is_child;
+    struct cl_acl access;
+    u32 size;
+    char text[];
+};
+
 // A child namespace's own name; it was bound without an access list.
 void name_unbind_child(struct namespace *parent, struct namespace *child);
 // Forgets all names of a namespace that is dying. Preemptible.

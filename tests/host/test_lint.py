@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pybuild import lint, symbols
+from pybuild import lint, parts, symbols
 from pybuild.paths import KERNEL_ELF
 
 
@@ -38,6 +38,8 @@ def test_lines_of_code_are_without_comments_and_blanks(
         ("object", "drivers/blockdev.h", True),
         ("drivers", "object/namespace.h", False),
         ("drivers", "mm/page.h", True),
+        ("check", "object/handle.h", True),
+        ("object", "check/check.h", False),
         ("sched", "object/process.h", False),
         ("arch/x86", "arch/x86/cpu.h", True),
         ("arch/x86", "sched/thread.h", True),
@@ -55,6 +57,20 @@ def test_the_kernels_functions_are_named_by_address() -> None:
     assert symbols.describe(found, addresses["kmain"]) == "kmain+0x0"
     assert symbols.describe(found, addresses["kmain"] + 5) == "kmain+0x5"
     assert symbols.describe(found, 0) == ""
+
+
+def test_invariants_are_no_part_of_the_released_kernel() -> None:
+    """Neither in its figure nor in its sources, but in the kernel of the tests."""
+    core, drivers = lint.ring0_lines()
+    assert "check" not in parts.KERNEL_FOLDERS
+    assert core < lint.CORE_LINES_MAX and "check" not in drivers
+    assert lint.check_lines() > 0
+    assert not list(lint.check_released())
+    names = {path.name for part in parts.kernels() for path in part.sources}
+    debug = next(part for part in parts.kernels() if part.name == "kernel-debug")
+    checks = {p.name for p in debug.sources if p.is_relative_to(parts.KERNEL_CHECK)}
+    assert {"check.c", "arch_x86.c"} <= checks and "arch_host.c" not in names
+    assert b"object_check_all" not in KERNEL_ELF.read_bytes()
 
 
 def test_a_file_is_of_the_layer_of_its_folder() -> None:

@@ -3,6 +3,7 @@
 //
 // Left out is what would end this program or write where it must not: see is_allowed().
 #include "abi/names.h"
+#include "lib/kernel_check.h"
 #include "lib/string.h"
 #include "test.h"
 #include "tests/sweep_table.h"
@@ -310,6 +311,7 @@ void test_run(void) {
         fuzzers[i].random_state = seed() + i;
     objects_make();
     threads_run();
+    kernel_check();
     handle_t end = child_find();
     test_ok(ns_kill(end), "ns_kill");
     test_ok(object_wait(end, SIGNAL_TERMINATED, 0, test_deadline(DEATH_MS), &observed), "its end");

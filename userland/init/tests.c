@@ -6,6 +6,7 @@
 #include "abi/names.h"
 #include "init/machine.h"
 #include "init/tests.h"
+#include "lib/kernel_check.h"
 #include "lib/loader.h"
 #include "lib/serial_io.h"
 #include "lib/string.h"
@@ -135,6 +136,7 @@ static void test_run(const char *program) {
     test_run_in(name, program, ns);
     namespace_end(name, ns);
     totals_compare(name, &before);
+    kernel_check();
 }
 
 static void tests_run_all(void) {

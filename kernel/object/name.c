@@ -91,11 +91,8 @@ void name_unbind_child(struct namespace *parent, struct namespace *child) {
 status_t sys_ns_unbind(struct namespace *ns, const struct name_path *path) {
     lock_acquire(&ns->lock);
     struct name *name = name_meeting(ns, path->text, path->size);
-    status_t status = OK;
-    if (!name || name->size != path->size)
-        status = ERR_NOT_FOUND;
-    else if (name->is_child)
-        status = ERR_ACCESS_DENIED;
+    bool is_there = name && name->size == path->size;
+    status_t status = !is_there ? ERR_NOT_FOUND : name->is_child ? ERR_ACCESS_DENIED : OK;
     if (status == OK) list_remove(&name->link);
     lock_release(&ns->lock);
     if (status == OK) name_free(ns, name);
@@ -156,12 +153,13 @@ status_t sys_ns_open(const struct handle_info *ns, const struct name_path *path,
         object_put(&child->base);
     }
     if (status != OK) return status;
-    // Opened through a revocable handle: that revoker counts. A name that was bound revocably
-    // and is opened through another revoker's handle would need both: the namespace's wins only
-    // where the name has none.
+    // The revokers of what was bound and of what it is opened through count both: a handle has one
+    // chain, so one of them must be part of the other.
     struct handle_info through = found;
-    if (!through.revoker) through.revoker = ns->revoker;
-    status = sys_handle_duplicate(&through, rights, out);
+    if (!revoker_is_below(found.revoker, ns->revoker)) through.revoker = ns->revoker;
+    status = ERR_LIMIT;
+    if (revoker_is_below(through.revoker, found.revoker))
+        status = sys_handle_duplicate(&through, rights, out);
     handle_info_put(&found);
     return status;
 }

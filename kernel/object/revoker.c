@@ -35,6 +35,10 @@ bool revoker_is_revoked(const struct revoker *revoker) {
     return false;
 }
 
+bool revoker_is_below(const struct revoker *revoker, const struct revoker *above) {
+    return revoker == above || (revoker && revoker_is_below(revoker->parent, above));
+}
+
 status_t revocable_link(struct revocable *revocable, struct revoker *revoker, struct object *owner,
                         void (*revoke)(struct object *owner, struct revoker *revoker)) {
     *revocable = (struct revocable){.revoke = revoke, .owner = owner};

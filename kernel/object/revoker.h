@@ -37,6 +37,8 @@ struct revoker {
 status_t revoker_create(struct namespace *ns, struct revoker *parent, struct revoker **out);
 // True if this one or one above it is revoked; nullptr is not.
 SLOW_PATH bool revoker_is_revoked(const struct revoker *revoker);
+// True if the chain that ends with `revoker` has `above` in it; nullptr is in each.
+bool revoker_is_below(const struct revoker *revoker, const struct revoker *above);
 // Puts a dependent on its revoker's list. REVOKED if that is revoked already (then not linked).
 status_t revocable_link(struct revocable *revocable, struct revoker *revoker, struct object *owner,
                         void (*revoke)(struct object *owner, struct revoker *revoker));

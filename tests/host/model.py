@@ -14,12 +14,25 @@ RIGHT_NAMES = (
 )
 RIGHTS = {name: 1 << bit for bit, name in enumerate(RIGHT_NAMES)}
 COMMON = RIGHTS["DUPLICATE"] | RIGHTS["TRANSFER"] | RIGHTS["INSPECT"] | RIGHTS["WAIT"]
-FULL = {
-    "namespace": COMMON
-    | sum(RIGHTS[r] for r in ("MANAGE", "KILL", "CREATE", "OPEN", "LIST", "BIND", "OWNER")),
-    "event": COMMON | RIGHTS["SIGNAL"],
-    "revoker": COMMON | RIGHTS["REVOKE"],
+# What its maker may do with an object, by type.
+OWN_RIGHTS = {
+    "namespace": ("MANAGE", "KILL", "CREATE", "OPEN", "LIST", "BIND", "OWNER"),
+    "process": ("MANAGE", "KILL", "CLONE"),
+    "thread": ("KICK",),
+    "aspace": ("READ", "WRITE"),
+    "memobj": ("READ", "WRITE", "EXECUTE", "MANAGE"),
+    "channel": ("READ", "WRITE", "CALL"),
+    "queue": ("READ", "WRITE"),
+    "port": ("READ", "WRITE"),
+    "timer": ("WRITE",),
+    "event": ("SIGNAL",),
+    "revoker": ("REVOKE",),
+    "block": ("READ", "WRITE"),
+    "nic": ("READ", "WRITE"),
+    "serial": ("READ", "WRITE"),
+    "system": ("MANAGE",),
 }
+FULL = {kind: COMMON | sum(RIGHTS[r] for r in own) for kind, own in OWN_RIGHTS.items()}
 ALL_RIGHTS = (1 << 19) - 1
 SAME = 0x8000_0000
 REVOKERS_MAX = 4
@@ -55,13 +68,29 @@ class Thing:
         """Revokers in the chain that ends here."""
         return 1 + (self.parent.depth if self.parent else 0)
 
+    def is_below(self, other: Thing) -> bool:
+        """A revoker is the other, or in a chain after it."""
+        return self is other or (self.parent is not None and self.parent.is_below(other))
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may open a name without OWNER, and with which rights at most."""
+
+    everyone: int = 0
+    users: tuple[tuple[int, int], ...] = ()
+
+    def rights(self, user: int) -> int:
+        """Of a user: what the list says of him, or of everyone."""
+        return next((rights for listed, rights in self.users if listed == user), self.everyone)
+
 
 @dataclass(eq=False)
 class Bound:
     """What a name is bound to."""
 
     handle: Handle
-    everyone: int = 0
+    access: Access = field(default_factory=lambda: Access())
     child: Space | None = None
 
 
@@ -83,6 +112,11 @@ class Handle:
     user: int = 0
     revoker: Thing | None = None
     tombstone: str = ""
+
+
+def path_is_valid(path: str) -> bool:
+    """Whether a text is a name, relative and downwards."""
+    return all(part not in ("", ".", "..") for part in path.split("/"))
 
 
 def _collides(old: str, new: str) -> bool:
@@ -195,12 +229,27 @@ class Model:
 
     def make(self, ns: int, kind: str) -> Handle:
         """event_create and the like; ns 0 is the root."""
-        payer = self.root if ns == 0 else self.space(ns, "CREATE")[1]
+        return self.made(self.root if ns == 0 else self.space(ns, "CREATE")[1], kind)
+
+    def made(self, payer: Space, kind: str) -> Handle:
+        """What is made on a namespace's account, and the handle of who made it."""
         if payer.gone:
             raise Refused("NO_RESOURCES")
         thing = Thing(kind, payer)
         self.things.append(thing)
         return self._handle(thing, FULL[kind])
+
+    def made_space(self, above: Space, name: str = "") -> Handle:
+        """A child namespace, of whatever name if none is given."""
+        space = Space("namespace", above, above=above)
+        self.things.append(space)
+        name = name or f"made {len(self.things)}"
+        above.names[name] = Bound(self._handle(space, FULL["namespace"]), child=space)
+        return self._handle(space, FULL["namespace"])
+
+    def forget(self, handle: Handle) -> None:
+        """A handle that was given and closed at once."""
+        self._drop(handle)
 
     def signal(self, number: int) -> None:
         """event_signal."""
@@ -217,12 +266,9 @@ class Model:
             raise Refused("NO_RESOURCES")
         if any(_collides(old, name) for old in above.names):
             raise Refused("ALREADY_EXISTS")
-        space = Space("namespace", above, above=above)
-        self.things.append(space)
-        above.names[name] = Bound(self._handle(space, FULL["namespace"]), child=space)
-        return self._handle(space, FULL["namespace"])
+        return self.made_space(above, name)
 
-    def bind(self, ns: int, name: str, number: int, everyone: int) -> None:
+    def bind(self, ns: int, name: str, number: int, access: Access) -> None:
         """ns_bind."""
         _, space = self.space(ns, "BIND")
         what = self.check(number, "any", RIGHTS["DUPLICATE"])
@@ -231,7 +277,7 @@ class Model:
         if any(_collides(old, name) for old in space.names):
             raise Refused("ALREADY_EXISTS")
         copy = self._handle(what.thing, what.rights, what.user, what.revoker)
-        space.names[name] = Bound(copy, everyone)
+        space.names[name] = Bound(copy, access)
 
     def unbind(self, ns: int, name: str) -> None:
         """ns_unbind."""
@@ -243,10 +289,9 @@ class Model:
             raise Refused("ACCESS_DENIED")
         self._drop(space.names.pop(name).handle)
 
-    def open(self, ns: int, path: str, rights: int) -> Handle:
-        """ns_open."""
-        through, space = self.space(ns, "OPEN")
-        is_owner = bool(through.rights & RIGHTS["OWNER"])
+    @staticmethod
+    def _way(space: Space, path: str, is_owner: bool) -> Bound:
+        """What a path leads to, through children that only OWNER enters."""
         parts = path.split("/")
         while len(parts) > 1:
             bound = space.names.get(parts[0])
@@ -256,23 +301,50 @@ class Model:
                 raise Refused("ACCESS_DENIED")
             space = bound.child
             parts = parts[1:]
-        bound = space.names.get("/".join(parts))
-        if bound is None:
+        found = space.names.get("/".join(parts))
+        if found is None:
             raise Refused("NOT_FOUND")
+        return found
+
+    def open(self, ns: int, path: str, rights: int) -> Handle:
+        """ns_open."""
+        through, space = self.space(ns, "OPEN")
+        if not path_is_valid(path):
+            raise Refused("INVALID_ARGUMENT")
+        is_owner = bool(through.rights & RIGHTS["OWNER"])
+        bound = self._way(space, path, is_owner)
         if bound.handle.tombstone:
             raise Refused(bound.handle.tombstone)
         ceiling = bound.handle.rights
         if not is_owner:
-            ceiling = 0 if bound.child else ceiling & bound.everyone
+            ceiling = 0 if bound.child else ceiling & bound.access.rights(through.user)
         found = Handle(bound.handle.thing, ceiling)
         if found.thing.kind == "revoker" and through.revoker:
             raise Refused("WRONG_TYPE")
+        revoker = self._deeper(bound.handle.revoker, through.revoker)
         return self._handle(
-            bound.handle.thing,
-            self.narrow(found, rights),
-            bound.handle.user,
-            bound.handle.revoker or through.revoker,
+            bound.handle.thing, self.narrow(found, rights), bound.handle.user, revoker
         )
+
+    @staticmethod
+    def _deeper(one: Thing | None, other: Thing | None) -> Thing | None:
+        """What carries both chains: a handle has one, so the one must be part of the other."""
+        if one is None or other is None:
+            return one or other
+        if one.is_below(other):
+            return one
+        if other.is_below(one):
+            return other
+        raise Refused("LIMIT")
+
+    def open_koid(self, ns: int, thing: Thing | None) -> Handle:
+        """ns_open_koid; None: there is nothing of this koid."""
+        through, space = self.space(ns, "OWNER")
+        if thing is None or thing.dead or not self._is_within(thing.payer, space):
+            raise Refused("NOT_FOUND")
+        if thing.kind == "revoker" and through.revoker:
+            raise Refused("WRONG_TYPE")
+        return self._handle(thing, FULL[thing.kind], 0, through.revoker)
 
     def for_user(self, ns: int, user: int, rights: int) -> Handle:
         """ns_handle_for_user."""

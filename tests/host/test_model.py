@@ -2,73 +2,23 @@
 
 from __future__ import annotations
 
-import runpy
 import struct
-import subprocess
-import sys
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from kernel_calls import LIMITS_SAME, Kernel, abi, acl, program
+from model import ALL_RIGHTS, FULL, RIGHTS, SAME, Access, Handle, Model, Refused, Space
 
-from pybuild import host
-from pybuild.paths import BUILD, ROOT
-
-sys.path.insert(0, str(ROOT / "tests" / "host"))
-from model import ALL_RIGHTS, FULL, RIGHTS, SAME, Handle, Model, Refused, Space
-
-abi = SimpleNamespace(**runpy.run_path(str(BUILD / "gen" / "python" / "abi.py")))
-NUMBERS = {call.name: call.number for call in abi.SYSCALLS}
-ERROR_NAMES = {value: name for name, value in abi.ERRORS.items()}
 INFO_SIZE = abi.STRUCT_SIZES["ns_info"]
 INFO_FIELDS = INFO_SIZE // 8
 OBJECTS, HANDLES, NAMES = 10, 11, 13  # places in ns_info
-LIMITS_SAME = "#" + "ff" * abi.STRUCT_SIZES["ns_limits"]
 TERMINATED = abi.SIGNALS["TERMINATED"]
 FOREVER = 2**64 - 1
 USER0 = abi.SIGNALS["USER0"]
-
-
-class Kernel:
-    """The kernel in a process of its own; one call a line."""
-
-    def __init__(self, program: str) -> None:
-        self.process = subprocess.Popen(
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
-        )
-        self.root = int(self._line())
-
-    def _line(self) -> str:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, "the kernel is gone; its last words are above"
-        return line
-
-    def call(self, name: str, *arguments: int | str) -> tuple[str, list[int], bytes]:
-        """Error name, three results, and the bytes of an output."""
-        assert self.process.stdin
-        words = " ".join(str(a) for a in (NUMBERS[name], *arguments))
-        self.process.stdin.write(words + "\n")
-        status, *rest = self._line().split(" ")
-        outs = [int(word) for word in rest[:3]]
-        return ERROR_NAMES[int(status)], outs, bytes.fromhex(rest[3].strip())
-
-    def close(self) -> None:
-        """Ends it; it must end well (the sanitizers speak at the end)."""
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.close()
-        status = self.process.wait(timeout=60)
-        self.process.stdout.close()
-        assert status == 0
-
-
-def acl(everyone: int) -> str:
-    """struct acl with nobody named."""
-    return "#" + struct.pack("<II16I", 0, everyone, *([0] * 16)).hex()
 
 
 NAME = st.sampled_from(["a", "b", "c", "a/b", "b/c", "a/b/c"])
@@ -76,6 +26,13 @@ RIGHTS_WANTED = st.one_of(
     st.just(SAME),
     st.sampled_from([0, ALL_RIGHTS, 1 << 25, *FULL.values()]),
     st.sets(st.sampled_from(sorted(RIGHTS.values()))).map(sum),
+)
+GRANTED = RIGHTS_WANTED.map(lambda rights: rights & ALL_RIGHTS)
+USER = st.integers(0, 3)
+ACCESS = st.builds(
+    Access,
+    GRANTED,
+    st.lists(st.tuples(USER, GRANTED), max_size=3, unique_by=lambda e: e[0]).map(tuple),
 )
 PICK = st.integers(min_value=0, max_value=1 << 16)
 PROGRAM: list[str] = []
@@ -168,18 +125,17 @@ class Comparison(RuleBasedStateMachine):
             LIMITS_SAME,
         )
 
-    @rule(which=PICK, what=PICK, name=NAME, everyone=RIGHTS_WANTED)
-    def bind(self, which: int, what: int, name: str, everyone: int) -> None:
+    @rule(which=PICK, what=PICK, name=NAME, access=ACCESS)
+    def bind(self, which: int, what: int, name: str, access: Access) -> None:
         ns, number = self.pick(which, "namespace"), self.pick(what)
-        everyone &= ALL_RIGHTS
         self.same(
-            lambda: self.model.bind(ns, name, number, everyone),
+            lambda: self.model.bind(ns, name, number, access),
             "ns_bind",
             ns,
             f"'{name}",
             len(name),
             number,
-            acl(everyone),
+            acl(access),
         )
 
     @rule(which=PICK, name=NAME)
@@ -194,7 +150,7 @@ class Comparison(RuleBasedStateMachine):
             lambda: self.model.open(ns, name, rights), "ns_open", ns, f"'{name}", len(name), rights
         )
 
-    @rule(which=PICK, user=st.integers(0, 3), rights=RIGHTS_WANTED)
+    @rule(which=PICK, user=USER, rights=RIGHTS_WANTED)
     def for_user(self, which: int, user: int, rights: int) -> None:
         ns = self.pick(which, "namespace")
         self.same(
@@ -236,13 +192,7 @@ class Comparison(RuleBasedStateMachine):
 
 def run(examples: int, steps: int) -> None:
     """So many runs of so many calls."""
-    sources = (
-        ROOT / "tests" / "host" / "kernel" / "calls.c",
-        ROOT / "kernel" / "syscall" / "syscall.c",
-        BUILD / "gen" / "kernel" / "dispatch.c",
-    )
-    program = host.kernel_program("calls", *sources, sanitizers=("address", "undefined"))
-    PROGRAM[:] = [str(host.build(program))]
+    PROGRAM[:] = [program()]
     Comparison.TestCase.settings = settings(
         max_examples=examples,
         stateful_step_count=steps,

@@ -4,8 +4,12 @@
 // Input: NUMBER ARGUMENT...; an argument is a number, 'TEXT (its address), #HEX (the address of
 // these bytes) or !SIZE (the address of room that is printed afterwards).
 // Output: STATUS OUT OUT OUT [HEX]. First of all a line with the handle of the root namespace.
+// Beside calls: "?probe NUMBER ARGUMENT..." closes the handle that the call gave, and "?look HANDLE"
+// leaves it there; both say STATUS KOID TYPE RIGHTS USER REVOKER of it. "?make TYPE NS" says the
+// handle of a new object.
 #include "arch/host/host.h"
 #include "kernel/handlers.h"
+#include "calls_more.h"
 #include "mapping_calls.h"
 #include "object/namespace.h"
 #include "object/process.h"
@@ -70,20 +74,52 @@ static char *word_next(char **rest) {
     return size ? word : nullptr;
 }
 
-static void call_run(char *line) {
+static struct call *call_make(char *word, char *line) {
     static struct call call;
     __builtin_memset(&call, 0, sizeof(call));
-    char *word = word_next(&line);
     call.args.number = strtoul(word, nullptr, 0);
     for (u32 i = 0; i < ARGUMENTS && (word = word_next(&line)); i++)
         call.args.arg[i] = argument_read(&call, i, word);
     syscall_table[call.args.number](&call.args);
-    printf("%ld %lu %lu %lu ", call.args.status, call.args.out[0], call.args.out[1],
-           call.args.out[2]);
+    return &call;
+}
+
+static void call_run(char *word, char *line) {
+    const struct call *call = call_make(word, line);
+    printf("%ld %lu %lu %lu ", call->args.status, call->args.out[0], call->args.out[1],
+           call->args.out[2]);
     u8 bytes[ROOM] = {};
-    if (arch_copy_from_user(bytes, call.out, call.out_size) != OK) panic("no output");
-    for (u64 i = 0; i < call.out_size; i++)
+    if (arch_copy_from_user(bytes, call->out, call->out_size) != OK) panic("no output");
+    for (u64 i = 0; i < call->out_size; i++)
         printf("%02x", bytes[i]);
+}
+
+static void facts_print(status_t status, handle_t handle) {
+    struct handle_facts facts = status == OK ? handle_look(handle) : (struct handle_facts){};
+    printf("%ld %lu %u %u %u %lu", status, facts.koid, facts.type, facts.rights, facts.user,
+           facts.revoker_koid);
+}
+
+static void probe_run(char *line) {
+    char *word = word_next(&line);
+    const struct call *call = call_make(word, line);
+    handle_t handle = (handle_t)call->args.out[0];
+    facts_print(call->args.status, handle);
+    if (call->args.status == OK && sys_handle_close(handle) != OK) panic("no handle");
+}
+
+static void line_run(char *line) {
+    char *word = word_next(&line);
+    switch (word[0] == '?' ? word[1] : 0) {
+    case 'p': probe_run(line); break;
+    case 'l': facts_print(OK, (handle_t)strtoul(line, nullptr, 0)); break;
+    case 'm': {
+        u32 type = (u32)strtoul(word_next(&line), nullptr, 0);
+        printf("%u", object_make(type, (handle_t)strtoul(word_next(&line), nullptr, 0)));
+        break;
+    }
+    default: call_run(word, line);
+    }
     printf("\n");
     fflush(stdout);
 }
@@ -95,7 +131,7 @@ static void user_main(u64 bootstrap, u64 argument) {
     printf("%lu\n", bootstrap);
     fflush(stdout);
     while (fgets(line, sizeof(line), stdin))
-        call_run(line);
+        line_run(line);
     exit(0);
 }
 

@@ -1,0 +1,118 @@
+"""The kernel's own code in a process of its own, call by call (tests/host/kernel/calls.c)."""
+
+from __future__ import annotations
+
+import runpy
+import struct
+import subprocess
+from types import SimpleNamespace
+from typing import NamedTuple
+
+from model import Access
+
+from pybuild import host
+from pybuild.paths import BUILD, ROOT
+
+abi = SimpleNamespace(**runpy.run_path(str(BUILD / "gen" / "python" / "abi.py")))
+NUMBERS = {call.name: call.number for call in abi.SYSCALLS}
+ERROR_NAMES = {value: name for name, value in abi.ERRORS.items()}
+TYPE_NAMES = {value: name for name, value in abi.OBJECTS.items()}
+LIMITS_SAME = "#" + "ff" * abi.STRUCT_SIZES["ns_limits"]
+ACL_USERS = 8
+
+
+class Facts(NamedTuple):
+    """What the kernel knows of a handle; `revoker` is a koid, or 0."""
+
+    koid: int
+    kind: str
+    rights: int
+    user: int
+    revoker: int
+
+
+def program() -> str:
+    """The program, built with sanitizers."""
+    folder = ROOT / "tests" / "host" / "kernel"
+    sources = (
+        *(folder / "calls.c", folder / "calls_more.c"),
+        ROOT / "kernel" / "syscall" / "syscall.c",
+        BUILD / "gen" / "kernel" / "dispatch.c",
+    )
+    return str(
+        host.build(host.kernel_program("calls", *sources, sanitizers=("address", "undefined")))
+    )
+
+
+def acl(access: Access) -> str:
+    """struct acl."""
+    users = [user for user, _ in access.users]
+    rights = [allowed for _, allowed in access.users]
+    pad = [0] * (ACL_USERS - len(users))
+    fields = (len(users), access.everyone, *users, *pad, *rights, *pad)
+    return "#" + struct.pack(f"<II{2 * ACL_USERS}I", *fields).hex()
+
+
+class Kernel:
+    """The kernel in a process of its own; one call a line."""
+
+    def __init__(self, program: str) -> None:
+        self.process = subprocess.Popen(
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        )
+        self.root = int(self._line())
+
+    def _line(self) -> str:
+        assert self.process.stdout
+        line = self.process.stdout.readline()
+        assert line, "the kernel is gone; its last words are above"
+        return line
+
+    def call(self, name: str, *arguments: int | str) -> tuple[str, list[int], bytes]:
+        """Error name, three results, and the bytes of an output."""
+        assert self.process.stdin
+        words = " ".join(str(a) for a in (NUMBERS[name], *arguments))
+        self.process.stdin.write(words + "\n")
+        status, *rest = self._line().split(" ")
+        outs = [int(word) for word in rest[:3]]
+        return ERROR_NAMES[int(status)], outs, bytes.fromhex(rest[3].strip())
+
+    def close(self) -> None:
+        """Ends it; it must end well (the sanitizers speak at the end)."""
+        assert self.process.stdin and self.process.stdout
+        self.process.stdin.close()
+        status = self.process.wait(timeout=60)
+        self.process.stdout.close()
+        assert status == 0
+
+    def _say(self, lines: list[str]) -> list[list[int]]:
+        """Lines that are answered with numbers; few enough that the answers fit in the pipe."""
+        assert self.process.stdin
+        self.process.stdin.write("\n".join(lines) + "\n")
+        self.process.stdin.flush()
+        return [[int(word) for word in self._line().split()] for _ in lines]
+
+    @staticmethod
+    def _facts(words: list[int]) -> tuple[str, Facts | None]:
+        error = ERROR_NAMES[words[0]]
+        koid, kind, rights, user, revoker = words[1:]
+        return error, Facts(koid, TYPE_NAMES[kind], rights, user, revoker) if koid else None
+
+    def look(self, number: int) -> Facts:
+        """What a handle is."""
+        _, facts = self._facts(self._say([f"?look {number}"])[0])
+        assert facts
+        return facts
+
+    def make(self, kind: str, ns: int) -> int:
+        """An object on a namespace's account; its handle."""
+        number = self._say([f"?make {abi.OBJECTS[kind]} {ns}"])[0][0]
+        assert number, kind
+        return number
+
+    def probe(
+        self, name: str, calls: list[tuple[int | str, ...]]
+    ) -> list[tuple[str, Facts | None]]:
+        """Calls that give a handle, which is closed at once: the error, and what it was."""
+        lines = [" ".join(map(str, ("?probe", NUMBERS[name], *call))) for call in calls]
+        return [self._facts(words) for words in self._say(lines)]

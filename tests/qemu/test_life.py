@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from ledgers import LOOK, LOOKS, least, looks_parse
 
 from pybuild.command import Result, run_captured
 from pybuild.machine import Machine, MachineConfig
@@ -14,8 +15,7 @@ from pybuild.paths import BUILD
 
 LOG = BUILD / "test" / "life.log"
 WAIT_SECONDS = 120
-PAUSE = "run --rm busybox sleep 0.3"
-LOOKS = 5
+PAUSE = "run --rm busybox sleep 0.4"
 
 
 def shell(*commands: str) -> Result:
@@ -173,23 +173,18 @@ def table_rows(out: bytes) -> list[dict[bytes, list[bytes]]]:
     return [{row[0]: row[1:] for row in table} for table in rows]
 
 
-def least(tables: list[dict[bytes, list[bytes]]], row: bytes) -> list[int]:
-    """The least that the tables say in each column: without what was just about to end."""
-    return [min(column) for column in zip(*(map(int, table[row]) for table in tables), strict=True)]
-
-
 def test_many_execs_leave_nothing() -> None:
     """Neither objects nor threads; a page of each would be forty.
 
     How many a heap keeps depends on how many of the programs happened to be there at once.
     """
     runs = "exec c sh -c '(true) | cat'; " * 40
-    looks = ("images", "free", "run --rm busybox true") * LOOKS
-    result = shell(detached("c", "sleep 1000"), runs, *looks, runs, *looks)
-    tables = table_rows(result.out)
+    result = shell(detached("c", "sleep 1000"), runs, LOOK, runs, LOOK)
+    tables = looks_parse(result.out)
     assert len(tables) == 2 * LOOKS
-    for row in (b"/containers/c", b"/services/manager", b"/services/shell"):
-        before, after = least(tables[:LOOKS], row), least(tables[LOOKS:], row)
+    for row in ("/containers/c", "/services/manager", "/services/shell"):
+        before = least([rows[row] for rows in tables[:LOOKS]])
+        after = least([rows[row] for rows in tables[LOOKS:]])
         assert before[2:] == after[2:], row
         assert after[0] <= before[0] + 4, row
 

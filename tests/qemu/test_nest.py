@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from ledgers import LOOK, LOOKS, Rows, assert_equal_looks, least, looks_parse
 
 from pybuild import bundle, gpt, images, parts, toolchain
 from pybuild.command import Result, run_captured
@@ -29,20 +30,13 @@ def nested(depth: int, command: str) -> str:
     return f"{NEST} " * depth + command
 
 
-def totals(table: bytes) -> tuple[int, ...]:
-    """Free pages and those that hold parts of images, objects, threads."""
-    rows = {line.split()[0]: line.split()[1:] for line in table.splitlines() if line.strip()}
-    pages = int(rows[b"free"][0]) + int(rows[b"/services/storage"][0])
-    return (pages, int(rows[b"machine"][2]), int(rows[b"machine"][4]))
-
-
 def test_deep() -> None:
     """At each depth programs run, and nothing of any level is left."""
     warm = nested(DEPTH, "run --rm busybox true")
-    result = shell(warm, "free", nested(DEPTH, "run --rm busybox echo deep"), "free")
+    result = shell(warm, LOOK, nested(DEPTH, "run --rm busybox echo deep"), LOOK)
     assert result.status == 0, result.err.decode()
-    before, after = result.out.split(b"deep\n")
-    assert totals(before) == totals(after)
+    assert result.out.count(b"deep\n") == 1
+    assert_equal_looks(result.out)
 
 
 def levels(table: bytes) -> list[bytes]:
@@ -61,10 +55,10 @@ def test_a_level_is_killed_with_all_below() -> None:
     warm = nested(DEPTH, "run --rm busybox true")
     result = shell(
         warm,
-        "free",
+        LOOK,
         beside,
         f"run -d --name n1 --nest cloister -c '{first}'",
-        "run --rm busybox sleep 2",
+        "run --rm busybox sleep 4",
         "ps --all-levels",
         "update -m 30m n1/n2/n3",
         "kill n1/n2/n3",
@@ -72,9 +66,7 @@ def test_a_level_is_killed_with_all_below() -> None:
         "ps --all-levels",
         "kill b n1",
         "rm b n1",
-        "run --rm busybox true",
-        "images",
-        "free",
+        LOOK,
     )
     assert result.status == 0, result.err.decode()
     before, deep, killed = result.out.split(b"NAME ")
@@ -84,7 +76,7 @@ def test_a_level_is_killed_with_all_below() -> None:
     assert sorted(path for path in levels(killed) if path[:1] in b"bn" and b"/" in path) == [
         path for path in kept if b"/" in path
     ]
-    assert totals(before) == totals(killed[killed.index(b"machine") :])
+    assert_equal_looks(before + killed)
 
 
 STATUSES = {
@@ -168,7 +160,7 @@ def test_exec_is_one_more_shell() -> None:
     lines = ["exec n ps", "exec n -c 'nosuch; version'", "exec n poweroff", "exec n ps"]
     again = "; ".join(lines * 20)
     result = shell(
-        f"run -d --name n --nest cloister {sleeper}", "run --rm busybox sleep 0.5", again
+        f"run -d --name n --nest cloister {sleeper}", "run --rm busybox sleep 1.5", again
     )
     assert result.status == 0, result.err.decode()
     assert result.out.count(b"\np ") == 40
@@ -176,7 +168,7 @@ def test_exec_is_one_more_shell() -> None:
     assert result.err.count(b"nosuch") == 20
     statuses = {"exec n nosuch": 127, "exec n run --rm busybox sh -c 'exit 9'": 9, "exec n -c": 125}
     for line, status in statuses.items():
-        start = f"run -d --name n --nest cloister {sleeper}; run --rm busybox sleep 0.3"
+        start = f"run -d --name n --nest cloister {sleeper}; run --rm busybox sleep 1"
         assert shell(start, line).status == status, line
 
 
@@ -188,14 +180,16 @@ def test_a_long_line() -> None:
     assert result.out.count(b"Cloister") == 3000
 
 
-# The manager closes what an end was told on after it has told it: it has done so when it answers.
-SETTLED = "images"
-
-
-def manager_handles(table: bytes) -> int:
+def manager_handles(tables: list[Rows]) -> int:
     """How many handles the manager has."""
-    rows = [line.split() for line in table.splitlines() if line.startswith(b"/services/manager ")]
-    return int(rows[0][4])
+    return least([rows["/services/manager"] for rows in tables])[3]
+
+
+def assert_equal_handles(out: bytes) -> None:
+    """The manager has as many handles as before."""
+    tables = looks_parse(out)
+    assert len(tables) == 2 * LOOKS
+    assert manager_handles(tables[:LOOKS]) == manager_handles(tables[LOOKS:])
 
 
 @pytest.mark.parametrize("left_bytes", [2, 12, 20])
@@ -204,14 +198,13 @@ def test_a_command_without_room_for_its_handles(left_bytes: int) -> None:
     fixed = len("a-c\0ohostname=nnnnnnnn\0olog=1\0")  # about
     words = (65536 - fixed - left_bytes) // 3
     result = shell(
-        *("run --rm --nest cloister nosuch", SETTLED),
-        "free",
-        *(f"run --rm --nest cloister -c {'x ' * words}", SETTLED),
-        "free",
+        "run --rm --nest cloister nosuch",
+        LOOK,
+        f"run --rm --nest cloister -c {'x ' * words}",
+        LOOK,
     )
     assert b"longer than" in result.err
-    before, after = result.out.split(b"OBJECTS")[1:]
-    assert manager_handles(before) == manager_handles(after)
+    assert_equal_handles(result.out)
 
 
 def test_a_start_without_memory() -> None:
@@ -219,9 +212,8 @@ def test_a_start_without_memory() -> None:
     sizes = range(1024, 6145, 256)
     starts = [f"run --rm --nest -m {size}k cloister nosuch" for size in sizes]
     first = "run --rm --nest cloister nosuch"
-    result = shell(first, SETTLED, "free", *starts, SETTLED, "free")
-    before, after = result.out.split(b"OBJECTS")[1:]
-    assert manager_handles(before) == manager_handles(after)
+    result = shell(first, LOOK, *starts, LOOK)
+    assert_equal_handles(result.out)
     assert result.err.count(b"no command `nosuch`") > 1  # the last ones had enough
 
 
@@ -283,10 +275,9 @@ def test_a_native_program_that_just_ends() -> None:
 def test_start_of_one_that_has_ended() -> None:
     """It begins anew, with the streams of who starts it, and as often as that is said."""
     starts = ["start -a n"] * 5
-    result = shell("run --name n --nest cloister version", "free", *starts, "free", "rm n")
+    result = shell("run --name n --nest cloister version", LOOK, *starts, LOOK, "rm n")
     assert result.out.count(b"Cloister") == 6
-    before, after = result.out.split(b"OBJECTS")[1:]
-    assert manager_handles(before) == manager_handles(after)
+    assert_equal_handles(result.out)
 
 
 @pytest.fixture
@@ -319,7 +310,7 @@ def test_a_prompt_in_a_prompt(console: Machine) -> None:
 
 def test_a_prompt_beside_the_first(console: Machine) -> None:
     typed(console, b"run -d --name a --nest cloister run --rm --name p busybox sleep 1000")
-    typed(console, b"run --rm busybox sleep 0.5")
+    typed(console, b"run --rm busybox sleep 1.5")
     typed(console, b"exec -it a sh")
     assert b"\np " in typed(console, b"ps")
     typed(console, b"poweroff")

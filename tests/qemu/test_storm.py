@@ -7,6 +7,7 @@ import re
 from collections import Counter
 
 import pytest
+from ledgers import LOOK, assert_equal_looks
 
 from pybuild.command import Result, run_captured
 from pybuild.machine import MachineConfig
@@ -33,15 +34,6 @@ MARK = "=====\n"
 MARKER = "run --rm busybox echo ====="
 # These say the name of their container.
 SAYING = ("run -d", "stop", "start", "kill", "rm")
-
-
-def table_totals(table: bytes) -> tuple[int, ...]:
-    """Free pages and those that hold parts of images, objects, handles, threads."""
-    lines = [line.split() for line in table.decode().splitlines() if line.strip()]
-    rows = {line[0]: line[1:] for line in lines}
-    free = next(line for line in table.decode().splitlines() if line.startswith("  free"))
-    pages = int(free.split()[1]) + int(rows["/services/storage"][0])
-    return (pages, *(int(number) for number in rows["machine"][2:]))
 
 
 def storm(chance: random.Random, kills: int) -> list[str]:
@@ -78,7 +70,7 @@ def unchanged(commands: list[str], smp: int, warm: list[str], timeout_s: float) 
     What the commands said. That a loop's body works is seen before and after them.
     """
     # What is made once, and kept, is made by the first ones.
-    parts = [[*warm, *ONCE], ["free"], commands, ["free"], ONCE]
+    parts = [[*warm, *ONCE], [LOOK], commands, [LOOK], ONCE]
     script = f"; {MARKER}; ".join("; ".join(part) for part in parts)
     assert len(script) < LINE_BYTES_MAX
     result = run_captured(MachineConfig(smp=smp, log=LOG), script, timeout_s)
@@ -86,7 +78,7 @@ def unchanged(commands: list[str], smp: int, warm: list[str], timeout_s: float) 
     assert b"PANIC" not in LOG.read_bytes()
     first, before, said, after, last = result.out.split(MARK.encode())
     assert first.split()[-len(LOOPS) :] == last.split() == [name.encode() for name in LOOPS]
-    assert table_totals(before) == table_totals(after)
+    assert_equal_looks(before + after)
     return Result(result.status, said, result.err)
 
 

@@ -15,7 +15,8 @@ Mode = Literal["icount", "wall", "size"]
 class Row:
     """One figure of both systems. None: not measured (the reason was printed).
 
-    `bar` is the largest `cloister` allowed, `bar_ratio` the largest ratio; 0 for none.
+    `bar` is the largest `cloister` allowed, `bar_least` the least, `bar_ratio` the largest ratio; 0
+    for none.
     """
 
     metric: str
@@ -27,6 +28,7 @@ class Row:
     peer_name: str
     bar: float = 0
     bar_ratio: float = 0
+    bar_least: float = 0
 
     @property
     def ratio(self) -> float | None:
@@ -36,12 +38,14 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         """The entry of build/bench.json."""
         entry = asdict(self)
-        del entry["bar"], entry["bar_ratio"]
+        del entry["bar"], entry["bar_ratio"], entry["bar_least"]
         return {**entry, "ratio": self.ratio}
 
     @property
     def verdict(self) -> str:
         """Whether the bar holds: a word for the table."""
+        if self.bar_least and self.cloister is not None:
+            return "[green]holds" if self.cloister >= self.bar_least else "[red]missed"
         bar, held = (self.bar_ratio, self.ratio) if self.bar_ratio else (self.bar, self.cloister)
         if not bar or held is None:
             return ""
@@ -59,6 +63,8 @@ def bar_text(row: Row) -> str:
     """The bar as the table shows it."""
     if row.bar_ratio:
         return f"{number(row.bar_ratio)} of peer"
+    if row.bar_least:
+        return f"≥ {number(row.bar_least)}"
     return number(row.bar) if row.bar else ""
 
 

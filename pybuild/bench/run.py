@@ -6,18 +6,16 @@ measured all the same.
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from statistics import median
-from typing import TypeVar
 
 from pybuild.bench import cloister, linux
+from pybuild.bench.attack_rows import attack_rows, attacks_wanted
 from pybuild.bench.guest import Probe, probe_count, probe_time
-from pybuild.bench.linux import Peer
 from pybuild.bench.markers import Counter, Hit, constants
 from pybuild.bench.metrics import Metric, marked_metrics, selected
 from pybuild.bench.report import Row, json_write, table_print
-from pybuild.bench.tools import BenchError
+from pybuild.bench.trial import Bench
 from pybuild.paths import BUILD
 
 BOOTS = 7
@@ -30,30 +28,6 @@ IDLE_BAR = IDLE_CRUN_BYTES
 UNMARKED = ["boot_to_prompt", "idle_container"]
 JSON = BUILD / "bench.json"
 COUNTERS: tuple[Counter, ...] = ("instructions", "nanoseconds")
-Result = TypeVar("Result")
-
-
-@dataclass
-class Bench:
-    """One run: the metrics' names that are wanted, the peer, and what went wrong."""
-
-    names: set[str]
-    peer: Peer
-    problems: list[str] = field(default_factory=list)
-
-    def tried(self, what: str, work: Callable[[], Result]) -> Result | None:
-        """The result of `work`; or None, and one more problem."""
-        print(f"bench: {what}", file=sys.stderr)
-        try:
-            return work()
-        except BenchError as error:
-            print(f"bench: {what}: {error}", file=sys.stderr)
-            self.problems.append(what)
-            return None
-
-    def peer_name(self, what: str) -> str:
-        """The peer as a row names it."""
-        return f"Linux {self.peer.version}, {what}"
 
 
 def boot_wall_row(bench: Bench) -> Row:
@@ -186,11 +160,13 @@ def bench(expression: str | None) -> int:
     ]
     names = {metric.name for metric in wanted}
     names |= {name for name in UNMARKED if selected(expression, name)}
-    if not names:
+    attacks = attacks_wanted(expression)
+    if not names and not attacks:
         print(f"bench: no metric matches -k {expression!r}", file=sys.stderr)
         return 2
     run = Bench(names, linux.peer())
-    rows = bench_rows(run, wanted)
+    rows = bench_rows(run, wanted) if names else []
+    rows += attack_rows(run, attacks)
     table_print(rows)
     json_write(rows, JSON)
     missing = [row.metric for row in rows if row.cloister is None]

@@ -8,7 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from pybuild.bench import cloister, guest, linux, markers, metrics, report
+from pybuild.bench import (
+    attack_rows,
+    attacks,
+    cloister,
+    crun,
+    guest,
+    linux,
+    markers,
+    metrics,
+    report,
+)
 from pybuild.bench.linux import Peer
 from pybuild.bench.markers import Hit
 from pybuild.bench.tools import BenchError, program_build
@@ -185,3 +195,56 @@ def test_idle_memory_counts_what_is_reserved() -> None:
     assert cloister.idle_parse(text) == cloister.IdleMemory(40 * 4096, 2 * 4096)
     with pytest.raises(BenchError, match="inspect"):
         cloister.idle_parse("no such container")
+
+
+def test_the_victims_share_is_of_what_it_takes_alone() -> None:
+    begin, end = "VICTIM_BEGIN", "VICTIM_END"
+    hits = hits_of(
+        *((begin, 0), (end, 900), (begin, 1000), (end, 1100)),  # cold, alone
+        *((begin, 2000), (end, 2200), (begin, 3000), (begin, 4000), (end, 4400)),
+    )
+    shares = attacks.shares_of(hits, ["a", "failed", "b"])
+    assert shares == {"a": 0.5, "failed": 0.0, "b": 0.25}
+    with pytest.raises(BenchError, match="runs"):
+        attacks.shares_of(hits, ["a"])
+
+
+def test_a_victim_that_says_what_went_wrong_has_failed() -> None:
+    attacks.said_check("computed 5\ncomputed 5\n", 2)
+    for said in ("computed 5\n", "computed 5\ncomputed 6\n", "line 9: x\ncomputed 5\ncomputed 5\n"):
+        with pytest.raises(BenchError, match="victim failed"):
+            attacks.said_check(said, 2)
+
+
+def test_a_seccomp_profile_is_resolved_for_our_capabilities() -> None:
+    def rule(name: str, **more: object) -> dict[str, object]:
+        return {"names": [name], "action": "SCMP_ACT_ALLOW", "args": None} | more
+
+    machine = {"architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"]}
+    argument = {"index": 0, "value": 8, "valueTwo": 0, "op": "SCMP_CMP_EQ"}
+    rules = [
+        rule("read"),
+        rule("chroot", includes={"caps": ["CAP_SYS_CHROOT"]}),
+        rule("mount", includes={"caps": ["CAP_SYS_ADMIN"]}),
+        rule("mount", excludes={"caps": ["CAP_SYS_ADMIN"]}, action="SCMP_ACT_ERRNO", errnoRet=1),
+        rule("cacheflush", includes={"arches": ["arm"]}),
+        rule("personality", args=[argument]),
+    ]
+    profile = {"defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 38, "archMap": [machine]}
+    found = crun.seccomp_oci(profile | {"syscalls": rules})
+    assert found["architectures"] == ["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"]
+    assert [(r["names"], r["action"]) for r in found["syscalls"]] == [
+        (["read"], "SCMP_ACT_ALLOW"),
+        (["chroot"], "SCMP_ACT_ALLOW"),
+        (["mount"], "SCMP_ACT_ERRNO"),
+        (["personality"], "SCMP_ACT_ALLOW"),
+    ]
+    assert found["syscalls"][3]["args"] == [argument]
+
+
+def test_attacks_are_measured_only_when_they_are_named() -> None:
+    assert attack_rows.attacks_wanted(None) == []
+    assert attack_rows.attacks_wanted("attacks and spin") == ["spin"]
+    assert attack_rows.attacks_wanted("boot") == []
+    every = {name for kind in attacks.KINDS.values() for name in kind}
+    assert set(attack_rows.attacks_wanted("attacks")) == every == attacks.attackers().keys()

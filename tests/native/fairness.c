@@ -9,6 +9,7 @@
 enum : uint64_t {
     RUN_MS = 1000,
     RUN_SMP_MS = 500,
+    RUN_LONG_MS = 10000,
     SETTLE_MS = 50,
     WEIGHT = 100,
     SLEEPS = 40,
@@ -130,6 +131,29 @@ static void nested(void) {
     handle_close(spaces[1]);
 }
 
+// Weights and nested weights in one tree, over ten seconds: `fairness=long` on the kernel's command line.
+static void tree(void) {
+    static const uint64_t wanted[] = {143, 143, 143, 143, 429};
+    handle_t ones[3], spaces[5];
+    uint64_t shares[5];
+    for (uint32_t i = 0; i < 3; i++)
+        ones[i] = namespace_make(test_namespace(), (const char *[]){"a", "b", "c"}[i], WEIGHT << i);
+    spaces[0] = ones[0];
+    spaces[1] = namespace_make(ones[1], "b1", WEIGHT);
+    spaces[2] = namespace_make(ones[1], "b2", WEIGHT);
+    spaces[3] = namespace_make(ones[2], "c1", WEIGHT);
+    spaces[4] = namespace_make(ones[2], "c2", 3 * WEIGHT);
+    for (uint32_t i = 0; i < 5; i++)
+        spinners_start(spaces[i], spin, i + 1);
+    shares_measure(spaces, 5, RUN_LONG_MS, shares);
+    for (uint32_t i = 0; i < 5; i++)
+        test_printf("share %u: %lu of %lu thousandths", i, shares[i], wanted[i]);
+    shares_check(shares, wanted, 5, 5, "a tree of weights over ten seconds");
+    all_end(ones, 3);
+    for (uint32_t i = 1; i < 5; i++)
+        handle_close(spaces[i]);
+}
+
 static void crowds(twin_entry *entry, uint32_t count, const char *text) {
     static const uint64_t wanted[] = {500, 500};
     handle_t spaces[2] = {namespace_make(test_namespace(), "one", WEIGHT),
@@ -187,6 +211,10 @@ void test_run(void) {
     test_ok(system_info(test_handle(OBJ_SYSTEM), &info), "the number of CPUs");
     if (info.cpus > 1) {
         equal();
+        return;
+    }
+    if (test_option("fairness")) {
+        tree();
         return;
     }
     weights();

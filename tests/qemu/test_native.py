@@ -52,18 +52,28 @@ def test_no_line_says_fail(results: dict[str, list[tuple[str, str]]]) -> None:
     assert not failures
 
 
-@pytest.mark.parametrize(("name", "count"), [("fairness", 6), ("fairness_calls", 2)])
-def test_shares_of_one_cpu_are_by_weight(name: str, count: int) -> None:
-    """Time is counted in instructions, so that the host's load does not matter."""
+def verdicts_of(name: str, append: str = "") -> tuple[list[str], str]:
+    """PASS and FAIL of one program on one CPU, whose time is counted in instructions; its text."""
     config = MachineConfig(
         smp=1,
         icount=True,
         bundle=TEST_BUNDLE,
-        append=f"test={name}",
+        append=f"test={name} {append}".strip(),
         log=BUILD / f"test/{name}.log",
     )
     with Machine(config) as machine:
         machine.wait(BOOT_SECONDS)
         text = machine.console.text.decode(errors="replace")
-    verdicts = [match[2] for match in LINE.finditer(text)]
+    return [match[2] for match in LINE.finditer(text)], text
+
+
+@pytest.mark.parametrize(("name", "count"), [("fairness", 6), ("fairness_calls", 2)])
+def test_shares_of_one_cpu_are_by_weight(name: str, count: int) -> None:
+    """Time is counted in instructions, so that the host's load does not matter."""
+    verdicts, text = verdicts_of(name)
     assert verdicts == ["PASS"] * count, text
+
+
+def test_shares_over_ten_seconds_are_by_weight() -> None:
+    verdicts, text = verdicts_of("fairness", "fairness=long")
+    assert verdicts == ["PASS"], text

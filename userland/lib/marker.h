@@ -64,6 +64,9 @@ enum {
     MARKER_LOOP_BUILTIN_END = 39,
     MARKER_LOOP_PROGRAM_BEGIN = 40,
     MARKER_LOOP_PROGRAM_END = 41,
+    // The victim's work in tests/linux/hostile/attack.c
+    MARKER_VICTIM_BEGIN = 42,
+    MARKER_VICTIM_END = 43,
 };
 
 // NUMBER is one of the constants above. Orders memory accesses as far as the compiler goes.

@@ -1,6 +1,7 @@
 // One attack for ever, by its argument: all of them take what the container may have, and more. Or the
 // victim, which is its peer and must not notice: `victim N` does N rounds of what programs do, and a
 // checked computation; it prints what went wrong, or the result. Never run outside a container.
+#include "../../../userland/lib/marker.h"
 #include "../check.h"
 
 enum {
@@ -194,11 +195,16 @@ static void memory_round(void) {
     IS(SYS(SYS_getrandom, bytes, sizeof(bytes), 0), sizeof(bytes));
 }
 
-static int victim(const char *rounds_text) {
-    u64 rounds = 0;
+static u64 number_of(const char *text) {
+    u64 number = 0;
+    for (; *text >= '0' && *text <= '9'; text++)
+        number = number * 10 + (u64)(*text - '0');
+    return number;
+}
+
+static int victim(u64 rounds) {
     u64 state = 88172645463325252;
-    for (; *rounds_text >= '0' && *rounds_text <= '9'; rounds_text++)
-        rounds = rounds * 10 + (u64)(*rounds_text - '0');
+    MARK(MARKER_VICTIM_BEGIN);
     for (; rounds > 0; rounds--) {
         file_round();
         process_round();
@@ -209,6 +215,7 @@ static int victim(const char *rounds_text) {
             state ^= state << 17;
         }
     }
+    MARK(MARKER_VICTIM_END);
     print("computed ");
     print_number((long)(state >> 1));
     print("\n");
@@ -226,7 +233,7 @@ static const struct {
 };
 
 static int program(long argc, char **argv) {
-    if (argc == 3 && text_equal(argv[1], "victim")) return victim(argv[2]);
+    if (argc == 3 && text_equal(argv[1], "victim")) return victim(number_of(argv[2]));
     for (u32 i = 0; argc == 2 && i < sizeof(attacks) / sizeof(attacks[0]); i++)
         if (text_equal(argv[1], attacks[i].name)) attacks[i].run();
     return 2;

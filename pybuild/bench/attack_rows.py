@@ -1,0 +1,54 @@
+"""The table of the attacks: the victim's share of the instructions on both systems.
+
+It takes minutes, so a bench has it only when `-k` names it.
+"""
+
+from functools import partial
+
+from pybuild.bench import attacks
+from pybuild.bench.guest import probe_count
+from pybuild.bench.metrics import selected
+from pybuild.bench.report import Row
+from pybuild.bench.trial import Bench
+
+METRIC = "attacks"
+SHARE_MIN = 0.45
+
+
+def attacks_wanted(expression: str | None) -> list[str]:
+    """The attacks that `-k` asks for; none without it."""
+    names = [name for kind in attacks.KINDS.values() for name in kind]
+    return [name for name in names if expression and selected(expression, METRIC, name)]
+
+
+def cloister_shares(bench: Bench, wanted: list[str]) -> dict[str, float]:
+    """Ours, in a boot for each kind, so that each can fail alone."""
+    found: dict[str, float] = {}
+    for kind, names in attacks.KINDS.items():
+        some = [name for name in names if name in wanted]
+        if some:
+            work = partial(attacks.cloister_shares, probe_count(f"attacks-{kind}"), some)
+            found |= bench.tried(f"Cloister: {len(some)} attacks ({kind})", work) or {}
+    return found
+
+
+def peer_shares(bench: Bench, wanted: list[str]) -> dict[str, float]:
+    """The peer's, of those that make sense there."""
+    some = [name for name in wanted if attacks.has_peer(name)]
+    if not some:
+        return {}
+    work = partial(attacks.peer_shares, probe_count("attacks-crun"), some)
+    return bench.tried(f"Linux: {len(some)} attacks under crun", work) or {}
+
+
+def attack_rows(bench: Bench, wanted: list[str]) -> list[Row]:
+    """A row for each attack."""
+    ours, theirs = cloister_shares(bench, wanted), peer_shares(bench, wanted)
+    return [
+        Row(
+            *(METRIC, name, "victim's share", "icount", ours.get(name), theirs.get(name)),
+            bench.peer_name("crun") if attacks.has_peer(name) else "none",
+            bar_least=SHARE_MIN,
+        )
+        for name in wanted
+    ]

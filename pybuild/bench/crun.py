@@ -1,0 +1,213 @@
+"""The peer's containers: `crun` on Debian's kernel, confined as a careful operator does it.
+
+crun, its libraries and the default seccomp profile come from Debian packages, which are downloaded
+into build/cache and unpacked into an initramfs: nothing of them is installed or committed. For each
+container the initramfs has a bundle (`bundles/NAME/config.json`) and a root of its own
+(`roots/NAME`); tests/bench/crun_init.sh is the first process, and starts them.
+"""
+
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pybuild import images
+from pybuild.alone import alone
+from pybuild.bench import linux
+from pybuild.bench.tools import OUT, PROGRAMS, BenchError, run_checked
+
+RUNTIME_PACKAGES = [
+    *("crun", "libc6", "libcap2", "libseccomp2", "libsystemd0", "libyajl2", "libgcrypt20"),
+    *("liblz4-1", "liblzma5", "libzstd1", "libgpg-error0"),
+]
+PROFILE_PACKAGE = "golang-github-containers-common"
+PROFILE = "usr/share/containers/seccomp.json"
+INIT = PROGRAMS / "crun_init.sh"
+# The base of the 65,536 user ids that a container's own are mapped to; each has others.
+ID_BASE = 100_000
+ID_COUNT = 65_536
+MEMORY_BYTES = 64 << 20
+TEMPORARY_BYTES = 32 << 20
+TEMPORARY_INODES = 16_384
+PIDS = 128
+CPU_PERIOD_US = 100_000
+# What Docker leaves to a container.
+CAPABILITIES = [
+    f"CAP_{name}"
+    for name in [
+        *("CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID"),
+        *("SETFCAP", "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE"),
+    ]
+]
+# A container that says what holds it, and what it says: filtered (2), not root outside, limited.
+CONFINED_WORDS = [
+    *("sh", "-c"),
+    "grep ^Seccomp: /proc/self/status; cat /proc/self/uid_map;"
+    " cd /sys/fs/cgroup; cat memory.max pids.max cpu.max cpu.weight",
+]
+CONFINED = (
+    rf"Seccomp:\s+2\s+0\s+[1-9]\d{{5}}\s+{ID_COUNT}\s+{MEMORY_BYTES}\s+{PIDS}"
+    rf"\s+{CPU_PERIOD_US}\s+{CPU_PERIOD_US}\s+100\s"
+)
+ACTION_KEYS = ("names", "action", "errnoRet")
+ARGUMENT_KEYS = ("index", "value", "valueTwo", "op")
+
+
+def package_unpack(package: str, into: Path) -> None:
+    """A package's files below `into`; downloaded once."""
+    file = images.package_file(package)
+    with alone(file):
+        if not file.exists():
+            images.package_download(package)
+    run_checked(["dpkg-deb", "-x", str(file), str(into)])
+
+
+def rule_holds(rule: dict[str, Any]) -> bool:
+    """Whether a rule of the profile is for this architecture and these capabilities."""
+    includes, excludes = rule.get("includes") or {}, rule.get("excludes") or {}
+    if not set(includes.get("caps", [])) <= set(CAPABILITIES):
+        return False
+    if includes.get("arches") and "amd64" not in includes["arches"]:
+        return False
+    if "amd64" in excludes.get("arches", []):
+        return False
+    return not set(excludes.get("caps", [])) & set(CAPABILITIES)
+
+
+def rule_as_oci(rule: dict[str, Any]) -> dict[str, Any]:
+    """A rule of the profile as the OCI specification wants it."""
+    found = {key: rule[key] for key in ACTION_KEYS if key in rule}
+    arguments = [
+        {key: argument[key] for key in ARGUMENT_KEYS} for argument in rule.get("args") or []
+    ]
+    return found | ({"args": arguments} if arguments else {})
+
+
+def seccomp_oci(profile: dict[str, Any]) -> dict[str, Any]:
+    """The profile that Podman and Docker share, resolved as they do it: what OCI has no word for
+    (rules for some capabilities or architectures only) is decided here.
+    """
+    machine = next(a for a in profile["archMap"] if a["architecture"] == "SCMP_ARCH_X86_64")
+    return {
+        "defaultAction": profile["defaultAction"],
+        "defaultErrnoRet": profile["defaultErrnoRet"],
+        "architectures": [machine["architecture"], *machine["subArchitectures"]],
+        "syscalls": [rule_as_oci(rule) for rule in profile["syscalls"] if rule_holds(rule)],
+    }
+
+
+def mounts() -> list[dict[str, Any]]:
+    """What is mounted in a container; what it can write to has an end."""
+    plain = ["nosuid", "noexec", "nodev"]
+    temporary = [f"size={TEMPORARY_BYTES}", f"nr_inodes={TEMPORARY_INODES}", "mode=1777"]
+    listed = [
+        ("/proc", "proc", "proc", plain),
+        ("/dev", "tmpfs", "tmpfs", ["nosuid", "mode=755", "size=65536"]),
+        ("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666"]),
+        ("/tmp", "tmpfs", "tmpfs", ["nosuid", "nodev", *temporary]),
+        ("/sys/fs/cgroup", "cgroup", "cgroup", [*plain, "ro"]),
+    ]
+    return [
+        {"destination": place, "type": kind, "source": source, "options": options}
+        for place, kind, source, options in listed
+    ]
+
+
+def resources() -> dict[str, Any]:
+    """The cgroup's limits: equal weights, and a CPU for each, of which there is one."""
+    return {
+        "devices": [{"allow": False, "access": "rwm"}],
+        "memory": {"limit": MEMORY_BYTES, "swap": MEMORY_BYTES},
+        "pids": {"limit": PIDS},
+        "cpu": {"quota": CPU_PERIOD_US, "period": CPU_PERIOD_US},
+        "unified": {"cpu.weight": "100"},
+    }
+
+
+def container_config(
+    name: str, number: int, words: list[str], seccomp: dict[str, Any]
+) -> dict[str, Any]:
+    """The config.json of one container; `number` tells its user ids from others'."""
+    ids = [{"containerID": 0, "hostID": ID_BASE + number * ID_COUNT, "size": ID_COUNT}]
+    kinds = ["user", "pid", "mount", "ipc", "uts", "network", "cgroup"]
+    sets = ["bounding", "effective", "permitted"]
+    return {
+        "ociVersion": "1.0.0",
+        "process": {
+            "user": {"uid": 0, "gid": 0},
+            "args": words,
+            "env": ["PATH=/bin"],
+            "cwd": "/",
+            "capabilities": {kind: CAPABILITIES for kind in sets},
+            "rlimits": [{"type": "RLIMIT_NOFILE", "hard": 1024, "soft": 1024}],
+            "noNewPrivileges": True,
+        },
+        "root": {"path": f"/roots/{name}", "readonly": True},
+        "hostname": name,
+        "mounts": mounts(),
+        "linux": {
+            "uidMappings": ids,
+            "gidMappings": ids,
+            "namespaces": [{"type": kind} for kind in kinds],
+            "cgroupsPath": f"/{name}",
+            "resources": resources(),
+            "seccomp": seccomp,
+            "maskedPaths": ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"],
+            "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"],
+        },
+    }
+
+
+def runtime_unpack(tree: Path, unpacked: Path) -> dict[str, Any]:
+    """crun and its libraries below `tree`; the seccomp profile, as OCI has it."""
+    for package in RUNTIME_PACKAGES:
+        package_unpack(package, unpacked)
+    package_unpack(PROFILE_PACKAGE, unpacked)
+    places = ["lib/x86_64-linux-gnu", "usr/lib/x86_64-linux-gnu", "lib64", "usr/bin/crun"]
+    for place in places:
+        source, target = unpacked / place, tree / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            # Plain libraries only: not the modules for character sets.
+            shutil.copytree(source, target, symlinks=True, ignore=lambda d, n: _folders(Path(d), n))
+        else:
+            shutil.copy(source, target)
+    return seccomp_oci(json.loads((unpacked / PROFILE).read_text()))
+
+
+def _folders(folder: Path, names: list[str]) -> list[str]:
+    return [name for name in names if (folder / name).is_dir()]
+
+
+def confined_check(said: str) -> None:
+    """BenchError unless the guest has said that containers are confined as they should be."""
+    if not re.search(CONFINED, said):
+        raise BenchError(f"containers of the peer are not confined: {said[-4000:]}")
+
+
+def initramfs_build(image: Path, containers: dict[str, list[str]], name: str) -> Path:
+    """An initramfs with crun, and for each container (name → its words) a bundle.
+
+    `image` is the tree that each has a copy of; init's own busybox comes from it, too.
+    """
+    OUT.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=OUT) as folder:
+        tree, unpacked = Path(folder) / "tree", Path(folder) / "unpacked"
+        tree.mkdir()
+        unpacked.mkdir()
+        seccomp = runtime_unpack(tree, unpacked)
+        shutil.copytree(image / "bin", tree / "bin", symlinks=True)
+        shutil.copytree(image, tree / "image", symlinks=True)
+        for place in ("proc", "sys", "run", "new"):
+            (tree / place).mkdir()
+        for number, (container, words) in enumerate(containers.items()):
+            bundle = tree / "bundles" / container
+            bundle.mkdir(parents=True)
+            config = container_config(container, number, words, seccomp)
+            (bundle / "config.json").write_text(json.dumps(config))
+            (bundle / "owner").write_text(str(ID_BASE + number * ID_COUNT))
+        out = OUT / f"initramfs-{name}.cpio"
+        out.write_bytes(linux.initramfs_bytes(INIT.read_bytes(), tree))
+    return out

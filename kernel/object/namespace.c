@@ -54,17 +54,19 @@ static i64 limit_or(u64 asked, i64 same) {
     return asked == CL_LIMIT_SAME ? same : (i64)min(asked, (u64)INT64_MAX);
 }
 
-// What is counted: where its limit is among those asked for, and what it is if none is.
+// What is counted: where its limit is among those asked for, where use and limit are told, and what
+// it is if none is asked for.
+#define COUNTED(field) offsetof(struct cl_ns_limits, field), offsetof(struct cl_ns_info, field)
 static const struct {
     enum ledger_count what;
-    u32 asked;
+    u32 asked, told;
     i64 by_default;
 } counted[] = {
-    {LEDGER_THREADS, offsetof(struct cl_ns_limits, threads), 512},
-    {LEDGER_HANDLES, offsetof(struct cl_ns_limits, handles), 16384},
-    {LEDGER_NAMES, offsetof(struct cl_ns_limits, names), 1024},
-    {LEDGER_TIMERS, offsetof(struct cl_ns_limits, timers), 1024},
-    {LEDGER_MESSAGE_BYTES, offsetof(struct cl_ns_limits, message_bytes), 4 << 20},
+    {LEDGER_THREADS, COUNTED(threads), 512},
+    {LEDGER_HANDLES, COUNTED(handles), 16384},
+    {LEDGER_NAMES, COUNTED(names), 1024},
+    {LEDGER_TIMERS, COUNTED(timers), 1024},
+    {LEDGER_MESSAGE_BYTES, COUNTED(message_bytes), 4 << 20},
 };
 
 static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *limits) {
@@ -202,31 +204,29 @@ static void children_count(struct namespace *ns, struct cl_ns_info *info) {
 
 status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
     struct ledger *ledger = &ns->ledger;
-    struct cl_ns_info counted = {};
     ledger_recall(ledger);
     // Before the figures, so that those of a child that is not counted are not in them.
-    children_count(ns, &counted);
-    *info = (struct cl_ns_info){
-        .koid = ns->base.koid,
-        .parent_koid = ns->parent ? ns->parent->base.koid : 0,
-        .memory_limit_pages = (u64)min(ledger->limit_pages, ns_root->ledger.drawn_pages),
-        .memory_reserved_pages = (u64)ledger->reserved_pages,
-        .memory_drawn_pages = (u64)ledger->drawn_pages,
-        .memory_idle_pages = (u64)ledger->idle_pages,
-        .memory_children_pages = (u64)ledger->children_pages,
-        .memory_used_pages = (u64)ledger_used_pages(ledger),
-        .kernel_pages = (u64)ledger->kernel_pages,
-        .objects = ns_counted(ns, LEDGER_OBJECTS),
-        .handles = ns_counted(ns, LEDGER_HANDLES),
-        .threads = ns_counted(ns, LEDGER_THREADS),
-        .names = ns_counted(ns, LEDGER_NAMES),
-        .timers = ns_counted(ns, LEDGER_TIMERS),
-        .message_bytes = ns_counted(ns, LEDGER_MESSAGE_BYTES),
-        .cpu_ns = sched_group_run_ns(&ns->group),
-        .cpu_weight = ns->group.weight,
-        .is_dying = !ns_is_alive(ns),
-        .children = counted.children,
-        .dying_pages = counted.dying_pages,
-    };
+    children_count(ns, info);
+    info->koid = ns->base.koid;
+    info->parent_koid = ns->parent ? ns->parent->base.koid : 0;
+    info->memory_limit_pages = (u64)min(ledger->limit_pages, ns_root->ledger.drawn_pages);
+    info->memory_reserved_pages = (u64)ledger->reserved_pages;
+    info->memory_drawn_pages = (u64)ledger->drawn_pages;
+    info->memory_idle_pages = (u64)ledger->idle_pages;
+    info->memory_children_pages = (u64)ledger->children_pages;
+    info->memory_used_pages = (u64)ledger_used_pages(ledger);
+    info->kernel_pages = (u64)ledger->kernel_pages;
+    info->objects = ns_counted(ns, LEDGER_OBJECTS);
+    for (u32 i = 0; i < ARRAY_SIZE(counted); i++) {
+        u64 *told = (u64 *)((u8 *)info + counted[i].told);
+        told[0] = ns_counted(ns, counted[i].what);
+        told[1] = (u64)__atomic_load_n(&ledger->counters[counted[i].what].limit, __ATOMIC_RELAXED);
+    }
+    info->cpu_ns = sched_group_run_ns(&ns->group);
+    info->cpu_weight = ns->group.weight;
+    lock_acquire(&ns->lock);
+    info->log_bytes_limit = ns->log_limit;
+    lock_release(&ns->lock);
+    info->is_dying = !ns_is_alive(ns);
     return OK;
 }

@@ -15,7 +15,7 @@ from model import ALL_RIGHTS, FULL, RIGHTS, SAME, Access, Handle, Model, Refused
 
 INFO_SIZE = abi.STRUCT_SIZES["ns_info"]
 INFO_FIELDS = INFO_SIZE // 8
-OBJECTS, HANDLES, NAMES = 10, 11, 13  # places in ns_info
+OBJECTS, HANDLES, NAMES = 10, 11, 15  # places in ns_info
 TERMINATED = abi.SIGNALS["TERMINATED"]
 FOREVER = 2**64 - 1
 USER0 = abi.SIGNALS["USER0"]

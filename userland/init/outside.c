@@ -100,6 +100,7 @@ static void request_do(const struct container_request *request, const struct rec
     case CONTAINER_ATTACH:
     case CONTAINER_DETACH:
     case CONTAINER_RESIZE:
+    case CONTAINER_LIMIT:
     case CONTAINER_FOLLOW: break;
     default:
         report(CONTAINER_DONE, request->id, CONTAINER_STATUS_OURS,

@@ -20,6 +20,7 @@
 //            keep=1         the personality stays when the first process has ended, with its files
 //            log=1          the log goes on where it ends
 //            pids=N         processes that there may be
+//            nofile=SOFT[:HARD]  files that a process without a parent may have open
 // Where these are longer than a message, the first record is `mBYTES`: the bytes go on in a second
 // message, of so many bytes and without handles.
 //
@@ -35,6 +36,7 @@
 //   RESIZE   `argument` is rows << 16 | columns, of the terminal of EXEC `id` (0: the container's)
 //   FOLLOW   hfollow: gets a message without bytes when the log has grown, if none waits there; it
 //            is closed when the first process has ended
+//   LIMIT    `argument` is how many processes there may be from now on
 //   TOP      Reports DONE with container_process structures
 //   ARCHIVE  nPATH nNAME hdata: a ustar stream of the tree goes over the channel, as NAME, then it is
 //            closed. What is wrong is the stream's last entry (linux/archive/ustar.h)
@@ -64,6 +66,7 @@ enum container_operation : u32 {
     CONTAINER_ARCHIVE = 8,
     CONTAINER_EXTRACT = 9,
     CONTAINER_START = 10,
+    CONTAINER_LIMIT = 11,
 };
 
 struct container_request {

@@ -9,8 +9,9 @@
 // that channel. A client that does not want it any more closes its end.
 //
 // RUN      iIMAGE; nNAME (else the manager makes one); aWORD… (else the image's own command);
-//          eKEY=VALUE…; oKEY=VALUE: cwd, user, tty, stdin (container_protocol.h); memory and
-//          reservation (bytes), shares (of the CPU; 1024 by default), pids: the container's limits; hnotify hstdin hstdout hstderr as far as the client wants
+//          eKEY=VALUE…; oKEY=VALUE: cwd, user, tty, stdin, nofile (container_protocol.h); memory and
+//          reservation (bytes), shares (of the CPU; 1024 by default), pids, handles, names, timers,
+//          channel-bytes, log-bytes (a second): the container's limits; hnotify hstdin hstdout hstderr as far as the client wants
 //          them. Flags REMOVE, NEST. What is too long for a message goes into a memory object `hwords`:
 //          `position` bytes of records that follow those of the request.
 //          Answers with the manager_container as soon as it is started. Whoever holds the other end
@@ -40,8 +41,9 @@
 // COPY     nFROM nPATH nTO nPATH: a file or tree from one container to another; neither has to run.
 // TOP      nNAME: container_process… (lib/container_protocol.h), as far as there is room.
 // INSPECT  nNAME: one manager_details.
-// UPDATE   nNAME or nNAME/NAME…, oKEY=VALUE as for RUN: memory, reservation, shares. Its limits from now
-//          on; for as long as its namespace is there.
+// UPDATE   nNAME or nNAME/NAME…, oKEY=VALUE as for RUN: its limits from now on. Those of a container of
+//          this manager's hold for all of its starts, those of another for as long as its namespace is
+//          there.
 // TREE     the namespaces of all containers and those below them, each before its own: manager_node…
 //          `position` is 0, or the next_position of the answer before
 // IMAGES   the images after `position`: manager_image…

@@ -162,7 +162,16 @@ static u32 number_of(const char *text) {
     return number;
 }
 
+// `SOFT[:HARD]`.
+static void files_limit_read(const char *text) {
+    if (!text) return;
+    const char *colon = strchr(text, ':');
+    u64 hard = min(number_of(colon ? colon + 1 : text), (u32)FILES_LIMIT_MAX);
+    tasks.files_limit = (struct linux_rlimit){min((u64)number_of(text), hard), hard};
+}
+
 static void options_read(const struct records *records) {
+    files_limit_read(records_value(records, 'o', "nofile"));
     tasks.limit = number_of(records_value(records, 'o', "pids"));
     const char *hostname = records_value(records, 'o', "hostname");
     is_kept = records_value(records, 'o', "keep") != NULL;

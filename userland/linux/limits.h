@@ -20,3 +20,5 @@ enum {
     RLIMIT_RTTIME = 15,
     RLIMITS = 16,
 };
+
+enum { FILES_LIMIT_MAX = 1 << 20 };

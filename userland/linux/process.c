@@ -14,6 +14,7 @@ enum { PID_MAX = 4194304 };
 struct tasks tasks = {
     .processes = LIST_INIT(tasks.processes),
     .next_pid = 1,
+    .files_limit = {1024, 4096},
 };
 
 // A group or session outlives the process that it is named after.
@@ -44,7 +45,7 @@ static void default_limits(struct linux_rlimit *limits) {
     limits[RLIMIT_STACK].current = 8UL << 20;
     limits[RLIMIT_CORE].current = 0;
     limits[RLIMIT_NPROC] = (struct linux_rlimit){PROCESSES, PROCESSES};
-    limits[RLIMIT_NOFILE] = (struct linux_rlimit){1024, 4096};
+    limits[RLIMIT_NOFILE] = tasks.files_limit;
     limits[RLIMIT_MEMLOCK] = (struct linux_rlimit){8UL << 20, 8UL << 20};
     limits[RLIMIT_SIGPENDING] = (struct linux_rlimit){SIGNALS, SIGNALS};
     limits[RLIMIT_MSGQUEUE] = (struct linux_rlimit){819200, 819200};

@@ -130,9 +130,10 @@ struct tasks {
     struct list processes;
     i32 next_pid;
     u32 count;
-    u32 limit;          // of the count; 0: none
-    u32 signals_queued; // of all processes
-    bool is_ending;     // the first process ends or has ended: no program is launched
+    u32 limit;                       // of the count; 0: none
+    struct linux_rlimit files_limit; // what a process without a parent begins with
+    u32 signals_queued;              // of all processes
+    bool is_ending;                  // the first process ends or has ended: no program is launched
 };
 extern struct tasks tasks;
 

@@ -178,6 +178,12 @@ static void follow_serve(struct control_message *message) {
     if (channel) output_follow(channel);
 }
 
+static void limit_serve(const struct container_request *request) {
+    mutex_lock(&tasks.lock);
+    tasks.limit = (u32)max(request->argument, 0);
+    mutex_unlock(&tasks.lock);
+}
+
 static void request_serve(const struct container_request *request,
                           struct control_message *message) {
     switch (request->operation) {
@@ -189,6 +195,7 @@ static void request_serve(const struct container_request *request,
     case CONTAINER_START: start_serve(request, message); break;
     case CONTAINER_TOP: top_serve(request); break;
     case CONTAINER_FOLLOW: follow_serve(message); break;
+    case CONTAINER_LIMIT: limit_serve(request); break;
     case CONTAINER_RESIZE: resize_serve(request); break;
     case CONTAINER_SIGNAL: signal_serve(request); break;
     default: report_line("the manager asks for %u, which is not known here", request->operation);

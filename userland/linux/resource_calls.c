@@ -15,8 +15,6 @@ static bool credentials_are_same_user(const struct credentials *own,
            own->gid == other->gid && own->gid == other->egid && own->gid == other->sgid;
 }
 
-enum { FILES_LIMIT_MAX = 1 << 20 };
-
 static i64 limit_check(u32 resource, const struct linux_rlimit *limit) {
     if (limit->current > limit->maximum) {
         return -EINVAL;

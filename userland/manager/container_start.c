@@ -83,14 +83,17 @@ static void add_environment(struct records_writer *writer, const struct start *s
 
 // Options that pass from the client to the personality as they are.
 static void add_options(struct records_writer *writer, const struct start *start) {
-    static const char *const passed[] = {"cwd",    "user",        "tty",    "stdin", "pids",
-                                         "memory", "reservation", "shares", "trace"};
+    static const char *const passed[] = {"cwd", "user", "tty", "stdin", "nofile", "trace"};
     records_add_pair(writer, 'o', "hostname", start->hostname);
     if (start->has_log) records_add_pair(writer, 'o', "log", "1");
     if (start->is_kept) records_add_pair(writer, 'o', "keep", "1");
     for (u32 i = 0; i < ARRAY_SIZE(passed); i++) {
         const char *value = records_value(start->records, 'o', passed[i]);
         if (value) records_add_pair(writer, 'o', passed[i], value);
+    }
+    for (u32 i = 0; i < LIMIT_KEYS; i++) {
+        const char *value = records_value(start->records, 'o', limit_keys[i]);
+        if (value) records_add_pair(writer, 'o', limit_keys[i], value);
     }
 }
 

@@ -55,5 +55,7 @@ bool copy_serve(struct request *request);
 bool tree_serve(struct request *request);
 bool update_serve(struct request *request);
 
+// The namespace of a container of ours, or of one below one, by its path. False: request->problem.
+bool below_open(struct request *request, const char *path, u32 rights, handle_t *ns);
 // Kills the container at a path below one of ours.
 bool below_kill(struct request *request, const char *path);

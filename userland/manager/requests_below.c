@@ -5,7 +5,6 @@
 #include "abi/names.h"
 #include "lib/format.h"
 #include "lib/string.h"
-#include "manager/limits.h"
 #include "manager/requests.h"
 
 // What is looked at of one container, and of one namespace of it: the manager does nothing else
@@ -129,35 +128,19 @@ static status_t path_open(const char *path, u32 rights, handle_t *ns) {
     return ns_open(container->ns, below, (u32)strlen(below), rights, ns);
 }
 
-static bool path_refused(struct request *request, const char *path, status_t status) {
-    return problem_set(&request->problem, STATUS_PLAIN,
+bool below_open(struct request *request, const char *path, u32 rights, handle_t *ns) {
+    status_t status = path_open(path, rights, ns);
+    return status == OK ||
+           problem_set(&request->problem, STATUS_PLAIN,
                        "there is no container %.128s (%s; `ps --all-levels` lists them)", path,
                        cl_error_name(status));
 }
 
 bool below_kill(struct request *request, const char *path) {
     handle_t ns;
-    status_t status = path_open(path, RIGHT_KILL, &ns);
-    if (status != OK) return path_refused(request, path, status);
+    if (!below_open(request, path, RIGHT_KILL, &ns)) return false;
     ns_kill(ns);
     handle_close(ns);
-    request_answer(request, NULL, 0, 0, 0);
-    return true;
-}
-
-bool update_serve(struct request *request) {
-    const char *path = records_next(&request->records, 'n', NULL);
-    struct cl_ns_limits limits;
-    handle_t ns;
-    status_t status = path_open(path ? path : "", RIGHT_MANAGE, &ns);
-    if (status != OK) return path_refused(request, path ? path : "", status);
-    limits_read(&request->records, &limits);
-    status = ns_set_limits(ns, &limits);
-    handle_close(ns);
-    if (status != OK)
-        return problem_set(&request->problem, STATUS_PLAIN, "container %.128s: %s", path,
-                           status == ERR_NO_RESOURCES ? "so much can't be set aside"
-                                                      : cl_error_name(status));
     request_answer(request, NULL, 0, 0, 0);
     return true;
 }

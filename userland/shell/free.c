@@ -6,6 +6,8 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "shell/client.h"
+#include "shell/limits.h"
+#include "shell/options.h"
 #include "shell/output.h"
 
 static const char ledger_prefix[] = "ledger:";
@@ -18,7 +20,17 @@ static void row_print(const char *name, u64 pages, const u64 *counts) {
     output_print("\n");
 }
 
+// Of each namespace what it uses of what it may, instead of what there is.
+static bool shows_limits;
+
 static void ledger_print(const char *name, const struct cl_ns_info *info) {
+    char text[LIMIT_TEXT_MAX];
+    if (shows_limits) {
+        output_print("%-32s %16s", name,
+                     limit_format(text, info->memory_used_pages, info->memory_limit_pages));
+        limits_print(info);
+        return;
+    }
     const u64 counts[] = {info->objects, info->handles, info->threads};
     row_print(name, info->memory_used_pages, counts);
 }
@@ -91,6 +103,7 @@ static i32 containers_print(void) {
 
 i32 free_verb(const struct words *words) {
     const char *word = words_next(words, words_next(words, NULL));
+    shows_limits = option_flag(words, &word, "-l", "--limits");
     if (word) {
         return usage_error("free", "`%.64s` is not known", word);
     }
@@ -100,6 +113,12 @@ i32 free_verb(const struct words *words) {
     if (ns_info(ledger, &root) != OK || (shell.system && system_info(shell.system, &info) != OK)) {
         error_print("the totals can't be read");
         return STATUS_FAILED;
+    }
+    if (shows_limits) {
+        output_print("%-32s %16s", "", "PAGES");
+        limits_head_print();
+        services_print();
+        return containers_print();
     }
     head_print();
     if (shell.system)

@@ -2,8 +2,6 @@
 #include "lib/string.h"
 #include "shell/options.h"
 
-enum : u64 { MEMORY_BYTES_MIN = 1 << 20 };
-
 // Where the reading of words is, and what the current option is.
 struct reading {
     const struct words *words;
@@ -11,6 +9,7 @@ struct reading {
     const char *value;   // of an option that takes one
     const char *problem; // what is wrong, about the word
     enum run_verb verb;
+    struct limits *limits;
 };
 
 enum option : u32 {
@@ -24,10 +23,8 @@ enum option : u32 {
     OPTION_ENVIRONMENT,
     OPTION_DIRECTORY,
     OPTION_USER,
-    OPTION_MEMORY,
-    OPTION_PIDS,
-    OPTION_RESERVATION,
-    OPTION_SHARES,
+    OPTION_ULIMIT,
+    OPTION_LIMIT, // it has been applied
     OPTION_TRACE,
     OPTION_LETTERS, // several options of one letter
     OPTION_BAD,
@@ -54,12 +51,7 @@ static const struct {
     {"--workdir", OPTION_DIRECTORY, true, VERB_RUN | VERB_EXEC},
     {"-u", OPTION_USER, true, VERB_RUN | VERB_EXEC},
     {"--user", OPTION_USER, true, VERB_RUN | VERB_EXEC},
-    {"-m", OPTION_MEMORY, true, VERB_RUN},
-    {"--memory", OPTION_MEMORY, true, VERB_RUN},
-    {"--pids-limit", OPTION_PIDS, true, VERB_RUN},
-    {"--memory-reservation", OPTION_RESERVATION, true, VERB_RUN},
-    {"-c", OPTION_SHARES, true, VERB_RUN},
-    {"--cpu-shares", OPTION_SHARES, true, VERB_RUN},
+    {"--ulimit", OPTION_ULIMIT, true, VERB_RUN},
     {"--trace", OPTION_TRACE, false, VERB_RUN},
 };
 
@@ -96,6 +88,11 @@ static enum option option_read(struct reading *reading) {
     if (word[0] != '-' || word[1] == 0) {
         return OPTION_NONE;
     }
+    enum limit_found found =
+        reading->verb == VERB_RUN
+            ? limit_take(reading->words, &reading->word, reading->limits, &reading->problem)
+            : LIMIT_NONE;
+    if (found != LIMIT_NONE) return found == LIMIT_TAKEN ? OPTION_LIMIT : OPTION_BAD;
     for (u32 i = 0; i < ARRAY_SIZE(known); i++) {
         if ((known[i].verbs & reading->verb) && option_matches(i, word)) {
             return value_read(reading, i);
@@ -142,19 +139,10 @@ static bool value_apply(struct run_options *options, struct reading *reading, en
         reading->problem = "is no absolute path";
         options->cwd = reading->value;
         return reading->value[0] == '/';
-    case OPTION_MEMORY:
-        reading->problem = "is no size (at least 1m; with b, k, m or g behind the number)";
-        return size_read(reading->value, &options->memory_bytes) &&
-               options->memory_bytes >= MEMORY_BYTES_MIN;
-    case OPTION_RESERVATION:
-        reading->problem = "is no size";
-        return size_read(reading->value, &options->reserved_bytes);
-    case OPTION_SHARES:
-        reading->problem = "is no number of shares (a container has 1024 by itself)";
-        return number_read(reading->value, &options->shares) && options->shares > 0;
-    case OPTION_PIDS:
-        reading->problem = "is no number of processes";
-        return number_read(reading->value, &options->pids) && options->pids > 0;
+    case OPTION_ULIMIT:
+        reading->problem = "is not nofile=SOFT or nofile=SOFT:HARD";
+        options->ulimit = reading->value;
+        return ulimit_is_valid(reading->value);
     default:
         reading->problem = "is no KEY=VALUE";
         equals = strchr(reading->value, '=');
@@ -168,6 +156,7 @@ static bool option_apply(struct run_options *options, struct reading *reading, e
         reading->problem = "is not known";
         return letters_set(options, reading->word);
     case OPTION_BAD: return false;
+    case OPTION_LIMIT: return true;
     default: return flag_set(options, option) || value_apply(options, reading, option);
     }
 }
@@ -175,7 +164,8 @@ static bool option_apply(struct run_options *options, struct reading *reading, e
 bool run_options_read(const struct words *words, enum run_verb verb, struct run_options *options) {
     const char *name = words_next(words, NULL);
     *options = (struct run_options){.verb = verb};
-    struct reading reading = {.words = words, .word = name, .verb = verb};
+    struct reading reading = {
+        .words = words, .word = name, .verb = verb, .limits = &options->limits};
     const char *shown = reading.word;
     while ((reading.word = words_next(words, reading.word))) {
         shown = reading.word;
@@ -206,26 +196,19 @@ bool run_options_read(const struct words *words, enum run_verb verb, struct run_
     return true;
 }
 
-void number_write(struct records_writer *writer, const char *key, u64 number) {
-    char text[24];
-    format_text(text, sizeof(text), "%lu", number);
-    if (number > 0) records_add_pair(writer, 'o', key, text);
-}
-
 void run_options_write(const struct run_options *options, const struct words *words,
                        struct records_writer *writer) {
+    struct limits again = {};
     struct reading reading = {
-        .words = words, .word = words_next(words, NULL), .verb = options->verb};
+        .words = words, .word = words_next(words, NULL), .verb = options->verb, .limits = &again};
     if (options->has_trace) records_add_pair(writer, 'o', "trace", "1");
     if (options->cwd) records_add_pair(writer, 'o', "cwd", options->cwd);
     if (options->user) records_add_pair(writer, 'o', "user", options->user);
     // Without a console nothing comes but from a later `attach`.
     if (options->is_interactive && (options->is_detached || shell.has_input))
         records_add_pair(writer, 'o', "stdin", "1");
-    number_write(writer, "memory", options->memory_bytes);
-    number_write(writer, "pids", options->pids);
-    number_write(writer, "reservation", options->reserved_bytes);
-    number_write(writer, "shares", options->shares);
+    if (options->ulimit) records_add(writer, 'o', options->ulimit);
+    limits_write(&options->limits, writer);
     while ((reading.word = words_next(words, reading.word))) {
         enum option option = option_read(&reading);
         if (option == OPTION_NONE || option == OPTION_BAD) {

@@ -3,6 +3,7 @@
 
 #include "lib/manager_protocol.h"
 #include "lib/records.h"
+#include "shell/limits.h"
 #include "shell/shell.h"
 
 enum run_verb : u32 { VERB_RUN = 1, VERB_EXEC = 2 };
@@ -17,10 +18,8 @@ struct run_options {
     const char *name;
     const char *cwd;
     const char *user;
-    u64 memory_bytes;    // 0: the default
-    u64 pids;            // 0: no limit
-    u64 reserved_bytes;  // 0: none
-    u64 shares;          // 0: the default
+    const char *ulimit; // NULL, or nofile=SOFT[:HARD]
+    struct limits limits;
     const char *target;  // the image, or the container
     const char *command; // the first word behind it, or NULL
 };
@@ -43,9 +42,6 @@ bool option_flag(const struct words *words, const char **word, const char *short
 // `-t SECONDS` between TERM and KILL, or the default. False: a usage error was said.
 bool stop_timeout_read(const char *verb, const struct words *words, const char **word,
                        u64 *timeout_ns);
-
-// Adds the option KEY=NUMBER to a request, if the number is not 0.
-void number_write(struct records_writer *writer, const char *key, u64 number);
 
 // Decimal digits, nothing else. False: it is no number.
 bool number_read(const char *text, u64 *number);

@@ -6,6 +6,7 @@
 #include "lib/string.h"
 #include "shell/client.h"
 #include "shell/input.h"
+#include "shell/limits.h"
 #include "shell/options.h"
 #include "shell/output.h"
 
@@ -95,11 +96,12 @@ static void sample_print(const struct sample *before, struct sample *sample) {
     u64 elapsed_ns = max(sample->at_ns - before->at_ns, 1ull);
     u64 hundredths = (ledger->cpu_ns - before->ledger.cpu_ns) * 10000 / elapsed_ns;
     u64 percent = ledger->memory_used_pages * 10000 / max(ledger->memory_limit_pages, 1ull);
-    output_print("%-20s %4lu.%02lu%% %10s / %-10s %4lu.%02lu%% %8lu %8lu %8lu\n", sample->name,
+    output_print("%-20s %4lu.%02lu%% %10s / %-10s %4lu.%02lu%% %8lu", sample->name,
                  hundredths / 100, hundredths % 100,
                  size_format(used, sizeof(used), ledger->memory_used_pages),
                  size_format(limit, sizeof(limit), ledger->memory_limit_pages), percent / 100,
-                 percent % 100, ledger->threads, ledger->objects, ledger->handles);
+                 percent % 100, ledger->objects);
+    limits_print(ledger);
 }
 
 // Waits for a second. False: Ctrl-C.
@@ -125,8 +127,9 @@ static bool samples_print(const struct words *words, const char *first) {
     struct sample sample;
     u32 count = first ? samples_named(words, first, before) : samples_take(before);
     if (!second_pass()) return false;
-    output_print("%-20s %8s %10s / %-10s %8s %8s %8s %8s\n", "NAME", "CPU", "MEMORY", "LIMIT",
-                 "USED", "THREADS", "OBJECTS", "HANDLES");
+    output_print("%-20s %8s %10s / %-10s %8s %8s", "NAME", "CPU", "MEMORY", "LIMIT", "USED",
+                 "OBJECTS");
+    limits_head_print();
     for (u32 i = 0; i < count; i++) {
         if (sample_take(before[i].name, &sample)) sample_print(&before[i], &sample);
     }

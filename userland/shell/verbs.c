@@ -21,7 +21,13 @@ const struct verb verbs[] = {
      "  -m SIZE         memory that it may use: 16m, 1g\n"
      "  --memory-reservation SIZE  memory set aside for it alone\n"
      "  -c N, --cpu-shares N       its weight beside others; 1024 by itself\n"
-     "  --pids-limit N  processes that it may have\n"
+     "  --pids-limit N       processes that it may have\n"
+     "  --handles-limit N    handles, to kernel objects\n"
+     "  --names-limit N      names in its namespace\n"
+     "  --timers-limit N     kernel timers\n"
+     "  --channel-bytes SIZE bytes of messages that wait in its channels\n"
+     "  --log-bytes SIZE     bytes a second in the kernel's log\n"
+     "  --ulimit nofile=SOFT[:HARD]  files that each process may have open\n"
      "  --trace         a line for each system call on its standard error\n"
      "Ctrl-C kills it. The status is the program's own, 128 + N for signal N, 127 when the\n"
      "program is not found, 126 when it can't be run, 125 for our own errors.\n",
@@ -61,6 +67,9 @@ const struct verb verbs[] = {
      "  -m SIZE                    memory that it may use\n"
      "  --memory-reservation SIZE  memory set aside for it\n"
      "  -c, --cpu-shares N         its weight beside others; 1024 by itself\n"
+     "  --pids-limit, --handles-limit, --names-limit, --timers-limit N\n"
+     "  --channel-bytes, --log-bytes SIZE  as with `run`\n"
+     "They hold for as long as it is there, over `stop` and `start` too.\n"
      "A path NAME/NAME is one in a container's container.\n",
      update_verb},
     {"rename", "NAME NEW", "call a container something else", "", rename_verb},
@@ -72,9 +81,10 @@ const struct verb verbs[] = {
     {"wait", "NAME...", "wait for containers to end; say their statuses", "", wait_verb},
     {"inspect", "NAME", "describe a container, with its ledger, as JSON", "", inspect_verb},
     {"images", "", "list images", "", images_verb},
-    {"free", "", "memory, objects, handles and threads, exactly",
+    {"free", "[--limits]", "memory, objects, handles and threads, exactly",
      "The machine, then each namespace: pages in its own use and bytes, objects, handles, threads.\n"
-     "Credit that is drawn but not used is recalled first.\n",
+     "Credit that is drawn but not used is recalled first.\n"
+     "  --limits  what each namespace uses of what it may have\n",
      free_verb},
     {"version", "", "what system this is", "", version_verb},
     {"help", "[COMMAND]", "list commands, or explain one", "", help_verb},

@@ -80,6 +80,17 @@ def native_hits(probe: Probe, program: str) -> list[Hit]:
     return probe.hits()
 
 
+def revocation_hits(probe: Probe) -> list[Hit]:
+    """Runs tests/native/revocation.c."""
+    return native_hits(probe, "revocation")
+
+
+def revocation_instructions(hits: list[Hit]) -> float | None:
+    """Of its one call; None: it did not come to that."""
+    found = samples(hits, "REVOCATION_BEGIN", "REVOCATION_END", "instructions")
+    return found[0] if found else None
+
+
 def start_hits(probe: Probe) -> list[Hit]:
     """Starts the tiny program's container again and again."""
     commands_run(probed(probe, "channel=com2"), [f"run --rm {IMAGE}"] * STARTS)

@@ -67,6 +67,9 @@ enum {
     // The victim's work in tests/linux/hostile/attack.c
     MARKER_VICTIM_BEGIN = 42,
     MARKER_VICTIM_END = 43,
+    // tests/native/revocation.c: one call that ends a thousand copies.
+    MARKER_REVOCATION_BEGIN = 44,
+    MARKER_REVOCATION_END = 45,
 };
 
 // NUMBER is one of the constants above. Orders memory accesses as far as the compiler goes.

@@ -1,4 +1,4 @@
-// Recounts all references. From what holds vnodes for itself (processes, mounts) it goes along every
+// Recounts all references. From what holds paths for itself (processes, mounts) it goes along every
 // edge to all that can be reached; who is reached, and how often, is noted by address.
 //
 // mount.c and tmpfs_lower.c are part of this file: their tables are their own.
@@ -7,9 +7,11 @@
 #include "linux/fs/tmpfs_lower.c"
 #include "linux/mount.c"
 
-#include "linux/fs/bind.h"
+#include "linux/descriptors.h"
 #include "linux/fs/tmpfs_node.h"
+#include "linux/process.h"
 #include "linux/regions.h"
+#include "linux/system.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,43 +89,51 @@ static void tmpfs_edges(struct tmpfs_node *node) THREAD_ANNOTATION(no_thread_saf
     }
 }
 
-// The root of a bound tree counts no parent.
-static void bind_edges(struct vnode *vnode) {
-    struct vnode *parent;
-    reach_vnode(bind_behind(vnode));
-    vnode->ops->lookup(vnode, (struct name){"..", 2}, &parent);
-    parent->references--;
-    if (parent != vnode) {
-        reach_vnode(parent);
-    }
-}
-
 static void edges(struct vnode *vnode) {
     if (vnode->ops == &tmpfs_ops) {
         tmpfs_edges(tmpfs_node(vnode));
-    } else if (bind_behind(vnode) != vnode) {
-        bind_edges(vnode);
     }
 }
 
+// One that ends with its last mount has its root for itself until then.
+static void reach_system(struct file_system *system) {
+    bool ends = system->end != NULL;
+    if (reach(system, ends ? system->mounts : 0, NULL) && ends) {
+        reach_vnode(system->root);
+    }
+}
+
+// One that is mounted no more is reached by who still uses it; what is given counts itself for ever.
+static void reach_mount(struct mount *mount) THREAD_ANNOTATION(no_thread_safety_analysis) {
+    if (mount && reach(mount, mount->references, NULL)) {
+        reach_vnode(mount->root);
+        reach_mount(mount->covered.mount);
+        reach_vnode(mount->covered.vnode);
+        reach_system(mount->system);
+    }
+}
+
+static void reach_path(struct path path) {
+    reach_mount(path.mount);
+    reach_vnode(path.vnode);
+}
+
 static void reach_file(struct file *file) {
-    if (reach(file, file->references, NULL)) {
-        reach_vnode(file->vnode);
+    if (file && reach(file, file->references, NULL)) {
+        reach_path(file_path(file));
     }
 }
 
 static void reach_descriptors(struct descriptors *descriptors)
     THREAD_ANNOTATION(no_thread_safety_analysis) {
     for (u32 i = 0; i < descriptors->capacity; i++) {
-        if (descriptors->table[i].file) {
-            reach_file(descriptors->table[i].file);
-        }
+        reach_file(descriptors->table[i].file);
     }
 }
 
 static void reach_regions(const struct regions *regions) {
     for (u32 i = 0; i < regions->count; i++) {
-        reach_vnode(regions->list[i].file);
+        reach_file(regions->list[i].file);
     }
 }
 
@@ -131,8 +141,8 @@ static void reach_process(struct process *process) THREAD_ANNOTATION(no_thread_s
     struct fs_context *fs = process->fs;
     struct memory *memory = process->memory;
     if (fs && reach(fs, fs->references, NULL)) {
-        reach_vnode(fs->root);
-        reach_vnode(fs->cwd);
+        reach_path(fs->root);
+        reach_path(fs->cwd);
     }
     if (process->descriptors &&
         reach(process->descriptors, process->descriptors->references, NULL)) {
@@ -140,7 +150,7 @@ static void reach_process(struct process *process) THREAD_ANNOTATION(no_thread_s
     }
     // Open files of /proc count programs, too, which is not seen here.
     if (process->program && reach(process->program, 0, NULL)) {
-        reach_vnode(process->program->file);
+        reach_file(process->program->file);
     }
     if (memory && reach(memory, memory->references, NULL) &&
         reach(memory->regions, memory->regions->references, NULL)) {
@@ -148,14 +158,11 @@ static void reach_process(struct process *process) THREAD_ANNOTATION(no_thread_s
     }
 }
 
-// A mount counts its root and what it covers; what is given with the container keeps its root for ever.
 static void reach_mounts(void) THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct mount *mount;
     list_for_each(mount, &mounts, node) {
-        reach_vnode(mount->system->root);
-        reach_vnode(mount->system->covered);
+        reach_mount(mount);
     }
-    reach_vnode(system_root());
 }
 
 // Nodes of the image that differ from it have a name there, and hold themselves.
@@ -175,10 +182,8 @@ static bool is_compared(const struct reached *one) {
     }
     // A root that is mounted no more: of an ended tree it is counted by what is below it, else kept
     // for the next.
-    bool is_spare = one->vnode == one->vnode->system->root && !one->vnode->system->covered &&
-                    one->vnode != system_root();
-    bool is_known = one->vnode->ops == &tmpfs_ops || bind_behind(one->vnode) != one->vnode ||
-                    strcmp(one->vnode->system->name, "proc") == 0;
+    bool is_spare = one->vnode == one->vnode->system->root && !slot_of(one->vnode->system)->what;
+    bool is_known = one->vnode->ops == &tmpfs_ops || strcmp(one->vnode->system->name, "proc") == 0;
     return is_known && !is_spare;
 }
 
@@ -203,6 +208,7 @@ bool references_check(void) THREAD_ANNOTATION(no_thread_safety_analysis) {
     }
     memset(found.slots, 0, found.capacity * sizeof(*found.slots));
     found.count = found.todo_count = 0;
+    system_mount_given();
     reach_mounts();
     reach_pinned();
     list_for_each(process, &tasks.processes, all) {
@@ -217,17 +223,19 @@ bool references_check(void) THREAD_ANNOTATION(no_thread_safety_analysis) {
     return are_right;
 }
 
-static struct file_system *mount_last(void) THREAD_ANNOTATION(no_thread_safety_analysis) {
+static struct mount *mount_last(void) THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct mount *mount;
-    struct file_system *last = NULL;
+    struct mount *last = NULL;
     list_for_each(mount, &mounts, node) {
-        last = mount->end && !covers_locked(mount->system) ? mount->system : last;
+        last = mount->is_given ? last : mount;
     }
     return last;
 }
 
 void references_mounts_end(void) {
-    struct file_system *system;
-    while ((system = mount_last()) && mount_detach(system, DETACH_BUSY) == 0) {
+    struct mount *mount;
+    while ((mount = mount_get(mount_last()))) {
+        mount_detach(mount, DETACH_BUSY);
+        mount_put(mount);
     }
 }

@@ -1,14 +1,20 @@
 // File systems in memory that a program mounts: what they cover, their limits, and their end.
 #include "linux_test.h"
 
+#include "linux/walk.h"
+
 enum {
     NR_MOUNT = 165,
     NR_UMOUNT2 = 166,
     NR_STATFS = 137,
     NR_FCHDIR = 81,
     NR_MKNOD = 133,
+    NR_MMAP = 9,
+    NR_MUNMAP = 11,
+    NR_OPENAT = 257,
     MS_RDONLY = 1,
     MS_NODEV = 4,
+    MS_NOEXEC = 8,
     MS_REMOUNT = 32,
     MNT_DETACH = 2,
 };
@@ -182,11 +188,11 @@ static void test_binding(void) {
     CHECK_TEXT("../f", "one");
     CHECK_TEXT("../../b/f", "one");
     // What is not found leaves the result as it is: who renames to a new name looks at it.
-    struct vnode *bound = fs_context_cwd(first->process->fs);
-    struct vnode *found = bound;
-    CHECK_IS(vnode_lookup(bound, (struct name){"no", 2}, &found), -ENOENT);
-    CHECK_IS(found == bound, true);
-    vnode_put(bound);
+    struct path bound = fs_context_cwd(first->process->fs);
+    struct path found = bound;
+    CHECK_IS(path_lookup(bound, (struct name){"no", 2}, &found), -ENOENT);
+    CHECK_IS(path_is(found, bound), true);
+    path_put(bound);
     CHECK_IS(umount_call("/b", 0), -EBUSY);
     CHECK_IS(path_call(NR_CHDIR, "/"), 0);
     CHECK_IS(paths_call(NR_LINK, "/b/f", "/b/sub/l"), 0);
@@ -205,6 +211,77 @@ static void test_binding(void) {
     CHECK_TEXT("/o/d/f", "one");
 }
 
+enum { FD_CALLS_MODE = 0600 };
+
+static i64 map_call(u32 protection, u32 flags, i64 fd) {
+    static u64 address = 0x10000000;
+    address += 0x10000;
+    return fake_call(first, NR_MMAP, address, 4096, protection, flags | MAP_FIXED, (u64)fd, 0);
+}
+
+// What an open file or a directory's descriptor may do is what its mount allows.
+static void test_bound_descriptors(void) {
+    enum { MS_BIND = 4096, NR_FCHMOD = 91, NR_FCHOWN = 93, NR_UTIMENSAT = 280, NR_FSETXATTR = 190 };
+    enum { NR_MKDIRAT = 258, NR_UNLINKAT = 263, NR_FCHMODAT = 268, NR_TRUNCATE = 76 };
+    strcpy(source, "/o/d");
+    strcpy(path, "/b");
+    CHECK_IS(CALL5(first, NR_MOUNT, source, path, 0, MS_BIND, 0), 0);
+    i64 writer = open_path("/b/f", O_RDWR);
+    CHECK_IS(mount_call("/b", "", MS_REMOUNT | MS_BIND | MS_RDONLY, ""), -EBUSY);
+    // A shared mapping writes, too, when its file is closed.
+    i64 mapped = map_call(PROT_READ | PROT_WRITE, MAP_SHARED, writer);
+    CHECK_IS(mapped > 0, true);
+    close_fd(writer);
+    CHECK_IS(mount_call("/b", "", MS_REMOUNT | MS_BIND | MS_RDONLY, ""), -EBUSY);
+    CHECK_IS(CALL2(first, NR_MUNMAP, mapped, 4096), 0);
+    CHECK_IS(mount_call("/b", "", MS_REMOUNT | MS_BIND | MS_RDONLY, ""), 0);
+    i64 fd = open_path("/b/f", O_RDONLY);
+    CHECK_IS(CALL2(first, NR_FCHMOD, fd, FD_CALLS_MODE), -EROFS);
+    CHECK_IS(CALL3(first, NR_FCHOWN, fd, 1, 1), -EROFS);
+    CHECK_IS(CALL4(first, NR_UTIMENSAT, fd, 0, 0, 0), -EROFS);
+    strcpy(path, "user.x");
+    CHECK_IS(CALL5(first, NR_FSETXATTR, fd, path, path, 1, 0), -EROFS);
+    close_fd(fd);
+    i64 directory = open_path("/b", O_RDONLY | O_DIRECTORY);
+    strcpy(path, "f");
+    CHECK_IS(CALL4(first, NR_OPENAT, directory, path, O_WRONLY, 0), -EROFS);
+    CHECK_IS(CALL3(first, NR_FCHMODAT, directory, path, FD_CALLS_MODE), -EROFS);
+    CHECK_IS(CALL3(first, NR_UNLINKAT, directory, path, 0), -EROFS);
+    strcpy(path, "new");
+    CHECK_IS(CALL3(first, NR_MKDIRAT, directory, path, 0755), -EROFS);
+    CHECK_IS(CALL4(first, NR_OPENAT, directory, path, O_WRONLY | O_CREAT, 0644), -EROFS);
+    strcpy(path, ".");
+    CHECK_IS(CALL4(first, NR_OPENAT, directory, path, O_TMPFILE | O_DIRECTORY | O_RDWR, 0600),
+             -EROFS);
+    close_fd(directory);
+    CHECK_IS(mount_call("/b", "", MS_REMOUNT | MS_BIND, ""), 0);
+    CHECK_IS(umount_call("/b", 0), 0);
+}
+
+// Nothing of a mount without programs becomes one, and nothing that was opened for reading is written.
+static void test_protection(void) {
+    enum { NR_MPROTECT = 10, PAGE = 4096 };
+    CHECK_IS(mount_call("/m", "tmpfs", MS_NOEXEC, ""), 0);
+    CHECK_IS(make_file("/m/f", "code"), 4);
+    i64 fd = open_path("/m/f", O_RDONLY);
+    CHECK_IS(map_call(PROT_READ | PROT_EXEC, MAP_PRIVATE, fd), -EPERM);
+    i64 mapped = map_call(PROT_READ, MAP_PRIVATE, fd);
+    CHECK_IS(mapped > 0, true);
+    CHECK_IS(CALL3(first, NR_MPROTECT, mapped, PAGE, PROT_READ | PROT_EXEC), -EACCES);
+    CHECK_IS(CALL3(first, NR_MPROTECT, mapped, PAGE, PROT_READ | PROT_WRITE), 0);
+    i64 shared = map_call(PROT_READ, MAP_SHARED, fd);
+    CHECK_IS(CALL3(first, NR_MPROTECT, shared, PAGE, PROT_READ | PROT_WRITE), -EACCES);
+    CHECK_IS(CALL2(first, NR_MUNMAP, mapped, PAGE), 0);
+    CHECK_IS(CALL2(first, NR_MUNMAP, shared, PAGE), 0);
+    close_fd(fd);
+    CHECK_IS(umount_call("/m", 0), 0);
+    fd = open_path("/o/d/f", O_RDONLY);
+    mapped = map_call(PROT_READ, MAP_PRIVATE, fd);
+    CHECK_IS(CALL3(first, NR_MPROTECT, mapped, PAGE, PROT_READ | PROT_EXEC), 0);
+    CHECK_IS(CALL2(first, NR_MUNMAP, mapped, PAGE), 0);
+    close_fd(fd);
+}
+
 int main(int argc, char **argv) {
     boot_image(argc, argv);
     test_covering();
@@ -213,5 +290,7 @@ int main(int argc, char **argv) {
     test_flags();
     test_detaching();
     test_binding();
+    test_bound_descriptors();
+    test_protection();
     return failures ? 1 : 0;
 }

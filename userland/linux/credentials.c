@@ -156,16 +156,16 @@ static bool exec_is_plain(const struct credentials *old) {
            (is_root || (old->uid != 0 && old->euid != 0));
 }
 
-int credentials_of_exec(struct process *process, struct vnode *file, struct credentials **out,
+int credentials_of_exec(struct process *process, struct path file, struct credentials **out,
                         bool *is_secure) {
     struct attributes attributes;
     struct credentials *old = process->credentials;
     *is_secure = old->uid != old->euid || old->gid != old->egid;
-    int result = vnode_attributes(file, &attributes);
+    int result = vnode_attributes(file.vnode, &attributes);
     if (result != 0) {
         return result;
     }
-    bool may_set = !process->has_no_new_privileges && !(file->system->flags & MOUNT_NO_SUID);
+    bool may_set = !process->has_no_new_privileges && !(path_mount_flags(file) & MOUNT_NO_SUID);
     bool sets_user = may_set && (attributes.mode & MODE_SET_UID);
     bool sets_group = may_set && (attributes.mode & MODE_SET_GID) && (attributes.mode & 0010);
     if (!sets_user && !sets_group && exec_is_plain(old)) {

@@ -82,7 +82,7 @@ bool credentials_may_inspect(const struct credentials *from, const struct creden
 void credentials_adjust(struct credentials *changed, const struct credentials *old);
 // What running this file makes of them: set-id bits, capabilities. *is_secure: the program must not
 // trust its caller.
-int credentials_of_exec(struct process *process, struct vnode *file, struct credentials **out,
+int credentials_of_exec(struct process *process, struct path file, struct credentials **out,
                         bool *is_secure);
 
 // The options of prctl that are about capabilities; -ENOSYS for any other.

@@ -14,11 +14,11 @@ i64 linux_getcwd(struct thread *thread, linux_ptr buffer, usize size) {
     if (!path) {
         return -ENOMEM;
     }
-    struct vnode *root = fs_context_root(context);
-    struct vnode *cwd = fs_context_cwd(context);
+    struct path root = fs_context_root(context);
+    struct path cwd = fs_context_cwd(context);
     i64 length = directory_path(root, cwd, path, LINUX_PATH_MAX);
-    vnode_put(root);
-    vnode_put(cwd);
+    path_put(root);
+    path_put(cwd);
     if (length >= 0 && (usize)length + 1 > size) {
         length = -ERANGE;
     }
@@ -29,11 +29,11 @@ i64 linux_getcwd(struct thread *thread, linux_ptr buffer, usize size) {
     return length;
 }
 
-static i64 change_directory(struct thread *thread, struct vnode *directory) {
-    if (!vnode_is_directory(directory)) {
+static i64 change_directory(struct thread *thread, struct path directory) {
+    if (!vnode_is_directory(directory.vnode)) {
         return -ENOTDIR;
     }
-    int result = vnode_permission(thread->process->credentials, directory, MAY_EXECUTE);
+    int result = vnode_permission(thread->process->credentials, directory.vnode, MAY_EXECUTE);
     if (result == 0) {
         fs_context_set_cwd(thread->process->fs, directory);
     }
@@ -41,11 +41,11 @@ static i64 change_directory(struct thread *thread, struct vnode *directory) {
 }
 
 i64 linux_chdir(struct thread *thread, linux_ptr path) {
-    struct vnode *directory;
+    struct path directory;
     i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &directory);
     if (result == 0) {
         result = change_directory(thread, directory);
-        vnode_put(directory);
+        path_put(directory);
     }
     return result;
 }
@@ -55,17 +55,17 @@ i64 linux_fchdir(struct thread *thread, i32 fd) {
     if (!file) {
         return -EBADF;
     }
-    i64 result = change_directory(thread, file->vnode);
+    i64 result = change_directory(thread, file_path(file));
     file_put(file);
     return result;
 }
 
-static i64 change_root(struct thread *thread, struct vnode *directory) {
+static i64 change_root(struct thread *thread, struct path directory) {
     const struct credentials *credentials = thread->process->credentials;
-    if (!vnode_is_directory(directory)) {
+    if (!vnode_is_directory(directory.vnode)) {
         return -ENOTDIR;
     }
-    int result = vnode_permission(credentials, directory, MAY_EXECUTE);
+    int result = vnode_permission(credentials, directory.vnode, MAY_EXECUTE);
     if (result != 0 || !credentials_have(credentials, CAP_SYS_CHROOT)) {
         return result != 0 ? result : -EPERM;
     }
@@ -74,11 +74,11 @@ static i64 change_root(struct thread *thread, struct vnode *directory) {
 }
 
 i64 linux_chroot(struct thread *thread, linux_ptr path) {
-    struct vnode *directory;
+    struct path directory;
     i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &directory);
     if (result == 0) {
         result = change_root(thread, directory);
-        vnode_put(directory);
+        path_put(directory);
     }
     return result;
 }

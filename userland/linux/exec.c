@@ -85,7 +85,7 @@ static int segment_plan(const struct elf_segment *segment, u64 base, struct vnod
     return result;
 }
 
-static int segment_map(struct memory *memory, const struct process *process, struct vnode *file,
+static int segment_map(struct memory *memory, const struct process *process, struct file *file,
                        const struct elf_segment *segment, const struct segment_plan *plan) {
     struct map_request request = {
         .address = plan->start,
@@ -188,7 +188,7 @@ static int exec_map(struct exec *exec, const struct process *process, struct pro
     u64 end = 0;
     for (u32 i = 0; i < exec->image.segments_count && result == 0; i++) {
         const struct elf_segment *segment = &exec->image.segments[i];
-        result = segment_plan(segment, exec->layout.base, program->file, &exec->plans[i]);
+        result = segment_plan(segment, exec->layout.base, program->file->vnode, &exec->plans[i]);
         if (result == 0) {
             result = segment_map(exec->memory, process, program->file, segment, &exec->plans[i]);
         }
@@ -208,7 +208,7 @@ static int exec_prepare(struct exec *exec, struct process *process, struct progr
                         const void *header, u64 header_size) {
     struct attributes attributes;
     const char *problem = NULL;
-    int result = vnode_attributes(program->file, &attributes);
+    int result = vnode_attributes(program->file->vnode, &attributes);
     if (result != 0) {
         return result;
     }
@@ -222,8 +222,8 @@ static int exec_prepare(struct exec *exec, struct process *process, struct progr
     }
     layout_choose(&exec->layout, &exec->image,
                   page_round_down(process->limits[RLIMIT_STACK].current));
-    result =
-        credentials_of_exec(process, program->file, &exec->credentials, &exec->layout.is_secure);
+    result = credentials_of_exec(process, file_path(program->file), &exec->credentials,
+                                 &exec->layout.is_secure);
     if (result != 0) {
         return result;
     }
@@ -276,8 +276,8 @@ static int exec_finish(struct exec *exec, struct program *program, const char *p
                        u64 *stack_pointer) {
     int result = 0;
     for (u32 i = 0; i < exec->image.segments_count && result == 0; i++) {
-        result =
-            segment_finish(exec->memory, &exec->image.segments[i], &exec->plans[i], program->file);
+        result = segment_finish(exec->memory, &exec->image.segments[i], &exec->plans[i],
+                                program->file->vnode);
     }
     if (result == 0) {
         result = exec_stack_write(program, &exec->image, &exec->layout, path, stack_pointer);

@@ -11,16 +11,16 @@
 
 enum { SCRIPT_DEPTH_MAX = 6, SCRIPT_LINE_MAX = 256, SCRIPT_LINE_BYTES = SCRIPT_LINE_MAX + 1 };
 
-static int program_file_check(struct thread *thread, struct vnode *file) {
-    return file->type != MODE_REGULAR || (file->system->flags & MOUNT_NO_EXEC)
+static int program_file_check(struct thread *thread, struct path file) {
+    return file.vnode->type != MODE_REGULAR || (path_mount_flags(file) & MOUNT_NO_EXEC)
                ? -EACCES
-               : vnode_permission(thread->process->credentials, file, MAY_EXECUTE);
+               : vnode_permission(thread->process->credentials, file.vnode, MAY_EXECUTE);
 }
 
 static int program_file_find(struct thread *thread, i32 directory, const char *path,
                              struct program *program) {
     struct walk walk;
-    struct vnode *file;
+    struct path file;
     int result = walk_start_text(&walk, thread, directory, path, WALK_FOLLOW);
     if (result == 0) {
         result = walk_resolve(&walk, &file);
@@ -33,9 +33,7 @@ static int program_file_find(struct thread *thread, i32 directory, const char *p
     if (result == 0) {
         result = program_set_file(program, file);
     }
-    if (result != 0) {
-        vnode_put(file);
-    }
+    path_put(file);
     return result;
 }
 
@@ -123,9 +121,8 @@ int exec_file_open(struct thread *thread, i32 directory, const char *path, struc
         if (result != 0) {
             return result;
         }
-        i64 count = program->file->ops->read
-                        ? program->file->ops->read(program->file, header, ELF_HEADER_BYTES, 0)
-                        : -EACCES;
+        struct vnode *file = program->file->vnode;
+        i64 count = file->ops->read ? file->ops->read(file, header, ELF_HEADER_BYTES, 0) : -EACCES;
         if (count < 0) {
             return (int)count;
         }

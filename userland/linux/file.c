@@ -3,6 +3,7 @@
 #include "linux/abi.h"
 #include "linux/credentials.h"
 #include "linux/file_locks.h"
+#include "linux/mount.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
 #include "linux/vfs.h"
@@ -86,19 +87,46 @@ static const struct file_ops vnode_file_ops = {
     .write = vnode_file_write,
 };
 
-int file_create(struct vnode *vnode, u32 flags, struct file **out)
+int file_create(struct path path, u32 flags, struct file **out)
     THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct file *file = heap_alloc_zero(sizeof(*file));
     if (!file) {
         return -ENOMEM;
     }
     file->ops = &vnode_file_ops;
-    file->vnode = vnode_get(vnode);
+    path = path_get(path);
+    file->mount = path.mount;
+    file->vnode = path.vnode;
     file->references = 1;
     file->flags = flags & ~(u32)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC);
     file->traits = FILE_SEEKABLE;
     *out = file;
     return 0;
+}
+
+static int writer_add(struct path path) {
+    int result = mount_writer_add(path.mount);
+    if (result == 0) {
+        result = vnode_writer_add(path.vnode);
+        if (result != 0) {
+            mount_writer_remove(path.mount);
+        }
+    }
+    return result;
+}
+
+static void writer_remove(struct path path) {
+    vnode_writer_remove(path.vnode);
+    mount_writer_remove(path.mount);
+}
+
+int file_truncate(struct thread *thread, struct path path, u64 size_bytes) {
+    int result = writer_add(path);
+    if (result == 0) {
+        result = file_resize(thread, path.vnode, size_bytes);
+        writer_remove(path);
+    }
+    return result;
 }
 
 static int file_open(struct thread *thread, struct vnode *vnode, struct file *file) {
@@ -110,7 +138,7 @@ static int file_open(struct thread *thread, struct vnode *vnode, struct file *fi
         return -EISDIR;
     }
     if (vnode->type == MODE_REGULAR && (flags & O_ACCMODE) != O_RDONLY) {
-        int result = vnode_writer_add(vnode);
+        int result = writer_add(file_path(file));
         if (result != 0) {
             return result;
         }
@@ -119,16 +147,20 @@ static int file_open(struct thread *thread, struct vnode *vnode, struct file *fi
     return vnode->ops->open ? vnode->ops->open(thread, vnode, file) : 0;
 }
 
-int file_open_vnode(struct thread *thread, struct vnode *vnode, u32 flags, struct file **out) {
-    int result = file_create(vnode, flags, out);
+int file_open_path(struct thread *thread, struct path path, u32 flags, struct file **out) {
+    int result = file_create(path, flags, out);
     if (result == 0) {
-        result = file_open(thread, vnode, *out);
+        result = file_open(thread, path.vnode, *out);
         if (result != 0) {
             (*out)->ops = &vnode_file_ops;
             file_put(*out);
         }
     }
     return result;
+}
+
+int file_open_vnode(struct thread *thread, struct vnode *vnode, u32 flags, struct file **out) {
+    return file_open_path(thread, (struct path){.vnode = vnode}, flags, out);
 }
 
 struct file *file_get(struct file *file) {
@@ -147,9 +179,9 @@ void file_put(struct file *file) {
         file->ops->release(file);
     }
     if (file->traits & FILE_IS_WRITER) {
-        vnode_writer_remove(file->vnode);
+        writer_remove(file_path(file));
     }
-    vnode_put(file->vnode);
+    path_put(file_path(file));
     heap_free(file);
 }
 

@@ -3,24 +3,33 @@
 #include "linux/descriptors.h"
 #include "linux/fs/pipe.h"
 #include "linux/lock_calls.h"
+#include "linux/mount.h"
 #include "linux/permission.h"
 #include "linux/process.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
 
-static int file_make(struct thread *thread, struct walk *walk, u32 mode, struct vnode **out) {
+static int file_make(struct thread *thread, struct walk *walk, u32 mode, struct path *out) {
     struct creation creation;
-    if (!walk->at->ops->create) {
+    struct vnode *at = walk->at.vnode;
+    struct vnode *made;
+    if (!at->ops->create) {
         return -EACCES;
     }
     int result =
         creation_prepare(thread, walk->at, MODE_REGULAR | (mode & MODE_PERMISSIONS), &creation);
-    return result != 0 ? result : walk->at->ops->create(walk->at, walk->last, &creation, out);
+    if (result == 0) {
+        result = at->ops->create(at, walk->last, &creation, &made);
+    }
+    if (result == 0) {
+        *out = (struct path){mount_get(walk->at.mount), made};
+    }
+    return result;
 }
 
 // Looks the last component up, or makes the file, in one go with respect to others who make it.
 static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u32 mode,
-                          struct vnode **out, bool *is_new) {
+                          struct path *out, bool *is_new) {
     *is_new = false;
     if (!walk_last_is_name(walk) || walk->must_be_directory) {
         return -EISDIR;
@@ -29,7 +38,7 @@ static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u
     do {
         result = walk_lookup(walk, walk->last, out);
         if (result == 0 && (flags & O_EXCL)) {
-            vnode_put(*out);
+            path_put(*out);
             return -EEXIST;
         }
         if (result == -ENOENT) {
@@ -40,25 +49,25 @@ static int open_or_create(struct thread *thread, struct walk *walk, u32 flags, u
     return result;
 }
 
+// A link without a text leads to what is there already, in place of a name in walk->at.
 static int open_creating(struct thread *thread, struct walk *walk, u32 flags, u32 mode,
-                         struct vnode **out, bool *is_new) {
+                         struct path *out, bool *is_new) {
     for (;;) {
         int result = walk_to_last(walk);
+        if (result == 0 && walk->last.size == 0 && walk->links > 0 && !walk->must_be_directory) {
+            *out = path_get(walk->at);
+            return 0;
+        }
         if (result == 0) {
             result = open_or_create(thread, walk, flags, mode, out, is_new);
         }
-        if (result != 0 || (*out)->type != MODE_LINK) {
+        if (result != 0 || out->vnode->type != MODE_LINK) {
             return result;
         }
-        result = flags & O_NOFOLLOW ? -ELOOP : walk_follow_last(walk, *out);
-        bool is_magic = (*out)->ops->follow != NULL;
-        vnode_put(*out);
+        result = flags & O_NOFOLLOW ? -ELOOP : walk_follow_last(walk, out->vnode);
+        path_put(*out);
         if (result != 0) {
             return result;
-        }
-        if (is_magic) {
-            *out = vnode_get(walk->at);
-            return 0;
         }
     }
 }
@@ -83,59 +92,61 @@ static int open_type_check(struct vnode *vnode, u32 flags) {
     return vnode->type == MODE_SOCKET && !(flags & O_PATH) ? -ENXIO : 0;
 }
 
-static int open_permission(struct thread *thread, struct vnode *vnode, u32 flags) {
+static int open_permission(struct thread *thread, struct path path, u32 flags) {
     const struct credentials *credentials = thread->process->credentials;
-    int result = vnode_permission(credentials, vnode, open_mask(flags));
+    if ((flags & O_TRUNC) && path.vnode->type == MODE_REGULAR && path_is_read_only(path)) {
+        return -EROFS;
+    }
+    int result = path_permission(credentials, path, open_mask(flags));
     if (result == 0 && (flags & O_NOATIME)) {
         struct attributes attributes;
-        result = vnode_attributes(vnode, &attributes);
+        result = vnode_attributes(path.vnode, &attributes);
         result = result == 0 && !is_owner(credentials, &attributes) ? -EPERM : result;
     }
     return result;
 }
 
-static int open_truncate(struct thread *thread, struct vnode *vnode) {
-    int result = vnode_writer_add(vnode);
-    if (result == 0) {
-        result = file_resize(thread, vnode, 0);
-        vnode_writer_remove(vnode);
-    }
-    return result;
-}
-
 // Truncates the file where that is asked for. A new one is its maker's, whatever its mode says.
-static int open_check(struct thread *thread, struct vnode *vnode, u32 flags, bool is_new) {
-    int result = open_type_check(vnode, flags);
+static int open_check(struct thread *thread, struct path path, u32 flags, bool is_new) {
+    int result = open_type_check(path.vnode, flags);
     if (result != 0 || (flags & O_PATH) || is_new) {
         return result;
     }
-    result = open_permission(thread, vnode, flags);
-    if (result == 0 && (flags & O_TRUNC) && vnode->type == MODE_REGULAR) {
-        result = open_truncate(thread, vnode);
+    result = open_permission(thread, path, flags);
+    if (result == 0 && (flags & O_TRUNC) && path.vnode->type == MODE_REGULAR) {
+        result = file_truncate(thread, path, 0);
     }
     return result;
 }
 
 // A file without a name in the directory's file system.
-static int open_unnamed(struct thread *thread, struct vnode *directory, u32 flags, u32 mode,
-                        struct vnode **out) {
+static int open_unnamed(struct thread *thread, struct path directory, u32 flags, u32 mode,
+                        struct path *out) {
     struct creation creation;
-    if (!vnode_is_directory(directory)) {
+    struct vnode *made;
+    struct vnode *at = directory.vnode;
+    if (!vnode_is_directory(at)) {
         return -ENOTDIR;
     }
-    if (!directory->ops->make_unnamed) {
+    if (!at->ops->make_unnamed) {
         return -EOPNOTSUPP;
     }
     int result =
         creation_prepare(thread, directory, MODE_REGULAR | (mode & MODE_PERMISSIONS), &creation);
     u32 kind = flags & O_EXCL ? UNNAMED_EXCLUSIVE : UNNAMED_LINKABLE;
-    return result != 0 ? result : directory->ops->make_unnamed(directory, &creation, kind, out);
+    if (result == 0) {
+        result = at->ops->make_unnamed(at, &creation, kind, &made);
+    }
+    if (result == 0) {
+        *out = (struct path){mount_get(directory.mount), made};
+    }
+    return result;
 }
 
-// The vnode that is opened: found, or made.
+// What is opened: found, or made.
 static int open_find(struct thread *thread, struct walk *walk, u32 flags, u32 mode,
-                     struct vnode **out, bool *is_new) {
-    struct vnode *directory;
+                     struct path *out, bool *is_new) {
+    struct path directory;
     if (!(flags & O_TMPFILE) || (flags & O_PATH)) {
         return (flags & O_CREAT) && !(flags & O_PATH)
                    ? open_creating(thread, walk, flags, mode, out, is_new)
@@ -148,20 +159,20 @@ static int open_find(struct thread *thread, struct walk *walk, u32 flags, u32 mo
     if (result == 0) {
         result = open_unnamed(thread, directory, flags, mode, out);
         *is_new = true;
-        vnode_put(directory);
+        path_put(directory);
     }
     return result;
 }
 
 static i64 open_at(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32 mode) {
     struct walk walk;
-    struct vnode *vnode;
+    struct path found;
     struct file *file;
     bool is_new = false;
     u32 walk_flags = flags & O_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW;
     int result = walk_start(&walk, thread, directory, path, walk_flags);
     if (result == 0) {
-        result = open_find(thread, &walk, flags, mode, &vnode, &is_new);
+        result = open_find(thread, &walk, flags, mode, &found, &is_new);
     }
     walk_end(&walk);
     if (result != 0) {
@@ -170,11 +181,11 @@ static i64 open_at(struct thread *thread, i32 directory, linux_ptr path, u32 fla
     if (flags & O_TMPFILE) {
         flags &= ~(u32)O_DIRECTORY;
     }
-    result = open_check(thread, vnode, flags, is_new);
+    result = open_check(thread, found, flags, is_new);
     if (result == 0) {
-        result = file_open_vnode(thread, vnode, flags, &file);
+        result = file_open_path(thread, found, flags, &file);
     }
-    vnode_put(vnode);
+    path_put(found);
     if (result != 0) {
         return result;
     }

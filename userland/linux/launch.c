@@ -74,11 +74,11 @@ struct process *launch_process(struct thread *thread) {
 }
 
 static int null_open(struct thread *thread, u32 flags, struct file **out) {
-    struct vnode *vnode;
-    int result = system_device("null", &vnode);
+    struct path null;
+    int result = system_device("null", &null);
     if (result == 0) {
-        result = file_open_vnode(thread, vnode, flags, out);
-        vnode_put(vnode);
+        result = file_open_path(thread, null, flags, out);
+        path_put(null);
     }
     return result;
 }
@@ -228,16 +228,16 @@ static void user_set(struct thread *thread, struct launch *launch, const char *t
 }
 
 static void directory_set(struct thread *thread, const char *path) {
-    struct vnode *directory;
+    struct path directory;
     int result = path_resolve_text(thread, path, &directory);
-    if (result == 0 && !vnode_is_directory(directory)) {
-        vnode_put(directory);
+    if (result == 0 && !vnode_is_directory(directory.vnode)) {
+        path_put(directory);
         result = -ENOTDIR;
     }
     if (result != 0)
         launch_fail(thread, path, "can't be the working directory", STATUS_NOT_EXECUTABLE);
     fs_context_set_cwd(thread->process->fs, directory);
-    vnode_put(directory);
+    path_put(directory);
 }
 
 void launch_run(struct thread *thread, struct launch *launch) {

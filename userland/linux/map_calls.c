@@ -4,6 +4,7 @@
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
 #include "linux/memory.h"
+#include "linux/mount.h"
 #include "linux/thread.h"
 
 enum { MAP_SHARED_VALIDATE = 3 };
@@ -118,14 +119,15 @@ static i64 map_source(struct memory *memory, const struct process *process,
 // Pages of the image are mapped as they are where they are all that is asked for, and stay what they
 // are. The contents of another file move to where they can be mapped. What can do neither is copied.
 static i64 map_file(struct process *process, struct map_request *request, u64 offset,
-                    struct vnode *vnode) {
+                    struct file *file) {
     struct memory *memory = process->memory;
+    struct vnode *vnode = file->vnode;
     struct page_source source = {};
     bool may_change = (request->options & CL_MAP_SHARED) && (request->access & CL_MAP_WRITE);
     if (!vnode->ops->read) {
         return -ENODEV;
     }
-    request->file = vnode;
+    request->file = file;
     request->offset = offset;
     int result = vnode->ops->map && !may_change ? vnode->ops->map(vnode, offset, &source) : 0;
     if (result == 0 && source.pages * PAGE_SIZE >= request->size) {
@@ -152,10 +154,16 @@ static i64 map_descriptor(struct process *process, struct map_request *request, 
     if (mode == O_WRONLY || (is_shared && (request->access & CL_MAP_WRITE) && mode != O_RDWR)) {
         return -EACCES;
     }
+    bool runs_nothing = path_mount_flags(file_path(file)) & MOUNT_NO_EXEC;
+    if (runs_nothing && (request->access & CL_MAP_EXECUTE)) {
+        return -EPERM;
+    }
     if (file->vnode->type != MODE_REGULAR) {
         return -ENODEV;
     }
-    return map_file(process, request, offset, file->vnode);
+    request->traits |= (runs_nothing ? REGION_NO_EXECUTE : 0) |
+                       (is_shared && mode != O_RDWR ? REGION_NO_WRITE : 0);
+    return map_file(process, request, offset, file);
 }
 
 // What is written to and was not asked for without a reserve.

@@ -160,7 +160,8 @@ int memory_unmap(struct memory *memory, u64 address, u64 size) {
 
 int memory_protect(struct memory *memory, u64 address, u64 size, u32 access) {
     mutex_lock(&memory->lock);
-    u64 end = regions_hole(memory->regions, address, address + size);
+    u64 hole = regions_hole(memory->regions, address, address + size);
+    u64 end = regions_refusal(memory->regions, address, hole, access);
     int result = regions_reserve(&memory->regions);
     if (result == 0 && end > address) {
         result = kernel_protect(memory->aspace, address, end - address, access);
@@ -169,7 +170,10 @@ int memory_protect(struct memory *memory, u64 address, u64 size, u32 access) {
         regions_protect(memory->regions, address, end, access);
     }
     mutex_unlock(&memory->lock);
-    return result == 0 && end < address + size ? -ENOMEM : result;
+    if (result != 0 || end == address + size) {
+        return result;
+    }
+    return end < hole ? -EACCES : -ENOMEM;
 }
 
 i64 memory_move(struct memory *memory, u64 address, u64 size, u64 target, u64 target_size) {

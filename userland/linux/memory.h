@@ -11,13 +11,13 @@
 struct map_request {
     u64 address;
     u64 size;
-    u64 offset;         // in the file
-    struct vnode *file; // borrowed; what is noted of it. NULL: anonymous
-    u32 access;         // CL_MAP_READ ...
-    u32 placement;      // CL_MAP_FIXED, CL_MAP_EXACT or none
-    u32 traits;         // REGION_*
-    u32 options;        // CL_MAP_SHARED, CL_MAP_POPULATE
-    handle_t memobj;    // 0: anonymous
+    u64 offset;        // in the file
+    struct file *file; // borrowed; what is noted of it. NULL: anonymous
+    u32 access;        // CL_MAP_READ ...
+    u32 placement;     // CL_MAP_FIXED, CL_MAP_EXACT or none
+    u32 traits;        // REGION_*
+    u32 options;       // CL_MAP_SHARED, CL_MAP_POPULATE
+    handle_t memobj;   // 0: anonymous
     u64 memobj_offset;
     // Only the place is taken, with no access: pages are put there later, with what is noted.
     bool is_reservation;
@@ -36,7 +36,8 @@ int memory_resolve(struct memory *memory, u64 address, u32 access);
 i64 memory_map(struct memory *memory, const struct process *process,
                const struct map_request *request);
 int memory_unmap(struct memory *memory, u64 address, u64 size);
-// -ENOMEM where a part is not mapped; what is before that has changed.
+// -ENOMEM where a part is not mapped, -EACCES where it may not be accessed so; what is before that has
+// changed.
 int memory_protect(struct memory *memory, u64 address, u64 size, u32 access);
 // The address a range is at afterwards; `target` 0: wherever there is room.
 i64 memory_move(struct memory *memory, u64 address, u64 size, u64 target, u64 target_size);

@@ -21,7 +21,7 @@ static bool region_take(struct memory *memory, u64 address, u32 access, struct r
     bool is_found = region && region->start <= address && region->file && (region->access & access);
     if (is_found) {
         *out = *region;
-        vnode_get(region->file);
+        file_get(region->file);
     }
     mutex_unlock(&memory->lock);
     return is_found;
@@ -35,8 +35,8 @@ int memory_resolve(struct memory *memory, u64 address, u32 access) {
         return -ENOENT;
     }
     u64 offset = region.offset + (page - region.start);
-    int result =
-        region.file->ops->share ? region.file->ops->share(region.file, offset, &source) : 0;
+    struct vnode *vnode = region.file->vnode;
+    int result = vnode->ops->share ? vnode->ops->share(vnode, offset, &source) : 0;
     if (result == 0 && source.pages > 0) {
         u32 shared = region.traits & REGION_SHARED ? CL_MAP_SHARED : 0;
         result = memory_overlay(memory, page, PAGE_SIZE, source.memobj, source.offset,
@@ -44,6 +44,6 @@ int memory_resolve(struct memory *memory, u64 address, u32 access) {
     } else {
         result = -EFAULT;
     }
-    vnode_put(region.file);
+    file_put(region.file);
     return result == 0 ? 0 : -EFAULT;
 }

@@ -1,261 +1,320 @@
-// The table of mounts. mounts_lock guards it, and what is mounted on what (vnode->mounted,
-// system->covered); walks take it at a covered directory only.
+// The table of mounts. mounts_lock guards it, and what is mounted on what; walks take it at a covered
+// vnode and at the root of a mount only.
 #include "linux/mount.h"
 
-#include "lib/format.h"
 #include "lib/heap.h"
+#include "lib/mutex.h"
 #include "lib/string.h"
 #include "linux/abi.h"
-#include "linux/descriptors.h"
 #include "linux/fs/tmpfs.h"
-#include "linux/process.h"
-#include "linux/system.h"
-#include "linux/walk.h"
 
 static struct mutex mounts_lock;
 static struct list mounts GUARDED_BY(&mounts_lock) = LIST_INIT(mounts);
+static u32 last_id GUARDED_BY(&mounts_lock) = 20;
 
-// Before what is mounted in it already.
-static void mount_insert_locked(struct mount *mount) REQUIRES(&mounts_lock) {
-    struct mount *other;
-    struct list *place = &mounts;
-    list_for_each(other, &mounts, node) {
-        if (other->system->covered->system == mount->system) {
-            place = &other->node;
-            break;
-        }
+// Held while mounts are shown, and while one is taken off: before mounts_lock.
+static struct mutex showing_lock;
+
+int mount_make(struct file_system *system, struct vnode *root, const char *source, u32 flags,
+               struct mount **out) {
+    struct mount *mount = heap_alloc_zero(sizeof(*mount));
+    if (!mount) {
+        return -ENOMEM;
     }
-    list_insert_tail(place, &mount->node);
+    *mount = (struct mount){
+        .system = system,
+        .root = vnode_get(root),
+        .references = 1,
+        .flags = flags & MOUNT_FLAGS & ~(u32)MOUNT_READ_ONLY,
+        .writers = flags & MOUNT_READ_ONLY ? -1 : 0,
+    };
+    memcpy(mount->source, source, min(strlen(source), sizeof(mount->source) - 1));
+    __atomic_fetch_add(&system->mounts, 1, __ATOMIC_RELAXED);
+    *out = mount;
+    return 0;
 }
 
-int mount_attach(struct mount *mount, struct vnode *directory) {
+struct mount *mount_get(struct mount *mount) {
+    if (mount) {
+        __atomic_fetch_add(&mount->references, 1, __ATOMIC_RELAXED);
+    }
+    return mount;
+}
+
+void mount_put(struct mount *mount) {
+    if (!mount || __atomic_fetch_sub(&mount->references, 1, __ATOMIC_ACQ_REL) != 1 ||
+        mount->is_given) {
+        return;
+    }
     struct file_system *system = mount->system;
-    int result = 0;
-    mutex_lock(&mounts_lock);
-    if (system->covered || directory->mounted) {
-        result = -EBUSY;
-    } else {
-        system->covered = vnode_get(directory);
-        __atomic_store_n(&directory->mounted, system, __ATOMIC_RELEASE);
-        mount_insert_locked(mount);
+    vnode_put(mount->root);
+    heap_free(mount);
+    if (__atomic_fetch_sub(&system->mounts, 1, __ATOMIC_ACQ_REL) == 1 && system->end) {
+        system->end(system);
     }
-    mutex_unlock(&mounts_lock);
-    return result;
 }
 
-struct vnode *mount_cross(struct vnode *found) {
-    while (unlikely(__atomic_load_n(&found->mounted, __ATOMIC_ACQUIRE))) {
-        mutex_lock(&mounts_lock);
-        struct file_system *system = found->mounted;
-        struct vnode *root = system ? vnode_get(system->root) : NULL;
-        mutex_unlock(&mounts_lock);
-        if (!root) {
-            break;
-        }
-        vnode_put(found);
-        found = root;
-    }
-    return found;
-}
-
-struct vnode *mount_parent_side(struct vnode *directory) {
-    vnode_get(directory);
-    while (directory == directory->system->root) {
-        mutex_lock(&mounts_lock);
-        struct vnode *covered = vnode_get(directory->system->covered);
-        mutex_unlock(&mounts_lock);
-        if (!covered) {
-            break;
-        }
-        vnode_put(directory);
-        directory = covered;
-    }
-    return directory;
-}
-
-static bool descriptors_use(struct descriptors *descriptors, const struct file_system *system) {
-    bool uses = false;
-    mutex_lock(&descriptors->lock);
-    for (u32 i = 0; i < descriptors->capacity && !uses; i++) {
-        const struct file *file = descriptors->table[i].file;
-        uses = file && file->vnode->system == system;
-    }
-    mutex_unlock(&descriptors->lock);
-    return uses;
-}
-
-static bool context_uses(struct fs_context *context, const struct file_system *system) {
-    mutex_lock(&context->lock);
-    bool uses = context->cwd->system == system || context->root->system == system;
-    mutex_unlock(&context->lock);
-    return uses;
-}
-
-static bool process_uses_locked(const struct process *process, const struct file_system *system)
-    REQUIRES(&tasks.lock) {
-    return (process->fs && context_uses(process->fs, system)) ||
-           (process->descriptors && descriptors_use(process->descriptors, system)) ||
-           (process->program && process->program->file && process->program->file->system == system);
-}
-
-static bool is_used(const struct file_system *system) {
-    struct process *process;
-    bool uses = false;
-    mutex_lock(&tasks.lock);
-    list_for_each(process, &tasks.processes, all) {
-        if (process_uses_locked(process, system)) {
-            uses = true;
-            break;
-        }
-    }
-    mutex_unlock(&tasks.lock);
-    return uses;
-}
-
-static bool covers_locked(const struct file_system *system) REQUIRES(&mounts_lock) {
+static struct mount *mount_on_locked(struct path path) REQUIRES(&mounts_lock) {
     struct mount *mount;
     list_for_each(mount, &mounts, node) {
-        if (mount->system->covered->system == system) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static struct mount *mount_of_locked(const struct file_system *system) REQUIRES(&mounts_lock) {
-    struct mount *mount;
-    list_for_each(mount, &mounts, node) {
-        if (mount->system == system) {
+        if (path_is(mount->covered, path)) {
             return mount;
         }
     }
     return NULL;
 }
 
-const char *mount_source(const struct file_system *system) {
-    mutex_lock(&mounts_lock);
-    const struct mount *mount = mount_of_locked(system);
-    mutex_unlock(&mounts_lock);
-    return mount ? mount->source : system->name;
-}
-
-int mount_detach(struct file_system *system, u32 flags) {
-    if (flags == DETACH_IDLE && is_used(system)) {
-        return -EBUSY;
-    }
-    mutex_lock(&mounts_lock);
-    struct mount *mount = mount_of_locked(system);
-    int result = !mount ? -EINVAL : covers_locked(system) ? -EBUSY : 0;
-    struct vnode *covered = NULL;
-    if (result == 0) {
-        covered = system->covered;
-        system->covered = NULL;
-        __atomic_store_n(&covered->mounted, NULL, __ATOMIC_RELEASE);
-        list_remove(&mount->node);
-    }
-    mutex_unlock(&mounts_lock);
-    if (result == 0) {
-        vnode_put(covered);
-        if (mount->end) {
-            mount->end(mount);
-        }
-    }
-    return result;
-}
-
-int mount_remount(struct file_system *system, u32 flags, const char *options) {
-    mutex_lock(&mounts_lock);
-    bool is_mounted = mount_of_locked(system) || system == system_root()->system;
-    mutex_unlock(&mounts_lock);
-    int result = !is_mounted ? -EINVAL : system->is_tmpfs ? tmpfs_remount(system, options) : 0;
-    if (result == 0) {
-        system->flags = flags & MOUNT_FLAGS;
-    }
-    return result;
-}
-
-static usize options_text(const struct file_system *system, char *buffer, usize size) {
-    usize length =
-        format_text(buffer, size, "%s%s%s%s", system->flags & MOUNT_READ_ONLY ? "ro" : "rw",
-                    system->flags & MOUNT_NO_SUID ? ",nosuid" : "",
-                    system->flags & MOUNT_NO_DEV ? ",nodev" : "",
-                    system->flags & MOUNT_NO_EXEC ? ",noexec" : "");
-    length += format_text(buffer + length, size - length, ",relatime");
-    return length;
-}
-
-struct mount_line {
-    char path[256];
-    char options[64];
-    char own[96]; // of the file system itself, with a comma before it
-};
-
-static usize line_write(u32 form, const struct mount_line *line, const struct file_system *system,
-                        const char *source, u32 number, char *buffer, usize size) {
-    if (form == MOUNTS_PLAIN) {
-        return format_text(buffer, size, "%s %s %s %s%s 0 0\n", source, line->path, system->name,
-                           line->options, line->own);
-    }
-    return format_text(buffer, size, "%u %u 0:%u / %s %s - %s %s %s%s\n", 20 + number,
-                       number == 0 ? 1 : 20, system->device, line->path, line->options,
-                       system->name, source, system->flags & MOUNT_READ_ONLY ? "ro" : "rw",
-                       line->own);
-}
-
-static void line_fill(struct mount_line *line, struct file_system *system) {
-    options_text(system, line->options, sizeof(line->options));
-    line->own[0] = 0;
-    if (system->is_tmpfs) {
-        tmpfs_options(system, line->own, sizeof(line->own));
-    }
-}
-
-// What is mounted, in order, each counted by its root; how many.
-enum { MOUNTS_SHOWN = 32 };
-
-struct shown {
-    struct file_system *system;
-    struct vnode *root;
-    struct vnode *covered;
-    char source[MOUNT_SOURCE_BYTES];
-};
-
-static u32 mounts_take(struct shown *shown) {
-    struct mount *mount;
-    u32 count = 0;
-    mutex_lock(&mounts_lock);
-    list_for_each(mount, &mounts, node) {
-        if (count == MOUNTS_SHOWN) {
+// Before what is mounted in it already.
+static void mount_insert_locked(struct mount *mount) REQUIRES(&mounts_lock) {
+    struct mount *other;
+    struct list *place = &mounts;
+    list_for_each(other, &mounts, node) {
+        if (other->covered.mount == mount) {
+            place = &other->node;
             break;
         }
-        struct shown *one = &shown[count++];
-        one->system = mount->system;
-        one->root = vnode_get(mount->system->root);
-        one->covered = vnode_get(mount->system->covered);
-        memcpy(one->source, mount->source, sizeof(one->source));
+    }
+    mount->id = ++last_id;
+    mount->is_attached = true;
+    list_insert_tail(place, &mount->node);
+}
+
+static void attach_locked(struct mount *mount, struct path target) REQUIRES(&mounts_lock) {
+    struct mount *over;
+    while ((over = mount_on_locked(target))) {
+        target = (struct path){over, over->root}; // since it was looked up
+    }
+    mount->covered = path_get(target);
+    __atomic_fetch_add(&target.vnode->mounts, 1, __ATOMIC_RELEASE);
+    mount_insert_locked(mount);
+}
+
+int mount_attach(struct mount *mount, struct path target) {
+    if (!target.mount) {
+        return -EINVAL;
+    }
+    if (vnode_is_directory(mount->root) != vnode_is_directory(target.vnode)) {
+        return -ENOTDIR;
+    }
+    mutex_lock(&mounts_lock);
+    bool has_place = target.mount->is_attached || target.mount->is_given;
+    if (has_place) {
+        attach_locked(mount, target);
+    }
+    mutex_unlock(&mounts_lock);
+    return has_place ? 0 : -EINVAL;
+}
+
+void mount_attach_root(struct mount *mount) {
+    mutex_lock(&mounts_lock);
+    mount->id = ++last_id;
+    mount->is_attached = true;
+    list_insert_head(&mounts, &mount->node);
+    mutex_unlock(&mounts_lock);
+}
+
+bool mount_has_place(const struct mount *mount) {
+    mutex_lock(&mounts_lock);
+    bool has = mount->is_attached;
+    mutex_unlock(&mounts_lock);
+    return has;
+}
+
+struct path mount_cross(struct path found) {
+    while (unlikely(vnode_is_covered(found.vnode)) && found.mount) {
+        mutex_lock(&mounts_lock);
+        struct mount *mount = mount_on_locked(found);
+        if (mount) {
+            mount_get(mount);
+        }
+        mutex_unlock(&mounts_lock);
+        if (!mount) {
+            break;
+        }
+        path_put(found);
+        found = (struct path){mount, vnode_get(mount->root)};
+    }
+    return found;
+}
+
+bool mount_leave(struct path *path) {
+    mutex_lock(&mounts_lock);
+    struct path covered = path->mount->covered;
+    bool is_somewhere = covered.mount != NULL;
+    if (is_somewhere) {
+        path_get(covered);
+    }
+    mutex_unlock(&mounts_lock);
+    if (is_somewhere) {
+        path_put(*path);
+        *path = covered;
+    }
+    return is_somewhere;
+}
+
+static bool is_below_locked(const struct mount *mount, const struct mount *above)
+    REQUIRES(&mounts_lock) {
+    while (mount && mount != above) {
+        mount = mount->covered.mount;
+    }
+    return mount != NULL;
+}
+
+// The last of those that are on this one, directly or not; itself when there are none.
+static struct mount *last_below_locked(struct mount *above) REQUIRES(&mounts_lock) {
+    struct mount *mount;
+    struct mount *last = above;
+    list_for_each(mount, &mounts, node) {
+        if (mount != above && is_below_locked(mount, last)) {
+            last = mount;
+        }
+    }
+    return last;
+}
+
+// One that was taken off, and what it covered, which is given up without the lock.
+struct detached {
+    struct mount *mount;
+    struct path covered;
+};
+
+static struct detached take_off_locked(struct mount *mount) REQUIRES(&mounts_lock) {
+    struct detached detached = {mount, mount->covered};
+    mount->covered = (struct path){};
+    mount->is_attached = false;
+    list_remove(&mount->node);
+    __atomic_fetch_sub(&detached.covered.vnode->mounts, 1, __ATOMIC_RELEASE);
+    return detached;
+}
+
+// One mount of those to be taken off; the named one is the last.
+static int detach_one(struct mount *named, u32 flags, struct detached *detached) {
+    int result = 0;
+    mutex_lock(&mounts_lock);
+    if (!named->is_attached || !named->covered.mount) {
+        result = -EINVAL;
+    } else if (flags == DETACH_IDLE && __atomic_load_n(&named->references, __ATOMIC_ACQUIRE) > 2) {
+        result = -EBUSY;
+    } else {
+        *detached = take_off_locked(last_below_locked(named));
+    }
+    mutex_unlock(&mounts_lock);
+    return result;
+}
+
+int mount_detach(struct mount *mount, u32 flags) {
+    struct detached detached = {};
+    int result = 0;
+    mutex_lock(&showing_lock);
+    while (result == 0 && detached.mount != mount) {
+        result = detach_one(mount, flags, &detached);
+        if (result == 0) {
+            path_put(detached.covered);
+            mount_put(detached.mount);
+        }
+    }
+    mutex_unlock(&showing_lock);
+    return result;
+}
+
+u32 path_mount_flags(struct path path) {
+    return path.mount ? __atomic_load_n(&path.mount->flags, __ATOMIC_RELAXED) : 0;
+}
+
+bool path_is_read_only(struct path path) {
+    return path.mount && (__atomic_load_n(&path.mount->writers, __ATOMIC_RELAXED) < 0 ||
+                          vnode_is_read_only(path.vnode));
+}
+
+// The file system first, so that one that has none has no mount with any.
+int mount_writer_add(struct mount *mount) {
+    if (!mount) {
+        return 0;
+    }
+    if (!writers_move(&mount->system->writers, 1)) {
+        return -EROFS;
+    }
+    if (!writers_move(&mount->writers, 1)) {
+        __atomic_fetch_sub(&mount->system->writers, 1, __ATOMIC_ACQ_REL);
+        return -EROFS;
+    }
+    return 0;
+}
+
+void mount_writer_remove(struct mount *mount) {
+    if (mount) {
+        __atomic_fetch_sub(&mount->writers, 1, __ATOMIC_ACQ_REL);
+        __atomic_fetch_sub(&mount->system->writers, 1, __ATOMIC_ACQ_REL);
+    }
+}
+
+// Under mounts_lock, so that nobody else changes it from or to read-only.
+static int read_only_set(i32 *writers, u32 flags) {
+    bool is_read_only = __atomic_load_n(writers, __ATOMIC_RELAXED) < 0;
+    i32 none = 0;
+    if (flags & MOUNT_READ_ONLY) {
+        bool is_set =
+            is_read_only || __atomic_compare_exchange_n(writers, &none, -1, false, __ATOMIC_ACQ_REL,
+                                                        __ATOMIC_RELAXED);
+        return is_set ? 0 : -EBUSY;
+    }
+    if (is_read_only) {
+        __atomic_store_n(writers, 0, __ATOMIC_RELEASE);
+    }
+    return 0;
+}
+
+static int flags_set_locked(struct mount *mount, u32 flags) REQUIRES(&mounts_lock) {
+    int result = read_only_set(&mount->writers, flags);
+    if (result == 0) {
+        __atomic_store_n(&mount->flags, flags & MOUNT_FLAGS & ~(u32)MOUNT_READ_ONLY,
+                         __ATOMIC_RELAXED);
+    }
+    return result;
+}
+
+int mount_set_flags(struct mount *mount, u32 flags) {
+    mutex_lock(&mounts_lock);
+    int result = mount->is_attached ? flags_set_locked(mount, flags) : -EINVAL;
+    mutex_unlock(&mounts_lock);
+    return result;
+}
+
+// What writes through another mount keeps the file system from becoming read-only, not this mount.
+int mount_remount(struct mount *mount, u32 flags, const char *options) {
+    struct file_system *system = mount->system;
+    mutex_lock(&mounts_lock);
+    int result = mount->is_attached ? 0 : -EINVAL;
+    if (result == 0 && system->is_tmpfs) {
+        result = tmpfs_remount(system, options);
+    }
+    if (result == 0) {
+        result = read_only_set(&system->writers, flags);
+    }
+    if (result == 0) {
+        result = flags_set_locked(mount, flags);
+    }
+    mutex_unlock(&mounts_lock);
+    return result;
+}
+
+u32 mounts_take(struct mount **shown) THREAD_ANNOTATION(no_thread_safety_analysis) {
+    struct mount *mount;
+    u32 count = 0;
+    mutex_lock(&showing_lock);
+    mutex_lock(&mounts_lock);
+    list_for_each(mount, &mounts, node) {
+        if (count < MOUNTS_SHOWN) {
+            shown[count++] = mount_get(mount);
+        }
     }
     mutex_unlock(&mounts_lock);
     return count;
 }
 
-usize mounts_text(u32 form, char *buffer, usize size) {
-    struct mount_line line = {.path = "/"};
-    system_mount_given();
-    struct file_system *root = system_root()->system;
-    struct shown *shown = heap_alloc(MOUNTS_SHOWN * sizeof(*shown));
-    u32 count = shown ? mounts_take(shown) : 0;
-    line_fill(&line, root);
-    usize length = line_write(form, &line, root, "overlay", 0, buffer, size);
+void mounts_shown(struct mount **shown, u32 count) THREAD_ANNOTATION(no_thread_safety_analysis) {
     for (u32 i = 0; i < count; i++) {
-        line_fill(&line, shown[i].system);
-        i64 path = directory_path(system_root(), shown[i].covered, line.path, sizeof(line.path));
-        if (path >= 0 && length < size) {
-            length += line_write(form, &line, shown[i].system, shown[i].source, i + 1,
-                                 buffer + length, size - length);
-        }
-        vnode_put(shown[i].covered);
-        vnode_put(shown[i].root);
+        mount_put(shown[i]);
     }
-    heap_free(shown);
-    return min(length, size);
+    mutex_unlock(&showing_lock);
 }

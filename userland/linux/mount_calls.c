@@ -1,9 +1,8 @@
-// mount and umount2: file systems in memory, /proc, and directories that are bound elsewhere.
+// mount and umount2: file systems in memory, /proc, and what is bound elsewhere.
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/calls.h"
 #include "linux/credentials.h"
-#include "linux/fs/bind.h"
 #include "linux/mount.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
@@ -33,7 +32,18 @@ static i64 text_read(char *text, linux_ptr from) {
     return size == -ENAMETOOLONG ? -EINVAL : min(size, 0L);
 }
 
-static i64 new_mount(struct vnode *directory, const struct mount_texts *texts, u32 flags) {
+static bool is_mount_root(struct path path) { return path.mount && path.vnode == path.mount->root; }
+
+// Consumes the mount.
+static i64 mount_put_on(struct mount *mount, struct path target) {
+    int result = mount_attach(mount, target);
+    if (result != 0) {
+        mount_put(mount);
+    }
+    return result;
+}
+
+static i64 new_mount(struct path target, const struct mount_texts *texts, u32 flags) {
     struct mount *mount;
     int result;
     const char *source = texts->source[0] ? texts->source : "none";
@@ -44,63 +54,48 @@ static i64 new_mount(struct vnode *directory, const struct mount_texts *texts, u
     } else {
         return -ENODEV;
     }
-    if (result == 0) {
-        result = mount_attach(mount, directory);
-        if (result != 0) {
-            mount->end(mount);
-        }
-    }
-    return result;
+    return result == 0 ? mount_put_on(mount, target) : result;
 }
 
-// What is bound has to be found first; a file can't be.
-static i64 bind_mount(struct thread *thread, struct vnode *directory, linux_ptr source) {
-    struct vnode *bound;
+// A second mount of what is there, with the flags of the first.
+static i64 bind_mount(struct thread *thread, struct path target, linux_ptr source) {
+    struct path bound;
     struct mount *mount;
     i64 result = path_resolve(thread, AT_FDCWD, source, WALK_FOLLOW, &bound);
     if (result != 0) {
         return result;
     }
-    if (!vnode_is_directory(bound) || !vnode_is_directory(directory)) {
-        result = -ENOTDIR;
-    } else if (bind_behind(directory) != directory && directory != directory->system->root) {
-        result = -EINVAL; // in a bound tree
-    } else {
-        result = bind_make(bound, mount_source(bound->system), 0, &mount);
+    result = -EINVAL;
+    if (bound.mount && mount_has_place(bound.mount)) {
+        u32 flags = path_mount_flags(bound);
+        bool is_read_only = __atomic_load_n(&bound.mount->writers, __ATOMIC_RELAXED) < 0;
+        result = mount_make(bound.mount->system, bound.vnode, bound.mount->source,
+                            flags | (is_read_only ? MOUNT_READ_ONLY : 0), &mount);
     }
-    vnode_put(bound);
     if (result == 0) {
-        result = mount_attach(mount, directory);
-        if (result != 0) {
-            mount->end(mount);
-        }
+        result = mount_put_on(mount, target);
     }
+    path_put(bound);
     return result;
 }
 
-static i64 mount_on(struct thread *thread, struct vnode *directory, linux_ptr source,
+static i64 mount_on(struct thread *thread, struct path target, linux_ptr source,
                     const struct mount_texts *texts, u64 flags) {
-    if (flags & MS_REMOUNT) {
-        return directory == directory->system->root
-                   ? mount_remount(directory->system, (u32)flags, texts->options)
-                   : -EINVAL;
-    }
-    if (flags & MS_PROPAGATION) {
-        return directory == directory->system->root ? 0 : -EINVAL;
+    if (flags & (MS_REMOUNT | MS_PROPAGATION)) {
+        return !is_mount_root(target)  ? -EINVAL
+               : !(flags & MS_REMOUNT) ? 0
+               : flags & MS_BIND       ? mount_set_flags(target.mount, (u32)flags)
+                                       : mount_remount(target.mount, (u32)flags, texts->options);
     }
     if (flags & MS_BIND) {
-        return bind_mount(thread, directory, source);
+        return bind_mount(thread, target, source);
     }
-    if ((flags & MS_MOVE) ||
-        (bind_behind(directory) != directory && directory != directory->system->root)) {
-        return -EINVAL;
-    }
-    return vnode_is_directory(directory) ? new_mount(directory, texts, (u32)flags) : -ENOTDIR;
+    return flags & MS_MOVE ? -EINVAL : new_mount(target, texts, (u32)flags);
 }
 
 i64 linux_mount(struct thread *thread, linux_ptr source, linux_ptr target, linux_ptr type,
                 u64 flags, linux_ptr options) {
-    struct vnode *directory;
+    struct path found;
     if ((flags & MS_MAGIC_MASK) == MS_MAGIC) {
         flags &= ~(u64)MS_MAGIC_MASK;
     }
@@ -113,35 +108,36 @@ i64 linux_mount(struct thread *thread, linux_ptr source, linux_ptr target, linux
         result = text_read(texts->options, options);
     }
     if (result == 0) {
-        result = path_resolve(thread, AT_FDCWD, target, WALK_FOLLOW, &directory);
+        result = path_resolve(thread, AT_FDCWD, target, WALK_FOLLOW, &found);
     }
     if (result == 0) {
         result = credentials_have(thread->process->credentials, CAP_SYS_ADMIN)
-                     ? mount_on(thread, directory, source, texts, flags)
+                     ? mount_on(thread, found, source, texts, flags)
                      : -EPERM;
-        vnode_put(directory);
+        path_put(found);
     }
     heap_free(texts);
     return result;
 }
 
+// The walk's references are given up first: a mount is idle when the path's is the only one.
 i64 linux_umount2(struct thread *thread, linux_ptr target, u32 flags) {
-    struct vnode *directory;
+    struct path found;
     if (flags & ~(u32)(MNT_FORCE | MNT_DETACH | MNT_EXPIRE | UMOUNT_NOFOLLOW)) {
         return -EINVAL;
     }
     i64 result = path_resolve(thread, AT_FDCWD, target,
-                              flags & UMOUNT_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW, &directory);
+                              flags & UMOUNT_NOFOLLOW ? WALK_NOFOLLOW : WALK_FOLLOW, &found);
     if (result != 0) {
         return result;
     }
     if (!credentials_have(thread->process->credentials, CAP_SYS_ADMIN)) {
         result = -EPERM;
-    } else if (directory != directory->system->root) {
+    } else if (!is_mount_root(found)) {
         result = -EINVAL;
     } else {
-        result = mount_detach(directory->system, flags & MNT_DETACH ? DETACH_BUSY : DETACH_IDLE);
+        result = mount_detach(found.mount, flags & MNT_DETACH ? DETACH_BUSY : DETACH_IDLE);
     }
-    vnode_put(directory);
+    path_put(found);
     return result;
 }

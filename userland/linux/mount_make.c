@@ -1,6 +1,5 @@
 // File systems that programs mount.
 #include "lib/heap.h"
-#include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/fs/proc.h"
 #include "linux/fs/tmpfs.h"
@@ -13,36 +12,25 @@ static u32 device_take(void) {
     return __atomic_fetch_add(&last, 1, __ATOMIC_RELAXED);
 }
 
-static void source_set(struct mount *mount, const char *source) {
-    usize size = min(strlen(source), sizeof(mount->source) - 1);
-    memcpy(mount->source, source, size);
-    mount->source[size] = 0;
-}
-
-// The file system lives on while anybody has a node of it.
-static void tmpfs_mount_end(struct mount *mount) {
-    tmpfs_end(mount->system);
-    heap_free(mount);
-}
-
+// What made a file system has a vnode of it, its mount another.
 int mount_make_tmpfs(const char *source, const char *options, u32 flags, struct mount **out) {
-    struct mount *mount = heap_alloc_zero(sizeof(*mount));
-    int result = mount ? tmpfs_make(options, device_take(), &mount->system) : -ENOMEM;
+    struct file_system *system;
+    int result = tmpfs_make(options, device_take(), &system);
     if (result != 0) {
-        heap_free(mount);
         return result;
     }
-    mount->system->flags = flags & MOUNT_FLAGS;
-    mount->end = tmpfs_mount_end;
-    source_set(mount, source);
-    *out = mount;
-    return 0;
+    system->writers = flags & MOUNT_READ_ONLY ? -1 : 0;
+    system->end = tmpfs_end;
+    result = mount_make(system, system->root, source, flags, out);
+    if (result != 0) {
+        tmpfs_end(system);
+    }
+    return result;
 }
 
 // Nodes of /proc point to their file system and don't count it, so one that is mounted no more is kept
 // for the next.
 struct proc_instance {
-    struct mount mount;
     struct file_system system;
     struct proc_instance *next;
 };
@@ -50,8 +38,8 @@ struct proc_instance {
 static struct mutex spare_lock;
 static struct proc_instance *spare GUARDED_BY(&spare_lock);
 
-static void proc_mount_end(struct mount *mount) {
-    struct proc_instance *instance = container_of(mount, struct proc_instance, mount);
+static void instance_keep(struct file_system *system) {
+    struct proc_instance *instance = container_of(system, struct proc_instance, system);
     mutex_lock(&spare_lock);
     instance->next = spare;
     spare = instance;
@@ -79,8 +67,7 @@ static struct proc_instance *instance_make(void) {
         heap_free(instance);
         return NULL;
     }
-    instance->mount.system = &instance->system;
-    instance->mount.end = proc_mount_end;
+    instance->system.end = instance_keep;
     return instance;
 }
 
@@ -92,8 +79,10 @@ int mount_make_proc(const char *source, u32 flags, struct mount **out) {
     if (!instance) {
         return -ENOMEM;
     }
-    instance->system.flags = flags & MOUNT_FLAGS;
-    source_set(&instance->mount, source);
-    *out = &instance->mount;
-    return 0;
+    instance->system.writers = flags & MOUNT_READ_ONLY ? -1 : 0;
+    int result = mount_make(&instance->system, instance->system.root, source, flags, out);
+    if (result != 0) {
+        instance_keep(&instance->system);
+    }
+    return result;
 }

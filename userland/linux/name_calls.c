@@ -2,7 +2,7 @@
 #include "lib/heap.h"
 #include "lib/string.h"
 #include "linux/calls.h"
-#include "linux/fs/bind.h"
+#include "linux/mount.h"
 #include "linux/permission.h"
 #include "linux/process.h"
 #include "linux/thread.h"
@@ -11,7 +11,7 @@
 // Walks to a name that is to be made; -EEXIST for one that is there already, whatever the file
 // system can do.
 static int walk_to_new(struct walk *walk, struct thread *thread, i32 directory, linux_ptr path) {
-    struct vnode *existing;
+    struct path existing;
     int result = walk_start(walk, thread, directory, path, WALK_NOFOLLOW);
     if (result == 0) {
         result = walk_to_last(walk);
@@ -24,7 +24,7 @@ static int walk_to_new(struct walk *walk, struct thread *thread, i32 directory, 
     }
     result = walk_lookup(walk, walk->last, &existing);
     if (result == 0) {
-        vnode_put(existing);
+        path_put(existing);
         return -EEXIST;
     }
     return result == -ENOENT ? 0 : result;
@@ -32,14 +32,15 @@ static int walk_to_new(struct walk *walk, struct thread *thread, i32 directory, 
 
 static int node_make(struct thread *thread, struct walk *walk, u32 mode, u64 device) {
     struct creation creation;
+    struct vnode *at = walk->at.vnode;
     struct vnode *made;
-    if (!walk->at->ops->create) {
+    if (!at->ops->create) {
         return -EPERM;
     }
     int result = creation_prepare(thread, walk->at, mode, &creation);
     if (result == 0) {
         creation.device = device;
-        result = walk->at->ops->create(walk->at, walk->last, &creation, &made);
+        result = at->ops->create(at, walk->last, &creation, &made);
     }
     if (result == 0) {
         vnode_put(made);
@@ -90,12 +91,13 @@ i64 linux_mknod(struct thread *thread, linux_ptr path, u32 mode, u64 device) {
 
 static int link_make(struct thread *thread, struct walk *walk, struct name target) {
     struct creation creation;
-    if (!walk->at->ops->symlink) {
+    struct vnode *at = walk->at.vnode;
+    if (!at->ops->symlink) {
         return -EPERM;
     }
     int result = creation_prepare(thread, walk->at, MODE_LINK, &creation);
     creation.mode = MODE_LINK | 0777;
-    return result != 0 ? result : walk->at->ops->symlink(walk->at, walk->last, &creation, target);
+    return result != 0 ? result : at->ops->symlink(at, walk->last, &creation, target);
 }
 
 i64 linux_symlinkat(struct thread *thread, linux_ptr target_ptr, i32 directory, linux_ptr path) {
@@ -122,24 +124,28 @@ i64 linux_symlink(struct thread *thread, linux_ptr target, linux_ptr path) {
     return linux_symlinkat(thread, target, AT_FDCWD, path);
 }
 
-static int link_add(struct walk *walk, struct vnode *target) {
-    if (target->system != bind_behind(walk->at)->system) {
+static int link_add(struct walk *walk, struct path target) {
+    struct vnode *at = walk->at.vnode;
+    if (target.mount != walk->at.mount) {
         return -EXDEV;
     }
-    int result = link_permission(walk->credentials, target);
-    if (result == 0) {
-        result = vnode_permission(walk->credentials, walk->at, MAY_WRITE | MAY_EXECUTE);
+    if (path_is_read_only(walk->at)) {
+        return -EROFS;
     }
-    if (result != 0 || vnode_is_directory(target) || !walk->at->ops->link) {
+    int result = link_permission(walk->credentials, target.vnode);
+    if (result == 0) {
+        result = path_permission(walk->credentials, walk->at, MAY_WRITE | MAY_EXECUTE);
+    }
+    if (result != 0 || vnode_is_directory(target.vnode) || !at->ops->link) {
         return result != 0 ? result : -EPERM;
     }
-    return walk->at->ops->link(walk->at, walk->last, target);
+    return at->ops->link(at, walk->last, target.vnode);
 }
 
 i64 linux_linkat(struct thread *thread, i32 old_directory, linux_ptr old_path, i32 new_directory,
                  linux_ptr new_path, u32 flags) {
     struct walk walk;
-    struct vnode *target;
+    struct path target;
     u32 walk_flags = (flags & AT_SYMLINK_FOLLOW ? WALK_FOLLOW : WALK_NOFOLLOW) |
                      (flags & AT_EMPTY_PATH ? WALK_EMPTY_PATH : 0);
     if (flags & ~(u32)(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH)) {
@@ -157,7 +163,7 @@ i64 linux_linkat(struct thread *thread, i32 old_directory, linux_ptr old_path, i
         result = link_add(&walk, target);
     }
     walk_end(&walk);
-    vnode_put(target);
+    path_put(target);
     return result;
 }
 
@@ -167,8 +173,10 @@ i64 linux_link(struct thread *thread, linux_ptr old_path, linux_ptr new_path) {
 
 // Looks the name up first: whose it is, and what may be mounted there, is found by that.
 static int name_try_remove(struct walk *walk, u32 flags) {
+    struct vnode *at = walk->at.vnode;
     struct vnode *victim;
-    int result = walk_lookup(walk, walk->last, &victim);
+    int result =
+        path_is_read_only(walk->at) ? -EROFS : walk_lookup_covered(walk, walk->last, &victim);
     if (result != 0) {
         return result;
     }
@@ -177,11 +185,8 @@ static int name_try_remove(struct walk *walk, u32 flags) {
     } else {
         result = removal_permission(walk->credentials, walk->at, victim);
     }
-    if (result == 0 && vnode_is_mounted_root(victim)) {
-        result = flags & UNLINK_DIRECTORY ? -EBUSY : -EISDIR; // something is mounted there
-    } else if (result == 0) {
-        result = walk->at->ops->unlink ? walk->at->ops->unlink(walk->at, walk->last, victim, flags)
-                                       : -EPERM;
+    if (result == 0) {
+        result = at->ops->unlink ? at->ops->unlink(at, walk->last, victim, flags) : -EPERM;
     }
     vnode_put(victim);
     return result;
@@ -246,20 +251,13 @@ static int rename_check(const struct walk *from, const struct walk *to, struct v
     if (replaced && (flags & RENAME_NOREPLACE)) {
         return -EEXIST;
     }
-    // Something is mounted there.
-    if (replaced && vnode_is_mounted_root(replaced)) {
-        return vnode_is_directory(moved) ? -EBUSY : -EISDIR;
-    }
-    if (vnode_is_mounted_root(moved)) {
-        return -EBUSY;
-    }
     int result = removal_permission(from->credentials, from->at, moved);
     if (result == 0) {
         result = replaced ? removal_permission(to->credentials, to->at, replaced)
-                          : vnode_permission(to->credentials, to->at, MAY_WRITE | MAY_EXECUTE);
+                          : path_permission(to->credentials, to->at, MAY_WRITE | MAY_EXECUTE);
     }
     // Its ".." changes.
-    if (result == 0 && vnode_is_directory(moved) && from->at != to->at) {
+    if (result == 0 && vnode_is_directory(moved) && from->at.vnode != to->at.vnode) {
         result = vnode_permission(from->credentials, moved, MAY_WRITE);
     }
     return result;
@@ -268,11 +266,12 @@ static int rename_check(const struct walk *from, const struct walk *to, struct v
 static int try_rename(struct walk *from, struct walk *to, u32 flags) {
     struct vnode *moved;
     struct vnode *replaced = NULL;
-    int result = walk_lookup(from, from->last, &moved);
+    const struct vnode_ops *ops = from->at.vnode->ops;
+    int result = walk_lookup_covered(from, from->last, &moved);
     if (result != 0) {
         return result;
     }
-    result = walk_lookup(to, to->last, &replaced);
+    result = walk_lookup_covered(to, to->last, &replaced);
     if (result == -ENOENT) {
         result = 0;
     }
@@ -280,11 +279,10 @@ static int try_rename(struct walk *from, struct walk *to, u32 flags) {
         result = rename_check(from, to, moved, replaced, flags);
     }
     if (result == 0) {
-        result =
-            from->at->ops->rename
-                ? from->at->ops->rename(&(struct rename_side){from->at, from->last, moved},
-                                        &(struct rename_side){to->at, to->last, replaced}, flags)
-                : -EPERM;
+        result = ops->rename
+                     ? ops->rename(&(struct rename_side){from->at.vnode, from->last, moved},
+                                   &(struct rename_side){to->at.vnode, to->last, replaced}, flags)
+                     : -EPERM;
     }
     vnode_put(moved);
     vnode_put(replaced);
@@ -293,8 +291,11 @@ static int try_rename(struct walk *from, struct walk *to, u32 flags) {
 
 static int names_rename(struct walk *from, struct walk *to, u32 flags) {
     int result;
-    if (from->at->system != to->at->system) {
+    if (from->at.mount != to->at.mount) {
         return -EXDEV;
+    }
+    if (path_is_read_only(from->at)) {
+        return -EROFS;
     }
     do {
         result = try_rename(from, to, flags);
@@ -336,16 +337,17 @@ i64 linux_rename(struct thread *thread, linux_ptr old_path, linux_ptr new_path) 
     return linux_renameat2(thread, AT_FDCWD, old_path, AT_FDCWD, new_path, 0);
 }
 
-i64 linux_readlinkat(struct thread *thread, i32 directory, linux_ptr path, linux_ptr buffer,
+i64 linux_readlinkat(struct thread *thread, i32 directory, linux_ptr path_ptr, linux_ptr buffer,
                      usize size) {
-    struct vnode *link;
+    struct path path;
     if ((i64)size <= 0) {
         return -EINVAL;
     }
-    i64 result = path_resolve(thread, directory, path, WALK_NOFOLLOW | WALK_EMPTY_PATH, &link);
+    i64 result = path_resolve(thread, directory, path_ptr, WALK_NOFOLLOW | WALK_EMPTY_PATH, &path);
     if (result != 0) {
         return result;
     }
+    struct vnode *link = path.vnode;
     char *text = link->type == MODE_LINK ? heap_alloc(LINUX_PATH_MAX) : NULL;
     result = link->type != MODE_LINK ? -EINVAL
              : !text ? -ENOMEM
@@ -354,7 +356,7 @@ i64 linux_readlinkat(struct thread *thread, i32 directory, linux_ptr path, linux
         result = -EFAULT;
     }
     heap_free(text);
-    vnode_put(link);
+    path_put(path);
     return result;
 }
 

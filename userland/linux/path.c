@@ -34,55 +34,55 @@ static bool name_sink_add(struct directory_sink *sink, struct name name, u64 ino
     return false;
 }
 
-// A mounted root is found in its parent as the directory that it covers.
-static u64 name_ino(struct vnode *directory) {
-    struct vnode *covered = mount_parent_side(directory);
-    u64 ino = covered->ino;
-    vnode_put(covered);
-    return ino;
-}
-
-static int path_prepend(struct name_sink *sink, struct vnode *directory, struct vnode **parent) {
-    int result = vnode_lookup(directory, (struct name){"..", 2}, parent);
+// The name of a directory in the one above, which follows it in *at.
+static int name_prepend(struct name_sink *sink, struct path *at) {
+    struct vnode *parent;
+    u64 cookie = 0;
+    int result = vnode_lookup(at->vnode, (struct name){"..", 2}, &parent);
     if (result != 0) {
         return result;
     }
-    u64 cookie = 0;
-    sink->ino = name_ino(directory);
+    sink->ino = at->vnode->ino;
     sink->was_found = false;
-    result = *parent == directory || !(*parent)->ops->list
+    result = parent == at->vnode || !parent->ops->list
                  ? -ENOENT
-                 : (*parent)->ops->list(*parent, &cookie, &sink->base);
-    if (result == 0 && !sink->was_found) {
-        result = -ENOENT;
+                 : parent->ops->list(parent, &cookie, &sink->base);
+    if (result == 0 && (!sink->was_found || sink->was_full)) {
+        result = sink->was_full ? -ERANGE : -ENOENT;
     }
-    if (result != 0) {
-        vnode_put(*parent);
-    }
+    vnode_put(at->vnode);
+    at->vnode = parent;
     return result;
 }
 
-i64 directory_path(struct vnode *root, struct vnode *directory, char *buffer, usize size) {
+// Up to the root, or to where there is nothing above; 1: that is not the root. Consumes `at`.
+static int names_collect(struct name_sink *sink, struct path root, struct path at) {
+    int result = 0;
+    while (result == 0 && !path_is(at, root)) {
+        if (at.mount ? at.vnode == at.mount->root : at.vnode == at.vnode->system->root) {
+            result = at.mount && mount_leave(&at) ? 0 : 1;
+        } else {
+            result = name_prepend(sink, &at);
+        }
+    }
+    path_put(at);
+    return result;
+}
+
+// Consumes `directory`. *is_nowhere: the path is not that from the root, but from where the way up ends.
+static i64 collect(struct path root, struct path directory, char *buffer, usize size,
+                   bool *is_nowhere) {
     struct name_sink sink = {.base.add = name_sink_add, .start = buffer, .path = buffer + size - 1};
     if (size < 2) {
+        path_put(directory);
         return -ERANGE;
     }
     *sink.path = 0;
-    struct vnode *at = vnode_get(directory);
-    while (at != root) {
-        struct vnode *parent;
-        int result = path_prepend(&sink, at, &parent);
-        vnode_put(at);
-        if (result != 0) {
-            return result;
-        }
-        at = parent;
-        if (sink.was_full) {
-            vnode_put(at);
-            return -ERANGE;
-        }
+    int result = names_collect(&sink, root, directory);
+    if (result < 0) {
+        return result;
     }
-    vnode_put(at);
+    *is_nowhere = result == 1;
     if (*sink.path == 0) {
         *--sink.path = '/';
     }
@@ -91,24 +91,26 @@ i64 directory_path(struct vnode *root, struct vnode *directory, char *buffer, us
     return (i64)length;
 }
 
-i64 vnode_path(struct vnode *root, struct vnode *vnode, char *buffer, usize size) {
-    struct vnode *directory;
+i64 directory_path(struct path root, struct path directory, char *buffer, usize size) {
+    bool is_nowhere = false;
+    i64 length = collect(root, path_get(directory), buffer, size, &is_nowhere);
+    return length >= 0 && is_nowhere ? -ENOENT : length;
+}
+
+// Of what is no directory: its own name below the path of the directory that it was last seen in.
+static i64 file_text(struct path root, struct path path, char *buffer, usize size) {
+    struct path directory = {.mount = mount_get(path.mount)};
     char name[LINUX_NAME_MAX];
     u32 name_size;
-    if (vnode_is_directory(vnode)) {
-        i64 length = directory_path(root, vnode, buffer, size);
-        if (length != -ENOENT || !vnode->ops->name) {
-            return length;
-        }
-    }
-    int state = vnode->ops->name(vnode, &directory, name, &name_size);
+    bool is_nowhere;
+    int state = path.vnode->ops->name
+                    ? path.vnode->ops->name(path.vnode, &directory.vnode, name, &name_size)
+                    : -ENOENT;
     if (state < 0) {
+        mount_put(directory.mount);
         return state;
     }
-    bool is_nowhere =
-        directory == directory->system->root && !directory->system->covered && directory != root;
-    i64 length = is_nowhere ? 1 : directory_path(root, directory, buffer, size);
-    vnode_put(directory);
+    i64 length = collect(root, directory, buffer, size, &is_nowhere);
     if (length < 0) {
         return length;
     }
@@ -116,4 +118,21 @@ i64 vnode_path(struct vnode *root, struct vnode *vnode, char *buffer, usize size
     usize added = format_text(buffer + at, size - at, "/%.*s%s", (int)name_size, name,
                               state == VNODE_REMOVED ? " (deleted)" : "");
     return added < size - at ? (i64)(at + added) : -ERANGE;
+}
+
+// A file that is a mount's root is shown as what the mount covers.
+i64 path_text(struct path root, struct path path, char *buffer, usize size) {
+    bool is_nowhere;
+    i64 length = -ENOENT;
+    struct path at = path_get(path);
+    while (at.mount && at.vnode == at.mount->root && !path_is(at, root) && mount_leave(&at)) {
+    }
+    if (vnode_is_directory(at.vnode)) {
+        length = collect(root, path_get(at), buffer, size, &is_nowhere);
+    }
+    if (length == -ENOENT) {
+        length = file_text(root, at, buffer, size);
+    }
+    path_put(at);
+    return length;
 }

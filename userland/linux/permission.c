@@ -7,9 +7,7 @@
 #include "linux/thread.h"
 
 // Whether anything may be changed about the file, whoever asks.
-static int change_permission(const struct vnode *vnode) {
-    return vnode->system->flags & MOUNT_READ_ONLY ? -EROFS : 0;
-}
+static int change_permission(struct path path) { return path_is_read_only(path) ? -EROFS : 0; }
 
 static bool is_directory_mode(u32 mode) { return (mode & MODE_TYPE) == MODE_DIRECTORY; }
 
@@ -38,18 +36,22 @@ int attributes_permission(const struct credentials *credentials,
 }
 
 // Devices, pipes and sockets are written to all the same.
-static int write_permission(const struct vnode *vnode) {
-    bool is_in_system =
-        vnode->type == MODE_REGULAR || vnode->type == MODE_DIRECTORY || vnode->type == MODE_LINK;
-    return is_in_system ? change_permission(vnode) : 0;
+static bool is_in_system(const struct vnode *vnode) {
+    return vnode->type == MODE_REGULAR || vnode->type == MODE_DIRECTORY || vnode->type == MODE_LINK;
+}
+
+// A file system that is read-only comes before the mode, a mount that is behind it.
+int path_permission(const struct credentials *credentials, struct path path, u32 mask) {
+    bool writes = (mask & MAY_WRITE) && is_in_system(path.vnode);
+    int result = writes && vnode_is_read_only(path.vnode)
+                     ? -EROFS
+                     : vnode_permission(credentials, path.vnode, mask);
+    return result == 0 && writes ? change_permission(path) : result;
 }
 
 // Who overrides the mode needs no look at a directory.
 int vnode_permission(const struct credentials *credentials, struct vnode *vnode, u32 mask) {
     struct attributes attributes;
-    if ((mask & MAY_WRITE) && write_permission(vnode) != 0) {
-        return -EROFS;
-    }
     if (credentials_have(credentials, CAP_DAC_OVERRIDE) &&
         (vnode_is_directory(vnode) || !(mask & MAY_EXECUTE))) {
         return 0;
@@ -58,7 +60,7 @@ int vnode_permission(const struct credentials *credentials, struct vnode *vnode,
     return result != 0 ? result : attributes_permission(credentials, &attributes, mask);
 }
 
-int removal_permission(const struct credentials *credentials, struct vnode *directory,
+int removal_permission(const struct credentials *credentials, struct path directory,
                        struct vnode *victim) {
     struct attributes parent;
     struct attributes child;
@@ -67,7 +69,7 @@ int removal_permission(const struct credentials *credentials, struct vnode *dire
                         credentials_have(credentials, CAP_FOWNER))) {
         return result;
     }
-    result = vnode_attributes(directory, &parent);
+    result = vnode_attributes(directory.vnode, &parent);
     if (result == 0) {
         result = attributes_permission(credentials, &parent, MAY_WRITE | MAY_EXECUTE);
     }
@@ -78,13 +80,12 @@ int removal_permission(const struct credentials *credentials, struct vnode *dire
     return result != 0 || is_owner(credentials, &child) ? result : -EPERM;
 }
 
-int creation_prepare(struct thread *thread, struct vnode *directory, u32 mode,
-                     struct creation *out) {
+int creation_prepare(struct thread *thread, struct path directory, u32 mode, struct creation *out) {
     const struct credentials *credentials = thread->process->credentials;
     struct attributes parent;
     int result = change_permission(directory);
     if (result == 0) {
-        result = vnode_attributes(directory, &parent);
+        result = vnode_attributes(directory.vnode, &parent);
     }
     if (result == 0) {
         result = attributes_permission(credentials, &parent, MAY_WRITE | MAY_EXECUTE);
@@ -111,15 +112,15 @@ int creation_prepare(struct thread *thread, struct vnode *directory, u32 mode,
 }
 
 // The attributes of a file that they may be changed of.
-static int attributes_for_change(struct vnode *vnode, struct attributes *attributes) {
-    int result = change_permission(vnode);
-    return result != 0 ? result : vnode_attributes(vnode, attributes);
+static int attributes_for_change(struct path path, struct attributes *attributes) {
+    int result = change_permission(path);
+    return result != 0 ? result : vnode_attributes(path.vnode, attributes);
 }
 
 // The owner may change after it was looked at: then -EAGAIN.
-static int owner_try_mode(const struct credentials *credentials, struct vnode *vnode, u32 mode) {
+static int owner_try_mode(const struct credentials *credentials, struct path path, u32 mode) {
     struct attributes attributes;
-    int result = attributes_for_change(vnode, &attributes);
+    int result = attributes_for_change(path, &attributes);
     if (result != 0) {
         return result;
     }
@@ -131,13 +132,13 @@ static int owner_try_mode(const struct credentials *credentials, struct vnode *v
         mode &= ~(u32)MODE_SET_GID;
     }
     attributes.mode = mode;
-    return vnode_set_attributes(vnode, &attributes, ATTRIBUTE_MODE | ATTRIBUTE_IF_OWNED);
+    return vnode_set_attributes(path.vnode, &attributes, ATTRIBUTE_MODE | ATTRIBUTE_IF_OWNED);
 }
 
-int owner_set_mode(const struct credentials *credentials, struct vnode *vnode, u32 mode) {
+int owner_set_mode(const struct credentials *credentials, struct path path, u32 mode) {
     int result;
     do {
-        result = owner_try_mode(credentials, vnode, mode);
+        result = owner_try_mode(credentials, path, mode);
     } while (result == -EAGAIN);
     return result;
 }
@@ -152,9 +153,9 @@ static bool may_set_owner(const struct credentials *credentials,
     return credentials_have(credentials, CAP_CHOWN) || (user_is_kept && group_is_own);
 }
 
-int owner_set_owner(const struct credentials *credentials, struct vnode *vnode, u32 uid, u32 gid) {
+int owner_set_owner(const struct credentials *credentials, struct path path, u32 uid, u32 gid) {
     struct attributes attributes;
-    int result = attributes_for_change(vnode, &attributes);
+    int result = attributes_for_change(path, &attributes);
     if (result != 0) {
         return result;
     }
@@ -162,14 +163,14 @@ int owner_set_owner(const struct credentials *credentials, struct vnode *vnode, 
         return -EPERM;
     }
     u32 which = (uid != ~0U ? ATTRIBUTE_OWNER : 0) | (gid != ~0U ? ATTRIBUTE_GROUP : 0);
-    which |= vnode_is_directory(vnode) ? 0 : ATTRIBUTE_DROP_SET_ID;
-    return vnode_set_attributes(vnode, &(struct attributes){.uid = uid, .gid = gid}, which);
+    which |= vnode_is_directory(path.vnode) ? 0 : ATTRIBUTE_DROP_SET_ID;
+    return vnode_set_attributes(path.vnode, &(struct attributes){.uid = uid, .gid = gid}, which);
 }
 
-int owner_set_times(const struct credentials *credentials, struct vnode *vnode,
+int owner_set_times(const struct credentials *credentials, struct path path,
                     const struct attributes *values, u32 which, u32 flags) {
     struct attributes attributes;
-    int result = which ? attributes_for_change(vnode, &attributes) : 0;
+    int result = which ? attributes_for_change(path, &attributes) : 0;
     if (result != 0 || !which) {
         return result;
     }
@@ -177,7 +178,7 @@ int owner_set_times(const struct credentials *credentials, struct vnode *vnode,
         result = flags == TIMES_NOW ? attributes_permission(credentials, &attributes, MAY_WRITE)
                                     : -EPERM;
     }
-    return result != 0 ? result : vnode_set_attributes(vnode, values, which);
+    return result != 0 ? result : vnode_set_attributes(path.vnode, values, which);
 }
 
 int link_permission(const struct credentials *credentials, struct vnode *target) {

@@ -173,13 +173,13 @@ void process_vfork_done(struct process *process) {
     }
 }
 
-struct fs_context *fs_context_create(struct vnode *root)
+struct fs_context *fs_context_create(struct path root)
     THREAD_ANNOTATION(no_thread_safety_analysis) {
     struct fs_context *context = heap_alloc_zero(sizeof(*context));
     if (context) {
         context->references = 1;
-        context->root = vnode_get(root);
-        context->cwd = vnode_get(root);
+        context->root = path_get(root);
+        context->cwd = path_get(root);
         context->umask = 022;
     }
     return context;
@@ -191,8 +191,8 @@ struct fs_context *fs_context_copy(struct fs_context *source)
     if (context) {
         mutex_lock(&source->lock);
         context->references = 1;
-        context->root = vnode_get(source->root);
-        context->cwd = vnode_get(source->cwd);
+        context->root = path_get(source->root);
+        context->cwd = path_get(source->cwd);
         context->umask = source->umask;
         mutex_unlock(&source->lock);
     }
@@ -206,32 +206,32 @@ struct fs_context *fs_context_get(struct fs_context *context) {
 
 void fs_context_put(struct fs_context *context) THREAD_ANNOTATION(no_thread_safety_analysis) {
     if (context && __atomic_fetch_sub(&context->references, 1, __ATOMIC_ACQ_REL) == 1) {
-        vnode_put(context->root);
-        vnode_put(context->cwd);
+        path_put(context->root);
+        path_put(context->cwd);
         heap_free(context);
     }
 }
 
-struct vnode *fs_context_root(struct fs_context *context) {
+struct path fs_context_root(struct fs_context *context) {
     mutex_lock(&context->lock);
-    struct vnode *root = vnode_get(context->root);
+    struct path root = path_get(context->root);
     mutex_unlock(&context->lock);
     return root;
 }
 
-struct vnode *fs_context_cwd(struct fs_context *context) {
+struct path fs_context_cwd(struct fs_context *context) {
     mutex_lock(&context->lock);
-    struct vnode *cwd = vnode_get(context->cwd);
+    struct path cwd = path_get(context->cwd);
     mutex_unlock(&context->lock);
     return cwd;
 }
 
-void fs_context_set_cwd(struct fs_context *context, struct vnode *cwd) {
+void fs_context_set_cwd(struct fs_context *context, struct path cwd) {
     mutex_lock(&context->lock);
-    struct vnode *old = context->cwd;
-    context->cwd = vnode_get(cwd);
+    struct path old = context->cwd;
+    context->cwd = path_get(cwd);
     mutex_unlock(&context->lock);
-    vnode_put(old);
+    path_put(old);
 }
 
 u32 fs_context_umask(struct fs_context *context) {
@@ -241,10 +241,10 @@ u32 fs_context_umask(struct fs_context *context) {
     return mask;
 }
 
-void fs_context_set_root(struct fs_context *context, struct vnode *root) {
+void fs_context_set_root(struct fs_context *context, struct path root) {
     mutex_lock(&context->lock);
-    struct vnode *old = context->root;
-    context->root = vnode_get(root);
+    struct path old = context->root;
+    context->root = path_get(root);
     mutex_unlock(&context->lock);
-    vnode_put(old);
+    path_put(old);
 }

@@ -24,8 +24,8 @@ struct fs_context {
     u32 references;
     struct mutex lock;
     // under lock:
-    struct vnode *root GUARDED_BY(&lock);
-    struct vnode *cwd GUARDED_BY(&lock);
+    struct path root GUARDED_BY(&lock);
+    struct path cwd GUARDED_BY(&lock);
     u32 umask GUARDED_BY(&lock);
 };
 
@@ -61,7 +61,7 @@ struct program {
     u32 capacity;
     char *text;                    // heap
     char name[PROCESS_NAME_BYTES]; // of the file that execve was given: a script's, not its shell's
-    struct vnode *file;            // which nobody writes to meanwhile
+    struct file *file;             // which nobody writes to meanwhile
 };
 
 // Where the parent of a vfork waits. Counted by both.
@@ -150,14 +150,14 @@ void process_release(struct process *process);
 void process_vfork_done(struct process *process);
 void vfork_put(struct vfork *vfork);
 
-struct fs_context *fs_context_create(struct vnode *root);
+struct fs_context *fs_context_create(struct path root);
 struct fs_context *fs_context_copy(struct fs_context *source);
 struct fs_context *fs_context_get(struct fs_context *context);
 void fs_context_put(struct fs_context *context);
-void fs_context_set_root(struct fs_context *context, struct vnode *root);
-struct vnode *fs_context_root(struct fs_context *context);
-struct vnode *fs_context_cwd(struct fs_context *context);
-void fs_context_set_cwd(struct fs_context *context, struct vnode *cwd);
+void fs_context_set_root(struct fs_context *context, struct path root);
+struct path fs_context_root(struct fs_context *context);
+struct path fs_context_cwd(struct fs_context *context);
+void fs_context_set_cwd(struct fs_context *context, struct path cwd);
 
 struct memory *memory_create(void);
 struct memory *memory_fork(struct memory *source);
@@ -167,8 +167,8 @@ void memory_put(struct memory *memory);
 struct program *program_create(void);
 struct program *program_get(struct program *program);
 void program_put(struct program *program);
-// What it runs; consumes the reference, on success only. -ETXTBSY when somebody writes to it.
-int program_set_file(struct program *program, struct vnode *file);
+// What it runs. -ETXTBSY when somebody writes to it.
+int program_set_file(struct program *program, struct path path);
 // Makes room for `size` more bytes; -E2BIG when that is too many.
 int program_reserve(struct program *program, usize size);
 // Appends one string; -E2BIG when there are too many bytes.

@@ -21,18 +21,25 @@ struct program *program_get(struct program *program) {
 
 static void file_give_up(struct program *program) {
     if (program->file) {
-        vnode_program_remove(program->file);
-        vnode_put(program->file);
+        vnode_program_remove(program->file->vnode);
+        file_put(program->file);
     }
 }
 
-int program_set_file(struct program *program, struct vnode *file) {
-    int result = vnode_program_add(file);
-    if (result == 0) {
-        file_give_up(program);
-        program->file = file;
+int program_set_file(struct program *program, struct path path) {
+    struct file *file;
+    int result = file_create(path, O_RDONLY, &file);
+    if (result != 0) {
+        return result;
     }
-    return result;
+    result = vnode_program_add(path.vnode);
+    if (result != 0) {
+        file_put(file);
+        return result;
+    }
+    file_give_up(program);
+    program->file = file;
+    return 0;
 }
 
 void program_put(struct program *program) {

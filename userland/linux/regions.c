@@ -27,7 +27,7 @@ struct regions *regions_get(struct regions *regions) {
 
 static void file_get_of(const struct region *region) {
     if (region->file) {
-        vnode_get(region->file);
+        file_get(region->file);
     }
 }
 
@@ -36,7 +36,7 @@ void regions_put(struct regions *regions) {
         return;
     }
     for (u32 i = 0; i < regions->count; i++) {
-        vnode_put(regions->list[i].file);
+        file_put(regions->list[i].file);
     }
     heap_free(regions);
 }
@@ -92,6 +92,22 @@ u64 regions_hole(const struct regions *regions, u64 start, u64 end) {
     return end;
 }
 
+static bool is_refused(const struct region *region, u32 access) {
+    return ((access & CL_MAP_WRITE) && (region->traits & REGION_NO_WRITE)) ||
+           ((access & CL_MAP_EXECUTE) && (region->traits & REGION_NO_EXECUTE));
+}
+
+u64 regions_refusal(const struct regions *regions, u64 start, u64 end, u32 access) {
+    u32 index = index_of(regions, start);
+    while (index < regions->count && regions->list[index].start < end) {
+        if (is_refused(&regions->list[index], access)) {
+            return max(regions->list[index].start, start);
+        }
+        index++;
+    }
+    return end;
+}
+
 static void insert_at(struct regions *regions, u32 index, const struct region *region) {
     memmove(&regions->list[index + 1], &regions->list[index],
             (regions->count - index) * sizeof(*region));
@@ -100,7 +116,7 @@ static void insert_at(struct regions *regions, u32 index, const struct region *r
 }
 
 static void remove_at(struct regions *regions, u32 index) {
-    vnode_put(regions->list[index].file);
+    file_put(regions->list[index].file);
     regions->count--;
     memmove(&regions->list[index], &regions->list[index + 1],
             (regions->count - index) * sizeof(struct region));
@@ -178,7 +194,7 @@ void regions_move(struct regions *regions, u64 start, u64 size, u64 target, u64 
     moved.end = target + target_size;
     regions_clear(regions, start, start + size);
     regions_set(regions, &moved);
-    vnode_put(moved.file);
+    file_put(moved.file);
 }
 
 static u64 bytes_of(const struct region *region) {

@@ -12,6 +12,9 @@ enum {
     REGION_STACK = 2, // grows on Linux: counted and shown as if it had not
     REGION_HEAP = 4,
     REGION_SPECIAL = 8, // the vDSO
+    // What mprotect can't give it: the file may not be written to, or nothing may be run from there.
+    REGION_NO_WRITE = 16,
+    REGION_NO_EXECUTE = 32,
 };
 
 enum : u64 { REGION_STACK_SHOWN_BYTES = 132 << 10 };
@@ -19,9 +22,9 @@ enum : u64 { REGION_STACK_SHOWN_BYTES = 132 << 10 };
 struct region {
     u64 start;
     u64 end;
-    u64 offset;         // in the file
-    struct vnode *file; // counted; NULL: anonymous
-    u32 access;         // CL_MAP_READ ...
+    u64 offset;        // in the file
+    struct file *file; // counted; NULL: anonymous
+    u32 access;        // CL_MAP_READ ...
     u32 traits;
 };
 
@@ -50,6 +53,8 @@ void regions_move(struct regions *regions, u64 start, u64 size, u64 target, u64 
 const struct region *regions_find(const struct regions *regions, u64 address);
 // Where the first hole in [start, end) is; `end`: there is none.
 u64 regions_hole(const struct regions *regions, u64 start, u64 end);
+// Where the first region in [start, end) is that may not be accessed so; `end`: there is none.
+u64 regions_refusal(const struct regions *regions, u64 start, u64 end, u32 access);
 
 // Bytes of all regions; of those that are private and writable, which is what RLIMIT_DATA counts.
 u64 regions_bytes(const struct regions *regions);

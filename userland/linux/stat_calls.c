@@ -2,6 +2,7 @@
 #include "lib/string.h"
 #include "linux/calls.h"
 #include "linux/descriptors.h"
+#include "linux/mount.h"
 #include "linux/permission.h"
 #include "linux/thread.h"
 #include "linux/walk.h"
@@ -45,11 +46,11 @@ static u32 walk_flags(u32 flags) {
 
 i64 linux_newfstatat(struct thread *thread, i32 directory, linux_ptr path, linux_ptr out,
                      u32 flags) {
-    struct vnode *vnode;
-    i64 result = path_resolve(thread, directory, path, walk_flags(flags), &vnode);
+    struct path found;
+    i64 result = path_resolve(thread, directory, path, walk_flags(flags), &found);
     if (result == 0) {
-        result = stat_write(vnode, out);
-        vnode_put(vnode);
+        result = stat_write(found.vnode, out);
+        path_put(found);
     }
     return result;
 }
@@ -78,15 +79,15 @@ static struct linux_statx_time statx_time(u64 time_ns) {
 
 i64 linux_statx(struct thread *thread, i32 directory, linux_ptr path, u32 flags, u32,
                 linux_ptr out) {
-    struct vnode *vnode;
+    struct path found;
     struct attributes attributes;
-    i64 result = path_resolve(thread, directory, path, walk_flags(flags), &vnode);
+    i64 result = path_resolve(thread, directory, path, walk_flags(flags), &found);
     if (result != 0) {
         return result;
     }
-    u32 device = vnode->system->device;
-    result = vnode_attributes(vnode, &attributes);
-    vnode_put(vnode);
+    u32 device = found.vnode->system->device;
+    result = vnode_attributes(found.vnode, &attributes);
+    path_put(found);
     struct linux_statx statx = {
         .mask = STATX_BASIC,
         .block_size = BLOCK_BYTES,
@@ -118,9 +119,16 @@ static struct credentials real_credentials(const struct credentials *own) {
     return real;
 }
 
+// Nothing is run from a mount without programs, whoever asks.
+static int access_permission(const struct credentials *credentials, struct path path, u32 mode) {
+    bool is_no_program = (mode & MAY_EXECUTE) && path.vnode->type == MODE_REGULAR &&
+                         (path_mount_flags(path) & MOUNT_NO_EXEC);
+    return is_no_program ? -EACCES : path_permission(credentials, path, mode);
+}
+
 static i64 access_check(struct thread *thread, i32 directory, linux_ptr path, u32 mode, u32 flags) {
     struct walk walk;
-    struct vnode *vnode;
+    struct path found;
     if ((mode & ~7U) || (flags & ~(u32)(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH))) {
         return -EINVAL;
     }
@@ -130,11 +138,11 @@ static i64 access_check(struct thread *thread, i32 directory, linux_ptr path, u3
         walk.credentials = &real;
     }
     if (result == 0) {
-        result = walk_resolve(&walk, &vnode);
+        result = walk_resolve(&walk, &found);
     }
     if (result == 0) {
-        result = mode ? vnode_permission(walk.credentials, vnode, mode) : 0;
-        vnode_put(vnode);
+        result = mode ? access_permission(walk.credentials, found, mode) : 0;
+        path_put(found);
     }
     walk_end(&walk);
     return result;
@@ -154,7 +162,7 @@ i64 linux_faccessat2(struct thread *thread, i32 directory, linux_ptr path, u32 m
 
 // One way to change a file's attributes, by path or by descriptor.
 struct change {
-    int (*apply)(const struct credentials *credentials, struct vnode *vnode,
+    int (*apply)(const struct credentials *credentials, struct path path,
                  const struct change *change);
     struct attributes values;
     u32 which;
@@ -163,11 +171,11 @@ struct change {
 
 static i64 change_path(struct thread *thread, i32 directory, linux_ptr path, u32 flags,
                        const struct change *change) {
-    struct vnode *vnode;
-    i64 result = path_resolve(thread, directory, path, walk_flags(flags), &vnode);
+    struct path found;
+    i64 result = path_resolve(thread, directory, path, walk_flags(flags), &found);
     if (result == 0) {
-        result = change->apply(thread->process->credentials, vnode, change);
-        vnode_put(vnode);
+        result = change->apply(thread->process->credentials, found, change);
+        path_put(found);
     }
     return result;
 }
@@ -179,15 +187,15 @@ static i64 change_file(struct thread *thread, i32 fd, const struct change *chang
     }
     i64 result = file_flags(file) & O_PATH
                      ? -EBADF
-                     : change->apply(thread->process->credentials, file->vnode, change);
+                     : change->apply(thread->process->credentials, file_path(file), change);
     file_put(file);
     return result;
 }
 
-static int apply_mode(const struct credentials *credentials, struct vnode *vnode,
+static int apply_mode(const struct credentials *credentials, struct path path,
                       const struct change *change) {
-    return vnode->type == MODE_LINK ? -EOPNOTSUPP
-                                    : owner_set_mode(credentials, vnode, change->values.mode);
+    return path.vnode->type == MODE_LINK ? -EOPNOTSUPP
+                                         : owner_set_mode(credentials, path, change->values.mode);
 }
 
 static struct change mode_change(u32 mode) {
@@ -209,9 +217,9 @@ i64 linux_fchmodat(struct thread *thread, i32 directory, linux_ptr path, u32 mod
     return change_path(thread, directory, path, 0, &change);
 }
 
-static int apply_owner(const struct credentials *credentials, struct vnode *vnode,
+static int apply_owner(const struct credentials *credentials, struct path path,
                        const struct change *change) {
-    return owner_set_owner(credentials, vnode, change->values.uid, change->values.gid);
+    return owner_set_owner(credentials, path, change->values.uid, change->values.gid);
 }
 
 static struct change owner_change(u32 uid, u32 gid) {
@@ -240,29 +248,26 @@ i64 linux_fchown(struct thread *thread, i32 fd, u32 uid, u32 gid) {
     return change_file(thread, fd, &change);
 }
 
-static i64 truncate_vnode(struct thread *thread, struct vnode *vnode, u64 size) {
-    int result = vnode_permission(thread->process->credentials, vnode, MAY_WRITE);
-    if (result == 0) {
-        result = vnode_writer_add(vnode);
+static i64 truncate_path(struct thread *thread, struct path path, u64 size) {
+    if (path.vnode->type != MODE_REGULAR) {
+        return vnode_is_directory(path.vnode) ? -EISDIR : -EINVAL;
     }
-    if (result == 0) {
-        result = file_resize(thread, vnode, size);
-        vnode_writer_remove(vnode);
+    if (path_is_read_only(path)) {
+        return -EROFS;
     }
-    return result;
+    int result = path_permission(thread->process->credentials, path, MAY_WRITE);
+    return result == 0 ? file_truncate(thread, path, size) : result;
 }
 
 i64 linux_truncate(struct thread *thread, linux_ptr path, i64 size) {
-    struct vnode *vnode;
+    struct path found;
     if (size < 0) {
         return -EINVAL;
     }
-    i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &vnode);
+    i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &found);
     if (result == 0) {
-        result = vnode_is_directory(vnode)     ? -EISDIR
-                 : vnode->type != MODE_REGULAR ? -EINVAL
-                                               : truncate_vnode(thread, vnode, (u64)size);
-        vnode_put(vnode);
+        result = truncate_path(thread, found, (u64)size);
+        path_put(found);
     }
     return result;
 }
@@ -292,9 +297,9 @@ static u32 time_value(const struct linux_timespec *time, u32 attribute, u64 *out
     return attribute;
 }
 
-static int apply_times(const struct credentials *credentials, struct vnode *vnode,
+static int apply_times(const struct credentials *credentials, struct path path,
                        const struct change *change) {
-    return owner_set_times(credentials, vnode, &change->values, change->which, change->flags);
+    return owner_set_times(credentials, path, &change->values, change->which, change->flags);
 }
 
 static struct change times_now(void) {
@@ -382,7 +387,8 @@ i64 linux_utime(struct thread *thread, linux_ptr path, linux_ptr times_ptr) {
     return change_path(thread, AT_FDCWD, path, 0, &change);
 }
 
-static i64 statfs_write(struct vnode *vnode, linux_ptr out) {
+static i64 statfs_write(struct path path, linux_ptr out) {
+    struct vnode *vnode = path.vnode;
     struct usage usage = {};
     if (vnode->ops->statfs) {
         vnode->ops->statfs(vnode, &usage);
@@ -397,17 +403,18 @@ static i64 statfs_write(struct vnode *vnode, linux_ptr out) {
         .files = usage.files,
         .files_free = usage.files_free,
         .name_max = LINUX_NAME_MAX,
-        .flags = ST_VALID | ST_RELATIME | vnode->system->flags,
+        .flags = ST_VALID | ST_RELATIME | path_mount_flags(path) |
+                 (path_is_read_only(path) ? MOUNT_READ_ONLY : 0),
     };
     return copy_to_linux(out, &statfs, sizeof(statfs));
 }
 
 i64 linux_statfs(struct thread *thread, linux_ptr path, linux_ptr out) {
-    struct vnode *vnode;
-    i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &vnode);
+    struct path found;
+    i64 result = path_resolve(thread, AT_FDCWD, path, WALK_FOLLOW, &found);
     if (result == 0) {
-        result = statfs_write(vnode, out);
-        vnode_put(vnode);
+        result = statfs_write(found, out);
+        path_put(found);
     }
     return result;
 }
@@ -417,7 +424,7 @@ i64 linux_fstatfs(struct thread *thread, i32 fd, linux_ptr out) {
     if (!file) {
         return -EBADF;
     }
-    i64 result = statfs_write(file->vnode, out);
+    i64 result = statfs_write(file_path(file), out);
     file_put(file);
     return result;
 }

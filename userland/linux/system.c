@@ -10,15 +10,17 @@
 #include "linux/fs/tmpfs.h"
 #include "linux/mount.h"
 #include "linux/tty/devpts.h"
+#include "linux/walk.h"
 
 const char system_release[] = "6.1.0-cloister";
 const char system_version[] = "#1 SMP Cloister";
 char system_hostname[SYSTEM_HOSTNAME_MAX + 1] = "cloister";
 
 static struct tmpfs root_system = {.system = {.name = "overlay", .device = 1}};
-static struct tmpfs dev_system = {.system = {.name = "tmpfs", .device = 3, .flags = MOUNT_NO_SUID}};
-static struct file_system proc_system = {
-    .name = "proc", .device = 2, .flags = MOUNT_NO_SUID | MOUNT_NO_DEV | MOUNT_NO_EXEC};
+static struct tmpfs dev_system = {.system = {.name = "tmpfs", .device = 3}};
+static struct file_system proc_system = {.name = "proc", .device = 2};
+static struct mount root_mount = {
+    .system = &root_system.system, .source = "overlay", .references = 1, .is_given = true};
 
 // Mounted on a directory of the root when that is first looked up, so that a start does not wait
 // for it, and once only.
@@ -27,9 +29,22 @@ static struct given {
     struct name directory;
     u32 was_mounted; // atomic
 } given[] = {
-    {{.system = &proc_system, .source = "proc"}, {"proc", 4}, 0},
-    {{.system = &dev_system.system, .source = "tmpfs"}, {"dev", 3}, 0},
+    {{.system = &proc_system,
+      .source = "proc",
+      .references = 1,
+      .flags = MOUNT_NO_SUID | MOUNT_NO_DEV | MOUNT_NO_EXEC,
+      .is_given = true},
+     {"proc", 4},
+     0},
+    {{.system = &dev_system.system,
+      .source = "tmpfs",
+      .references = 1,
+      .flags = MOUNT_NO_SUID,
+      .is_given = true},
+     {"dev", 3},
+     0},
 };
+static struct given *const given_dev = &given[1];
 
 int system_prepare(void) {
     int result = proc_mount(&proc_system);
@@ -40,7 +55,9 @@ int system_prepare(void) {
         result = special_populate(dev_system.system.root);
     }
     if (result == 0) {
-        result = devpts_mount(dev_system.system.root);
+        given[0].mount.root = proc_system.root;
+        given_dev->mount.root = dev_system.system.root;
+        result = devpts_mount((struct path){&given_dev->mount, dev_system.system.root});
     }
     return result;
 }
@@ -52,28 +69,33 @@ static void given_attach(struct name name, struct vnode *directory) {
             memcmp(name.text, one->directory.text, name.size) == 0 &&
             !__atomic_load_n(&one->was_mounted, __ATOMIC_RELAXED) &&
             !__atomic_exchange_n(&one->was_mounted, 1, __ATOMIC_RELAXED)) {
-            mount_attach(&one->mount, directory);
+            mount_attach(&one->mount, (struct path){&root_mount, directory});
         }
     }
 }
 
 int system_mount(const void *image, u64 image_size, u32 image_memobj, const char **problem) {
     root_system.system.attach = given_attach;
-    return tmpfs_mount_image(&root_system, image, image_size, image_memobj, problem);
+    int result = tmpfs_mount_image(&root_system, image, image_size, image_memobj, problem);
+    if (result == 0) {
+        root_mount.root = root_system.system.root;
+        mount_attach_root(&root_mount);
+    }
+    return result;
 }
 
-struct vnode *system_root(void) { return root_system.system.root; }
+struct path system_root(void) { return (struct path){&root_mount, root_mount.root}; }
 
-int system_device(const char *name, struct vnode **out) {
-    struct name device = {name, (u32)strlen(name)};
-    return vnode_lookup(dev_system.system.root, device, out);
+int system_device(const char *name, struct path *out) {
+    struct path devices = {&given_dev->mount, dev_system.system.root};
+    return path_lookup(devices, (struct name){name, (u32)strlen(name)}, out);
 }
 
 void system_mount_given(void) {
-    struct vnode *found;
+    struct path found;
     for (usize i = 0; i < ARRAY_SIZE(given); i++) {
-        if (vnode_lookup(root_system.system.root, given[i].directory, &found) == 0) {
-            vnode_put(found);
+        if (path_lookup(system_root(), given[i].directory, &found) == 0) {
+            path_put(found);
         }
     }
 }

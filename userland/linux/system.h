@@ -22,8 +22,8 @@ int system_prepare(void);
 // Mounts the image with a layer over it; what belongs on it (/proc and /dev, where the image has those
 // directories) follows when it is looked up. system_root is set. 0, or a negative error with a text.
 int system_mount(const void *image, u64 image_size, u32 image_memobj, const char **problem);
-struct vnode *system_root(void);
+struct path system_root(void);
 // A device of /dev by name, whether or not the image has that directory; counted.
-int system_device(const char *name, struct vnode **out);
+int system_device(const char *name, struct path *out);
 // Mounts what has not been looked up yet, for who shows what is mounted.
 void system_mount_given(void);

@@ -18,14 +18,14 @@ struct field {
 
 // A whole file as a string of the heap's.
 static int file_load(struct thread *thread, const char *path, char **out) {
-    struct vnode *vnode;
+    struct path found;
     struct file *file = NULL;
     i64 size = 0;
     char *text = heap_alloc(FILE_BYTES_MAX + 1);
-    int result = text ? path_resolve_text(thread, path, &vnode) : -ENOMEM;
+    int result = text ? path_resolve_text(thread, path, &found) : -ENOMEM;
     if (result == 0) {
-        result = file_open_vnode(thread, vnode, O_RDONLY, &file);
-        vnode_put(vnode);
+        result = file_open_path(thread, found, O_RDONLY, &file);
+        path_put(found);
     }
     if (result == 0) {
         size = file_read(thread, file, text, FILE_BYTES_MAX, 0);

@@ -8,7 +8,8 @@
 // - buffers are the personality's own memory, never Linux memory, so operations may hold their
 //   file system's lock while they copy;
 // - names are not terminated: struct name says how long they are. An operation never sees ".",
-//   "" or a name with a slash; lookup sees "..".
+//   "" or a name with a slash; lookup sees "..";
+// - a vnode does not know where it is mounted: who came to it by a name has a path, and asks that.
 #pragma once
 
 #include "lib/list.h"
@@ -19,7 +20,14 @@
 struct file_locks;
 struct thread;
 struct file;
+struct mount;
 struct vnode;
+
+// A vnode, and the mount through which one came to it: what may be done with it depends on both.
+struct path {
+    struct mount *mount; // NULL: what has no name in a mount, as pipes
+    struct vnode *vnode;
+};
 
 struct name {
     const char *text;
@@ -135,8 +143,8 @@ struct vnode_ops {
     // Fills the sink from *cookie on and advances it.
     int (*list)(struct vnode *directory, u64 *cookie, struct directory_sink *sink);
     i64 (*read_link)(struct vnode *link, char *buffer, usize size);
-    // A link that leads to a vnode without a path (/proc/PID/exe, fd/N); -EINVAL: it has a text.
-    int (*follow)(struct vnode *link, struct vnode **out);
+    // A link that leads to a path without a text (/proc/PID/exe, fd/N); -EINVAL: it has a text.
+    int (*follow)(struct vnode *link, struct path *out);
     i64 (*read)(struct vnode *vnode, void *buffer, usize size, u64 offset);
     i64 (*write)(struct vnode *vnode, const void *buffer, usize size, u64 offset, u32 flags);
     // Sets file->ops and file->private where the vnode's own operations do not do.
@@ -157,10 +165,11 @@ struct file_system {
     void (*attach)(struct name name, struct vnode *directory);
     const char *name;
     u32 device; // minor number of st_dev
-    u32 flags;  // MOUNT_... of mount.h; atomic
     bool is_tmpfs;
     struct vnode *root;
-    struct vnode *covered; // where it is mounted; NULL: the root, or nowhere. Under mount.c's lock
+    u32 mounts;                              // that show it; atomic
+    i32 writers;                             // as a mount's
+    void (*end)(struct file_system *system); // the last mount of it is gone; NULL: it stays
 };
 
 struct vnode {
@@ -169,8 +178,8 @@ struct vnode {
     u32 references;
     u32 type; // MODE_TYPE bits; constant
     u64 ino;
-    struct file_system *mounted; // what is mounted on this directory
-    struct file_locks *locks;    // NULL: there have been none; atomic
+    u32 mounts;               // that are on it, wherever it is seen; atomic
+    struct file_locks *locks; // NULL: there have been none; atomic
     // Files that are open for writing; below 0: programs that run it, which exclude each other. Atomic
     i32 writers;
 };
@@ -186,11 +195,19 @@ static inline bool vnode_put_is_last(struct vnode *vnode) {
     return __atomic_fetch_sub(&vnode->references, 1, __ATOMIC_ACQ_REL) == 1;
 }
 
-static inline bool vnode_is_mounted_root(const struct vnode *vnode) {
-    return vnode == vnode->system->root && vnode->system->covered;
+static inline bool vnode_is_covered(const struct vnode *vnode) {
+    return __atomic_load_n(&vnode->mounts, __ATOMIC_ACQUIRE) != 0;
+}
+
+static inline bool vnode_is_read_only(const struct vnode *vnode) {
+    return __atomic_load_n(&vnode->system->writers, __ATOMIC_RELAXED) < 0;
 }
 
 static inline bool vnode_is_directory(const struct vnode *vnode) { return vnode->type == 0040000; }
+
+// Moves a count of writers that is below 0 while there must not be any: up where it is not, down where
+// it is not above. Whether it did.
+bool writers_move(i32 *writers, i32 step);
 
 // -ETXTBSY where a writer and a program would meet. What was gained is given up once.
 int vnode_writer_add(struct vnode *vnode);
@@ -200,8 +217,14 @@ void vnode_program_remove(struct vnode *vnode);
 
 int vnode_attributes(struct vnode *vnode, struct attributes *out);
 int vnode_set_attributes(struct vnode *vnode, const struct attributes *values, u32 which);
-// Resolves "..", and crosses mounts in both directions.
+// In its own file system.
 int vnode_lookup(struct vnode *directory, struct name name, struct vnode **out);
+
+struct path path_get(struct path path);
+void path_put(struct path path);
+static inline bool path_is(struct path one, struct path other) {
+    return one.vnode == other.vnode && one.mount == other.mount;
+}
 
 // Files that are open: what descriptors point to, shared by dup and fork.
 struct file_ops {
@@ -222,6 +245,7 @@ enum { FILE_SEEKABLE = 1, FILE_IS_WRITER = 2 };
 
 struct file {
     const struct file_ops *ops;
+    struct mount *mount; // counted, as its vnode; NULL: none
     struct vnode *vnode;
     void *private;
     u32 references;
@@ -233,8 +257,14 @@ struct file {
     u64 offset GUARDED_BY(&lock);
 };
 
+static inline struct path file_path(const struct file *file) {
+    return (struct path){file->mount, file->vnode};
+}
+
 // A file without operations of its own gets those that pass to its vnode.
-int file_create(struct vnode *vnode, u32 flags, struct file **out);
+int file_create(struct path path, u32 flags, struct file **out);
+int file_open_path(struct thread *thread, struct path path, u32 flags, struct file **out);
+// Of a vnode that has no name in a mount.
 int file_open_vnode(struct thread *thread, struct vnode *vnode, u32 flags, struct file **out);
 struct file *file_get(struct file *file);
 void file_put(struct file *file);
@@ -247,6 +277,8 @@ i64 file_write_at(struct thread *thread, struct file *file, const void *buffer, 
                   u64 offset);
 // Truncates or extends, within the process's limit.
 int file_resize(struct thread *thread, struct vnode *vnode, u64 size_bytes);
+// The same by who has not opened the file for writing, and may write to it.
+int file_truncate(struct thread *thread, struct path path, u64 size_bytes);
 u32 file_poll(struct file *file);
 
 u64 device_number(u32 major, u32 minor);

@@ -11,6 +11,17 @@ void vnode_init(struct vnode *vnode, const struct vnode_ops *ops, struct file_sy
         .ops = ops, .system = system, .references = 1, .type = type & MODE_TYPE, .ino = ino};
 }
 
+struct path path_get(struct path path) {
+    mount_get(path.mount);
+    vnode_get(path.vnode);
+    return path;
+}
+
+void path_put(struct path path) {
+    vnode_put(path.vnode);
+    mount_put(path.mount);
+}
+
 struct vnode *vnode_get(struct vnode *vnode) {
     if (vnode) {
         __atomic_fetch_add(&vnode->references, 1, __ATOMIC_RELAXED);
@@ -38,24 +49,28 @@ void vnode_put(struct vnode *vnode) {
     }
 }
 
-static int writers_move(i32 *writers, i32 step) {
+bool writers_move(i32 *writers, i32 step) {
     i32 now = __atomic_load_n(writers, __ATOMIC_RELAXED);
     do {
         if (step > 0 ? now < 0 : now > 0) {
-            return -ETXTBSY;
+            return false;
         }
     } while (!__atomic_compare_exchange_n(writers, &now, now + step, true, __ATOMIC_ACQ_REL,
                                           __ATOMIC_RELAXED));
-    return 0;
+    return true;
 }
 
-int vnode_writer_add(struct vnode *vnode) { return writers_move(&vnode->writers, 1); }
+int vnode_writer_add(struct vnode *vnode) {
+    return writers_move(&vnode->writers, 1) ? 0 : -ETXTBSY;
+}
 
 void vnode_writer_remove(struct vnode *vnode) {
     __atomic_fetch_sub(&vnode->writers, 1, __ATOMIC_ACQ_REL);
 }
 
-int vnode_program_add(struct vnode *vnode) { return writers_move(&vnode->writers, -1); }
+int vnode_program_add(struct vnode *vnode) {
+    return writers_move(&vnode->writers, -1) ? 0 : -ETXTBSY;
+}
 
 void vnode_program_remove(struct vnode *vnode) {
     __atomic_fetch_add(&vnode->writers, 1, __ATOMIC_ACQ_REL);
@@ -71,24 +86,7 @@ int vnode_set_attributes(struct vnode *vnode, const struct attributes *values, u
 }
 
 int vnode_lookup(struct vnode *directory, struct name name, struct vnode **out) {
-    if (!vnode_is_directory(directory)) {
-        return -ENOTDIR;
-    }
-    bool is_parent = name.size == 2 && name.text[0] == '.' && name.text[1] == '.';
-    struct vnode *covered = NULL;
-    if (is_parent && directory == directory->system->root) {
-        directory = covered = mount_parent_side(directory);
-    }
-    int result = directory->ops->lookup(directory, name, out);
-    if (result == 0) {
-        struct file_system *system = directory->system;
-        if (system->attach && directory == system->root && vnode_is_directory(*out)) {
-            system->attach(name, *out);
-        }
-        *out = mount_cross(*out);
-    }
-    vnode_put(covered);
-    return result;
+    return vnode_is_directory(directory) ? directory->ops->lookup(directory, name, out) : -ENOTDIR;
 }
 
 // As the kernel's new_encode_dev, which is what stat shows for small numbers.

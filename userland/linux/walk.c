@@ -5,12 +5,13 @@
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/descriptors.h"
+#include "linux/mount.h"
 #include "linux/permission.h"
 #include "linux/process.h"
 #include "linux/thread.h"
 
 // The directory that a relative path starts from, counted.
-static int walk_base(struct thread *thread, i32 directory, struct vnode **out) {
+static int walk_base(struct thread *thread, i32 directory, struct path *out) {
     if (directory == AT_FDCWD) {
         *out = fs_context_cwd(thread->process->fs);
         return 0;
@@ -19,16 +20,16 @@ static int walk_base(struct thread *thread, i32 directory, struct vnode **out) {
     if (!file) {
         return -EBADF;
     }
-    *out = vnode_get(file->vnode);
+    *out = path_get(file_path(file));
     file_put(file);
-    return *out ? 0 : -ENOTDIR;
+    return 0;
 }
 
 static int walk_begin(struct walk *walk, struct thread *thread, i32 directory) {
     walk->credentials = thread->process->credentials;
     walk->root = fs_context_root(thread->process->fs);
     if (*walk->rest == '/') {
-        walk->at = vnode_get(walk->root);
+        walk->at = path_get(walk->root);
         return 0;
     }
     if (*walk->rest == 0 && !(walk->flags & WALK_EMPTY_PATH)) {
@@ -38,8 +39,7 @@ static int walk_begin(struct walk *walk, struct thread *thread, i32 directory) {
 }
 
 static void walk_clear(struct walk *walk, u32 flags) {
-    walk->root = NULL;
-    walk->at = NULL;
+    walk->root = walk->at = (struct path){};
     walk->heap = NULL;
     walk->rest = walk->small;
     walk->last = (struct name){};
@@ -76,33 +76,41 @@ int walk_start_text(struct walk *walk, struct thread *thread, i32 directory, con
 }
 
 void walk_end(struct walk *walk) {
-    vnode_put(walk->root);
-    vnode_put(walk->at);
+    path_put(walk->root);
+    path_put(walk->at);
     heap_free(walk->heap);
 }
 
-// Consumes the reference to `vnode`.
-static void walk_move(struct walk *walk, struct vnode *vnode) {
-    vnode_put(walk->at);
-    walk->at = vnode;
+// Consumes the reference to the path.
+static void walk_move(struct walk *walk, struct path path) {
+    path_put(walk->at);
+    walk->at = path;
+}
+
+static int pass_check(const struct walk *walk) {
+    return vnode_is_directory(walk->at.vnode)
+               ? vnode_permission(walk->credentials, walk->at.vnode, MAY_EXECUTE)
+               : -ENOTDIR;
 }
 
 // Looks a component up in walk->at. "." and, at the root, ".." are the directory itself.
-int walk_lookup(struct walk *walk, struct name name, struct vnode **out) {
+int walk_lookup(struct walk *walk, struct name name, struct path *out) {
     bool is_dot = name.size == 1 && name.text[0] == '.';
     bool is_parent = name.size == 2 && name.text[0] == '.' && name.text[1] == '.';
-    if (!vnode_is_directory(walk->at)) {
-        return -ENOTDIR;
-    }
-    int result = vnode_permission(walk->credentials, walk->at, MAY_EXECUTE);
+    int result = pass_check(walk);
     if (result != 0) {
         return result;
     }
-    if (is_dot || (is_parent && walk->at == walk->root)) {
-        *out = vnode_get(walk->at);
+    if (is_dot) {
+        *out = path_get(walk->at);
         return 0;
     }
-    return vnode_lookup(walk->at, name, out);
+    return is_parent ? path_parent(walk->at, walk->root, out) : path_lookup(walk->at, name, out);
+}
+
+int walk_lookup_covered(struct walk *walk, struct name name, struct vnode **out) {
+    int result = pass_check(walk);
+    return result != 0 ? result : path_child(walk->at, name, out);
 }
 
 static char *skip_slashes(char *text) {
@@ -127,19 +135,19 @@ int walk_to_last(struct walk *walk) {
             return -ENAMETOOLONG;
         }
         if (*after == 0) {
-            return vnode_is_directory(walk->at) || walk->last.size == 0 ? 0 : -ENOTDIR;
+            return vnode_is_directory(walk->at.vnode) || walk->last.size == 0 ? 0 : -ENOTDIR;
         }
-        struct vnode *found;
+        struct path found;
         int result = walk_lookup(walk, walk->last, &found);
         if (result != 0) {
             return result;
         }
-        if (found->type != MODE_LINK) {
+        if (found.vnode->type != MODE_LINK) {
             walk_move(walk, found);
             continue;
         }
-        result = walk_follow(walk, found);
-        vnode_put(found);
+        result = walk_follow(walk, found.vnode);
+        path_put(found);
         if (result != 0) {
             return result;
         }
@@ -171,7 +179,7 @@ static int walk_splice(struct walk *walk, struct vnode *link) {
     heap_free(walk->heap);
     walk->heap = walk->rest = buffer;
     if (*buffer == '/') {
-        walk_move(walk, vnode_get(walk->root));
+        walk_move(walk, path_get(walk->root));
     }
     return 0;
 }
@@ -183,7 +191,7 @@ int walk_follow(struct walk *walk, struct vnode *link) {
     if (!link->ops->follow) {
         return walk_splice(walk, link);
     }
-    struct vnode *target;
+    struct path target;
     int result = link->ops->follow(link, &target);
     if (result == 0) {
         walk_move(walk, target);
@@ -192,18 +200,18 @@ int walk_follow(struct walk *walk, struct vnode *link) {
 }
 
 int walk_follow_last(struct walk *walk, struct vnode *link) {
-    int result = follow_permission(walk->credentials, walk->at, link);
+    int result = follow_permission(walk->credentials, walk->at.vnode, link);
     return result != 0 ? result : walk_follow(walk, link);
 }
 
-int walk_resolve(struct walk *walk, struct vnode **out) {
+int walk_resolve(struct walk *walk, struct path *out) {
     for (;;) {
         int result = walk_to_last(walk);
         if (result != 0) {
             return result;
         }
         if (walk->last.size == 0) {
-            *out = vnode_get(walk->at);
+            *out = path_get(walk->at);
         } else {
             result = walk_lookup(walk, walk->last, out);
         }
@@ -211,24 +219,24 @@ int walk_resolve(struct walk *walk, struct vnode **out) {
             return result;
         }
         bool follows = !(walk->flags & WALK_NOFOLLOW) || walk->must_be_directory;
-        if ((*out)->type != MODE_LINK || !follows || walk->last.size == 0) {
+        if (out->vnode->type != MODE_LINK || !follows || walk->last.size == 0) {
             break;
         }
-        result = walk_follow_last(walk, *out);
-        vnode_put(*out);
+        result = walk_follow_last(walk, out->vnode);
+        path_put(*out);
         if (result != 0) {
             return result;
         }
     }
-    if (walk->must_be_directory && !vnode_is_directory(*out)) {
-        vnode_put(*out);
+    if (walk->must_be_directory && !vnode_is_directory(out->vnode)) {
+        path_put(*out);
         return -ENOTDIR;
     }
     return 0;
 }
 
 int path_resolve(struct thread *thread, i32 directory, linux_ptr path, u32 flags,
-                 struct vnode **out) {
+                 struct path *out) {
     struct walk walk;
     int result = walk_start(&walk, thread, directory, path, flags);
     if (result == 0) {
@@ -238,7 +246,7 @@ int path_resolve(struct thread *thread, i32 directory, linux_ptr path, u32 flags
     return result;
 }
 
-int path_resolve_text(struct thread *thread, const char *path, struct vnode **out) {
+int path_resolve_text(struct thread *thread, const char *path, struct path *out) {
     struct walk walk;
     int result = walk_start_text(&walk, thread, AT_FDCWD, path, WALK_FOLLOW);
     if (result == 0) {

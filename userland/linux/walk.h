@@ -20,8 +20,8 @@ enum {
 
 struct walk {
     const struct credentials *credentials; // borrowed
-    struct vnode *root;                    // counted, as `at`
-    struct vnode *at;                      // the directory of the last component
+    struct path root;                      // counted, as `at`
+    struct path at;                        // the directory of the last component
     struct name last;                      // empty: the path names `at` itself
     bool must_be_directory;
     u32 flags;
@@ -43,9 +43,11 @@ int walk_follow(struct walk *walk, struct vnode *link);
 // The same for a link that was the last component: whose links are followed there is restricted.
 int walk_follow_last(struct walk *walk, struct vnode *link);
 // Looks the last component up, following links as the flags say.
-int walk_resolve(struct walk *walk, struct vnode **out);
+int walk_resolve(struct walk *walk, struct path *out);
 // Looks a name up in walk->at, which the caller must be allowed to pass.
-int walk_lookup(struct walk *walk, struct name name, struct vnode **out);
+int walk_lookup(struct walk *walk, struct name name, struct path *out);
+// The same, but for what is under whatever is mounted there.
+int walk_lookup_covered(struct walk *walk, struct name name, struct vnode **out);
 
 // Whether the last component is a name that can be made or removed; the error if not.
 static inline bool walk_last_is_name(const struct walk *walk) {
@@ -55,13 +57,20 @@ static inline bool walk_last_is_name(const struct walk *walk) {
 }
 
 // All in one: start, resolve, end.
-int path_resolve(struct thread *thread, i32 directory, linux_ptr path, u32 flags,
-                 struct vnode **out);
-int path_resolve_text(struct thread *thread, const char *path, struct vnode **out);
+int path_resolve(struct thread *thread, i32 directory, linux_ptr path, u32 flags, struct path *out);
+int path_resolve_text(struct thread *thread, const char *path, struct path *out);
+
+// What has this name in a directory, which is none of "." and "..": with what is mounted on it, or
+// without.
+int path_lookup(struct path directory, struct name name, struct path *out);
+int path_child(struct path directory, struct name name, struct vnode **out);
+// The directory above, which at `root`, and where nothing is above, is itself.
+int path_parent(struct path from, struct path root, struct path *out);
 
 // Writes the absolute path of a directory, as seen from `root`. Returns its length without the
-// final zero, -ERANGE when it does not fit, -ENOENT when the directory has been removed.
-i64 directory_path(struct vnode *root, struct vnode *directory, char *buffer, usize size);
-// The same of any file that has a name, or had: then " (deleted)" follows. -ENOENT where that is not
-// known.
-i64 vnode_path(struct vnode *root, struct vnode *vnode, char *buffer, usize size);
+// final zero, -ERANGE when it does not fit, -ENOENT when the directory has been removed or is not
+// below the root.
+i64 directory_path(struct path root, struct path directory, char *buffer, usize size);
+// The same of any file that has a name, or had: then " (deleted)" follows. What is mounted nowhere is
+// shown from where it ends. -ENOENT where the name is not known.
+i64 path_text(struct path root, struct path path, char *buffer, usize size);

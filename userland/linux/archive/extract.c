@@ -7,6 +7,7 @@
 #include "linux/archive/archive.h"
 #include "linux/archive/ustar.h"
 #include "linux/kernel_if.h"
+#include "linux/mount.h"
 #include "linux/permission.h"
 #include "linux/signal.h"
 #include "linux/thread.h"
@@ -18,7 +19,7 @@ enum { BUFFER_BYTES = CL_MESSAGE_BYTES_MAX };
 struct extract {
     struct thread *thread;
     handle_t channel;
-    struct vnode *base;                 // the directory that everything is made in
+    struct path base;                   // the directory that everything is made in
     char rename_to[LINUX_NAME_MAX + 1]; // what the first name of each path becomes; empty: stays
     u32 start;                          // of what is in the buffer
     u32 end;
@@ -81,9 +82,9 @@ static int contents_skip(struct extract *extract, u64 size) {
     return result;
 }
 
-static int contents_read(struct extract *extract, struct vnode *vnode, u64 size) {
+static int contents_read(struct extract *extract, struct path path, u64 size) {
     struct file *file;
-    int result = file_open_vnode(extract->thread, vnode, O_WRONLY, &file);
+    int result = file_open_path(extract->thread, path, O_WRONLY, &file);
     if (result != 0) return result;
     for (u64 at = 0; at < size && result == 0; at += USTAR_BLOCK_BYTES) {
         result = bytes_read(extract, extract->block, USTAR_BLOCK_BYTES);
@@ -119,9 +120,11 @@ static bool has_more(const char *at) {
     return *at != 0;
 }
 
-static int node_make(struct extract *extract, struct vnode *directory, struct name name,
-                     const struct ustar_entry *entry, u32 type, struct vnode **out) {
+static int node_make(struct extract *extract, struct path directory, struct name name,
+                     const struct ustar_entry *entry, u32 type, struct path *out) {
     struct creation creation;
+    struct vnode *at = directory.vnode;
+    struct vnode *made;
     int result = creation_prepare(extract->thread, directory, type, &creation);
     if (result != 0) return result;
     creation.mode =
@@ -129,25 +132,24 @@ static int node_make(struct extract *extract, struct vnode *directory, struct na
     creation.device = device_number(entry->major, entry->minor);
     if (type == MODE_LINK) {
         struct name target = {entry->link, (u32)strlen(entry->link)};
-        result = directory->ops->symlink
-                     ? directory->ops->symlink(directory, name, &creation, target)
-                     : -EPERM;
-        return result == 0 ? vnode_lookup(directory, name, out) : result;
+        result = at->ops->symlink ? at->ops->symlink(at, name, &creation, target) : -EPERM;
+        return result == 0 ? path_lookup(directory, name, out) : result;
     }
-    return directory->ops->create ? directory->ops->create(directory, name, &creation, out)
-                                  : -EPERM;
+    result = at->ops->create ? at->ops->create(at, name, &creation, &made) : -EPERM;
+    if (result == 0) *out = (struct path){mount_get(directory.mount), made};
+    return result;
 }
 
 // A directory on the way; made where it is missing.
-static int directory_step(struct extract *extract, struct vnode **at, struct name name) {
-    struct vnode *next;
-    int result = vnode_lookup(*at, name, &next);
+static int directory_step(struct extract *extract, struct path *at, struct name name) {
+    struct path next;
+    int result = path_lookup(*at, name, &next);
     if (result == -ENOENT)
         result = node_make(extract, *at, name, &(struct ustar_entry){}, MODE_DIRECTORY, &next);
     if (result != 0) return result;
-    vnode_put(*at);
+    path_put(*at);
     *at = next;
-    return vnode_is_directory(next) ? 0 : -ENOTDIR;
+    return vnode_is_directory(next.vnode) ? 0 : -ENOTDIR;
 }
 
 // What is behind the first name of a path, which may be `.`.
@@ -161,10 +163,10 @@ static const char *first_skip(const char *path) {
 
 // Moves from the base to the directory of the path's last name. A path without any is the base itself,
 // with an empty name.
-static int parent_find(struct extract *extract, struct vnode **at, struct name *name) {
+static int parent_find(struct extract *extract, struct path *at, struct name *name) {
     const char *rest = extract->path;
     int result = 0;
-    *at = vnode_get(extract->base);
+    *at = path_get(extract->base);
     *name = (struct name){extract->rename_to, (u32)strlen(extract->rename_to)};
     if (name->size > 0)
         rest = first_skip(rest);
@@ -189,31 +191,35 @@ static u32 mode_type_of(enum ustar_type type) {
     }
 }
 
-// What is there gives way, but for a directory that is to be one.
-static int old_remove(struct vnode *directory, struct name name, u32 type, struct vnode **kept) {
-    struct vnode *old;
-    int result = vnode_lookup(directory, name, &old);
-    *kept = NULL;
+// What is there gives way, but for a directory that is to be one, and what something is mounted on.
+static int old_remove(struct path directory, struct name name, u32 type, struct path *kept) {
+    struct path old;
+    struct vnode *at = directory.vnode;
+    int result = path_lookup(directory, name, &old);
     if (result != 0) return result == -ENOENT ? 0 : result;
-    if (vnode_is_directory(old) && type == MODE_DIRECTORY) {
+    if (vnode_is_directory(old.vnode) && type == MODE_DIRECTORY) {
         *kept = old;
         return 0;
     }
-    result = type == MODE_DIRECTORY    ? -ENOTDIR
-             : vnode_is_directory(old) ? -EISDIR
-             : directory->ops->unlink  ? directory->ops->unlink(directory, name, old, UNLINK_FILE)
-                                       : -EROFS;
-    vnode_put(old);
+    result = type == MODE_DIRECTORY          ? -ENOTDIR
+             : vnode_is_directory(old.vnode) ? -EISDIR
+             : path_is_read_only(directory)  ? -EROFS
+             : old.mount != directory.mount  ? -EBUSY
+             : at->ops->unlink               ? at->ops->unlink(at, name, old.vnode, UNLINK_FILE)
+                                             : -EROFS;
+    path_put(old);
     return result;
 }
 
-static int attributes_set(struct vnode *vnode, const struct ustar_entry *entry, u32 type) {
+static int attributes_set(struct path path, const struct ustar_entry *entry, u32 type) {
+    struct vnode *vnode = path.vnode;
     struct attributes values = {
         .mode = type | entry->mode,
         .uid = entry->uid,
         .gid = entry->gid,
         .mtime_ns = entry->mtime_seconds * 1000000000,
     };
+    if (path_is_read_only(path)) return -EROFS;
     int result = vnode_set_attributes(vnode, &values, ATTRIBUTE_OWNER | ATTRIBUTE_GROUP);
     if (result == 0 && type != MODE_LINK)
         result = vnode_set_attributes(vnode, &values, ATTRIBUTE_MODE);
@@ -222,20 +228,21 @@ static int attributes_set(struct vnode *vnode, const struct ustar_entry *entry, 
 }
 
 static int entry_make(struct extract *extract, const struct ustar_entry *entry) {
-    struct vnode *directory = NULL;
-    struct vnode *made = NULL;
+    struct path directory = {};
+    struct path made = {};
     struct name name;
     u32 type = mode_type_of(entry->type);
     int result = type == 0 ? -EINVAL : parent_find(extract, &directory, &name);
     if (result == 0 && name.size == 0 && type != MODE_DIRECTORY) result = -EISDIR;
-    if (result == 0 && name.size == 0) made = vnode_get(directory);
-    if (result == 0 && !made) result = old_remove(directory, name, type, &made);
-    if (result == 0 && !made) result = node_make(extract, directory, name, entry, type, &made);
+    if (result == 0 && name.size == 0) made = path_get(directory);
+    if (result == 0 && !made.vnode) result = old_remove(directory, name, type, &made);
+    if (result == 0 && !made.vnode)
+        result = node_make(extract, directory, name, entry, type, &made);
     if (result == 0 && type == MODE_REGULAR)
         result = contents_read(extract, made, entry->size_bytes);
     if (result == 0) result = attributes_set(made, entry, type);
-    vnode_put(made);
-    vnode_put(directory);
+    path_put(made);
+    path_put(directory);
     return result;
 }
 
@@ -280,7 +287,7 @@ static int target_name(struct extract *extract, const char *path) {
         result = -EINVAL;
     if (result == 0) {
         memcpy(extract->rename_to, walk.last.text, walk.last.size);
-        extract->base = vnode_get(walk.at);
+        extract->base = path_get(walk.at);
     }
     walk_end(&walk);
     return result;
@@ -294,13 +301,13 @@ static int name_set(struct extract *extract, const char *name) {
 }
 
 static int target_find(struct extract *extract, const char *path, const char *name) {
-    struct vnode *target;
+    struct path target;
     int result = path_resolve_text(extract->thread, path, &target);
-    if (result == 0 && vnode_is_directory(target)) {
+    if (result == 0 && vnode_is_directory(target.vnode)) {
         extract->base = target;
         return name_set(extract, name);
     }
-    if (result == 0) vnode_put(target);
+    if (result == 0) path_put(target);
     return result == 0 || result == -ENOENT ? target_name(extract, path) : result;
 }
 
@@ -318,7 +325,7 @@ int archive_extract(struct thread *thread, const char *path, const char *name, h
         while (result == 0)
             result = entry_take(extract, problem);
         if (result == 1) result = 0;
-        vnode_put(extract->base);
+        path_put(extract->base);
     }
     if (result != 0 && !problem[0])
         format_text(problem, ARCHIVE_PROBLEM_MAX, "the copy broke off (error %d)", -result);

@@ -17,7 +17,7 @@ enum { BUFFER_BYTES = 4 * PAGE_SIZE, NAMES_FIRST_BYTES = PAGE_SIZE };
 // A directory that is being written: its names, each with a zero behind it.
 struct level {
     struct level *above;
-    struct vnode *directory;
+    struct path directory;
     char *names;
     u32 names_bytes;
     u32 at;
@@ -27,7 +27,7 @@ struct level {
 struct archive {
     struct thread *thread;
     handle_t channel;
-    struct file_system *system;
+    struct mount *mount; // of where it began; others are left out
     struct level *level;
     u32 used;
     u32 path_bytes;
@@ -105,10 +105,10 @@ static enum ustar_type type_of(u32 mode) {
 }
 
 // Exactly as many bytes as the header says: what a file loses meanwhile is zeros.
-static int contents_write(struct archive *archive, struct vnode *vnode, u64 size) {
+static int contents_write(struct archive *archive, struct path path, u64 size) {
     struct file *file;
     i64 count = 1;
-    int result = file_open_vnode(archive->thread, vnode, O_RDONLY, &file);
+    int result = file_open_path(archive->thread, path, O_RDONLY, &file);
     for (u64 at = 0; result == 0 && at < size; at += USTAR_BLOCK_BYTES) {
         u8 *block = signal_is_killed(archive->thread) ? NULL : block_take(archive);
         if (!block) result = -EPIPE;
@@ -120,7 +120,8 @@ static int contents_write(struct archive *archive, struct vnode *vnode, u64 size
     return result;
 }
 
-static int entry_write(struct archive *archive, struct vnode *vnode) {
+static int entry_write(struct archive *archive, struct path path) {
+    struct vnode *vnode = path.vnode;
     struct attributes attributes;
     int result = vnode_attributes(vnode, &attributes);
     if (result != 0) return result;
@@ -147,7 +148,7 @@ static int entry_write(struct archive *archive, struct vnode *vnode) {
     result = pax_header_write(archive, &entry);
     if (result == 0) result = header_write(archive, &entry);
     if (result == 0 && entry.size_bytes > 0)
-        result = contents_write(archive, vnode, entry.size_bytes);
+        result = contents_write(archive, path, entry.size_bytes);
     return result;
 }
 
@@ -183,6 +184,7 @@ static int names_grow(struct names_sink *sink) {
 }
 
 static int names_collect(struct level *level) {
+    struct vnode *directory = level->directory.vnode;
     struct names_sink sink = {{name_add}, level, NAMES_FIRST_BYTES, false};
     u64 cookie = 0;
     int result = 0;
@@ -191,17 +193,16 @@ static int names_collect(struct level *level) {
     do {
         if (sink.is_full) result = names_grow(&sink);
         sink.is_full = false;
-        if (result == 0)
-            result = level->directory->ops->list(level->directory, &cookie, &sink.base);
+        if (result == 0) result = directory->ops->list(directory, &cookie, &sink.base);
     } while (result == 0 && sink.is_full);
     return result;
 }
 
-static int level_enter(struct archive *archive, struct vnode *directory) {
+static int level_enter(struct archive *archive, struct path directory) {
     struct level *level = heap_alloc_zero(sizeof(*level));
     if (!level) return -ENOMEM;
     level->above = archive->level;
-    level->directory = vnode_get(directory);
+    level->directory = path_get(directory);
     level->path_bytes = archive->path_bytes;
     archive->level = level;
     return names_collect(level);
@@ -210,7 +211,7 @@ static int level_enter(struct archive *archive, struct vnode *directory) {
 static void level_leave(struct archive *archive) {
     struct level *level = archive->level;
     archive->level = level->above;
-    vnode_put(level->directory);
+    path_put(level->directory);
     heap_free(level->names);
     heap_free(level);
 }
@@ -224,10 +225,10 @@ static int path_set(struct archive *archive, u32 start, const char *name) {
     return 0;
 }
 
-static int vnode_write(struct archive *archive, struct vnode *vnode) {
-    if (vnode->system != archive->system) return 0;
-    int result = entry_write(archive, vnode);
-    return result == 0 && vnode_is_directory(vnode) ? level_enter(archive, vnode) : result;
+static int path_write(struct archive *archive, struct path path) {
+    if (path.mount != archive->mount) return 0;
+    int result = entry_write(archive, path);
+    return result == 0 && vnode_is_directory(path.vnode) ? level_enter(archive, path) : result;
 }
 
 // The next name of the deepest directory; one that has gone meanwhile is left out.
@@ -235,13 +236,13 @@ static int name_write(struct archive *archive) {
     struct level *level = archive->level;
     const char *text = level->names + level->at;
     struct name name = {text, (u32)strlen(text)};
-    struct vnode *vnode;
+    struct path path;
     level->at += name.size + 1;
-    int result = vnode_lookup(level->directory, name, &vnode);
+    int result = path_lookup(level->directory, name, &path);
     if (result != 0) return result == -ENOENT ? 0 : result;
     result = path_set(archive, level->path_bytes, text);
-    if (result == 0) result = vnode_write(archive, vnode);
-    vnode_put(vnode);
+    if (result == 0) result = path_write(archive, path);
+    path_put(path);
     return result;
 }
 
@@ -251,9 +252,9 @@ static int level_repeat(struct archive *archive) {
     return entry_write(archive, archive->level->directory);
 }
 
-static int tree_write(struct archive *archive, struct vnode *vnode) {
-    archive->system = vnode->system;
-    int result = vnode_write(archive, vnode);
+static int tree_write(struct archive *archive, struct path path) {
+    archive->mount = path.mount;
+    int result = path_write(archive, path);
     while (archive->level) {
         bool has_more = archive->level->at < archive->level->names_bytes;
         if (result == 0 && has_more) {
@@ -277,7 +278,7 @@ static void end_write(struct archive *archive, const char *problem) {
     buffer_flush(archive);
 }
 
-static int start_resolve(struct thread *thread, const char *path, struct vnode **out) {
+static int start_resolve(struct thread *thread, const char *path, struct path *out) {
     struct walk walk;
     int result = walk_start_text(&walk, thread, AT_FDCWD, path, WALK_NOFOLLOW);
     if (result == 0) result = walk_resolve(&walk, out);
@@ -287,21 +288,21 @@ static int start_resolve(struct thread *thread, const char *path, struct vnode *
 
 int archive_write(struct thread *thread, const char *path, const char *name, handle_t channel,
                   char *problem) {
-    struct vnode *vnode = NULL;
+    struct path start = {};
     struct archive *archive = heap_alloc_zero(sizeof(*archive));
-    int result = archive ? start_resolve(thread, path, &vnode) : -ENOMEM;
+    int result = archive ? start_resolve(thread, path, &start) : -ENOMEM;
     problem[0] = 0;
     if (archive) {
         archive->thread = thread;
         archive->channel = channel;
         if (result == 0) result = path_set(archive, 0, name);
-        if (result == 0) result = tree_write(archive, vnode);
+        if (result == 0) result = tree_write(archive, start);
         if (result != 0)
             format_text(problem, ARCHIVE_PROBLEM_MAX, "%.80s: %s", path,
                         result == -ENOENT ? "there is no such file" : "can't be read");
         end_write(archive, problem);
     }
-    vnode_put(vnode);
+    path_put(start);
     kernel_close(channel);
     heap_free(archive);
     return result;

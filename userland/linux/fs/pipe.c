@@ -281,7 +281,7 @@ struct pipe *pipe_make(struct thread *thread) THREAD_ANNOTATION(no_thread_safety
 
 // Both ends at once: neither waits for the other.
 static int pipe_file(struct pipe *pipe, u32 flags, struct file **out) {
-    int result = file_create(&pipe->vnode, flags, out);
+    int result = file_create((struct path){.vnode = &pipe->vnode}, flags, out);
     if (result == 0) {
         vnode_get(&pipe->vnode);
         pipe_file_attach(pipe, *out);

@@ -1,4 +1,4 @@
-// The links of /proc. Some are texts; those to a process's files lead straight to a vnode, and show
+// The links of /proc. Some are texts; those to a process's files lead straight to them, and show
 // a path where there is one.
 #include "lib/format.h"
 #include "lib/string.h"
@@ -6,6 +6,8 @@
 #include "linux/credentials.h"
 #include "linux/descriptors.h"
 #include "linux/fs/proc_node.h"
+#include "linux/mount.h"
+#include "linux/system.h"
 #include "linux/thread.h"
 #include "linux/tty/devpts.h"
 #include "linux/walk.h"
@@ -49,12 +51,14 @@ static int inspect_check(i32 pid) {
     return result;
 }
 
-// What the link leads to, counted; NULL: nothing any more.
-static struct vnode *link_target(struct proc_node *node) {
-    struct vnode *target = NULL;
+// What the link leads to, counted; without a vnode: nothing any more.
+static struct path link_target(struct proc_node *node) {
+    struct path target = {};
     if (node->entry->link == PROC_FD) {
         struct file *file = proc_descriptor_get(node->pid, node->fd);
-        target = file ? vnode_get(file->vnode) : NULL;
+        if (file) {
+            target = path_get(file_path(file));
+        }
         file_put(file);
         return target;
     }
@@ -62,7 +66,11 @@ static struct vnode *link_target(struct proc_node *node) {
     struct process *process = process_find_locked(node->pid);
     if (process && process->fs) {
         switch (node->entry->link) {
-        case PROC_EXE: target = process->program ? vnode_get(process->program->file) : NULL; break;
+        case PROC_EXE:
+            if (process->program) {
+                target = path_get(file_path(process->program->file));
+            }
+            break;
         case PROC_CWD: target = fs_context_cwd(process->fs); break;
         case PROC_ROOT_LINK: target = fs_context_root(process->fs); break;
         default: break;
@@ -73,32 +81,36 @@ static struct vnode *link_target(struct proc_node *node) {
 }
 
 // What belongs on /dev is mounted there when it is first looked up; a start opens its null before.
-static void mounts_settle(struct vnode *root, struct vnode *target) {
-    struct vnode *found;
-    if (!target->system->covered && vnode_lookup(root, (struct name){"dev", 3}, &found) == 0) {
-        vnode_put(found);
+static void mounts_settle(struct path target) {
+    if (target.mount && !mount_has_place(target.mount)) {
+        system_mount_given();
     }
+}
+
+static i64 target_text(struct path target, char *buffer, usize size) {
+    struct vnode *vnode = target.vnode;
+    if (vnode_is_directory(vnode) || vnode->ops->name) {
+        struct path root = fs_context_root(thread_current()->process->fs);
+        mounts_settle(target);
+        i64 length = path_text(root, target, buffer, size);
+        path_put(root);
+        return length;
+    }
+    if (devpts_terminal(vnode)) {
+        return (i64)format_text(buffer, size, "/dev/pts/%u", devpts_terminal(vnode)->number);
+    }
+    return (i64)format_text(buffer, size, "%s:[%lu]",
+                            vnode->type == MODE_FIFO ? "pipe" : vnode->system->name, vnode->ino);
 }
 
 static i64 target_path(struct proc_node *node, char *buffer, usize size) {
     i64 length = inspect_check(node->pid);
-    struct vnode *target = length == 0 ? link_target(node) : NULL;
-    if (!target) {
-        return length != 0 ? length : -ENOENT;
+    if (length != 0) {
+        return length;
     }
-    if (vnode_is_directory(target) || target->ops->name) {
-        struct vnode *root = fs_context_root(thread_current()->process->fs);
-        mounts_settle(root, target);
-        length = vnode_path(root, target, buffer, size);
-        vnode_put(root);
-    } else if (devpts_terminal(target)) {
-        length = (i64)format_text(buffer, size, "/dev/pts/%u", devpts_terminal(target)->number);
-    } else {
-        length = (i64)format_text(buffer, size, "%s:[%lu]",
-                                  target->type == MODE_FIFO ? "pipe" : target->system->name,
-                                  target->ino);
-    }
-    vnode_put(target);
+    struct path target = link_target(node);
+    length = target.vnode ? target_text(target, buffer, size) : -ENOENT;
+    path_put(target);
     return length;
 }
 
@@ -124,7 +136,7 @@ i64 proc_read_link(struct vnode *link, char *buffer, usize size) {
     return length;
 }
 
-int proc_follow(struct vnode *link, struct vnode **out) {
+int proc_follow(struct vnode *link, struct path *out) {
     struct proc_node *node = proc_node(link);
     switch (node->entry->link) {
     case PROC_NO_LINK:
@@ -132,8 +144,11 @@ int proc_follow(struct vnode *link, struct vnode **out) {
     case PROC_THREAD_SELF: return -EINVAL; // the text leads there
     default: {
         int result = inspect_check(node->pid);
-        *out = result == 0 ? link_target(node) : NULL;
-        return result == 0 && !*out ? -ENOENT : result;
+        if (result == 0) {
+            *out = link_target(node);
+            result = out->vnode ? 0 : -ENOENT;
+        }
+        return result;
     }
     }
 }

@@ -45,9 +45,9 @@ static void print_name(struct text *text, const struct region *region, usize col
     char path[PATH_BYTES];
     const char *name = special_name(region);
     if (region->file) {
-        struct vnode *root = fs_context_root(thread_current()->process->fs);
-        bool has_path = vnode_path(root, region->file, path, sizeof(path)) > 0;
-        vnode_put(root);
+        struct path root = fs_context_root(thread_current()->process->fs);
+        bool has_path = path_text(root, file_path(region->file), path, sizeof(path)) > 0;
+        path_put(root);
         name = has_path ? path : "";
     }
     text_print(text, "%*s%s\n", *name ? (int)(NAME_COLUMN - min(column, (usize)NAME_COLUMN)) : 0,
@@ -55,7 +55,7 @@ static void print_name(struct text *text, const struct region *region, usize col
 }
 
 static void print_region(struct text *text, const struct region *region) {
-    const struct vnode *file = region->file;
+    const struct vnode *file = region->file ? region->file->vnode : NULL;
     usize before = text->size;
     text_print(text, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", shown_start(region), region->end,
                region->access & CL_MAP_READ ? 'r' : '-', region->access & CL_MAP_WRITE ? 'w' : '-',

@@ -82,7 +82,7 @@ static inline struct proc_node *proc_node(struct vnode *vnode) {
     return container_of(vnode, struct proc_node, base);
 }
 
-int proc_follow(struct vnode *link, struct vnode **out);
+int proc_follow(struct vnode *link, struct path *out);
 i64 proc_read_link(struct vnode *link, char *buffer, usize size);
 int proc_open(struct thread *thread, struct vnode *vnode, struct file *file);
 // The table of a process, counted; NULL if there is none.

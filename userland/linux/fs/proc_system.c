@@ -39,7 +39,7 @@ void proc_print_fdinfo(struct text *text, const struct proc_node *node) {
         mutex_unlock(&file->lock);
     }
     text_print(text, "pos:\t%lu\nflags:\t0%o\nmnt_id:\t%u\nino:\t%lu\n", offset, file_flags(file),
-               file->vnode->system->device, file->vnode->ino);
+               file->mount ? file->mount->id : 0, file->vnode->ino);
     file_put(file);
 }
 

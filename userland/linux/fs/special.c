@@ -93,7 +93,7 @@ int special_open(struct thread *thread, struct vnode *vnode, u64 device, struct 
     if (vnode->type == MODE_REGULAR || vnode->type == MODE_DIRECTORY) {
         return 0;
     }
-    if (vnode->system->flags & MOUNT_NO_DEV) {
+    if (path_mount_flags(file_path(file)) & MOUNT_NO_DEV) {
         return -EACCES;
     }
     for (usize i = 0; vnode->type == MODE_CHARACTER && i < ARRAY_SIZE(devices); i++) {

@@ -246,7 +246,7 @@ int stream_create(const struct stream_options *options, u32 flags, struct file *
     struct stream *stream = heap_alloc_zero(sizeof(*stream));
     struct attachment *attachment = attachment_create(options->channel);
     int result = stream && (attachment || !options->channel)
-                     ? file_create(anonymous_fifo(), flags, out)
+                     ? file_create((struct path){.vnode = anonymous_fifo()}, flags, out)
                      : -ENOMEM;
     if (result != 0) {
         heap_free(attachment);

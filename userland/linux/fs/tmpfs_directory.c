@@ -103,16 +103,14 @@ static bool is_empty_locked(struct tmpfs_node *directory) REQUIRES(&tmpfs_lock) 
 }
 
 int tmpfs_removal_check_locked(struct tmpfs_node *node, u32 flags) {
-    if (!vnode_is_directory(&node->base)) {
-        return flags & UNLINK_DIRECTORY ? -ENOTDIR : 0;
+    bool is_directory = vnode_is_directory(&node->base);
+    if (is_directory != (flags == UNLINK_DIRECTORY)) {
+        return is_directory ? -EISDIR : -ENOTDIR;
     }
-    if (!(flags & UNLINK_DIRECTORY)) {
-        return -EISDIR;
-    }
-    if (node->base.mounted) {
+    if (vnode_is_covered(&node->base)) {
         return -EBUSY;
     }
-    return is_empty_locked(node) ? 0 : -ENOTEMPTY;
+    return !is_directory || is_empty_locked(node) ? 0 : -ENOTEMPTY;
 }
 
 // References that an operation gives up when it has given the lock back.

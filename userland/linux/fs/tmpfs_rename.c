@@ -49,7 +49,9 @@ static int exchange_check_locked(const struct rename *rename) REQUIRES(&tmpfs_lo
         is_trapped_locked(&rename->to, rename->from.directory)) {
         return -EINVAL;
     }
-    return rename->from.node->base.mounted || rename->to.node->base.mounted ? -EBUSY : 0;
+    bool is_covered =
+        vnode_is_covered(&rename->from.node->base) || vnode_is_covered(&rename->to.node->base);
+    return is_covered ? -EBUSY : 0;
 }
 
 static int rename_check_locked(const struct rename *rename) REQUIRES(&tmpfs_lock) {
@@ -66,7 +68,7 @@ static int rename_check_locked(const struct rename *rename) REQUIRES(&tmpfs_lock
         u32 flags = side_is_directory(from) ? UNLINK_DIRECTORY : UNLINK_FILE;
         result = tmpfs_removal_check_locked(to->node, flags);
     }
-    return from->node->base.mounted ? -EBUSY : result;
+    return vnode_is_covered(&from->node->base) ? -EBUSY : result;
 }
 
 // What the side leads to now; -EAGAIN when that is not what was looked at.

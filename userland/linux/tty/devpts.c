@@ -189,14 +189,16 @@ static const struct vnode_ops root_ops = {
 static struct vnode root = {
     .ops = &root_ops, .system = &devpts, .references = 1, .type = MODE_DIRECTORY, .ino = INO_ROOT};
 
-int devpts_mount(struct vnode *devices) {
+int devpts_mount(struct path devices) {
+    static struct mount mount = {
+        .system = &devpts, .root = &root, .source = "devpts", .references = 1, .is_given = true};
     const struct creation creation = {.mode = MODE_DIRECTORY | 0755};
+    const struct vnode_ops *ops = devices.vnode->ops;
     struct vnode *covered;
-    int result = devices->ops->create(devices, (struct name){"pts", 3}, &creation, &covered);
+    int result = ops->create(devices.vnode, (struct name){"pts", 3}, &creation, &covered);
     if (result != 0) return result;
     devpts.root = &root;
-    static struct mount mount = {.system = &devpts, .source = "devpts"};
-    result = mount_attach(&mount, covered);
+    result = mount_attach(&mount, (struct path){devices.mount, covered});
     vnode_put(covered);
     return result;
 }

@@ -1,23 +1,26 @@
-"""The table of the attacks: the victim's share of the instructions on both systems.
+"""The table of the attacks: the victim's share of the instructions on both systems, and what it
+gets done beside storms on two CPUs.
 
 It takes minutes, so a bench has it only when `-k` names it.
 """
 
 from functools import partial
 
-from pybuild.bench import attacks
+from pybuild.bench import attacks, storms
 from pybuild.bench.guest import probe_count
 from pybuild.bench.metrics import selected
 from pybuild.bench.report import Row
 from pybuild.bench.trial import Bench
 
 METRIC = "attacks"
+STORM = "storm"
 SHARE_MIN = 0.45
 
 
 def attacks_wanted(expression: str | None) -> list[str]:
-    """The attacks that `-k` asks for; none without it."""
+    """The attacks and storms that `-k` asks for; none without it."""
     names = [name for kind in attacks.KINDS.values() for name in kind]
+    names += [f"{STORM} {name}" for name in storms.STORMS]
     return [name for name in names if expression and selected(expression, METRIC, name)]
 
 
@@ -41,8 +44,8 @@ def peer_shares(bench: Bench, wanted: list[str]) -> dict[str, float]:
     return bench.tried(f"Linux: {len(some)} attacks under crun", work) or {}
 
 
-def attack_rows(bench: Bench, wanted: list[str]) -> list[Row]:
-    """A row for each attack."""
+def share_rows(bench: Bench, wanted: list[str]) -> list[Row]:
+    """A row for each attack on one CPU."""
     ours, theirs = cloister_shares(bench, wanted), peer_shares(bench, wanted)
     return [
         Row(
@@ -52,3 +55,25 @@ def attack_rows(bench: Bench, wanted: list[str]) -> list[Row]:
         )
         for name in wanted
     ]
+
+
+def storm_rows(bench: Bench, wanted: list[str]) -> list[Row]:
+    """A row for each storm on two CPUs."""
+    what = f"Cloister: {len(wanted)} storms on two CPUs"
+    found = bench.tried(what, partial(storms.works_measure, wanted)) or {}
+    return [
+        Row(
+            *(METRIC, f"{STORM} {name}", "of work beside spinners", "wall", found.get(name)),
+            *(None, "none"),
+            bar_least=storms.WORK_MIN,
+        )
+        for name in wanted
+    ]
+
+
+def attack_rows(bench: Bench, wanted: list[str]) -> list[Row]:
+    """The table, or what is wanted of it."""
+    calm = [name for name in wanted if not name.startswith(STORM)]
+    wild = [name.removeprefix(f"{STORM} ") for name in wanted if name not in calm]
+    rows = share_rows(bench, calm) if calm else []
+    return rows + (storm_rows(bench, wild) if wild else [])

@@ -98,23 +98,23 @@ def linux_image(out: Path) -> bytes:
         return images.erofs_bytes(tree, PROGRAM) + images.trailer(base.table)
 
 
-def native_image() -> bytes:
+def native_image(name: str, source: Path) -> bytes:
     """A bundle with one native program."""
-    part = parts.user_part("services-attacker", [NATIVE_SOURCE])
+    part = parts.user_part(f"services-{name}", [source])
     with alone(tools.OUT / part.name):
-        toolchain.compile_source(part.flavour, NATIVE_SOURCE)
+        toolchain.compile_source(part.flavour, source)
         part.link()
-    data = bundle.elf_without_sections(part.out.read_bytes())
+        data = bundle.elf_without_sections(part.out.read_bytes())
     return bundle.bundle_bytes({"init": data}) + images.trailer({"native": "init"})
 
 
-def disk_build(out: Path) -> Path:
+def disk_build(out: Path, more: dict[str, bytes] | None = None) -> Path:
     """A disk with the images of the attacks beside the others, in the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    others = {
-        name: (BUILD / "images" / f"{name}.img").read_bytes() for name in ("busybox", "cloister")
-    }
-    made = {"attack": linux_image(out), "native": native_image(), **others}
+    made = {"attack": linux_image(out), "native": native_image("attacker", NATIVE_SOURCE)}
+    for name in ("busybox", "cloister"):
+        made[name] = (BUILD / "images" / f"{name}.img").read_bytes()
+    made |= more or {}
     disk = out / "disk.img"
     disk.write_bytes(gpt.disk_bytes([gpt.Partition(f"image:{n}", d) for n, d in made.items()]))
     return disk

@@ -51,6 +51,11 @@ def probe_time(name: str) -> Probe:
     return _probe(name, "count=off")
 
 
+def probe_processor_time(name: str) -> Probe:
+    """Takes the host's time, and the processor time that the virtual CPUs have had of it."""
+    return _probe(name, "count=off,processor=on")
+
+
 def _probe(name: str, count: str) -> Probe:
     plugin = plugin_build()
     out = OUT / f"{name}.hits"

@@ -19,12 +19,16 @@ Counter = Literal["instructions", "nanoseconds"]
 
 @dataclass(frozen=True)
 class Hit:
-    """One marker reached: the counters are since QEMU's start, instructions of that CPU only."""
+    """One marker reached: the counters are since QEMU's start, instructions of that CPU only.
+
+    `processor_ns`: what the virtual CPUs' threads have had, where the probe asks for it.
+    """
 
     marker: int
     vcpu: int
     instructions: int
     nanoseconds: int
+    processor_ns: int = 0
 
 
 def constants_parse(text: str) -> dict[str, int]:

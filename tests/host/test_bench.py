@@ -18,9 +18,11 @@ from pybuild.bench import (
     markers,
     metrics,
     report,
+    storms,
 )
 from pybuild.bench.linux import Peer
 from pybuild.bench.markers import Hit
+from pybuild.bench.storms import Window
 from pybuild.bench.tools import BenchError, program_build
 from pybuild.machine import machine_command
 
@@ -247,4 +249,35 @@ def test_attacks_are_measured_only_when_they_are_named() -> None:
     assert attack_rows.attacks_wanted("attacks and spin") == ["spin"]
     assert attack_rows.attacks_wanted("boot") == []
     every = {name for kind in attacks.KINDS.values() for name in kind}
-    assert set(attack_rows.attacks_wanted("attacks")) == every == attacks.attackers().keys()
+    assert every == attacks.attackers().keys()
+    every |= {f"storm {name}" for name in storms.STORMS}
+    assert set(attack_rows.attacks_wanted("attacks")) == every
+    assert attack_rows.attacks_wanted("storm and handles") == ["storm handles"]
+
+
+def windows(steps: int, storms_: bool, processor_ns: int = 190, count: int = 8) -> list[Window]:
+    return [Window(storms_, steps, 100, processor_ns)] * count
+
+
+def test_a_storm_is_compared_with_spinning_in_windows_that_count() -> None:
+    assert storms.work_of_pair(windows(10, False) + windows(8, True)) == pytest.approx(0.8)
+    # Work is per processor time, and a window in which the host was elsewhere is none.
+    pair = windows(10, False) + windows(9, True, 171) + windows(1, True, 100, 4)
+    assert storms.work_of_pair(pair) == pytest.approx(1)
+    with pytest.raises(storms.BusyError, match="1 of 9 windows"):
+        storms.work_of_pair(windows(10, False, 100) + windows(10, False, 190, 1))
+    pairs: list[Window] = []
+    for steps in (1, 9, 9, 9, 9, 99, 99):
+        pairs += windows(10, False) + windows(steps, True)
+    assert storms.work_of(pairs) == pytest.approx(0.9)
+
+
+def test_a_window_is_from_marker_to_marker() -> None:
+    marker = markers.constants()
+    hits = [
+        Hit(marker["PACE_STORM_BEGIN"], 0, 0, 100, 1000),
+        *[Hit(marker["PACE_STEP"], 1, 0, 110, 1010)] * 3,
+        Hit(marker["PACE_STORM_END"], 1, 0, 150, 1090),
+        Hit(marker["PACE_STEP"], 1, 0, 160, 1095),
+    ]
+    assert storms.windows_of(hits) == [Window(True, 3, 50, 90)]

@@ -70,6 +70,12 @@ enum {
     // tests/native/revocation.c: one call that ends a thousand copies.
     MARKER_REVOCATION_BEGIN = 44,
     MARKER_REVOCATION_END = 45,
+    // Its steps beside one that only spins, and beside one that storms.
+    MARKER_PACE_SPIN_BEGIN = 46,
+    MARKER_PACE_SPIN_END = 47,
+    MARKER_PACE_STORM_BEGIN = 48,
+    MARKER_PACE_STORM_END = 49,
+    MARKER_PACE_STEP = 50,
 };
 
 // NUMBER is one of the constants above. Orders memory accesses as far as the compiler goes.

@@ -222,6 +222,52 @@ static int victim(u64 rounds) {
     return failures != 0;
 }
 
+// ---- the victim of a storm (tests/services/storm.c) ----
+
+// In windows of this length, in turns, the other only spins and storms. What is measured begins after
+// the other has had the time to change, and ends before it does so again.
+enum : u64 { WINDOW_NS = 50000000, SETTLE_NS = 5000000, OVER_NS = 45000000 };
+enum { STEP_COMPUTATIONS = 2000, STEPS_FORK = 16 };
+
+static u64 time_ns(void) {
+    struct timespec now;
+    SYS(SYS_clock_gettime, 0, &now);
+    return (u64)now.seconds * 1000000000 + (u64)now.nanoseconds;
+}
+
+static void step(u64 number) {
+    volatile u64 state = 1;
+    file_round();
+    memory_round();
+    if (number % STEPS_FORK == 0) process_round();
+    for (u32 i = 0; i < STEP_COMPUTATIONS; i++)
+        state = state * 3 + i;
+    MARK(MARKER_PACE_STEP);
+}
+
+// Steps until this window is nearly over; false when it was so already.
+static bool window_measure(u64 *number) {
+    u64 begin_ns = time_ns(), window = begin_ns / WINDOW_NS;
+    if (begin_ns % WINDOW_NS < SETTLE_NS || begin_ns % WINDOW_NS >= OVER_NS) return false;
+    if (window % 2 == 0)
+        MARK(MARKER_PACE_SPIN_BEGIN);
+    else
+        MARK(MARKER_PACE_STORM_BEGIN);
+    while (time_ns() < window * WINDOW_NS + OVER_NS)
+        step((*number)++);
+    if (window % 2 == 0)
+        MARK(MARKER_PACE_SPIN_END);
+    else
+        MARK(MARKER_PACE_STORM_END);
+    return true;
+}
+
+static int pace(u64 windows) {
+    for (u64 number = 0; windows > 0;)
+        if (window_measure(&number)) windows--;
+    return failures != 0;
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
@@ -234,6 +280,7 @@ static const struct {
 
 static int program(long argc, char **argv) {
     if (argc == 3 && text_equal(argv[1], "victim")) return victim(number_of(argv[2]));
+    if (argc == 3 && text_equal(argv[1], "pace")) return pace(number_of(argv[2]));
     for (u32 i = 0; argc == 2 && i < sizeof(attacks) / sizeof(attacks[0]); i++)
         if (text_equal(argv[1], attacks[i].name)) attacks[i].run();
     return 2;

@@ -1,0 +1,147 @@
+"""Storms: what one container can do to another on the other CPU.
+
+The attacker's threads run on both CPUs and contend for locks of the kernel, or have TLBs shot
+down; in turns, every 50 ms, they only spin. What its victim gets done beside the one is compared
+with what it gets done beside the other, in seven pairs of many such windows; the median counts.
+
+A virtual CPU is a thread of the host. Where it does not run while it holds a lock, the other waits
+for nothing that is ours; so they run with real-time priority if we may, and QEMU's main loop, which
+brings their interrupts, above them. Windows in which they did not have the host's processors are
+left out, work is counted per processor time that they had, and two containers of hardly any weight
+spin, so that no CPU is ever idle: idle time would look the same as what the host has taken.
+"""
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from statistics import median
+
+from pybuild.bench import attacks, cloister, tools
+from pybuild.bench.guest import Probe, probe_processor_time
+from pybuild.bench.markers import Hit, constants
+from pybuild.bench.tools import BenchError
+from pybuild.command import Result, command_run, config_with_channel
+from pybuild.machine import Machine, MachineError
+from pybuild.paths import ROOT
+
+SOURCE = ROOT / "tests" / "services" / "storm.c"
+STORMS = ("shootdowns", "futexes", "channels", "handles", "ledgers", "queues", "objects")
+PAIRS = 7
+# Of a pair, spinning and storming ones; doubled where the result is not good enough.
+WINDOWS = 16
+ATTEMPTS = 3
+WORK_MIN = 0.9
+CPUS = 2
+# A window counts when the virtual CPUs had so much of two processors.
+PROCESSOR_MIN = 0.85
+WAIT_SECONDS = 300
+PRIORITY = 10
+SPINNER = "run -d --cpu-shares 11 attack attack spin"
+
+
+class BusyError(BenchError):
+    """The host has not given the machine its processors."""
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window of the victim's."""
+
+    storms: bool
+    steps: int
+    wall_ns: int
+    processor_ns: int
+
+    @property
+    def counts(self) -> bool:
+        """Whether the machine had the host's processors."""
+        return self.processor_ns >= PROCESSOR_MIN * CPUS * self.wall_ns
+
+
+def windows_of(hits: list[Hit]) -> list[Window]:
+    """The windows between the victim's markers."""
+    numbers = constants()
+    begins = {numbers["PACE_SPIN_BEGIN"]: False, numbers["PACE_STORM_BEGIN"]: True}
+    ends = {numbers["PACE_SPIN_END"], numbers["PACE_STORM_END"]}
+    found, begin, steps = [], None, 0
+    for hit in hits:
+        if hit.marker in begins:
+            begin, steps = hit, 0
+        elif hit.marker == numbers["PACE_STEP"]:
+            steps += 1
+        elif hit.marker in ends and begin:
+            wall, processor = (
+                hit.nanoseconds - begin.nanoseconds,
+                hit.processor_ns - begin.processor_ns,
+            )
+            found.append(Window(begins[begin.marker], steps, wall, processor))
+            begin = None
+    return found
+
+
+def work_of_pair(windows: list[Window]) -> float:
+    """The victim's work beside the storm, by that beside spinners; BusyError without enough."""
+    rates = []
+    for storms in (False, True):
+        some = [window for window in windows if window.counts and window.storms == storms]
+        if len(some) < len(windows) / 8:
+            raise BusyError(f"{len(some)} of {len(windows)} windows had the host's processors")
+        rates.append(sum(w.steps for w in some) / sum(w.processor_ns for w in some))
+    if not rates[0]:
+        raise BenchError("the victim does nothing beside spinners")
+    return rates[1] / rates[0]
+
+
+def work_of(windows: list[Window]) -> float:
+    """The median of the pairs."""
+    size = len(windows) // PAIRS
+    return median(work_of_pair(windows[i * size : (i + 1) * size]) for i in range(PAIRS))
+
+
+def real_time_take(machine: Machine) -> None:
+    """Real-time priority for the virtual CPUs, and more for the main loop; none if we may not."""
+    with suppress(PermissionError):
+        os.sched_setscheduler(machine.pid(), os.SCHED_RR, os.sched_param(2 * PRIORITY))
+        for cpu in machine.qmp("query-cpus-fast"):
+            os.sched_setscheduler(cpu["thread-id"], os.SCHED_RR, os.sched_param(PRIORITY))
+
+
+def commands_of(storms: list[str], windows: int) -> list[str]:
+    """What the shell is told."""
+    commands = ["run --rm attack attack victim 1", *[SPINNER] * CPUS]
+    for name in storms:
+        commands += [f"run -d --name {name} storm {name}", "run --rm busybox sleep 0.1"]
+        commands += [f"run --rm attack attack pace {windows}", f"kill {name}", f"rm {name}"]
+    return commands
+
+
+def storms_run(probe: Probe, storms: list[str], pair_windows: int) -> dict[str, float]:
+    """Storm → the victim's work beside it, in one boot."""
+    windows = PAIRS * pair_windows
+    images = {"storm": attacks.native_image("storm", SOURCE)}
+    disk = attacks.disk_build(tools.OUT / "storms", images)
+    config = replace(cloister.CONFIG, smp=CPUS, disk=disk, extra=tuple(probe.arguments))
+    result = Result()
+    try:
+        with Machine(config_with_channel(config)) as machine:
+            real_time_take(machine)
+            command = "; ".join(commands_of(storms, windows)).encode()
+            command_run(machine, command, WAIT_SECONDS, result.take)
+            machine.wait(10)
+    except (MachineError, TimeoutError) as error:
+        raise BenchError(str(error)) from None
+    attacks.said_check((result.out + result.err).decode(errors="replace"), 1)
+    found = windows_of(probe.hits())
+    if len(found) != windows * len(storms):
+        raise BenchError(f"{len(found)} windows of {len(storms)} times {windows}")
+    return {name: work_of(found[i * windows : (i + 1) * windows]) for i, name in enumerate(storms)}
+
+
+def works_measure(storms: list[str]) -> dict[str, float]:
+    """Storm → the victim's work; what is too little is measured again, twice as long each time."""
+    found: dict[str, float] = {}
+    for attempt in range(ATTEMPTS):
+        some = [name for name in storms if found.get(name, 0) < WORK_MIN]
+        if some:
+            found |= storms_run(probe_processor_time("storms"), some, WINDOWS << attempt)
+    return found

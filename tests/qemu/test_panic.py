@@ -15,6 +15,12 @@ BOOT_SECONDS = 60
 REPORT_SECONDS = 20
 
 
+def is_idle(machine: Machine) -> bool:
+    """Whether every CPU waits for an interrupt."""
+    registers = machine.qmp("human-monitor-command", **{"command-line": "info registers -a"})
+    return "HLT=0" not in registers
+
+
 @pytest.mark.parametrize("smp", [1, 2])
 def test_an_nmi_gives_a_report_and_the_end(smp: int) -> None:
     config = MachineConfig(
@@ -25,6 +31,7 @@ def test_an_nmi_gives_a_report_and_the_end(smp: int) -> None:
     )
     with Machine(config) as machine:
         machine.console.expect(rb"cloister# ", BOOT_SECONDS)
+        poll_until(lambda: is_idle(machine), REPORT_SECONDS, "the idle machine")
         machine.qmp("inject-nmi")
         with pytest.raises(MachineError):
             machine.wait(REPORT_SECONDS)

@@ -79,6 +79,7 @@ def kernel_sources() -> list[Path]:
     without = {kernel / name for name in KERNEL_WITHOUT}
     found = [s for f in KERNEL_FOLDERS for s in parts.sources_below(kernel / f)]
     found += [kernel / name for name in KERNEL_FILES] + [GEN / "kernel" / "objects.c"]
+    found += parts.checks("host")
     return [s for s in found if s not in without]
 
 

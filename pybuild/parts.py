@@ -63,7 +63,7 @@ class Part:
     def link(self) -> None:
         """Links the part; BuildError when the linker refuses."""
         objects = self.objects()
-        if self.flavour in (KERNEL, KERNEL_DEBUG):
+        if self.flavour is not USER:
             objects.append(self._symbols_object())
         toolchain.link(self.flavour, objects, self.script, self.out)
 

@@ -149,8 +149,6 @@ void check_machine_pages(void) {
     }
 }
 
-u32 check_held(const struct object *) { return 0; }
-
 // ---- when ----
 
 // What is in use now is the drivers'.
@@ -160,6 +158,14 @@ void __wrap_boot_start_init(void) {
     for (u64 i = 0; i < frames; i++)
         if (page_array[i].refs) page_array[i].flags |= FOUND_AT_BOOT;
     __real_boot_start_init();
+}
+
+// Freed memory looks like a lock that somebody holds for ever.
+void __real_lock_debug_acquire(const struct lock *lock, enum lock_order order);
+void __wrap_lock_debug_acquire(const struct lock *lock, enum lock_order order) {
+    if (lock->rank == LOCK_NONE || lock->rank > LOCK_SERIAL || lock->word > 1)
+        panic("check: what is at %p is no lock (any more)", (const void *)lock);
+    __real_lock_debug_acquire(lock, order);
 }
 
 // Saves what its callers keep in registers, so that it is found on the stack.

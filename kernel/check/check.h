@@ -108,5 +108,3 @@ void check_pmap(struct arch_pmap *pmap, void *argument,
 void check_stack(struct thread_object *thread);
 // Pages that belong to nobody's structure; once before each look.
 void check_machine_pages(void);
-// References that the one who asked keeps without a handle (in tests of the host).
-u32 check_held(const struct object *object);

@@ -1,6 +1,8 @@
 // Basic types and small helpers of the kernel; every kernel file may include this one.
 #pragma once
 
+#include "check/hooks.h"
+
 #include <stdarg.h>
 #include <stddef.h>
 

@@ -37,6 +37,7 @@ static struct slab *slab_create(struct ledger *payer, struct heap_class *class)
 
 static void *slab_take(struct slab *slab) {
     void *slot = slab->free_first;
+    if (DEBUG && slot) heap_check_free(slot, class_sizes[slab->class_index]);
     if (slot)
         slab->free_first = *(void **)slot;
     else
@@ -69,7 +70,7 @@ void heap_free(void *memory) {
     }
     struct slab *slab = (struct slab *)align_down(memory, PAGE_SIZE);
     struct heap_class *class = &slab->payer->heap[slab->class_index];
-    if (DEBUG) memset(memory, 0xdd, class_sizes[slab->class_index]);
+    if (DEBUG) heap_poison(memory, class_sizes[slab->class_index]);
     lock_acquire(&class->lock);
     ASSERT(slab->used != 0);
     *(void **)memory = slab->free_first;

@@ -6,7 +6,6 @@
 #include "mm/page.h"
 
 #include "abi/errors.h"
-#include "lib/print.h"
 #include "lib/string.h"
 
 enum { CACHE_MAX = 32, CACHE_BATCH = 16, ZEROED_MAX = 32, RANGES_MAX = 32 };
@@ -38,8 +37,8 @@ static struct page *pop(struct page_stack *stack) {
     return page;
 }
 
-static void range_add(u64 paddr, u64 size) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
-{
+// Boot, one CPU, as the next two.
+static void range_add(u64 paddr, u64 size) NO_THREAD_SAFETY_ANALYSIS {
     if (untouched_count == RANGES_MAX || size == 0) return;
     untouched[untouched_count++] = (struct arch_range){paddr, size};
 }
@@ -47,8 +46,7 @@ static void range_add(u64 paddr, u64 size) NO_THREAD_SAFETY_ANALYSIS // boot, on
 // Cuts the page array itself out of the last range that holds it. The pages above it are used first:
 // they, and what the array says of them, are close to the bundle, so that booting touches few of the
 // large pages that a hypervisor has yet to clear.
-static void array_place(u64 bytes) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
-{
+static void array_place(u64 bytes) NO_THREAD_SAFETY_ANALYSIS {
     enum : u64 { ABOVE = MIB(1) };
     for (u32 i = untouched_count; i-- > 0;) {
         struct arch_range *range = &untouched[i];
@@ -61,8 +59,7 @@ static void array_place(u64 bytes) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
     panic("no range of RAM can hold the page array (%lu KiB)", bytes >> 10);
 }
 
-void page_init(struct ledger *root) NO_THREAD_SAFETY_ANALYSIS // boot, one CPU
-{
+void page_init(struct ledger *root) NO_THREAD_SAFETY_ANALYSIS {
     arch_boot_memory(range_add);
     array_place(align_up((arch_memory_end() >> PAGE_SHIFT) * sizeof(struct page), PAGE_SIZE));
     u64 count = 0;
@@ -116,6 +113,7 @@ struct page *page_alloc_paid(struct ledger *payer, u32 flags) {
     struct page *page = frame_take(&flags);
     // page_init withheld what other CPUs' caches can hold, so a charge that passed finds a page.
     ASSERT(page);
+    if (DEBUG) page_check_free(page);
     page->payer = payer;
     page->flags = flags & PAGE_KERNEL;
     __atomic_store_n(&page->refs, 1, __ATOMIC_RELAXED);
@@ -147,14 +145,12 @@ static bool drops_last(struct page *page) {
 
 void page_put(struct page *page) {
     if (!drops_last(page)) return;
-    if (DEBUG) memset(page_address(page), 0xdb, PAGE_SIZE);
+    if (DEBUG) page_poison(page);
     page_release(page, &caches[arch_cpu_id()]);
 }
 
 void page_put_zeroed(struct page *page) {
-    const u64 *words = page_address(page);
-    for (u32 i = 0; DEBUG && i < PAGE_SIZE / sizeof(*words); i++)
-        ASSERT(words[i] == 0);
+    if (DEBUG) page_mark_zeroed(page);
     bool has_room = zeroed[arch_cpu_id()].count < ZEROED_MAX;
     if (drops_last(page)) page_release(page, &(has_room ? zeroed : caches)[arch_cpu_id()]);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "arch/arch.h"
+#include "lib/print.h"
 #include "mm/ledger.h"
 
 // One for each page frame of RAM.
@@ -32,7 +33,8 @@ struct page *page_alloc(struct ledger *payer, u32 flags);
 // The same, for a page that was paid for before (see ledger_charge); never fails.
 struct page *page_alloc_paid(struct ledger *payer, u32 flags);
 static inline void page_get(struct page *page) {
-    __atomic_fetch_add(&page->refs, 1, __ATOMIC_RELAXED);
+    u32 before = __atomic_fetch_add(&page->refs, 1, __ATOMIC_RELAXED);
+    DASSERT((i32)before > 0);
 }
 // Gives back a reference; with the last one the page is free and uncharged.
 void page_put(struct page *page);

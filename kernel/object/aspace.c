@@ -99,7 +99,7 @@ static void step_begin(struct aspace *aspace, struct aspace_step *step) ACQUIRE(
 
 // Flushes, opens the lock, puts pages, frees mappings.
 static void step_end(struct aspace *aspace, struct aspace_step *step) RELEASE(&aspace->lock) {
-    arch_gather_flush(&step->gather);
+    BREAK(SHOOTDOWN, arch_gather_flush(&step->gather), (void)0);
     lock_release(&aspace->lock);
     for (u32 i = 0; i < step->gather.count; i++)
         page_put(page_from_paddr(step->gather.paddr[i]));

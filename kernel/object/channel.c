@@ -12,10 +12,10 @@ enum : u32 { DEFAULT_SEND_BYTES = 64 << 10 };
 
 // ---- making ----
 
-// One end, without a peer, not published. nullptr: NO_RESOURCES.
+// One end, without a peer, not published: nobody knows it yet, as in the next two. nullptr:
+// NO_RESOURCES.
 static struct channel *end_create(struct namespace *ns, u32 type, u32 messages_max,
-                                  u32 bytes_max) NO_THREAD_SAFETY_ANALYSIS // nobody knows it yet
-{
+                                  u32 bytes_max) NO_THREAD_SAFETY_ANALYSIS {
     struct channel *end = object_alloc(ns, type, sizeof(*end));
     if (!end) return nullptr;
     handle_holder_init(&end->holder, &end->base, &end->base.ns->ledger);
@@ -32,8 +32,7 @@ static struct channel *end_create(struct namespace *ns, u32 type, u32 messages_m
 
 status_t sys_channel_create(struct namespace *first_ns, struct namespace *second_ns,
                             const struct cl_channel_options *options, struct channel **first,
-                            struct channel **second) NO_THREAD_SAFETY_ANALYSIS // as above
-{
+                            struct channel **second) NO_THREAD_SAFETY_ANALYSIS {
     u32 bytes_max = options->send_bytes_max ? options->send_bytes_max : DEFAULT_SEND_BYTES;
     *first = end_create(first_ns, OBJ_CHANNEL, ~0u, options->first_bytes_max ?: bytes_max);
     if (!*first) return ERR_NO_RESOURCES;
@@ -55,8 +54,7 @@ status_t sys_channel_create(struct namespace *first_ns, struct namespace *second
 
 // A queue takes no calls, and needs no reference to itself.
 status_t sys_queue_create(struct namespace *ns, u32 messages_max, u32 bytes_max,
-                          struct channel **queue) NO_THREAD_SAFETY_ANALYSIS // as above
-{
+                          struct channel **queue) NO_THREAD_SAFETY_ANALYSIS {
     *queue = end_create(ns, OBJ_QUEUE, messages_max, bytes_max);
     if (!*queue) return ERR_NO_RESOURCES;
     (*queue)->peer = *queue;

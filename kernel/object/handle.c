@@ -173,8 +173,9 @@ static SLOW_PATH status_t slot_refuse(const struct handle *slot, u32 type_mask, 
 }
 
 // A plain handle of a live object first; all else takes the long way.
-static inline status_t slot_check(const struct handle *slot, u32 type_mask, u32 rights) {
+static inline status_t slot_check(const struct handle *slot, u32 type_mask, u32 wanted) {
     const struct object *object = slot ? slot->object : nullptr;
+    u32 rights = BREAK(RIGHTS, wanted, wanted & ~(u32)RIGHT_DUPLICATE);
     if (likely(object && !slot->revoker && !object_is_dead(object) &&
                (type_mask >> object->type & 1) && (slot->rights & rights) == rights))
         return OK;
@@ -229,8 +230,8 @@ void handle_info_put(struct handle_info *info) {
 
 status_t handles_reserve(struct handle_table *table, u32 count, handle_t *values) {
     struct ledger *ledger = table->holder.ledger;
-    if (ledger_count_add(ledger, LEDGER_HANDLES, count) != OK) return ERR_NO_RESOURCES;
-    u32 taken = 0;
+    u32 taken = 0, paid = BREAK(CHARGE, count, 0);
+    if (ledger_count_add(ledger, LEDGER_HANDLES, paid) != OK) return ERR_NO_RESOURCES;
     lock_acquire(&table->holder.lock);
     while (taken < count && handle_table_take(table, &values[taken]))
         taken++;

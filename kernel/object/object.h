@@ -66,7 +66,8 @@ void *object_alloc(struct namespace *ns, u32 type, usize size);
 // ns_open_koid finds it. Until then the namespace's end waits for it.
 void object_publish(struct object *object);
 static inline void object_get(struct object *object) {
-    __atomic_fetch_add(&object->refs, 1, __ATOMIC_RELAXED);
+    u32 before = __atomic_fetch_add(&object->refs, 1, __ATOMIC_RELAXED);
+    DASSERT((i32)before > 0);
 }
 // False if the last reference is gone already.
 bool object_tryget(struct object *object);

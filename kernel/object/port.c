@@ -149,7 +149,7 @@ status_t sys_port_register(struct port *port, const struct handle_info *object, 
         heap_alloc(&port->base.ns->ledger, sizeof(*registration));
     if (!registration) return ERR_NO_RESOURCES;
     object_get(&port->base);
-    object_get(object->object);
+    BREAK(REFERENCE, object_get(object->object), (void)0);
     registration->port = port;
     registration->object = object->object;
     registration->by_key.key = key;

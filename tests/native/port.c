@@ -1,4 +1,5 @@
 // Ports: levels, turns, and every way for a registration to end.
+#include "lib/kernel_check.h"
 #include "lib/message.h"
 #include "lib/test.h"
 #include "lib/threads.h"
@@ -29,6 +30,7 @@ static void levels(void) {
     uint64_t key;
     event_signal(event, 0, SIGNAL_USER1);
     test_check(port_register(port, event, SIGNAL_USER0 | SIGNAL_USER1, 7, 0) == OK, "register");
+    kernel_check();
     test_check(port_register(port, event, SIGNAL_USER0, 7, 0) == ERR_ALREADY_EXISTS, "key in use");
     for (int i = 0; i < 3; i++)
         test_check(next(port, &signals) == 7 && signals == SIGNAL_USER1, "as long as it is there");

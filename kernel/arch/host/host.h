@@ -7,7 +7,8 @@ enum : u64 { HOST_RAM_SIZE = MIB(64) };
 
 // Becomes the boot CPU of a machine with `cpus` CPUs, and runs kernel code on it: after this, the
 // scheduler, the root namespace and memory work. Then runs test(argument) as a kernel thread, and
-// leaves the process with its result as status.
+// leaves the process with its result as status. A test that ends with exit(0) has all counts checked
+// (kernel/check), and keeps no reference then but in handles.
 NORETURN void host_run(u32 cpus, int (*test)(void *argument), void *argument);
 
 // What an entry of "user code" points to: bootstrap handle and argument. It never returns.

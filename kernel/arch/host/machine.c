@@ -1,5 +1,6 @@
 // Memory, log and the end of the machine; and devices, of which there are none.
 #include "abi/errors.h"
+#include "check/check.h"
 #include "drivers/serial.h"
 #include "host.h"
 #include "lib/print.h"
@@ -43,6 +44,9 @@ struct run {
     void *argument;
 };
 
+// What ThreadSanitizer does not see: that nobody else runs.
+static bool can_check(void) { return !__has_feature(thread_sanitizer); }
+
 static void run_test(void *argument) {
     const struct run *run = argument;
     host_os_exit(run->test(run->argument));
@@ -51,6 +55,7 @@ static void run_test(void *argument) {
 void host_run(u32 cpus, int (*test)(void *argument), void *argument) {
     static struct run run;
     run = (struct run){test, argument};
+    if (can_check()) host_os_at_exit(object_check_or_panic);
     log_set_output(host_os_print);
     host_cpus_init(cpus);
     tlb_init();

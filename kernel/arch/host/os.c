@@ -133,6 +133,8 @@ void host_os_print(const char *text, unsigned long size) {
 
 void host_os_abort(void) { abort(); }
 
+void host_os_at_exit(void (*function)(void)) { (void)atexit(function); }
+
 void host_os_exit(int status) {
     fflush(NULL);
     _exit(status);

@@ -24,6 +24,8 @@ unsigned long host_os_random(void);
 void host_os_relax(void);
 void host_os_print(const char *text, unsigned long size);
 _Noreturn void host_os_abort(void);
+// To be called by whoever calls libc's exit(), which is a test that has passed.
+void host_os_at_exit(void (*function)(void));
 _Noreturn void host_os_exit(int status);
 // Zeroed; never fails.
 void *host_os_alloc(unsigned long size);

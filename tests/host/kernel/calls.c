@@ -149,6 +149,7 @@ static int run(void *argument) {
     handle_fill_new(&process->handles, root, &ns_root->base);
     start.arg[0] = root;
     if (process_start(process, &start, CL_HANDLE_INVALID) != OK) panic("no memory");
+    object_put(&process->base);
     waitq_init(&forever);
     for (;;) {
         lock_acquire(&lock);

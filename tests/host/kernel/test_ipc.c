@@ -330,6 +330,7 @@ static int run(void *argument) {
     struct arch_user_start start = {.ip = (u64)user_main};
     CHECK(process_create(ns_root, nullptr, &process) == OK);
     CHECK(process_start(process, &start, CL_HANDLE_INVALID) == OK);
+    object_put(&process->base);
     waitq_init(&forever);
     for (;;) {
         lock_acquire(&lock);

@@ -1,0 +1,61 @@
+"""Kernels with one thing left out (kernel/check/hooks.h): each proof that ought to find it does."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from pybuild import broken
+from pybuild.machine import Machine, MachineConfig, MachineError
+from pybuild.paths import BUILD, TEST_BUNDLE
+
+BOOT_SECONDS = 120
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A test program, and what is to be read when it runs on the broken kernel."""
+
+    name: str
+    program: str
+    finding: str
+
+
+PROOFS = [
+    Proof("CHARGE", "fuzz", "handles that it pays for: recorded"),
+    Proof("CHARGE", "handles", "handles that it pays for: recorded"),
+    Proof("REFERENCE", "fuzz", "PANIC: "),
+    Proof("REFERENCE", "port", "references: recorded 1, found 2"),
+    Proof("SHOOTDOWN", "shootdown", "was written to after it was freed"),
+    Proof("RIGHTS", "sweep", "TEST sweep.ns_bind FAIL argument 3"),
+]
+
+
+def log_of(proof: Proof) -> str:
+    """All that the machine said."""
+    log = BUILD / "test" / f"broken-{proof.name}-{proof.program}.log"
+    config = MachineConfig(
+        kernel=broken.build(proof.name),
+        bundle=TEST_BUNDLE,
+        append=f"test={proof.program}",
+        log=log,
+    )
+    with Machine(config) as machine:
+        try:
+            machine.wait(BOOT_SECONDS)
+        except MachineError as error:
+            return machine.console.text.decode(errors="replace") + str(error)
+        return machine.console.text.decode(errors="replace")
+
+
+@pytest.mark.parametrize("proof", PROOFS, ids=lambda proof: f"{proof.name}-{proof.program}")
+def test_what_is_left_out_is_found(proof: Proof) -> None:
+    said = log_of(proof)
+    assert proof.finding in said, said[-4000:]
+
+
+def test_each_break_is_tried() -> None:
+    """And what is broken is as small as it can be: one place in one source."""
+    assert {proof.name for proof in PROOFS} == set(broken.NAMES)
+    for name in broken.NAMES:
+        places = [s for s in broken.sources() if f"BREAK({name}," in s.read_text()]
+        assert len(places) == 1

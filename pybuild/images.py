@@ -136,7 +136,7 @@ def image_tree(recipe: Recipe, tree: Path, unpacked: Path) -> None:
 
 
 def trailer(table: dict[str, Any]) -> bytes:
-    """The page behind the file system: the command's words and the environment, a line each.
+    """The page behind the file system: command's words, environment and users, a line each.
 
     Or, behind a boot bundle, the program of it that is started, and what it can't do without.
     """
@@ -144,6 +144,9 @@ def trailer(table: dict[str, Any]) -> bytes:
     lines += [f"{key} {table[key]}" for key in ("native", "needs") if key in table]
     lines += [f"command {word}" for word in table.get("command", [])]
     lines += [f"env {pair}" for pair in table.get("env", [])]
+    passwd = table.get("files", {}).get("/etc/passwd", "")
+    users = [line.split(":") for line in passwd.splitlines()]
+    lines += [f"user {fields[0]}:{fields[2]}" for fields in users]
     text = "\n".join(lines) + "\n"
     if len(text.encode()) > PAGE_BYTES or len(text.splitlines()) != len(lines):
         raise ValueError("image: command and env must be lines and fit in one page")

@@ -176,6 +176,7 @@ status_t sys_ns_list(struct namespace *ns, u64 position, struct cl_ns_entry *ent
         entry->ceiling = name->ceiling;
         entry->name_size = name->size;
         entry->is_child = name->is_child;
+        if (!name->is_child) memcpy(&entry->access_count, &name->access, sizeof(name->access));
         memcpy(entry->name, name->text, name->size);
         *next_position = name->position;
         status = OK;

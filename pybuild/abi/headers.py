@@ -109,7 +109,7 @@ def text_function(name: str, key: str, rows: list[tuple[int, str]], other: str) 
 
 def names_h(schema: Schema) -> str:
     """Texts for numbers, for messages to people."""
-    lines = head("Names of errors and object types, for messages.")
+    lines = head("Names of errors, object types and rights, for messages.")
     lines += ["#ifndef ABI_NAMES_H", "#define ABI_NAMES_H", ""]
     lines += ['#include "abi/errors.h"', '#include "abi/types.h"', ""]
     rows = [(entry.value, entry.name) for entry in schema.errors]
@@ -121,4 +121,7 @@ def names_h(schema: Schema) -> str:
     rows = [(entry.value, entry.name) for entry in schema.objects]
     lines += ["// The object type's name."]
     lines += text_function("cl_object_name", "uint32_t type", rows, "?")
+    rows = [(entry.bit, entry.name) for entry in schema.rights.bits]
+    lines += ["// The name of the right of this bit."]
+    lines += text_function("cl_right_name", "uint32_t bit", rows, "?")
     return "\n".join([*lines, "#endif", ""])

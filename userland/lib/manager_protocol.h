@@ -44,6 +44,15 @@
 // UPDATE   nNAME or nNAME/NAME…, oKEY=VALUE as for RUN: its limits from now on. Those of a container of
 //          this manager's hold for all of its starts, those of another for as long as its namespace is
 //          there.
+// NAMES    nPATH, as for UPDATE (empty: the containers themselves): the names in its namespace after
+//          `position`: cl_ns_entry…
+// BIND     nPATH nNAME: gives an object this name there. The object is, in the namespace nPATH behind
+//          them: nNAME, if that is not empty; else okoid=N, one that is charged to it or below; else the
+//          namespace itself, for the user ouser=N. oceiling=RIGHTS (in numbers), or all that there
+//          are; uUSER=RIGHTS… its access list, ueveryone=RIGHTS.
+// UNBIND   nPATH nNAME.
+// ACCESS   nPATH nNAME, uUSER=RIGHTS…: changes its access list (without RIGHTS: USER is in it no
+//          more), if there is something to change. Answers with the cl_ns_entry, as it is then.
 // TREE     the namespaces of all containers and those below them, each before its own: manager_node…
 //          `position` is 0, or the next_position of the answer before
 // IMAGES   the images after `position`: manager_image…
@@ -79,6 +88,10 @@ enum manager_operation : u32 {
     MANAGER_COPY = 17,
     MANAGER_TREE = 18,
     MANAGER_UPDATE = 19,
+    MANAGER_NAMES = 20,
+    MANAGER_BIND = 21,
+    MANAGER_UNBIND = 22,
+    MANAGER_ACCESS = 23,
 };
 
 enum manager_flags : u32 {
@@ -131,6 +144,7 @@ struct manager_container {
 
 struct manager_details {
     struct manager_container container;
+    u64 user;       // whose access its handle of its namespace has
     u64 has_ledger; // 0: the namespace is gone
     struct cl_ns_info ledger;
 };

@@ -100,6 +100,7 @@ static bool container_watch(struct container *container, struct start *start,
     container->control = start->control;
     container->process = start->process;
     container->is_native = start->is_native;
+    container->user = start->user;
     container->words = start->words;
     container->words_bytes = start->words_bytes;
     container->log = start->log;

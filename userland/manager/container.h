@@ -24,6 +24,7 @@ struct container {
     bool is_native;   // it is no personality, and keeps nothing
     u64 deadline_ns;  // by when it has to have ended
     u32 last_exec;    // number of the last EXEC
+    u32 user;         // that its handle of its namespace carries
     char *words;      // heap: the records a, e and o of its start message
     u32 words_bytes;
     bool is_last_chance;

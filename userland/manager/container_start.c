@@ -101,8 +101,9 @@ static void add_options(struct records_writer *writer, const struct start *start
 static bool add_handles(struct records_writer *writer, const struct start *start,
                         struct problem *problem) {
     handle_t ns, image, log;
-    status_t status =
-        handle_duplicate(start->ns, start->may_nest ? NEST_RIGHTS : NAMESPACE_RIGHTS, &ns);
+    status_t status = start->may_nest
+                          ? handle_duplicate(start->ns, NEST_RIGHTS, &ns)
+                          : ns_handle_for_user(start->ns, start->user, NAMESPACE_RIGHTS, &ns);
     if (status != OK) {
         return refused(problem, "the container's namespace can't be given", status);
     }
@@ -272,6 +273,7 @@ static bool start_check(struct start *start, struct problem *problem) {
 
 bool start_run(struct start *start, struct problem *problem) {
     struct records_writer writer = {};
+    start->user = image_user(start->image, records_value(start->records, 'o', "user"));
     if (!start_check(start, problem) || !namespace_make(start, problem)) return false;
     if (log_make(start, problem) && images_bind(start, problem) &&
         message_write(&writer, start, problem) &&

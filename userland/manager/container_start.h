@@ -12,6 +12,7 @@ struct start {
     u64 id;
     bool is_kept; // the personality stays when the first process has ended
     bool may_nest;
+    u32 user;     // for whom its handle of its namespace is; of no matter with OWNER
     handle_t log; // of a container that had one before; 0: it is made
     bool has_log; // there was one
     // Out:

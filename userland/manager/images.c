@@ -197,3 +197,27 @@ status_t images_give(handle_t ns) {
         if (entry.object_type == OBJ_MEMOBJ) status = image_give(ns, &entry);
     return status;
 }
+
+// Decimal digits up to a colon or the end of the line.
+static bool uid_read(const char *text, u32 *uid) {
+    u64 number = 0;
+    u32 digits = 0;
+    for (; *text >= '0' && *text <= '9' && number < ~0u; text++, digits++)
+        number = number * 10 + (u64)(*text - '0');
+    *uid = (u32)number;
+    return digits > 0 && number < ~0u && (*text == 0 || *text == ':' || *text == '\n');
+}
+
+u32 image_user(const struct image *image, const char *text) {
+    u32 uid = CL_USER_ROOT;
+    u32 line_size;
+    const char *line = NULL;
+    if (!text || uid_read(text, &uid)) return uid;
+    const char *colon = strchr(text, ':');
+    usize size = colon ? (usize)(colon - text) : strlen(text);
+    while ((line = image_line(image, "user", line, &line_size)))
+        if (line_size > size && strncmp(line, text, size) == 0 && line[size] == ':' &&
+            uid_read(line + size + 1, &uid))
+            return uid;
+    return USER_NOBODY;
+}

@@ -149,6 +149,7 @@ static bool inspect_serve(struct request *request) {
     }
     memset(details, 0, sizeof(*details));
     details->container = container->facts;
+    details->user = container->user;
     details->has_ledger = container->ns && ns_info(container->ns, &details->ledger) == OK;
     reply_structures(request, 1, sizeof(*details), 0);
     return true;
@@ -175,6 +176,10 @@ static bool request_do(struct request *request) {
     case MANAGER_COPY: return copy_serve(request);
     case MANAGER_TREE: return tree_serve(request);
     case MANAGER_UPDATE: return update_serve(request);
+    case MANAGER_NAMES: return names_serve(request);
+    case MANAGER_BIND: return bind_serve(request);
+    case MANAGER_UNBIND: return unbind_serve(request);
+    case MANAGER_ACCESS: return access_serve(request);
     default:
         return problem_set(&request->problem, STATUS_PLAIN, "the manager knows no operation %u",
                            request->head->operation);

@@ -54,6 +54,10 @@ bool top_serve(struct request *request);
 bool copy_serve(struct request *request);
 bool tree_serve(struct request *request);
 bool update_serve(struct request *request);
+bool names_serve(struct request *request);
+bool bind_serve(struct request *request);
+bool unbind_serve(struct request *request);
+bool access_serve(struct request *request);
 
 // The namespace of a container of ours, or of one below one, by its path. False: request->problem.
 bool below_open(struct request *request, const char *path, u32 rights, handle_t *ns);

@@ -89,6 +89,7 @@ static void details_print(const struct manager_details *details) {
     json_number("ExitCode", facts->status);
     json_flag("Tty", facts->traits & MANAGER_TRAIT_TERMINAL);
     json_flag("OpenStdin", facts->traits & MANAGER_TRAIT_STDIN);
+    json_number("NamespaceUser", (i64)details->user);
     json_flag("HasFiles", details->has_ledger);
     json_number("CreatedNs", (i64)facts->created_ns);
     json_number("StartedNs", (i64)facts->started_ns);

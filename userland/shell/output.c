@@ -44,6 +44,11 @@ void output_write(enum output_stream stream, const char *bytes, usize size_bytes
     gathered.size_bytes += size_bytes;
 }
 
+void text_disarm(char *text) {
+    for (; *text; text++)
+        if (*text <= ' ' || *text > '~') *text = '?';
+}
+
 // What a terminal would take for one: a text may be a container's, or of its manager's words about it.
 static bool is_order(char byte) {
     return (byte >= 0 && byte < ' ' && !strchr("\t\r\n", byte)) || byte == 0x7f;

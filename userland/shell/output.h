@@ -16,6 +16,9 @@ enum output_stream : char {
 void output_write(enum output_stream stream, const char *bytes, usize size_bytes);
 void output_flush(void);
 
+// What somebody else has chosen: other than visible ASCII is `?` from then on.
+void text_disarm(char *text);
+
 // Formatted; a text is cut at OUTPUT_TEXT_MAX bytes.
 enum { OUTPUT_TEXT_MAX = 1024 };
 void output_print(const char *format, ...) __attribute__((format(printf, 1, 2)));

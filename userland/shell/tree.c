@@ -16,13 +16,12 @@ static char told[MANAGER_NAME_MAX + 1]; // of which container it was said that i
 
 typedef void node_show(const struct manager_node *node);
 
-// Whoever made it chose the name: a terminal gets no orders of it.
+// Whoever made it chose the name.
 static void name_take(const struct manager_node *node) {
     char *name = names[node->depth];
     memcpy(name, node->name, sizeof(names[0]));
     name[MANAGER_NAME_MAX] = 0;
-    for (; *name; name++)
-        if (*name <= ' ' || *name > '~') *name = '?';
+    text_disarm(name);
 }
 
 static void cut_tell(void) {

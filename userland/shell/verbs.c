@@ -17,7 +17,7 @@ const struct verb verbs[] = {
      "  --name NAME     its name; else one is made\n"
      "  -e KEY=VALUE    set a variable of its environment\n"
      "  -w PATH         its working directory\n"
-     "  -u USER[:GROUP] who it runs as, by name or number\n"
+     "  -u USER[:GROUP] who it runs as, by name or number; and opens names as (`help acl`)\n"
      "  -m SIZE         memory that it may use: 16m, 1g\n"
      "  --memory-reservation SIZE  memory set aside for it alone\n"
      "  -c N, --cpu-shares N       its weight beside others; 1024 by itself\n"
@@ -72,6 +72,22 @@ const struct verb verbs[] = {
      "They hold for as long as it is there, over `stop` and `start` too.\n"
      "A path NAME/NAME is one in a container's container.\n",
      update_verb},
+    {"names", "[NAME]", "list the names in a container's namespace",
+     "With type, number, the rights that an open gives at most, and the access list. A path\n"
+     "NAME/NAME is a container's container; without a name, those of the containers.\n",
+     names_verb},
+    {"acl", "NAME:OBJECT [USER=RIGHT,RIGHT...]...", "show or change who may open a name",
+     "USER is a number or `everyone`. USER=none lists the user, who gets nothing; USER= takes\n"
+     "the user off the list. Rights are words: open,read,write; `all` is all of them.\n",
+     acl_verb},
+    {"bind", "[-r RIGHTS] [-u USER] SOURCE NAME:OBJECT [USER=RIGHTS]...",
+     "give an object a name in a container's namespace",
+     "SOURCE is NAME:OBJECT, by its name, NAME:#N, by its number, or NAME, the namespace itself.\n"
+     "  -r RIGHTS  what an open gives at most; else all that the source has\n"
+     "  -u USER    of a namespace: the user that opens names through it; else 0\n"
+     "Without an access list only the owner opens it.\n",
+     bind_verb},
+    {"unbind", "NAME:OBJECT", "take a name away", "What was opened by it stays.\n", unbind_verb},
     {"rename", "NAME NEW", "call a container something else", "", rename_verb},
     {"cp", "NAME:PATH NAME:PATH", "copy files from container to container",
      "Into a directory that is there, else as that name. Neither container has to run.\n", cp_verb},

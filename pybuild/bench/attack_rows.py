@@ -18,10 +18,12 @@ SHARE_MIN = 0.45
 
 
 def attacks_wanted(expression: str | None) -> list[str]:
-    """The attacks and storms that `-k` asks for; none without it."""
+    """The attacks and storms that `-k` asks for; none where it does not say `attacks`."""
     names = [name for kind in attacks.KINDS.values() for name in kind]
     names += [f"{STORM} {name}" for name in storms.STORMS]
-    return [name for name in names if expression and selected(expression, METRIC, name)]
+    if METRIC not in (expression or ""):
+        return []
+    return [name for name in names if selected(expression, METRIC, name)]
 
 
 def cloister_shares(bench: Bench, wanted: list[str]) -> dict[str, float]:

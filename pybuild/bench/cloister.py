@@ -99,9 +99,14 @@ def start_hits(probe: Probe) -> list[Hit]:
 
 def batch_hits(probe: Probe) -> list[Hit]:
     """Starts containers that stay, all at once; a first one and a pause come before."""
-    start, pause = f"run -d {IMAGE} {PROGRAM} idle", "run --rm busybox sleep 0.2"
-    commands_run(probed(probe, "channel=com2"), [start, pause, *[start] * TOGETHER, pause])
+    commands_run(probed(probe, "channel=com2"), batch_commands())
     return probe.hits()
+
+
+def batch_commands() -> list[str]:
+    """One start, and many at once."""
+    start, pause = f"run -d {IMAGE} {PROGRAM} idle", "run --rm busybox sleep 0.2"
+    return [start, pause, *[start] * TOGETHER, pause]
 
 
 def batch_each(hits: list[Hit]) -> float | None:
@@ -131,7 +136,11 @@ def program_hits(probe: Probe, program: str) -> list[Hit]:
     return [hit for hit in probe.hits() if hit.marker not in starts]
 
 
-def commands_run(config: MachineConfig, commands: list[str]) -> bytes:
+def commands_run(
+    config: MachineConfig,
+    commands: list[str],
+    prepare: Callable[[Machine], None] = lambda machine: None,
+) -> bytes:
     """Gives the shell these commands in one boot; BenchError unless the last one's status is 0."""
     out, errors = bytearray(), bytearray()
 
@@ -140,6 +149,7 @@ def commands_run(config: MachineConfig, commands: list[str]) -> bytes:
 
     try:
         with Machine(config) as machine:
+            prepare(machine)
             status = command_run(machine, "; ".join(commands).encode(), 240, sink)
             machine.wait(10)
     except (MachineError, TimeoutError) as error:

@@ -56,6 +56,11 @@ def probe_processor_time(name: str) -> Probe:
     return _probe(name, "count=off,processor=on")
 
 
+def probe_range(name: str, low: int, high: int) -> Probe:
+    """Counts instructions of all CPUs, those at these addresses beside all; time is the host's."""
+    return _probe(name, f"count=on,range={low:x}-{high:x}")
+
+
 def _probe(name: str, count: str) -> Probe:
     plugin = plugin_build()
     out = OUT / f"{name}.hits"

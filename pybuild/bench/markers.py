@@ -21,14 +21,14 @@ Counter = Literal["instructions", "nanoseconds"]
 class Hit:
     """One marker reached: the counters are since QEMU's start, instructions of that CPU only.
 
-    `processor_ns`: what the virtual CPUs' threads have had, where the probe asks for it.
+    `more`: what the probe asks for beyond that (plugin.c).
     """
 
     marker: int
     vcpu: int
     instructions: int
     nanoseconds: int
-    processor_ns: int = 0
+    more: tuple[int, ...] = ()
 
 
 def constants_parse(text: str) -> dict[str, int]:
@@ -51,7 +51,8 @@ def constants() -> dict[str, int]:
 def hits_parse(text: str) -> list[Hit]:
     """The plugin's lines; a last line cut short by the machine's end is left out."""
     whole = text[: text.rfind("\n") + 1]
-    return [Hit(*map(int, line.split())) for line in whole.splitlines()]
+    lines = [[int(word) for word in line.split()] for line in whole.splitlines()]
+    return [Hit(line[0], line[1], line[2], line[3], tuple(line[4:])) for line in lines]
 
 
 def hits_read(path: Path) -> list[Hit]:

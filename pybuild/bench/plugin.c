@@ -4,7 +4,8 @@
 // Arguments: out=FILE, tag=NUMBER (the upper half of a marker's displacement), count=on|off,
 // processor=off|on. With count=off the guest runs unhindered and the nanoseconds (host, monotonic) are
 // worth reading. processor=on: a fifth number, the processor time that the threads of all virtual
-// CPUs have had.
+// CPUs have had. range=LOW-HIGH (hexadecimal addresses): a fifth and a sixth number, the instructions
+// that all virtual CPUs together have executed in this range, and all that they have executed.
 //
 // Counting is by translated block, added when a block is entered; a marker takes off what of its
 // block comes after it. A block left early by a fault is counted whole: too much by a few
@@ -31,6 +32,7 @@ void qemu_plugin_register_vcpu_tb_exec_cb(struct qemu_plugin_tb *block, exec_cal
                                           int flags, void *userdata);
 void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn, exec_callback callback,
                                             int flags, void *userdata);
+uint64_t qemu_plugin_tb_vaddr(const struct qemu_plugin_tb *block);
 size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *block);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *block, size_t index);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
@@ -42,11 +44,13 @@ enum { VCPUS_MAX = 16, NOPL_SIZE = 7 };
 // A cache line each, so that virtual CPUs on two host CPUs do not slow one another.
 static struct {
     _Alignas(64) uint64_t executed;
+    uint64_t in_range;
 } vcpus[VCPUS_MAX];
 static FILE *out;
 static uint32_t tag;
 static int counting = 1;
 static int processor;
+static uint64_t range_low, range_high;
 // The clocks of the virtual CPUs' threads.
 static clockid_t threads[VCPUS_MAX];
 static _Atomic unsigned threads_count;
@@ -79,6 +83,21 @@ static void thread_note(void) {
     threads_count++;
 }
 
+static void range_entered(unsigned vcpu, void *size) {
+    vcpus[vcpu % VCPUS_MAX].in_range += (uintptr_t)size;
+}
+
+// The numbers after the fourth, where there are any.
+static void more_write(void) {
+    unsigned long long in_range = 0, executed = 0;
+    for (unsigned i = 0; i < VCPUS_MAX; i++) {
+        in_range += vcpus[i].in_range;
+        executed += vcpus[i].executed;
+    }
+    if (processor) fprintf(out, " %llu", threads_ns());
+    if (range_high) fprintf(out, " %llu %llu", in_range, executed);
+}
+
 // `userdata` packs the marker's number (low 16 bits) and how many of the block's instructions
 // come after it.
 static void marker_hit(unsigned vcpu, void *userdata) {
@@ -86,10 +105,11 @@ static void marker_hit(unsigned vcpu, void *userdata) {
     unsigned marker = (unsigned)(packed & 0xffff);
     unsigned long long executed = vcpus[vcpu % VCPUS_MAX].executed - (packed >> 16);
     unsigned long long wall_ns = nanoseconds(CLOCK_MONOTONIC);
-    if (processor)
-        fprintf(out, "%u %u %llu %llu %llu\n", marker, vcpu, executed, wall_ns, threads_ns());
-    else
-        fprintf(out, "%u %u %llu %llu\n", marker, vcpu, executed, wall_ns);
+    flockfile(out);
+    fprintf(out, "%u %u %llu %llu", marker, vcpu, executed, wall_ns);
+    more_write();
+    putc_unlocked('\n', out);
+    funlockfile(out);
 }
 
 // The displacement of a marker, else 0: nopl disp32(%rax) is 0f 1f 80 and the displacement.
@@ -108,6 +128,10 @@ static void block_translated(plugin_id id, struct qemu_plugin_tb *block) {
     if (counting)
         qemu_plugin_register_vcpu_tb_exec_cb(block, block_entered, CALLBACK_NO_REGISTERS,
                                              (void *)(uintptr_t)count);
+    uint64_t address = qemu_plugin_tb_vaddr(block);
+    if (address >= range_low && address < range_high)
+        qemu_plugin_register_vcpu_tb_exec_cb(block, range_entered, CALLBACK_NO_REGISTERS,
+                                             (void *)(uintptr_t)count);
     for (size_t i = 0; i < count; i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(block, i);
         uint32_t marker = marker_of(insn);
@@ -116,6 +140,12 @@ static void block_translated(plugin_id id, struct qemu_plugin_tb *block) {
                 insn, marker_hit, CALLBACK_NO_REGISTERS,
                 (void *)(((uintptr_t)(count - 1 - i) << 16) | (marker & 0xffff)));
     }
+}
+
+static void range_take(const char *text) {
+    char *rest;
+    range_low = strtoull(text, &rest, 16);
+    range_high = *rest == '-' ? strtoull(rest + 1, NULL, 16) : 0;
 }
 
 __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, const void *info,
@@ -130,6 +160,8 @@ __attribute__((visibility("default"))) int qemu_plugin_install(plugin_id id, con
             counting = 0;
         else if (strcmp(argv[i], "processor=on") == 0)
             processor = 1;
+        else if (strncmp(argv[i], "range=", 6) == 0)
+            range_take(argv[i] + 6);
     }
     if (out == NULL || tag == 0) return -1;
     setvbuf(out, NULL, _IOLBF, 0);

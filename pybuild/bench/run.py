@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from statistics import median
 
-from pybuild.bench import cloister, linux
+from pybuild.bench import cloister, linux, lock_wait
 from pybuild.bench.attack_rows import attack_rows, attacks_wanted
 from pybuild.bench.guest import Probe, probe_count, probe_time
 from pybuild.bench.markers import Counter, Hit, constants
@@ -25,7 +25,9 @@ TOGETHER_BAR_RATIO = 1.1
 IDLE_CRUN_BYTES = 348 * 1024
 IDLE_PEER = "crun, by hand"
 IDLE_BAR = IDLE_CRUN_BYTES
-UNMARKED = ["boot_to_prompt", "idle_container", "revocation"]
+# These need no run of all markers on both systems.
+ALONE = {"idle_container", "revocation", lock_wait.METRIC}
+UNMARKED = ["boot_to_prompt", *sorted(ALONE)]
 JSON = BUILD / "bench.json"
 COUNTERS: tuple[Counter, ...] = ("instructions", "nanoseconds")
 
@@ -150,7 +152,9 @@ def bench_rows(bench: Bench, wanted: list[Metric]) -> list[Row]:
         rows += idle_rows(bench)
     if "revocation" in bench.names:
         rows.append(revocation_row(bench))
-    if not bench.names - {"idle_container", "revocation"}:
+    if lock_wait.METRIC in bench.names:
+        rows.append(lock_wait.lock_wait_row(bench))
+    if not bench.names - ALONE:
         return rows
     if "container_start" in bench.names:
         rows.append(together_row(bench))

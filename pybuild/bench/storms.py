@@ -11,12 +11,10 @@ left out, work is counted per processor time that they had, and two containers o
 spin, so that no CPU is ever idle: idle time would look the same as what the host has taken.
 """
 
-import os
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from statistics import median
 
-from pybuild.bench import attacks, cloister, tools
+from pybuild.bench import attacks, cloister, real_time, tools
 from pybuild.bench.guest import Probe, probe_processor_time
 from pybuild.bench.markers import Hit, constants
 from pybuild.bench.tools import BenchError
@@ -35,7 +33,6 @@ CPUS = 2
 # A window counts when the virtual CPUs had so much of two processors.
 PROCESSOR_MIN = 0.85
 WAIT_SECONDS = 300
-PRIORITY = 10
 SPINNER = "run -d --cpu-shares 11 attack attack spin"
 
 
@@ -72,7 +69,7 @@ def windows_of(hits: list[Hit]) -> list[Window]:
         elif hit.marker in ends and begin:
             wall, processor = (
                 hit.nanoseconds - begin.nanoseconds,
-                hit.processor_ns - begin.processor_ns,
+                hit.more[0] - begin.more[0],
             )
             found.append(Window(begins[begin.marker], steps, wall, processor))
             begin = None
@@ -98,14 +95,6 @@ def work_of(windows: list[Window]) -> float:
     return median(work_of_pair(windows[i * size : (i + 1) * size]) for i in range(PAIRS))
 
 
-def real_time_take(machine: Machine) -> None:
-    """Real-time priority for the virtual CPUs, and more for the main loop; none if we may not."""
-    with suppress(PermissionError):
-        os.sched_setscheduler(machine.pid(), os.SCHED_RR, os.sched_param(2 * PRIORITY))
-        for cpu in machine.qmp("query-cpus-fast"):
-            os.sched_setscheduler(cpu["thread-id"], os.SCHED_RR, os.sched_param(PRIORITY))
-
-
 def commands_of(storms: list[str], windows: int) -> list[str]:
     """What the shell is told."""
     commands = ["run --rm attack attack victim 1", *[SPINNER] * CPUS]
@@ -124,7 +113,7 @@ def storms_run(probe: Probe, storms: list[str], pair_windows: int) -> dict[str, 
     result = Result()
     try:
         with Machine(config_with_channel(config)) as machine:
-            real_time_take(machine)
+            real_time.real_time_take(machine)
             command = "; ".join(commands_of(storms, windows)).encode()
             command_run(machine, command, WAIT_SECONDS, result.take)
             machine.wait(10)

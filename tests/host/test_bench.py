@@ -15,6 +15,7 @@ from pybuild.bench import (
     crun,
     guest,
     linux,
+    lock_wait,
     markers,
     metrics,
     report,
@@ -41,6 +42,7 @@ def test_a_number_given_twice_is_refused() -> None:
 
 def test_a_line_cut_short_is_left_out() -> None:
     assert markers.hits_parse("1 0 500 7\n2 0 60") == [Hit(1, 0, 500, 7)]
+    assert markers.hits_parse("3 1 5 6 70 80\n") == [Hit(3, 1, 5, 6, (70, 80))]
     assert markers.hits_parse("") == []
 
 
@@ -247,12 +249,12 @@ def test_a_seccomp_profile_is_resolved_for_our_capabilities() -> None:
 def test_attacks_are_measured_only_when_they_are_named() -> None:
     assert attack_rows.attacks_wanted(None) == []
     assert attack_rows.attacks_wanted("attacks and spin") == ["spin"]
-    assert attack_rows.attacks_wanted("boot") == []
+    assert attack_rows.attacks_wanted("revocation") == []
     every = {name for kind in attacks.KINDS.values() for name in kind}
     assert every == attacks.attackers().keys()
     every |= {f"storm {name}" for name in storms.STORMS}
     assert set(attack_rows.attacks_wanted("attacks")) == every
-    assert attack_rows.attacks_wanted("storm and handles") == ["storm handles"]
+    assert attack_rows.attacks_wanted("attacks and storm and handles") == ["storm handles"]
 
 
 def windows(steps: int, storms_: bool, processor_ns: int = 190, count: int = 8) -> list[Window]:
@@ -275,9 +277,19 @@ def test_a_storm_is_compared_with_spinning_in_windows_that_count() -> None:
 def test_a_window_is_from_marker_to_marker() -> None:
     marker = markers.constants()
     hits = [
-        Hit(marker["PACE_STORM_BEGIN"], 0, 0, 100, 1000),
-        *[Hit(marker["PACE_STEP"], 1, 0, 110, 1010)] * 3,
-        Hit(marker["PACE_STORM_END"], 1, 0, 150, 1090),
-        Hit(marker["PACE_STEP"], 1, 0, 160, 1095),
+        Hit(marker["PACE_STORM_BEGIN"], 0, 0, 100, (1000,)),
+        *[Hit(marker["PACE_STEP"], 1, 0, 110, (1010,))] * 3,
+        Hit(marker["PACE_STORM_END"], 1, 0, 150, (1090,)),
+        Hit(marker["PACE_STEP"], 1, 0, 160, (1095,)),
     ]
     assert storms.windows_of(hits) == [Window(True, 3, 50, 90)]
+
+
+def test_waiting_for_locks_is_counted_from_the_first_request_to_the_last_program() -> None:
+    told, first = markers.constants()["CONTAINER_TOLD"], markers.constants()["CONTAINER_FIRST"]
+    hits = [Hit(told, 0, 0, 0, (5, 100)), Hit(first, 0, 0, 0, (5, 200))]
+    hits += [Hit(told, 0, 0, 0, (5, 300)), Hit(told, 1, 0, 0, (10, 1000))]
+    hits += [Hit(first, 0, 0, 0, (10 + i, 1000 + 100 * i)) for i in range(1, cloister.TOGETHER + 1)]
+    assert lock_wait.percent_of(hits) == pytest.approx(1)
+    with pytest.raises(BenchError, match="63 of 64"):
+        lock_wait.percent_of(hits[:-1])

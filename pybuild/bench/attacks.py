@@ -39,7 +39,7 @@ MORTAL = {"memory", "sparse"}
 # On the kernel's own objects, which only Cloister has.
 NATIVE = (
     *("objects", "names", "messages", "cycles", "chains", "revocations", "signals", "mappings"),
-    "lines",
+    *("lines", "threads", "calls", "replies"),
 )
 # Containers made and killed as fast as a system of its own can.
 KILLS = "; ".join(["run --rm busybox true", "run -d --name k busybox sleep 9", "rm -f k"] * 900)

@@ -171,13 +171,86 @@ static void lines(void) {
         log_write(line, sizeof(line) - 1);
 }
 
+// ---- with threads ----
+
+static alignas(16) u8 stack[4096];
+
+// `run` uses hardly any stack, or is the only one on it.
+static status_t thread_make(void (*run)(u64 argument), u64 argument, handle_t *thread) {
+    return thread_create((u64)run, (u64)stack + sizeof(stack) - 8, argument, thread);
+}
+
+static void thread_end_at_once(u64) { thread_exit(); }
+
+// As many as it may have, which end at once.
+static void threads(void) {
+    for (;;) {
+        handle_t thread;
+        if (thread_make(thread_end_at_once, 0, &thread) == OK) handle_close(thread);
+    }
+}
+
+static u64 soon(u64 after_ns) {
+    u64 now_ns = 0;
+    clock_get(CL_CLOCK_MONOTONIC, &now_ns);
+    return now_ns + after_ns;
+}
+
+static u64 reply_after_ns;
+
+// Answers each call so late.
+static void serve(u64 channel) {
+    static u8 bytes[64];
+    struct cl_received received;
+    for (;;) {
+        if (message_receive((handle_t)channel, bytes, sizeof(bytes), NULL, 0, CL_DEADLINE_NEVER,
+                            &received) != OK)
+            continue;
+        for (u64 until_ns = soon(reply_after_ns); reply_after_ns && soon(0) < until_ns;)
+            thread_yield();
+        message_reply((handle_t)channel, received.token, bytes, sizeof(bytes));
+    }
+}
+
+static void call_for_ever(u64 give_up_ns) {
+    static u8 bytes[64];
+    handle_t client, server, thread;
+    struct cl_message message = message_of(bytes, sizeof(bytes), NULL, 0);
+    if (channel_create(0, 0, &small, &client, &server) != OK) return;
+    if (thread_make(serve, server, &thread) != OK) return;
+    for (;;) {
+        u32 size, handles;
+        u64 deadline_ns = give_up_ns ? soon(give_up_ns) : CL_DEADLINE_NEVER;
+        status_t status = channel_call(client, &message, &message, deadline_ns, &size, &handles);
+        if (status != OK && status != ERR_TIMED_OUT) return;
+    }
+}
+
+// A server kept busy, which runs in its caller's turn.
+static void calls(void) { call_for_ever(0); }
+
+// The caller has given up when the reply comes.
+static void replies(void) {
+    reply_after_ns = 50'000;
+    call_for_ever(20'000);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
 } attacks[] = {
-    {"objects", objects}, {"messages", messages},       {"cycles", cycles},
-    {"chains", chains},   {"revocations", revocations}, {"signals", signals},
-    {"lines", lines},     {"mappings", mappings},       {"names", names},
+    {"objects", objects},
+    {"messages", messages},
+    {"cycles", cycles},
+    {"chains", chains},
+    {"revocations", revocations},
+    {"signals", signals},
+    {"lines", lines},
+    {"mappings", mappings},
+    {"names", names},
+    {"threads", threads},
+    {"calls", calls},
+    {"replies", replies},
 };
 
 int main(struct startup *startup) {

@@ -54,6 +54,7 @@ enum {
     EINVAL = 22,
     EPIPE = 32,
     ENOSYS = 38,
+    EOVERFLOW = 75,
     ETIMEDOUT = 110,
 };
 

@@ -126,6 +126,11 @@ static void test_file(void) {
     IS(is_equal(second, piece + 4096, 4096), true);
     IS(SYS(SYS_mmap, 0, 4096, PROT_READ, MAP_PRIVATE, fd, 100), -EINVAL);
     IS(SYS(SYS_mmap, 0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), -EACCES);
+    // Beyond what a file can have.
+    IS(SYS(SYS_mmap, 0, 8192, PROT_READ, MAP_PRIVATE, fd, 0xfffffffffffff000), -EOVERFLOW);
+    IS(SYS(SYS_mmap, 0, 8192, PROT_READ, MAP_PRIVATE, fd, 0x7ffffffffffff000), -EOVERFLOW);
+    u8 *shared = (u8 *)SYS(SYS_mmap, 0, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    IS(SYS(SYS_mprotect, shared, 4096, PROT_READ | PROT_WRITE), -EACCES);
     IS(SYS(SYS_close, fd), 0);
     IS(file[1], 'E');
     fd = SYS(SYS_open, "/tmp/mapped", 0x242, 0644);

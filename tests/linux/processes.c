@@ -206,6 +206,68 @@ static void test_registers_across_fork(void) {
     IS(body_checks_registers(), 0);
 }
 
+enum { SYS_setuid = 105, SYS_readlink = 89, SYS_prctl = 157, USER = 1000 };
+enum { PR_GET_DUMPABLE = 3, PR_SET_DUMPABLE = 4 };
+
+static u32 owner_of(const char *path) {
+    struct {
+        u64 device, inode, links;
+        u32 mode, uid;
+        u64 rest[14];
+    } found = {};
+    IS(SYS(SYS_stat, path, &found), 0);
+    return found.uid;
+}
+
+static const char *parent_exe(void) {
+    static char path[32] = "/proc/";
+    char *at = path + 6;
+    long pid = SYS(SYS_getppid);
+    long unit = 1;
+    while (unit * 10 <= pid)
+        unit *= 10;
+    for (; unit > 0; unit /= 10)
+        *at++ = (char)('0' + pid / unit % 10);
+    for (const char *from = "/exe"; *from; from++)
+        *at++ = *from;
+    return path;
+}
+
+// What another process of the same user finds of this one's program.
+static long exe_by_child(void) {
+    char text[256];
+    long child = SYS(SYS_fork);
+    if (child == 0) linux_exit(SYS(SYS_readlink, parent_exe(), text, sizeof(text)) > 0 ? 0 : 1);
+    return wait_status(child);
+}
+
+// One that changes who it is, or says so, is hidden from others of its user.
+static int hides(void) {
+    char text[256];
+    IS(SYS(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0), 1);
+    IS(SYS(SYS_setuid, USER), 0);
+    IS(SYS(SYS_prctl, PR_GET_DUMPABLE, 0, 0, 0), 0);
+    IS(owner_of("/proc/self/status"), 0);
+    IS(owner_of("/proc/self"), USER);
+    IS(SYS(SYS_readlink, "/proc/self/exe", text, sizeof(text)) > 0, true);
+    IS(SYS(SYS_open, "/proc/self/fd", 0, 0) >= 0, true);
+    IS(SYS(SYS_open, "/proc/self/environ", 0, 0), -EACCES);
+    IS(exe_by_child(), 1 << 8);
+    IS(SYS(SYS_prctl, PR_SET_DUMPABLE, 2, 0, 0), -EINVAL);
+    IS(SYS(SYS_prctl, PR_SET_DUMPABLE, 1, 0, 0), 0);
+    IS(owner_of("/proc/self/status"), USER);
+    IS(exe_by_child(), 0);
+    IS(SYS(SYS_prctl, PR_SET_DUMPABLE, 0, 0, 0), 0);
+    IS(exe_by_child(), 1 << 8);
+    return failures;
+}
+
+static void test_hidden(void) {
+    long child = SYS(SYS_fork);
+    if (child == 0) linux_exit(hides());
+    IS(wait_status(child), 0);
+}
+
 static int program(long argc, char **argv) {
     (void)argc, (void)argv;
     test_fork();
@@ -216,6 +278,7 @@ static int program(long argc, char **argv) {
     test_exec();
     test_pipe_signal();
     test_registers_across_fork();
+    test_hidden();
     print(failures ? "processes: failed\n" : "processes: ok\n");
     return failures ? 1 : 0;
 }

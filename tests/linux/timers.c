@@ -394,6 +394,28 @@ static void test_long_select(void) {
     IS(timeout[0], 1);
 }
 
+// Each timer has its signal from the beginning.
+static int limited(void) {
+    enum { SYS_setrlimit = 160, RLIMIT_SIGPENDING = 11 };
+    u64 limit[2] = {0, 1000};
+    struct sigevent event = {.signal = SIGUSR1, .notify = 1};
+    int id = -1;
+    IS(SYS(SYS_timer_create, 1, &event, &id), 0);
+    IS(SYS(SYS_setrlimit, RLIMIT_SIGPENDING, limit), 0);
+    IS(SYS(SYS_timer_create, 1, &event, &id), -EAGAIN);
+    IS(SYS(SYS_timer_delete, id), 0);
+    limit[0] = 1000;
+    IS(SYS(SYS_setrlimit, RLIMIT_SIGPENDING, limit), 0);
+    IS(SYS(SYS_timer_create, 1, &event, &id), 0);
+    return failures;
+}
+
+static void test_limit(void) {
+    long child = SYS(SYS_fork);
+    if (child == 0) linux_exit(limited());
+    IS(wait_status(child), 0);
+}
+
 static int program(long argc, char **argv) {
     (void)argv;
     if (argc > 1) return after_exec();
@@ -406,6 +428,7 @@ static int program(long argc, char **argv) {
     test_expired();
     test_exec();
     test_long_select();
+    test_limit();
     print(failures ? "timers: failed\n" : "timers: ok\n");
     return failures ? 1 : 0;
 }

@@ -54,10 +54,17 @@ struct credentials *credentials_of_user(u32 uid, u32 gid, const u32 *groups, u32
     return made;
 }
 
+static bool is_another(const struct credentials *old, const struct credentials *credentials) {
+    return old->euid != credentials->euid || old->egid != credentials->egid ||
+           old->fsuid != credentials->fsuid || old->fsgid != credentials->fsgid ||
+           (credentials->permitted & ~old->permitted) != 0;
+}
+
 void credentials_set(struct process *process, struct credentials *credentials) {
     mutex_lock(&tasks.lock);
     struct credentials *old = process->credentials;
     process->credentials = credentials;
+    process->is_undumpable |= is_another(old, credentials);
     mutex_unlock(&tasks.lock);
     credentials_put(old);
 }

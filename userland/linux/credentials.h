@@ -64,6 +64,7 @@ struct credentials *credentials_copy(const struct credentials *source, u32 group
 // Those of a user who logs in: no capabilities unless root. NULL: no memory.
 struct credentials *credentials_of_user(u32 uid, u32 gid, const u32 *groups, u32 groups_count);
 // Consumes the reference.
+// The process is undumpable when it is somebody else by that.
 void credentials_set(struct process *process, struct credentials *credentials);
 void credentials_groups_sort(struct credentials *credentials);
 

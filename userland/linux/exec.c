@@ -9,6 +9,7 @@
 #include "linux/descriptors.h"
 #include "linux/kernel_if.h"
 #include "linux/memory.h"
+#include "linux/permission.h"
 #include "linux/random.h"
 #include "linux/report.h"
 #include "linux/signal.h"
@@ -167,6 +168,7 @@ struct exec {
     struct segment_plan plans[ELF_SEGMENTS_MAX];
     struct memory *memory;
     struct credentials *credentials; // counted
+    bool is_undumpable;
 };
 
 static int stack_map(struct exec *exec, const struct process *process) {
@@ -220,6 +222,9 @@ static int exec_prepare(struct exec *exec, struct process *process, struct progr
         }
         return -ENOEXEC;
     }
+    const struct credentials *old = process->credentials;
+    exec->is_undumpable = old->euid != old->uid || old->egid != old->gid ||
+                          vnode_permission(old, program->file->vnode, MAY_READ) != 0;
     layout_choose(&exec->layout, &exec->image,
                   page_round_down(process->limits[RLIMIT_STACK].current));
     result = credentials_of_exec(process, file_path(program->file), &exec->credentials,
@@ -245,6 +250,7 @@ static void exec_commit(struct thread *thread, struct exec *exec, struct program
     struct program *old_program = process->program;
     process->program = program;
     process->has_execed = true;
+    process->is_undumpable = exec->is_undumpable;
     process->exit_signal = SIGCHLD;
     memcpy(process->name, program->name, sizeof(process->name));
     process->memory = exec->memory;

@@ -147,10 +147,19 @@ static i64 map_file(struct process *process, struct map_request *request, u64 of
     return map_copy(memory, process, request, vnode);
 }
 
+// Where no file can have anything.
+static bool is_beyond_files(const struct vnode *vnode, u64 offset, u64 size) {
+    enum : u64 { FILE_BYTES_MAX = (1UL << 63) - 1 };
+    return vnode->type == MODE_REGULAR && offset > page_round_down(FILE_BYTES_MAX - size);
+}
+
 static i64 map_descriptor(struct process *process, struct map_request *request, struct file *file,
                           u64 offset) {
     u32 mode = file_flags(file) & O_ACCMODE;
     bool is_shared = request->options & CL_MAP_SHARED;
+    if (is_beyond_files(file->vnode, offset, request->size)) {
+        return -EOVERFLOW;
+    }
     if (mode == O_WRONLY || (is_shared && (request->access & CL_MAP_WRITE) && mode != O_RDWR)) {
         return -EACCES;
     }

@@ -57,7 +57,10 @@ int vnode_permission(const struct credentials *credentials, struct vnode *vnode,
         return 0;
     }
     int result = vnode_attributes(vnode, &attributes);
-    return result != 0 ? result : attributes_permission(credentials, &attributes, mask);
+    if (result == 0) {
+        result = attributes_permission(credentials, &attributes, mask);
+    }
+    return result == -EACCES && vnode->ops->grants && vnode->ops->grants(vnode) ? 0 : result;
 }
 
 int removal_permission(const struct credentials *credentials, struct path directory,

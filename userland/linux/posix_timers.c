@@ -99,10 +99,13 @@ int posix_timer_set_locked(struct posix_timer *timer, const struct timer_times *
     return timer_arm_locked(timer);
 }
 
+// The signal of each is counted from the beginning, so that it can't be refused later.
 int posix_timer_create(struct process *process, struct posix_timer *timer) {
     mutex_lock(&tasks.lock);
-    struct process_timers *timers = timers_need_locked(process);
+    bool is_one_more = tasks.signals_queued < process->limits[RLIMIT_SIGPENDING].current;
+    struct process_timers *timers = is_one_more ? timers_need_locked(process) : NULL;
     if (timers) {
+        tasks.signals_queued++;
         timer->process = process;
         timer->id = timers->next_id++;
         event_timer_init(&timer->event, timer_fire);
@@ -123,6 +126,7 @@ int posix_timer_delete(struct process *process, i32 id) {
         process->timers ? posix_timer_find_locked(process->timers, id) : NULL;
     if (timer) {
         list_remove(&timer->node);
+        tasks.signals_queued--;
         timer_forget_locked(timer);
         timer->times = (struct timer_times){};
     }

@@ -65,16 +65,26 @@ static i64 set_subreaper(struct process *process, u64 value) {
     return 0;
 }
 
+static i64 set_dumpable(struct process *process, u64 value) {
+    if (value > 1) {
+        return -EINVAL;
+    }
+    mutex_lock(&tasks.lock);
+    process->is_undumpable = value == 0;
+    mutex_unlock(&tasks.lock);
+    return 0;
+}
+
+static i64 get_dumpable(struct process *process) {
+    mutex_lock(&tasks.lock);
+    bool is_undumpable = process->is_undumpable;
+    mutex_unlock(&tasks.lock);
+    return !is_undumpable;
+}
+
 // Settings that are kept for who asks, and do nothing.
 static i64 kept_setting(struct process *process, u32 option, u64 value, u64 b) {
     switch (option) {
-    case PR_GET_DUMPABLE: return !process->is_undumpable;
-    case PR_SET_DUMPABLE:
-        if (value > 1) {
-            return -EINVAL;
-        }
-        process->is_undumpable = value == 0;
-        return 0;
     case PR_GET_TIMERSLACK: return 50000;
     case PR_SET_TIMERSLACK: return 0;
     case PR_GET_NO_NEW_PRIVS: return value || b ? -EINVAL : process->has_no_new_privileges;
@@ -97,6 +107,8 @@ i64 linux_prctl(struct thread *thread, u32 option, u64 a, u64 b) {
     case PR_GET_NAME: return get_name(process, linux_pointer(a));
     case PR_SET_PDEATHSIG: return set_death_signal(process, a);
     case PR_GET_PDEATHSIG: return int_write(a, process->death_signal);
+    case PR_SET_DUMPABLE: return set_dumpable(process, a);
+    case PR_GET_DUMPABLE: return get_dumpable(process);
     case PR_SET_CHILD_SUBREAPER: return set_subreaper(process, a);
     case PR_GET_CHILD_SUBREAPER: return int_write(a, process->is_subreaper);
     default: {

@@ -95,6 +95,7 @@ struct process *process_alloc(struct process *parent) {
         process->io_priority = parent->io_priority;
         process->has_no_new_privileges = parent->has_no_new_privileges;
         process->persona = parent->persona;
+        process->is_undumpable = parent->is_undumpable;
         memcpy(process->name, parent->name, sizeof(parent->name));
         list_insert_tail(&parent->children, &process->sibling);
     } else {

@@ -95,7 +95,6 @@ struct process {
     u32 launch_id;             // of one without a parent: which request started it
     struct terminal *terminal; // of one that was started with one; NULL
     // set by the process itself, with prctl:
-    bool is_undumpable;
     bool has_no_new_privileges; // inherited
     u32 persona;                // inherited; as personality sets it
     i32 exit_signal;            // what the parent gets at the end; 0: nothing
@@ -105,6 +104,9 @@ struct process {
     i32 wait_status; // as wait4 reports it
     u32 wait_events; // WUNTRACED, WCONTINUED: a change not reported yet
     bool has_execed;
+    // Its files in /proc are root's, and others of its user don't look into it: prctl says so, a change of
+    // who it is, or a program that could not be read. Until the next execve.
+    bool is_undumpable;
     bool is_subreaper; // orphans below it become its children
     i32 death_signal;  // what it gets when its parent ends; 0: nothing
     struct linux_rlimit limits[RLIMITS];

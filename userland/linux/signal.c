@@ -77,8 +77,8 @@ static void receiver_attend_locked(struct process *process, i32 signal) REQUIRES
 
 static void queued_free_locked(struct queued_signal *queued) REQUIRES(&tasks.lock) {
     list_remove(&queued->node);
+    tasks.signals_queued -= queued->is_counted;
     heap_free(queued);
-    tasks.signals_queued--;
 }
 
 void signal_discard_locked(struct process *process, u64 mask) {
@@ -130,15 +130,17 @@ static int signal_queue_locked(struct process *process, const struct queued_sign
     if (!is_realtime && (process->pending & bit)) {
         return 0;
     }
-    u64 limit = is_realtime ? process->limits[RLIMIT_SIGPENDING].current : ~0UL;
+    bool is_limited = is_realtime && !signal->timer;
+    u64 limit = is_limited ? process->limits[RLIMIT_SIGPENDING].current : ~0UL;
     struct queued_signal *copy = tasks.signals_queued < limit ? heap_alloc(sizeof(*copy)) : NULL;
     if (!copy && is_realtime && signal->code != SI_USER) {
         return -EAGAIN;
     }
     if (copy) {
         *copy = *signal;
+        copy->is_counted = !signal->timer; // which is counted itself
         list_insert_tail(&process->queued, &copy->node);
-        tasks.signals_queued++;
+        tasks.signals_queued += copy->is_counted;
     }
     process->pending |= bit;
     return 0;

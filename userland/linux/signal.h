@@ -35,6 +35,7 @@ struct queued_signal {
     u64 stime;
     u64 address;               // of a fault
     struct posix_timer *timer; // that sent it; NULL: none
+    bool is_counted;           // in tasks.signals_queued
 };
 
 // Sends to a process; it is the sender's to know that it exists. What can't be queued arrives

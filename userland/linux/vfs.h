@@ -147,6 +147,8 @@ struct vnode_ops {
     int (*follow)(struct vnode *link, struct path *out);
     i64 (*read)(struct vnode *vnode, void *buffer, usize size, u64 offset);
     i64 (*write)(struct vnode *vnode, const void *buffer, usize size, u64 offset, u32 flags);
+    // Whether the calling process may do with it what its mode refuses; NULL: no.
+    bool (*grants)(struct vnode *vnode);
     // Sets file->ops and file->private where the vnode's own operations do not do.
     int (*open)(struct thread *thread, struct vnode *vnode, struct file *file);
     // Room for a range; with ALLOCATE_PUNCH a hole in its place.

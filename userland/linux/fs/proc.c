@@ -9,6 +9,7 @@
 #include "linux/credentials.h"
 #include "linux/descriptors.h"
 #include "linux/fs/proc_node.h"
+#include "linux/thread.h"
 
 // Inode numbers: a process's are from pid << 32 on; below are the kinds without names, then the
 // named entries, then three for each descriptor or thread.
@@ -45,11 +46,15 @@ static int proc_make(struct file_system *system, const struct proc_entry *entry,
 
 static void proc_release(struct vnode *vnode) { heap_free(proc_node(vnode)); }
 
-// A process's files belong to its user.
+// A process's files belong to its user; of one that may not be looked into, and of one that has ended,
+// only the directories that all may read.
 static void proc_owner(const struct proc_node *node, struct attributes *out) {
+    const u32 open_directory = MODE_DIRECTORY | 0555;
     mutex_lock(&tasks.lock);
     struct process *process = node->pid ? process_find_locked(node->pid) : NULL;
-    if (process) {
+    bool is_hidden = process && (process->is_undumpable || !process->memory) &&
+                     node->entry->mode != open_directory;
+    if (process && !is_hidden) {
         out->uid = process->credentials->euid;
         out->gid = process->credentials->egid;
     }
@@ -317,7 +322,14 @@ static int proc_unlink(struct vnode *, struct name, struct vnode *target, u32 fl
     return (flags & UNLINK_DIRECTORY) && !vnode_is_directory(target) ? -ENOTDIR : -EPERM;
 }
 
+// A process has its own descriptors, whoever it is by now.
+static bool proc_grants(struct vnode *vnode) {
+    const struct proc_node *node = proc_node(vnode);
+    return node->entry->directory == PROC_FDS && node->pid == thread_current()->process->pid;
+}
+
 static const struct vnode_ops proc_ops = {
+    .grants = proc_grants,
     .create = proc_create,
     .symlink = proc_symlink,
     .unlink = proc_unlink,

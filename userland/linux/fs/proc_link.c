@@ -38,15 +38,19 @@ struct file *proc_descriptor_get(i32 pid, i32 fd) {
     return file;
 }
 
-// What a process has is for its own user to look at.
-static int inspect_check(i32 pid) {
+static bool may_inspect_locked(const struct process *from, const struct process *process)
+    REQUIRES(&tasks.lock) {
+    return from == process ||
+           (credentials_may_inspect(from->credentials, process->credentials) &&
+            (!process->is_undumpable || credentials_have(from->credentials, CAP_SYS_PTRACE)));
+}
+
+int proc_inspect_check(i32 pid) {
     mutex_lock(&tasks.lock);
     const struct process *process = process_find_locked(pid);
-    int result =
-        !process ? -ENOENT
-        : credentials_may_inspect(thread_current()->process->credentials, process->credentials)
-            ? 0
-            : -EACCES;
+    int result = !process                                                 ? -ENOENT
+                 : may_inspect_locked(thread_current()->process, process) ? 0
+                                                                          : -EACCES;
     mutex_unlock(&tasks.lock);
     return result;
 }
@@ -104,7 +108,7 @@ static i64 target_text(struct path target, char *buffer, usize size) {
 }
 
 static i64 target_path(struct proc_node *node, char *buffer, usize size) {
-    i64 length = inspect_check(node->pid);
+    i64 length = proc_inspect_check(node->pid);
     if (length != 0) {
         return length;
     }
@@ -143,7 +147,7 @@ int proc_follow(struct vnode *link, struct path *out) {
     case PROC_SELF:
     case PROC_THREAD_SELF: return -EINVAL; // the text leads there
     default: {
-        int result = inspect_check(node->pid);
+        int result = proc_inspect_check(node->pid);
         if (result == 0) {
             *out = link_target(node);
             result = out->vnode ? 0 : -ENOENT;

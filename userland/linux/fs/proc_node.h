@@ -85,6 +85,9 @@ static inline struct proc_node *proc_node(struct vnode *vnode) {
 int proc_follow(struct vnode *link, struct path *out);
 i64 proc_read_link(struct vnode *link, char *buffer, usize size);
 int proc_open(struct thread *thread, struct vnode *vnode, struct file *file);
+// What a process has is for its own user to look at, and not even for that when it hides: -EACCES;
+// -ENOENT: there is no such process.
+int proc_inspect_check(i32 pid);
 // The table of a process, counted; NULL if there is none.
 struct descriptors *proc_descriptors_get(i32 pid);
 // A counted file of another process's descriptor; NULL if there is none.

@@ -105,7 +105,8 @@ static i64 text_read(struct thread *, struct file *file, void *buffer, usize siz
 static i64 text_write(struct thread *, struct file *file, const void *buffer, usize size,
                       u64 *offset, u32) {
     struct proc_node *node = proc_node(file->vnode);
-    i64 result = node->entry->store ? node->entry->store(node, buffer, size) : -EIO;
+    i64 refusal = node->pid != 0 ? -EINVAL : -EIO; // as Linux's two kinds of files have it
+    i64 result = node->entry->store ? node->entry->store(node, buffer, size) : refusal;
     *offset += result > 0 ? (u64)result : 0;
     return result;
 }
@@ -139,8 +140,12 @@ int proc_open(struct thread *, struct vnode *vnode, struct file *file) {
     if (!entry->print && !entry->print_process) {
         return 0;
     }
-    if (writes && entry->place >= PROC_SYS && !entry->store) {
+    if (writes && entry->place >= PROC_NET && !entry->store) {
         return -EACCES;
+    }
+    int result = entry->is_of_program ? proc_inspect_check(node->pid) : 0;
+    if (result != 0) {
+        return result == -ENOENT ? -ESRCH : result;
     }
     struct text *text = heap_alloc_zero(sizeof(*text));
     if (!text) {

@@ -27,7 +27,7 @@ NATIVE_ONLY = {
     "requests",
     "vdso",
 }
-LIBRARY = ("format", "records", "elf", "erofs", "erofs_directory", "mutex")
+LIBRARY = ("format", "log_writer", "records", "elf", "erofs", "erofs_directory", "mutex")
 
 # What nobody set is neither a pointer that somebody left there nor a small number.
 UNSET = ["-ftrivial-auto-var-init=pattern"]

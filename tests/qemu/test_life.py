@@ -446,3 +446,38 @@ def test_cp_says_what_is_wrong() -> None:
         "etc: can't be made (error 20)",
     ]
     assert sum("usage: cp" in line for line in lines) == 2
+
+
+def test_kill_of_what_has_ended() -> None:
+    """What it keeps goes only when that is said; then it starts from the image."""
+    result = shell(
+        "run --name c busybox sh -c 'cat /tmp/x; echo made > /tmp/x'",
+        "kill c",
+        "start -a c",
+        "kill -f c",
+        "inspect c",
+        "free",
+        "kill -f c",
+        "start -a c",
+    )
+    inspected, table = result.out[result.out.index(b"\n[\n") + 1 :].split(b"\n]\n")
+    assert result.out.startswith(b"made\nc\n")
+    assert json.loads(inspected + b"\n]")[0]["Ledger"] is None
+    assert json.loads(inspected + b"\n]")[0]["State"] == "exited"
+    assert b"/containers/c" not in table
+    assert b"container c does not run, and keeps its files" in result.err
+    assert result.err.count(b"container c does not run\n") == 1
+    assert result.err.count(b"can't open '/tmp/x'") == 2
+
+
+def test_words_of_a_container_are_no_orders() -> None:
+    """What an error line says of a path reaches the terminal as text, on one line."""
+    odd = "no\x1b[2J\n\rfake\x7f"
+    result = run_captured(
+        MachineConfig(log=LOG),
+        f"run -d --name a busybox sleep 1000; cp a:/etc/passwd 'a:/{odd}\u009bé/x'",
+        WAIT_SECONDS,
+    )
+    assert result.status == 1
+    assert "no?[2J??fake???é".encode() in result.err
+    assert result.err.count(b"\n") == 1

@@ -154,6 +154,30 @@ def test_stop_and_start() -> None:
     assert result.out.split() == [b"n", b"n", b"143", b"n", b"n", b"137", b"n"]
 
 
+def test_its_log() -> None:
+    """What its shell says is in the log, on its stream, over a start; it has no files."""
+    result = shell(
+        "run --name n --nest cloister -c 'version; nosuch'",
+        "run --rm busybox echo -----",
+        "logs n",
+        "start n",
+        "wait n",
+        "logs -t --tail 3 n",
+        "inspect n",
+        "run -d --name r --nest cloister -c 'run -d busybox sleep 1000; run busybox sleep 1000'",
+        "exec r version",
+        "run --rm busybox echo -----",
+        "logs r",
+        "inspect r",
+    )
+    shown, logged, other = result.out.split(b"-----\n")
+    assert b"Cloister" not in other
+    assert logged.startswith(shown)
+    assert result.err.count(b"no command `nosuch`") == 3
+    assert logged.count(b"Z Cloister 0.1\n") == logged.count(b"Z memory ") == 1
+    assert result.out.count(b'"HasFiles": false') == 2
+
+
 def test_exec_is_one_more_shell() -> None:
     """With its own streams and status, however the first one goes on."""
     sleeper = "run --rm --name p busybox sleep 1000"

@@ -77,7 +77,7 @@ static bool give_device(struct records_writer *records, const char *word) {
 
 // What a container has in the place of a console.
 static void give_streams(struct records_writer *records, const struct records *session) {
-    static const char *const words[] = {"stdin", "stdout", "stderr"};
+    static const char *const words[] = {"stdin", "stdout", "stderr", "log"};
     for (u32 i = 0; i < ARRAY_SIZE(words); i++) {
         handle_t stream = records_handle(session, words[i]);
         if (stream)

@@ -25,7 +25,8 @@
 //          status.
 // KILL     nNAME or, with SIGKILL, nNAME/NAME… for one in a container's container, which is answered
 //          at once; `position` the signal, `id` 0 or EXEC's number. SIGKILL to the container is answered
-//          when it has ended.
+//          when it has ended. Flag FORCE: SIGKILL also ends what is left of one that has ended, its
+//          personality and its files, and is answered when its last page is back.
 // RESIZE   nNAME, `position` rows << 16 | columns, `id` as for KILL: of the terminal.
 // STOP     nNAME, `position` nanoseconds: SIGTERM, and SIGKILL so much later. Answers at the end.
 // WAIT     nNAME: answers when it has ended, with the manager_container.
@@ -96,7 +97,7 @@ enum manager_operation : u32 {
 
 enum manager_flags : u32 {
     MANAGER_FLAG_REMOVE = 1, // RUN: forget the container when it has ended
-    MANAGER_FLAG_FORCE = 2,  // REMOVE: kill it first
+    MANAGER_FLAG_FORCE = 2,  // REMOVE: kill it first; KILL: its files go, too
     MANAGER_FLAG_NEST = 4,   // RUN: it may have containers of its own
 };
 
@@ -125,6 +126,7 @@ enum manager_state : u32 {
 enum manager_traits : u32 {
     MANAGER_TRAIT_TERMINAL = 1, // its streams are a terminal
     MANAGER_TRAIT_STDIN = 2,    // it has an input
+    MANAGER_TRAIT_NATIVE = 4,   // it runs without a personality, and keeps no files
 };
 
 // Texts end in zeros.

@@ -1,89 +1,35 @@
 #include "linux/output.h"
 
 #include "lib/format.h"
+#include "lib/log_writer.h"
 #include "lib/mutex.h"
 #include "lib/string.h"
 #include "linux/abi.h"
 #include "linux/kernel_if.h"
 
-enum { FOLLOWERS_MAX = 4, LINE_BYTES_MAX = 200, SMALL_BYTES_MAX = 240 };
+enum { FOLLOWERS_MAX = 4, LINE_BYTES_MAX = 200 };
 
 static struct {
     struct mutex lock;
     // under lock:
-    handle_t memobj GUARDED_BY(&lock); // 0: there is no log
-    u64 position GUARDED_BY(&lock);    // of the next record
+    struct log_writer writer GUARDED_BY(&lock);
     handle_t followers[FOLLOWERS_MAX] GUARDED_BY(&lock);
 } output;
 
-// Where the newest page begins; the first page when there is nothing.
-static u64 newest_page_find(handle_t memobj) {
-    u64 newest = LOG_RING_BYTES;
-    for (u32 page = 0; page < LOG_RING_PAGES; page++) {
-        u64 position;
-        if (kernel_memobj_read(memobj, page * PAGE_SIZE, &position, sizeof(position)) == 0 &&
-            log_place(position) == page * PAGE_SIZE)
-            newest = max(newest, position);
-    }
-    return newest;
+i64 log_memobj_read(handle_t memobj, u64 offset, void *bytes, usize size) {
+    return kernel_memobj_read(memobj, offset, bytes, size);
 }
 
-// Follows the records of that page.
-static u64 end_find(handle_t memobj) {
-    u64 position = newest_page_find(memobj);
-    u64 page_end = log_page_start(position) + PAGE_SIZE;
-    struct log_record record;
-    while (position < page_end &&
-           kernel_memobj_read(memobj, log_place(position), &record, sizeof(record)) == 0 &&
-           record.position == position && record.size_bytes < PAGE_SIZE)
-        position = log_position_next(position + sizeof(record) + record.size_bytes);
-    return position;
+i64 log_memobj_write(handle_t memobj, u64 offset, const void *bytes, usize size) {
+    return kernel_memobj_write(memobj, offset, bytes, size);
 }
+
+u64 log_time_ns(void) { return kernel_realtime_ns(); }
 
 void output_open(handle_t memobj, u64 position) {
     mutex_lock(&output.lock);
-    output.memobj = memobj;
-    output.position = position == 0 && memobj ? end_find(memobj) : position;
+    log_writer_open(&output.writer, memobj, position);
     mutex_unlock(&output.lock);
-}
-
-// All of a record but its position, which makes it one. Small ones go in one piece.
-static int record_fill_locked(const struct log_record *record, const u8 *bytes)
-    REQUIRES(&output.lock) {
-    enum { HEAD_BYTES = sizeof(*record) - sizeof(record->position) };
-    u8 whole[HEAD_BYTES + SMALL_BYTES_MAX];
-    u32 place = log_place(record->position) + sizeof(record->position);
-    bool is_small = record->size_bytes <= SMALL_BYTES_MAX;
-    memcpy(whole, (const u8 *)record + sizeof(record->position), HEAD_BYTES);
-    if (is_small) memcpy(whole + HEAD_BYTES, bytes, record->size_bytes);
-    int result = kernel_memobj_write(output.memobj, place, whole,
-                                     HEAD_BYTES + (is_small ? record->size_bytes : 0));
-    if (result == 0 && !is_small)
-        result = kernel_memobj_write(output.memobj, place + HEAD_BYTES, bytes, record->size_bytes);
-    return result;
-}
-
-// One record, of as much as there is room for in the page. Returns how much; 0: the log is over.
-static usize record_write_locked(enum log_stream stream, const u8 *bytes, usize size)
-    REQUIRES(&output.lock) {
-    u64 nothing = 0;
-    u32 place = log_place(output.position);
-    usize room = PAGE_SIZE - place % PAGE_SIZE - sizeof(struct log_record);
-    struct log_record record = {
-        .position = output.position,
-        .time_ns = kernel_realtime_ns(),
-        .size_bytes = (u32)min(size, room),
-        .stream = stream,
-    };
-    int result = 0;
-    if (place % PAGE_SIZE == 0)
-        result = kernel_memobj_write(output.memobj, place, &nothing, sizeof(nothing));
-    if (result == 0) result = record_fill_locked(&record, bytes);
-    if (result == 0)
-        result = kernel_memobj_write(output.memobj, place, &record.position, sizeof(nothing));
-    if (result != 0) return 0;
-    output.position = log_position_next(record.position + sizeof(record) + record.size_bytes);
-    return record.size_bytes;
 }
 
 static void followers_tell_locked(void) REQUIRES(&output.lock) {
@@ -97,14 +43,8 @@ static void followers_tell_locked(void) REQUIRES(&output.lock) {
 }
 
 void output_log(enum log_stream stream, const void *bytes, usize size) {
-    const u8 *at = bytes;
     mutex_lock(&output.lock);
-    while (output.memobj && size > 0) {
-        usize count = record_write_locked(stream, at, size);
-        if (count == 0) break;
-        at += count;
-        size -= count;
-    }
+    log_writer_write(&output.writer, stream, bytes, size);
     followers_tell_locked();
     mutex_unlock(&output.lock);
 }

@@ -173,6 +173,7 @@ struct container *container_run(struct records *records, u32 flags, struct probl
     container->facts.created_ns = container->facts.started_ns;
     if (records_value(records, 'o', "tty")) container->facts.traits |= MANAGER_TRAIT_TERMINAL;
     if (records_value(records, 'o', "stdin")) container->facts.traits |= MANAGER_TRAIT_STDIN;
+    if (container->is_native) container->facts.traits |= MANAGER_TRAIT_NATIVE;
     command_describe(container, records);
     list_insert_tail(&containers, &container->link);
     return container;

@@ -22,6 +22,7 @@ enum : u32 {
     NEST_RIGHTS = NAMESPACE_RIGHTS | RIGHT_OWNER,
     IMAGE_RIGHTS = RIGHT_READ | RIGHT_EXECUTE | RIGHT_INSPECT | RIGHT_TRANSFER | RIGHT_DUPLICATE,
     LOG_RIGHTS = RIGHT_READ | RIGHT_WRITE | RIGHT_TRANSFER,
+    LOG_NATIVE_RIGHTS = LOG_RIGHTS | RIGHT_DUPLICATE | RIGHT_INSPECT, // init gives it to its shell
 };
 
 enum {
@@ -113,7 +114,7 @@ static bool add_handles(struct records_writer *writer, const struct start *start
         return refused(problem, "the image can't be given", status);
     }
     records_add_handle(writer, start->is_native ? "bundle" : "image", image);
-    status = handle_duplicate(start->log, LOG_RIGHTS, &log);
+    status = handle_duplicate(start->log, start->is_native ? LOG_NATIVE_RIGHTS : LOG_RIGHTS, &log);
     if (status != OK) {
         return refused(problem, "the log can't be given", status);
     }

@@ -52,6 +52,19 @@ static bool container_end(struct request *request, struct container *container) 
     return true;
 }
 
+// What an ended container has kept: only on demand, as its files are in it.
+static bool rest_kill(struct request *request, struct container *container) {
+    if (!(request->head->flags & MANAGER_FLAG_FORCE))
+        return problem_set(
+            &request->problem, STATUS_PLAIN,
+            "container %s does not run, and keeps its files (`kill -f %s` or `rm %s` "
+            "gives them up)",
+            container->facts.name, container->facts.name, container->facts.name);
+    kill_await(request, container, WAITER_GONE);
+    container_kill(container, container->facts.status, NULL);
+    return true;
+}
+
 bool kill_serve(struct request *request) {
     u64 signal = request->head->position;
     const char *name = records_next(&request->records, 'n', NULL);
@@ -63,6 +76,7 @@ bool kill_serve(struct request *request) {
     bool is_end = signal == LINUX_SIGKILL && request->head->id == 0;
     if (is_end && container->facts.state != MANAGER_STATE_EXITED)
         return container_end(request, container);
+    if (is_end && container->ns) return rest_kill(request, container);
     if (!request_running(request)) return false;
     if (request->head->id != 0) {
         if (!container_tell(container, CONTAINER_SIGNAL, request->head->id, (i32)signal,

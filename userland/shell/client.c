@@ -197,7 +197,9 @@ bool request_send(const struct manager_reply **reply, i32 status_ours, i32 *stat
     }
     if (answer.head.status != 0) {
         *status = answer.head.status;
-        error_print("%s", answer.bytes + sizeof(answer.head));
+        char *problem = answer.bytes + sizeof(answer.head);
+        line_disarm(problem); // the words may be a container's
+        error_print("%s", problem);
         return false;
     }
     *status = STATUS_OK;

@@ -16,6 +16,7 @@ void console_open(struct console *console, const struct startup *startup) {
         .output = startup_handle(startup, "stdout"),
         .error = startup_handle(startup, "stderr"),
     };
+    log_writer_open(&console->log, startup_handle(startup, "log"), 0);
     console->is_terminal = console->serial || records_value(&startup->records, 'o', "tty");
 }
 
@@ -53,16 +54,32 @@ static void channel_write(handle_t channel, const char *bytes, usize size_bytes)
     }
 }
 
-static void bytes_write(const struct console *console, enum output_stream stream, const char *bytes,
+i64 log_memobj_read(handle_t memobj, u64 offset, void *bytes, usize size) {
+    return memobj_read(memobj, offset, bytes, size);
+}
+
+i64 log_memobj_write(handle_t memobj, u64 offset, const void *bytes, usize size) {
+    return memobj_write(memobj, offset, bytes, size);
+}
+
+u64 log_time_ns(void) {
+    u64 now_ns = 0;
+    clock_get(CL_CLOCK_REALTIME, &now_ns);
+    return now_ns;
+}
+
+static void bytes_write(struct console *console, enum output_stream stream, const char *bytes,
                         usize size_bytes) {
     bool is_error = stream == STREAM_ERROR && console->error;
+    log_writer_write(&console->log, stream == STREAM_ERROR ? LOG_STDERR : LOG_STDOUT, bytes,
+                     size_bytes);
     if (console->serial)
         serial_write_all(console->serial, bytes, size_bytes);
     else
         channel_write(is_error ? console->error : console->output, bytes, size_bytes);
 }
 
-void console_write(const struct console *console, enum output_stream stream, const char *bytes,
+void console_write(struct console *console, enum output_stream stream, const char *bytes,
                    usize size_bytes) {
     const char *newline;
     bool is_text = console->is_terminal && stream != STREAM_TERMINAL;

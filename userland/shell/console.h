@@ -2,6 +2,7 @@
 // system runs in, where those are a terminal or files.
 #pragma once
 
+#include "lib/log_writer.h"
 #include "lib/startup.h"
 #include "shell/output.h"
 
@@ -12,6 +13,7 @@ struct console {
     handle_t input;
     handle_t output;
     handle_t error;
+    struct log_writer log; // of that container: nobody writes it for us
     bool is_terminal;
 };
 
@@ -26,5 +28,5 @@ status_t console_read(const struct console *console, char *bytes, usize room, u6
 
 // Bytes as they are, but for the newlines of a terminal. Waits for room. Where nobody reads any more,
 // they are lost.
-void console_write(const struct console *console, enum output_stream stream, const char *bytes,
+void console_write(struct console *console, enum output_stream stream, const char *bytes,
                    usize size_bytes);

@@ -53,10 +53,13 @@ static void state_format(char *text, usize size, const struct manager_container 
 static void container_print(const struct manager_container *facts, u64 now_ns) {
     char created[32];
     char state[64];
+    char command[sizeof(facts->command)];
+    memcpy(command, facts->command, sizeof(command));
+    line_disarm(command);
     age_format(created, sizeof(created), now_ns - facts->created_ns);
     state_format(state, sizeof(state), facts, now_ns);
-    output_print("%-20s %-16s %-24.24s %-12s   %s\n", facts->name, facts->image, facts->command,
-                 created, state);
+    output_print("%-20s %-16s %-24.24s %-12s   %s\n", facts->name, facts->image, command, created,
+                 state);
 }
 
 i32 ps_verb(const struct words *words) {

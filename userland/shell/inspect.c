@@ -1,6 +1,7 @@
 // `inspect`: a container as JSON, its ledger with the names of the ABI's ns_info.
 #include "cloister.h"
 
+#include "lib/format.h"
 #include "lib/string.h"
 #include "shell/client.h"
 #include "shell/output.h"
@@ -40,18 +41,17 @@ static const struct {
 };
 static_assert(ARRAY_SIZE(ledger_fields) * sizeof(u64) == sizeof(struct cl_ns_info));
 
+// Texts of a manager_container. What is no UTF-8, as one that was cut, is `?`.
 static void json_text(const char *name, const char *text) {
-    output_print("        \"%s\": \"", name);
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\') {
-            output_print("\\%c", *text);
-        } else if ((u8)*text < ' ') {
-            output_print("\\u%04x", *text);
-        } else {
-            output_print("%c", *text);
-        }
+    char escaped[6 * (MANAGER_COMMAND_MAX + 1)];
+    usize size = 0;
+    for (; *text && size + 7 < sizeof(escaped); text++) {
+        bool is_quoted = *text == '"' || *text == '\\';
+        const char *format = (u8)*text < ' ' ? "\\u%04x" : is_quoted ? "\\%c" : "%c";
+        size += format_text(escaped + size, sizeof(escaped) - size, format, *text);
     }
-    output_print("\",\n");
+    escaped[size] = 0;
+    output_print("        \"%s\": \"%s\",\n", name, escaped);
 }
 
 static void json_number(const char *name, i64 number) {
@@ -90,7 +90,7 @@ static void details_print(const struct manager_details *details) {
     json_flag("Tty", facts->traits & MANAGER_TRAIT_TERMINAL);
     json_flag("OpenStdin", facts->traits & MANAGER_TRAIT_STDIN);
     json_number("NamespaceUser", (i64)details->user);
-    json_flag("HasFiles", details->has_ledger);
+    json_flag("HasFiles", details->has_ledger && !(facts->traits & MANAGER_TRAIT_NATIVE));
     json_number("CreatedNs", (i64)facts->created_ns);
     json_number("StartedNs", (i64)facts->started_ns);
     json_number("FinishedNs", (i64)facts->ended_ns);

@@ -57,12 +57,13 @@ i32 kill_verb(const struct words *words) {
     const char *word = first_word(words);
     const char *value;
     u64 signal = LINUX_SIGKILL;
+    u32 flags = option_flag(words, &word, "-f", "--force") ? MANAGER_FLAG_FORCE : 0;
     if (option_take(words, &word, "-s", "--signal", &value)) {
         signal = value ? signal_read(value) : 0;
         if (signal == 0)
             return usage_error("kill", "there is no signal `%.64s`", value ? value : "");
     }
-    return each_named(&(struct each){"kill", words, word, MANAGER_KILL, 0, signal, NULL});
+    return each_named(&(struct each){"kill", words, word, MANAGER_KILL, flags, signal, NULL});
 }
 
 bool stop_timeout_read(const char *verb, const struct words *words, const char **word,

@@ -49,16 +49,38 @@ void text_disarm(char *text) {
         if (*text <= ' ' || *text > '~') *text = '?';
 }
 
-// What a terminal would take for one: a text may be a container's, or of its manager's words about it.
-static bool is_order(char byte) {
-    return (byte >= 0 && byte < ' ' && !strchr("\t\r\n", byte)) || byte == 0x7f;
+// How many bytes the UTF-8 character at the beginning of so many takes; 0: it is none.
+static usize character_size(const char *text, usize size) {
+    u8 first = (u8)text[0];
+    usize length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
+    if (first > 0xf4 || length > size) return 0;
+    for (usize i = 1; i < length; i++)
+        if (((u8)text[i] & 0xc0) != 0x80) return 0;
+    return length;
 }
+
+// Orders to a terminal, in seven bits or eight (C1: U+0080 to U+009F), and what is no text at all, as
+// a terminal without UTF-8 takes its bytes for orders.
+static bool is_order(const char *text, usize length, const char *allowed) {
+    u8 first = (u8)text[0];
+    if (length == 0) return true;
+    if (length == 2) return first == 0xc2 && (u8)text[1] < 0xa0;
+    return length == 1 && (first == 0x7f || (first < ' ' && (!first || !strchr(allowed, first))));
+}
+
+static void orders_hide(char *text, usize size, const char *allowed) {
+    for (usize at = 0, length; at < size; at += max(length, (usize)1)) {
+        length = character_size(text + at, size - at);
+        if (is_order(text + at, length, allowed)) memset(text + at, '?', max(length, (usize)1));
+    }
+}
+
+void line_disarm(char *text) { orders_hide(text, strlen(text), ""); }
 
 static void text_write(enum output_stream stream, const char *format, va_list args) {
     char text[OUTPUT_TEXT_MAX];
     usize size = min(format_text_args(text, sizeof(text), format, args), sizeof(text) - 1);
-    for (usize i = 0; i < size; i++)
-        if (is_order(text[i])) text[i] = '?';
+    orders_hide(text, size, "\t\r\n");
     output_write(stream, text, size);
 }
 

@@ -1,7 +1,8 @@
 // What the shell and its containers say: on the console, or framed on the command channel.
 // Rules:
 // - output_* and error_* are kept in order; small pieces are gathered, output_flush sends them;
-// - formatted text has no control characters but tab, return and newline: others become `?`;
+// - formatted text has no control characters but tab, return and newline: others become `?`, those of
+//   eight bits, too;
 // - on a terminal a newline becomes carriage return and newline.
 #pragma once
 
@@ -16,8 +17,11 @@ enum output_stream : char {
 void output_write(enum output_stream stream, const char *bytes, usize size_bytes);
 void output_flush(void);
 
-// What somebody else has chosen: other than visible ASCII is `?` from then on.
+// What somebody else has chosen, a name: other than visible ASCII is `?` from then on.
 void text_disarm(char *text);
+// The same with a line of words: blanks and UTF-8 stay, what ends a line or is an order to a terminal
+// does not.
+void line_disarm(char *text);
 
 // Formatted; a text is cut at OUTPUT_TEXT_MAX bytes.
 enum { OUTPUT_TEXT_MAX = 1024 };

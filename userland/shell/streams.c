@@ -101,6 +101,7 @@ static void notify_take(struct streams *streams) {
     if (status == OK && received.bytes_size == sizeof(end)) {
         streams->end = end;
         streams->end.problem[MANAGER_PROBLEM_MAX] = 0;
+        line_disarm(streams->end.problem);
     } else if (status != ERR_SHOULD_WAIT) {
         streams->has_ended = true;
     }

@@ -27,9 +27,12 @@ i32 top_verb(const struct words *words) {
     output_print("%8s %8s %8s %-5s %10s  %s\n", "UID", "PID", "PPID", "STATE", "SECONDS",
                  "COMMAND");
     for (; count > 0; count--, process++) {
+        char command[CONTAINER_COMMAND_MAX + 1] = {};
+        memcpy(command, process->command, CONTAINER_COMMAND_MAX);
+        line_disarm(command);
         u64 age_ns = now_ns > process->start_ns ? now_ns - process->start_ns : 0;
         output_print("%8u %8d %8d %-5c %10lu  %.71s\n", process->uid, process->pid, process->parent,
-                     process->state, age_ns / NS_PER_S, process->command);
+                     process->state, age_ns / NS_PER_S, command);
     }
     return STATUS_OK;
 }

@@ -51,7 +51,8 @@ const struct verb verbs[] = {
     {"tree", "", "list the namespaces of containers, and what is in them",
      "Pages and objects of each are its own, threads with those below.\n", tree_verb},
     {"rm", "[-f] NAME...", "remove containers", "  -f  kill them first if they run\n", rm_verb},
-    {"kill", "[-s SIGNAL] NAME...", "send a signal to the first process",
+    {"kill", "[-f] [-s SIGNAL] NAME...", "send a signal to the first process",
+     "  -f         also what is left of one that has ended: its files\n"
      "  -s SIGNAL  by name or number; else KILL\n"
      "A path NAME/NAME is one in a container's container; it takes KILL only.\n",
      kill_verb},

@@ -99,7 +99,8 @@ static void link_move(struct list *from, struct list *to, struct lock *lock) {
 // Moves a handle or tombstone to an empty slot. The locks of both holders are held; the references
 // move along, and whoever walks the lists finds one of the two.
 static void slot_move(struct handle *from, struct handle *to, struct handle_holder *holder) {
-    *to = *from;
+    // The links are others' to read and write: they move under their lists' locks.
+    memcpy(to, from, offsetof(struct handle, holder));
     to->holder = holder;
     list_init(&to->object_link);
     list_init(&to->revoker_link);

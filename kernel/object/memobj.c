@@ -52,7 +52,7 @@ u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, struct page *
     lock_acquire(&memobj->lock);
     for (u32 i = 0; i < count; i++, index++) {
         bool is_same_node = i > 0 && memobj->pages.depth > 0 && index % PAGE_TREE_SLOTS != 0;
-        slot = is_same_node ? slot + (slot != nullptr) : page_tree_find(&memobj->pages, index);
+        slot = !is_same_node ? page_tree_find(&memobj->pages, index) : slot ? slot + 1 : nullptr;
         pages[i] = slot && index < memobj->size_pages ? page_tree_page(slot) : nullptr;
         if (pages[i]) page_get(pages[i]);
         found += pages[i] != nullptr;

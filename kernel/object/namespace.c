@@ -50,8 +50,10 @@ status_t ns_count_begin(struct namespace *ns, enum ledger_count what) {
 
 // ---- limits ----
 
-static i64 limit_or(u64 asked, i64 same) {
-    return asked == CL_LIMIT_SAME ? same : (i64)min(asked, (u64)INT64_MAX);
+// `same` is where the limit is now, of 64 bits.
+static i64 limit_or(u64 asked, const void *same) {
+    if (asked == CL_LIMIT_SAME) return __atomic_load_n((const i64 *)same, __ATOMIC_RELAXED);
+    return (i64)min(asked, (u64)INT64_MAX);
 }
 
 // What is counted: where its limit is among those asked for, where use and limit are told, and what
@@ -72,19 +74,19 @@ static const struct {
 static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *limits) {
     struct ledger *ledger = &ns->ledger;
     status_t status =
-        ledger_set_memory(ledger, limit_or(limits->memory_pages, ledger->limit_pages),
-                          limit_or(limits->memory_reserved_pages, ledger->reserved_pages));
+        ledger_set_memory(ledger, limit_or(limits->memory_pages, &ledger->limit_pages),
+                          limit_or(limits->memory_reserved_pages, &ledger->reserved_pages));
     if (status != OK) return status;
     for (u32 i = 0; i < ARRAY_SIZE(counted); i++) {
         i64 *limit = &ledger->counters[counted[i].what].limit;
         u64 asked = *(const u64 *)((const u8 *)limits + counted[i].asked);
-        __atomic_store_n(limit, limit_or(asked, *limit), __ATOMIC_RELAXED);
+        __atomic_store_n(limit, limit_or(asked, limit), __ATOMIC_RELAXED);
     }
     lock_acquire(&ns->lock);
-    u64 weight = (u64)limit_or(limits->cpu_weight, (i64)ns->group.weight);
+    u64 weight = (u64)limit_or(limits->cpu_weight, &ns->group.weight);
     __atomic_store_n(&ns->group.weight, weight, __ATOMIC_RELAXED);
-    ns->group.cap_thousandths = (u64)limit_or(limits->cpu_cap, (i64)ns->group.cap_thousandths);
-    ns->log_limit = (u64)limit_or(limits->log_bytes, (i64)ns->log_limit);
+    ns->group.cap_thousandths = (u64)limit_or(limits->cpu_cap, &ns->group.cap_thousandths);
+    ns->log_limit = (u64)limit_or(limits->log_bytes, &ns->log_limit);
     lock_release(&ns->lock);
     return OK;
 }
@@ -194,11 +196,14 @@ status_t sys_ns_open_koid(const struct handle_info *ns, u64 koid, struct handle_
 
 // ---- the report ----
 
+// Others change it meanwhile.
+static u64 now(const i64 *at) { return (u64)__atomic_load_n(at, __ATOMIC_RELAXED); }
+
 static void children_count(struct namespace *ns, struct cl_ns_info *info) {
     struct namespace *child = nullptr;
     while ((child = ns_child_after(ns, child)) != nullptr) {
         info->children++;
-        if (!ns_is_alive(child)) info->dying_pages += (u64)child->ledger.drawn_pages;
+        if (!ns_is_alive(child)) info->dying_pages += now(&child->ledger.drawn_pages);
     }
 }
 
@@ -209,13 +214,13 @@ status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
     children_count(ns, info);
     info->koid = ns->base.koid;
     info->parent_koid = ns->parent ? ns->parent->base.koid : 0;
-    info->memory_limit_pages = (u64)min(ledger->limit_pages, ns_root->ledger.drawn_pages);
-    info->memory_reserved_pages = (u64)ledger->reserved_pages;
-    info->memory_drawn_pages = (u64)ledger->drawn_pages;
-    info->memory_idle_pages = (u64)ledger->idle_pages;
-    info->memory_children_pages = (u64)ledger->children_pages;
+    info->memory_limit_pages = min(now(&ledger->limit_pages), now(&ns_root->ledger.drawn_pages));
+    info->memory_reserved_pages = now(&ledger->reserved_pages);
+    info->memory_drawn_pages = now(&ledger->drawn_pages);
+    info->memory_idle_pages = now(&ledger->idle_pages);
+    info->memory_children_pages = now(&ledger->children_pages);
     info->memory_used_pages = (u64)ledger_used_pages(ledger);
-    info->kernel_pages = (u64)ledger->kernel_pages;
+    info->kernel_pages = now(&ledger->kernel_pages);
     info->objects = ns_counted(ns, LEDGER_OBJECTS);
     for (u32 i = 0; i < ARRAY_SIZE(counted); i++) {
         u64 *told = (u64 *)((u8 *)info + counted[i].told);
@@ -223,7 +228,7 @@ status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
         told[1] = (u64)__atomic_load_n(&ledger->counters[counted[i].what].limit, __ATOMIC_RELAXED);
     }
     info->cpu_ns = sched_group_run_ns(&ns->group);
-    info->cpu_weight = ns->group.weight;
+    info->cpu_weight = __atomic_load_n(&ns->group.weight, __ATOMIC_RELAXED);
     lock_acquire(&ns->lock);
     info->log_bytes_limit = ns->log_limit;
     lock_release(&ns->lock);

@@ -124,7 +124,7 @@ static void charge_current_locked(struct run_queue *queue) REQUIRES(&queue->lock
 }
 
 void queue_add_current(struct run_queue *queue) {
-    thread_current()->state = THREAD_RUNNABLE;
+    __atomic_store_n(&thread_current()->state, THREAD_RUNNABLE, __ATOMIC_RELAXED);
     queue_add(queue, thread_current());
 }
 

@@ -12,7 +12,7 @@ void sched_init_cpu(void) {
     struct thread *idle = &queue->idle;
     lock_init(&queue->lock, LOCK_RUN_QUEUE);
     arch_thread_init_idle(idle);
-    idle->state = THREAD_RUNNING;
+    __atomic_store_n(&idle->state, THREAD_RUNNING, __ATOMIC_RELAXED);
     idle->is_idle = 1;
     idle->started_ns = arch_time_ns();
 }
@@ -21,7 +21,7 @@ void thread_init(struct thread *thread, struct sched_group *group, u64 stack_top
                  void (*entry)(void *), void *argument) {
     thread->group = group;
     thread->cpu = arch_cpu_id();
-    thread->state = THREAD_BLOCKED;
+    __atomic_store_n(&thread->state, THREAD_BLOCKED, __ATOMIC_RELAXED);
     list_init(&thread->wait_link);
     arch_thread_init(thread, stack_top, vector, entry, argument);
     // It goes on from its creator, and not before those that sleep least: a chain of threads gets on
@@ -56,10 +56,10 @@ static void switch_to(struct thread *next) {
     struct thread *prev = thread_current();
     u64 now_ns = arch_time_ns();
     u64 ran_ns = now_ns - prev->started_ns;
-    prev->run_ns += ran_ns;
+    __atomic_store_n(&prev->run_ns, prev->run_ns + ran_ns, __ATOMIC_RELAXED);
     if (prev->group) __atomic_fetch_add(&prev->group->run_ns, ran_ns, __ATOMIC_RELAXED);
-    next->started_ns = now_ns;
-    next->state = THREAD_RUNNING;
+    __atomic_store_n(&next->started_ns, now_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&next->state, THREAD_RUNNING, __ATOMIC_RELAXED);
     struct run_queue *queue = queue_this();
     __atomic_store_n(&queue->running_from_ns, now_ns, __ATOMIC_RELAXED);
     __atomic_store_n(&queue->running, next->group, __ATOMIC_RELAXED);
@@ -165,7 +165,7 @@ static void preempt(struct run_queue *queue) {
 }
 
 NORETURN void thread_end(void) {
-    thread_current()->state = THREAD_ENDED;
+    __atomic_store_n(&thread_current()->state, THREAD_ENDED, __ATOMIC_RELAXED);
     schedule();
     panic("a thread that has ended ran on");
 }
@@ -219,9 +219,9 @@ bool thread_is_killed(void) {
 }
 
 u64 thread_run_ns(const struct thread *thread) {
-    u64 run_ns = thread->run_ns;
+    u64 run_ns = __atomic_load_n(&thread->run_ns, __ATOMIC_RELAXED);
     if (__atomic_load_n(&thread->state, __ATOMIC_RELAXED) == THREAD_RUNNING)
-        run_ns += arch_time_ns() - thread->started_ns;
+        run_ns += arch_time_ns() - __atomic_load_n(&thread->started_ns, __ATOMIC_RELAXED);
     return run_ns;
 }
 

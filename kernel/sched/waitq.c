@@ -55,7 +55,7 @@ static bool claim_by_self(struct thread *current, u32 flags) {
 CHANGES_ALL status_t waitq_block_handoff(struct waitq *queue, struct lock *lock, u64 deadline_ns,
                                          u32 flags, struct thread *next) NO_THREAD_SAFETY_ANALYSIS {
     struct thread *current = thread_current();
-    current->state = THREAD_BLOCKED;
+    __atomic_store_n(&current->state, THREAD_BLOCKED, __ATOMIC_RELAXED);
     if (queue) list_insert_tail(&queue->threads, &current->wait_link);
     u32 waiting = flags & WAIT_INTERRUPTIBLE ? WAIT_KICKABLE : WAIT_WAITING;
     __atomic_store_n(&current->wait_state, waiting, __ATOMIC_RELEASE);
@@ -67,7 +67,7 @@ CHANGES_ALL status_t waitq_block_handoff(struct waitq *queue, struct lock *lock,
         ktimer_arm(&current->wait_timer, deadline_ns);
     }
     if (claim_by_self(current, flags)) {
-        current->state = THREAD_RUNNING;
+        __atomic_store_n(&current->state, THREAD_RUNNING, __ATOMIC_RELAXED);
         if (next) sched_make_runnable(next);
     } else {
         sched_block(next);

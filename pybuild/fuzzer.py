@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import subprocess
@@ -16,6 +17,21 @@ def executed(output: str) -> int:
     """How many inputs a run says that it executed; 0 when it says nothing."""
     found = EXECUTED.findall(output)
     return int(found[-1]) if found else 0
+
+
+def corpus_read(path: Path, folder: Path) -> int:
+    """Write a saved corpus (an input a line, in base64) into a folder; return their number."""
+    folder.mkdir(exist_ok=True)
+    lines = path.read_text().splitlines()
+    for number, line in enumerate(lines):
+        (folder / f"saved{number}").write_bytes(base64.b64decode(line))
+    return len(lines)
+
+
+def corpus_write(folder: Path, path: Path) -> None:
+    """Save the inputs of a folder."""
+    inputs = sorted((file.read_bytes() for file in folder.iterdir()), key=lambda x: (len(x), x))
+    path.write_text("".join(base64.b64encode(text).decode() + "\n" for text in inputs))
 
 
 def run(

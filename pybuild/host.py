@@ -38,6 +38,11 @@ ENVIRONMENT = {
 }
 
 
+# With these the kernel's objects are the same for all programs of one set of sanitizers.
+KERNEL_INCLUDES = ("kernel", "kernel/arch/host/include", "build/gen")
+KERNEL_DEFINES = ("-D__KERNEL__", "-DCLOISTER_DEBUG=1")
+
+
 @dataclass(frozen=True)
 class HostProgram:
     """A program to build: sources and include folders relative to the root.
@@ -49,17 +54,28 @@ class HostProgram:
     name: str
     sources: tuple[Path, ...]
     sanitizers: tuple[str, ...] = ("address", "undefined")
-    includes: tuple[str, ...] = ("kernel", "kernel/arch/host/include", "build/gen")
-    flags: tuple[str, ...] = ("-D__KERNEL__", "-DCLOISTER_DEBUG=1")
+    includes: tuple[str, ...] = KERNEL_INCLUDES
+    flags: tuple[str, ...] = KERNEL_DEFINES
+    # For compiler and linker, beside the sanitizers.
+    instrumentation: tuple[str, ...] = ()
 
     @property
     def out(self) -> Path:
         """The program."""
         return BUILD / "host" / "-".join([self.name, *self.sanitizers])
 
+    @property
+    def shared(self) -> Path:
+        """What programs with the same kernel objects are named for; also their lock's name."""
+        words = (*self.sanitizers, *(word.strip("-") for word in self.instrumentation))
+        return BUILD / "host" / "-".join(["kernel", *words])
+
     def object_of(self, source: Path) -> Path:
         """The object of a source."""
-        return self.out.with_name(self.out.name + ".obj") / (relative(source) + ".o")
+        is_plain = (self.includes, self.flags) == (KERNEL_INCLUDES, KERNEL_DEFINES)
+        is_kernel = source.is_relative_to(ROOT / "kernel") or source.is_relative_to(GEN)
+        owner = self.shared if is_plain and is_kernel else self.out
+        return owner.with_name(owner.name + ".obj") / (relative(source) + ".o")
 
     def compile_command(self, source: Path) -> list[str]:
         """Command that compiles a source."""
@@ -68,7 +84,7 @@ class HostProgram:
         folders = [f"-I{folder}" for folder in self.includes]
         return [
             *(COMPILER, *FLAGS, *WARNINGS, *sanitize, "-fno-sanitize-recover=all"),
-            *(*self.flags, *folders, "-MMD", "-MF", obj + ".d"),
+            *(*self.instrumentation, *self.flags, *folders, "-MMD", "-MF", obj + ".d"),
             *("-c", relative(source), "-o", obj),
         ]
 
@@ -109,7 +125,7 @@ def _compile(program: HostProgram, source: Path) -> bool:
 
 def build(program: HostProgram) -> Path:
     """Builds a program and gives its path; BuildError with the compiler's words."""
-    with alone(program.out):
+    with alone(program.shared), alone(program.out):
         _build(program)
     return program.out
 
@@ -120,6 +136,7 @@ def _build(program: HostProgram) -> None:
     if any(compiled) or not program.out.exists():
         sanitize = [f"-fsanitize={','.join(program.sanitizers)}"] if program.sanitizers else []
         objects = [relative(program.object_of(source)) for source in program.sources]
+        sanitize += program.instrumentation
         command = [COMPILER, *FLAGS, *sanitize, *objects, "-o", relative(program.out)]
         run_tool(command)
 

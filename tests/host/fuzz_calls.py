@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import re
 import subprocess
 from pathlib import Path
@@ -72,11 +71,7 @@ def run(program: Path, folder: Path, seconds: int) -> None:
     image = folder / "busybox.erofs"
     image.write_bytes((BUILD / "images" / "busybox.img").read_bytes()[:-4096])
     new = folder / "corpus"
-    new.mkdir()
-    scripts = CORPUS.read_text().splitlines()
-    number_of_seeds = len(scripts)
-    for number, line in enumerate(scripts):
-        (new / f"saved{number}").write_bytes(base64.b64decode(line))
+    number_of_seeds = fuzzer.corpus_read(CORPUS, new)
     command = [str(program), "-max_len=1000", "-timeout=20", "-detect_leaks=0", str(new)]
     done = fuzzer.run(
         command, seconds, seeds=number_of_seeds, cwd=folder, env={"FUZZ_IMAGE": str(image)}

@@ -72,6 +72,8 @@ void arch_spin_poll(void) { host_os_relax(); }
 
 u64 arch_time_ns(void) { return host_os_time_ns(); }
 
+void host_time_stop(void) { host_os_time_stop(); }
+
 u64 arch_boot_wall_s(void) { return 0; }
 
 void arch_time_scale(u64 *tsc_base, u64 *ns_per_tsc) { *tsc_base = *ns_per_tsc = 0; }

@@ -14,6 +14,12 @@ NORETURN void host_run(u32 cpus, int (*test)(void *argument), void *argument);
 // What an entry of "user code" points to: bootstrap handle and argument. It never returns.
 typedef void (*host_user_entry)(u64 bootstrap, u64 argument);
 
+// Where a user's program counter is in user memory, this runs instead; set before host_run.
+extern host_user_entry host_user_code;
+// Before host_run, with one CPU: from now on time passes a little whenever it is asked, and up to the
+// next deadline when nobody has anything to do. So the same calls are the same run.
+void host_time_stop(void);
+
 // A user access by this CPU through its TLB: copies between `bytes` and [va, va + size), which lies
 // in one page. `need`: ARCH_MAP_*; with ARCH_MAP_WRITE the user writes. False: it faults.
 bool host_user_access(struct arch_pmap *pmap, u64 va, u32 need, void *bytes, usize size);

@@ -18,6 +18,10 @@ struct host_mutex {
     pthread_mutex_t mutex;
 };
 
+// 0: the host's clock. Else the time, which is a little later whenever it is asked.
+static unsigned long stopped_ns;
+enum { ASKED_NS = 100 };
+
 void *host_os_alloc(unsigned long size) {
     void *memory = calloc(1, size);
     if (!memory) abort();
@@ -59,6 +63,10 @@ void host_gate_wait(struct host_gate *gate, unsigned long deadline_ns) {
     struct timespec until = {(time_t)(deadline_ns / 1000000000), (long)(deadline_ns % 1000000000)};
     int status = 0;
     pthread_mutex_lock(&gate->mutex);
+    if (stopped_ns && deadline_ns != ~0ul && gate->count == 0) {
+        if (stopped_ns < deadline_ns) stopped_ns = deadline_ns;
+        status = ETIMEDOUT;
+    }
     while (gate->count == 0 && status != ETIMEDOUT) {
         if (deadline_ns == ~0ul)
             pthread_cond_wait(&gate->condition, &gate->mutex);
@@ -106,8 +114,11 @@ void host_os_thread_start(void (*entry)(void *argument), void *argument) {
 
 void host_os_thread_exit(void) { pthread_exit(NULL); }
 
+void host_os_time_stop(void) { stopped_ns = 1000000000; }
+
 unsigned long host_os_time_ns(void) {
     struct timespec now;
+    if (stopped_ns) return stopped_ns += ASKED_NS;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (unsigned long)now.tv_sec * 1000000000 + (unsigned long)now.tv_nsec;
 }

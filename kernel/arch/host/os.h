@@ -20,6 +20,7 @@ void host_os_thread_start(void (*entry)(void *argument), void *argument);
 _Noreturn void host_os_thread_exit(void);
 
 unsigned long host_os_time_ns(void);
+void host_os_time_stop(void);
 unsigned long host_os_random(void);
 void host_os_relax(void);
 void host_os_print(const char *text, unsigned long size);

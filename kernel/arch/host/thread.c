@@ -82,8 +82,11 @@ void arch_thread_set_pmap(struct thread *thread, struct arch_pmap *pmap) {
 }
 
 // "User mode" is a function of the process, never returning, in the entry's place.
+host_user_entry host_user_code;
+
 void arch_user_enter(const struct arch_user_start *start) {
-    host_user_entry entry = (host_user_entry)start->ip;
+    bool is_user = start->ip >= ARCH_USER_SPLIT;
+    host_user_entry entry = is_user ? host_user_code : (host_user_entry)start->ip;
     host_user_return();
     entry(start->arg[0], start->arg[1]);
     panic("a user's entry returned");

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from erofs_patch import Image
 
 from pybuild.paths import BUILD
 
@@ -152,6 +153,26 @@ def test_files(tmp_path: Path, busybox_image: Path, test: str) -> None:
     done = subprocess.run(
         [str(program), str(busybox_image)], timeout=120, capture_output=True, text=True
     )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_damaged_image(tmp_path: Path) -> None:
+    """Directories that lie below themselves, inodes without links or type: errors, nothing else."""
+    tree = tmp_path / "tree"
+    for name in ("a/b/up", "a/b/root", "c", "dev", "gone", "proc", "tmp", "untyped"):
+        (tree / name).mkdir(parents=True)
+    (tree / "c" / "f").write_text("kept")
+    image = tmp_path / "image.erofs"
+    command = ["mkfs.erofs", "-T0", "--all-root", str(image), str(tree)]
+    subprocess.run(command, check=True, timeout=60, capture_output=True)
+    damaged = Image(image)
+    damaged.set_target("a/b/up", damaged.nid("a"))
+    damaged.set_target("a/b/root", damaged.root)
+    damaged.set_links("gone", 0)
+    damaged.set_mode("untyped", 0o755)
+    damaged.write(image)
+    program = compile_test(tmp_path, "address,undefined", "damage_test")
+    done = subprocess.run([str(program), str(image)], timeout=120, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from erofs_patch import Image
 
 ROOT = Path(__file__).resolve().parents[2]
 CLANG = shutil.which("clang-19")
@@ -96,6 +97,36 @@ def test_erofs_damage_is_reported(tmp_path: Path, erofs_dump: Path) -> None:
             [str(erofs_dump), str(image)], check=True, timeout=60, capture_output=True, text=True
         )
         assert text in printed.stdout
+
+
+@pytest.mark.skipif(shutil.which("mkfs.erofs") is None, reason="erofs-utils is not installed")
+def test_erofs_inodes_without_links_or_type(tmp_path: Path, erofs_dump: Path) -> None:
+    """A directory that counts as removed is damage, and no directory; so is an unknown type."""
+    (tmp_path / "tree" / "a").mkdir(parents=True)
+    (tmp_path / "tree" / "b").mkdir()
+    image = tmp_path / "image"
+    subprocess.run(
+        ["mkfs.erofs", "-T0", "--all-root", str(image), str(tmp_path / "tree")],
+        check=True,
+        timeout=60,
+        capture_output=True,
+    )
+    damages = (
+        (lambda damaged: damaged.set_links("a", 0), "/a: inode has no links"),
+        (lambda damaged: damaged.set_mode("b", 0o755), "/b: inode has no type"),
+        (lambda damaged: damaged.set_links("", 0), "open: inode has no links"),
+    )
+    for damage, text in damages:
+        damaged = Image(image)
+        damage(damaged)
+        printed = subprocess.run(
+            [str(erofs_dump), str(damaged.write(tmp_path / "damaged"))],
+            check=True,
+            timeout=60,
+            capture_output=True,
+            text=True,
+        )
+        assert text in printed.stdout.splitlines()
 
 
 def test_lib_units(tmp_path: Path) -> None:

@@ -156,6 +156,20 @@ static status_t inode_locate_data(struct erofs *fs, const struct raw_inode *raw,
     return EROFS_OK;
 }
 
+static bool mode_has_type(u32 mode) {
+    const u32 types =
+        1U << 1 | 1U << 2 | 1U << 4 | 1U << 6 | 1U << 8 | 1U << 10 | 1U << 12; // FIFO ... socket
+    return types >> ((mode & MODE_TYPE) >> 12) & 1;
+}
+
+// Without a link it would count as removed, and without a type as nothing at all.
+static status_t inode_check(struct erofs *fs, const struct erofs_inode *inode) {
+    if (inode->nlink == 0) {
+        return erofs_damaged(fs, "inode has no links");
+    }
+    return mode_has_type(inode->mode) ? EROFS_OK : erofs_damaged(fs, "inode has no type");
+}
+
 status_t erofs_inode_read(struct erofs *fs, u64 nid, struct erofs_inode *inode) {
     *inode = (struct erofs_inode){.nid = nid};
     if (nid > fs->size_bytes / EROFS_INODE_UNIT ||
@@ -166,15 +180,17 @@ status_t erofs_inode_read(struct erofs *fs, u64 nid, struct erofs_inode *inode) 
     struct raw_inode raw = {};
     memcpy(&raw.format, fs->image + offset, sizeof(raw.format));
     memcpy(&raw.xattr_count, fs->image + offset + 2, sizeof(raw.xattr_count));
+    status_t status;
     if (raw.format & 1) {
-        status_t status = inode_decode_extended(fs, offset, &raw, inode);
+        status = inode_decode_extended(fs, offset, &raw, inode);
         if (status != EROFS_OK) {
             return status;
         }
     } else {
         inode_decode_compact(fs, offset, &raw, inode);
     }
-    return inode_locate_data(fs, &raw, inode);
+    status = inode_check(fs, inode);
+    return status == EROFS_OK ? inode_locate_data(fs, &raw, inode) : status;
 }
 
 status_t erofs_extent(const struct erofs_inode *inode, u64 offset, u64 *image_offset, u64 *length) {

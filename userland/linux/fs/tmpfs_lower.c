@@ -75,12 +75,23 @@ static int node_make_locked(struct file_system *system, struct tmpfs_node *paren
     return 0;
 }
 
-static struct tmpfs_node *node_find_locked(u64 nid) REQUIRES(&tmpfs_lock) {
+// In a damaged image a directory may have a name in two directories, below itself even: -EIO.
+static int node_find_locked(struct tmpfs_node *directory, u64 nid, struct tmpfs_node **out)
+    REQUIRES(&tmpfs_lock) {
     struct tmpfs_node *node = lower.buckets[nid % LOWER_BUCKETS];
-    while (node && !(node->base.ino == nid && vnode_get_unless_zero(&node->base))) {
-        node = node->chain;
+    for (; node; node = node->chain) {
+        if (node->base.ino != nid) {
+            continue;
+        }
+        if (vnode_is_directory(&node->base) && node->parent != directory) {
+            return -EIO;
+        }
+        if (vnode_get_unless_zero(&node->base)) {
+            *out = node;
+            return 0;
+        }
     }
-    return node;
+    return -ENOENT;
 }
 
 void tmpfs_lower_forget_locked(struct tmpfs_node *node) {
@@ -98,8 +109,9 @@ int tmpfs_lower_child_locked(struct tmpfs_node *directory, struct name name,
     if (status != EROFS_OK) {
         return lower_error(status);
     }
-    *out = node_find_locked(entry.nid);
-    return *out ? 0 : node_make_locked(directory->base.system, directory, entry.nid, out);
+    int result = node_find_locked(directory, entry.nid, out);
+    return result == -ENOENT ? node_make_locked(directory->base.system, directory, entry.nid, out)
+                             : result;
 }
 
 bool tmpfs_lower_has_locked(struct tmpfs_node *directory, struct name name) {

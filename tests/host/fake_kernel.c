@@ -388,6 +388,7 @@ void vector_load(const void *) {}
 void vector_reset(void) {}
 
 u64 processor_features(void) { return 0; }
+u32 processor_count(void) { return 2; }
 
 void processor_describe(struct processor_facts *facts) { *facts = (struct processor_facts){}; }
 

@@ -98,6 +98,13 @@ def test_the_status_is_passed_on() -> None:
     assert [int(word) for word in result.out.split() if word != b"s"] == list(STATUSES.values())
 
 
+def test_processors() -> None:
+    """The machine's processors are those of its containers, at each depth."""
+    words = "; ".join(nested(depth, "run --rm busybox nproc") for depth in range(3))
+    result = run_captured(MachineConfig(log=LOG, smp=2), words, WAIT_SECONDS)
+    assert (result.status, result.out) == (0, b"2\n" * 3), result.err.decode()
+
+
 def test_it_must_be_allowed_to() -> None:
     """A system without --nest is refused; --nest is no harm to a program that does not use it."""
     refused = shell("run --rm cloister ps")

@@ -111,6 +111,8 @@ static void give(struct records_writer *records, struct service *service,
         give_streams(records, session);
     } else if (strcmp(word, "outside") == 0) {
         records_add_handle(records, word, machine_copy(machine.root, NAMES_RIGHTS, word));
+    } else if (strcmp(word, "processors") == 0) {
+        records_add_pair(records, 'o', "cpus", machine.processors);
     } else if (strcmp(word, "ledgers") == 0) {
         give_ledgers(records);
     } else if ((name = after(word, "template:"))) {

@@ -2,12 +2,27 @@
 
 #include "abi/names.h"
 #include "init/machine.h"
+#include "lib/format.h"
 #include "lib/container_protocol.h"
 #include "lib/log.h"
 #include "lib/message.h"
 #include "lib/string.h"
 
 struct machine machine;
+
+// A container that is taken for a machine is told by the manager around it.
+static void processors_find(const struct startup *startup) {
+    struct cl_system_info info = {.cpus = 1};
+    const char *told = records_value(&startup->records, 'o', "cpus");
+    handle_t system = startup_handle(startup, "system");
+    if (system) {
+        system_info(system, &info);
+    }
+    format_text(machine.processors, sizeof(machine.processors), "%u", info.cpus);
+    if (told && !system) {
+        format_text(machine.processors, sizeof(machine.processors), "%s", told);
+    }
+}
 
 void machine_open(struct startup *startup) {
     machine.startup = startup;
@@ -16,6 +31,7 @@ void machine_open(struct startup *startup) {
     machine.outside = startup->bootstrap;
     machine.namespaces[0].ns = machine.root;
     machine.namespaces_count = 1;
+    processors_find(startup);
 }
 
 static handle_t namespace_known(const char *path, usize size) {

@@ -17,6 +17,7 @@ struct machine {
     handle_t root;
     handle_t outside; // the control channel of the manager around this container; 0: a machine
     handle_t bundle;
+    char processors[12]; // how many the machine has, as a word
     u32 namespaces_count;
     struct machine_namespace namespaces[MACHINE_NAMESPACES_MAX];
 };

@@ -37,6 +37,7 @@ static status_t template_run(struct template *template, const char **problem) {
     }
     records_begin(&records, bytes, sizeof(bytes));
     records_add_handle(&records, "ns", machine_copy(ns, RIGHT_MASK & ~RIGHT_OWNER, "templates"));
+    records_add_pair(&records, 'o', "cpus", machine.processors);
     records_add_handle(&records, "bundle", machine_copy(machine.bundle, RIGHT_MASK, "bundle"));
     status_t status = program_start(ns, machine.bundle, template->name, &records,
                                     &template->process, &control, problem);

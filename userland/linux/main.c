@@ -6,11 +6,39 @@
 // there before the freeze.
 #include "cloister.h"
 
+#include "lib/message.h"
+#include "lib/records.h"
 #include "linux/boot.h"
+#include "linux/processor.h"
 #include "linux/random.h"
 
-[[gnu::used, noreturn]] static void template_enter(handle_t bootstrap) {
+enum { FACTS_BYTES = 512, FACTS_HANDLES = 8 };
+
+// What the template is told of the machine; the handles are not for it.
+static void facts_receive(handle_t bootstrap) {
+    char bytes[FACTS_BYTES];
+    handle_t handles[FACTS_HANDLES];
+    struct cl_received received;
+    struct records records;
+    status_t status = message_receive(bootstrap, bytes, sizeof(bytes), handles, FACTS_HANDLES,
+                                      CL_DEADLINE_NEVER, &received);
+    if (status == OK &&
+        records_open(&records, bytes, received.bytes_size, handles, received.handles_count)) {
+        const char *cpus = records_value(&records, 'o', "cpus");
+        u32 count = 0;
+        for (; cpus && *cpus >= '0' && *cpus <= '9' && count < PROCESSORS_MAX; cpus++) {
+            count = count * 10 + (u32)(*cpus - '0');
+        }
+        processor_count_set(count);
+    }
+    for (u32 i = 0; status == OK && i < received.handles_count; i++) {
+        handle_close(handles[i]);
+    }
     handle_close(bootstrap);
+}
+
+[[gnu::used, noreturn]] static void template_enter(handle_t bootstrap) {
+    facts_receive(bootstrap);
     struct boot boot;
     status_t status =
         fixup_register((u64)user_copy_start, (u64)user_copy_end, (u64)user_copy_fault);

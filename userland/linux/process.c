@@ -92,6 +92,7 @@ struct process *process_alloc(struct process *parent) {
         process->session = parent->session;
         memcpy(process->limits, parent->limits, sizeof(parent->limits));
         process->nice = parent->nice;
+        process->affinity = parent->affinity;
         process->io_priority = parent->io_priority;
         process->has_no_new_privileges = parent->has_no_new_privileges;
         process->persona = parent->persona;

@@ -111,6 +111,7 @@ struct process {
     i32 death_signal;  // what it gets when its parent ends; 0: nothing
     struct linux_rlimit limits[RLIMITS];
     i32 nice;
+    u64 affinity;    // a bit for each processor, as sched_setaffinity has it; 0: all
     u16 io_priority; // as ioprio_set has it
     i32 group;
     i32 session;
@@ -147,6 +148,8 @@ bool processes_are_enough(void) EXCLUDES(&tasks.lock);
 // Takes it out of the tree and frees what is left of it.
 void process_free_locked(struct process *process) REQUIRES(&tasks.lock);
 struct process *process_find_locked(i32 pid) REQUIRES(&tasks.lock);
+// The processors that it may run on, a bit each.
+u64 process_affinity_locked(const struct process *process) REQUIRES(&tasks.lock);
 // Gives up memory, files and directories: the process holds nothing afterwards.
 void process_release(struct process *process);
 void process_vfork_done(struct process *process);

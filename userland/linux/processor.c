@@ -5,6 +5,7 @@
 #include "linux/kernel_if.h"
 
 static struct {
+    u32 count;
     u32 vector_bytes;
     u64 vector_features;
     u64 features;
@@ -46,6 +47,10 @@ void processor_describe(struct processor_facts *facts) {
         memcpy(facts->name + (leaf - LEAF_NAME) * sizeof(out), out, sizeof(out));
     }
 }
+
+u32 processor_count(void) { return max(processor.count, 1U); }
+
+void processor_count_set(u32 count) { processor.count = min(count, (u32)PROCESSORS_MAX); }
 
 u64 processor_features(void) { return processor.features; }
 

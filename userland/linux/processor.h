@@ -8,6 +8,12 @@ enum { PROCESSOR_HAS_FSGSBASE = 2 };
 // Finds all of it out; once.
 void processor_prepare(void);
 
+enum { PROCESSORS_MAX = 64 };
+
+// How many the machine has, as the template was told; 1 until then.
+u32 processor_count(void);
+void processor_count_set(u32 count);
+
 struct processor_facts {
     char vendor[13];
     char name[49];

@@ -73,14 +73,6 @@ i64 linux_set_robust_list(struct thread *thread, linux_ptr head, usize size) {
 // Restartable sequences are optional for programs: they go without.
 i64 linux_rseq(struct thread *, linux_ptr, u32, i32, u32) { return -ENOSYS; }
 
-i64 linux_sched_getaffinity(struct thread *, i32, usize size, linux_ptr mask) {
-    u64 one = 1;
-    if (size < sizeof(one)) {
-        return -EINVAL;
-    }
-    return copy_to_linux(mask, &one, sizeof(one)) != 0 ? -EFAULT : (i64)sizeof(one);
-}
-
 i64 linux_getrandom(struct thread *, linux_ptr buffer, usize size, u32 flags) {
     u8 bytes[256];
     if (flags & ~7U) {
@@ -96,8 +88,6 @@ i64 linux_getrandom(struct thread *, linux_ptr buffer, usize size, u32 flags) {
     }
     return (i64)size;
 }
-
-i64 linux_sched_setaffinity(struct thread *, i32, usize, linux_ptr) { return 0; }
 
 i64 linux_sethostname(struct thread *thread, linux_ptr name, usize size) {
     char text[SYSTEM_HOSTNAME_MAX + 1] = {};

@@ -87,6 +87,7 @@ static void add_options(struct records_writer *writer, const struct start *start
     static const char *const passed[] = {"cwd", "user", "tty", "stdin", "nofile", "trace"};
     records_add_pair(writer, 'o', "hostname", start->hostname);
     if (start->has_log) records_add_pair(writer, 'o', "log", "1");
+    if (start->is_native && manager.cpus) records_add_pair(writer, 'o', "cpus", manager.cpus);
     if (start->is_kept) records_add_pair(writer, 'o', "keep", "1");
     for (u32 i = 0; i < ARRAY_SIZE(passed); i++) {
         const char *value = records_value(start->records, 'o', passed[i]);

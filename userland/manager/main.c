@@ -16,6 +16,7 @@ static bool manager_open(const struct startup *startup) {
     manager.containers = startup_handle(startup, "owner:containers");
     manager.names = startup_handle(startup, "names:storage");
     manager.template = startup_handle(startup, "template:linux");
+    manager.cpus = records_value(&startup->records, 'o', "cpus");
     if (!manager.server || !manager.containers) {
         log_line("manager: it needs `serve` and `owner:containers` in the boot manifest");
         return false;

@@ -9,6 +9,7 @@ struct manager {
     handle_t containers; // the namespace that the containers are children of, with OWNER
     handle_t names;      // the image store's namespace
     handle_t template;   // the frozen personality
+    const char *cpus;    // how many there are, as a word; NULL: nobody said
 };
 
 extern struct manager manager;

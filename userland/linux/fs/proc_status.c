@@ -86,6 +86,22 @@ static void print_signals(struct text *text, struct process *process) REQUIRES(&
     text_print(text, "SigIgn:\t%016lx\nSigCgt:\t%016lx\n", signals.ignored, signals.caught);
 }
 
+// A mask, then the same as ranges.
+static void print_processors(struct text *text, u64 mask) {
+    const char *separator = "";
+    text_print(text, "Cpus_allowed:\t%lx\nCpus_allowed_list:\t", mask);
+    for (u32 first = 0, last; first < 64; first = last + 1) {
+        last = first;
+        if (!(mask >> first & 1)) continue;
+        while (last < 63 && (mask >> last & 3) == 3) {
+            last++;
+        }
+        text_print(text, last > first ? "%s%u-%u" : "%s%u", separator, first, last);
+        separator = ",";
+    }
+    text_print(text, "\n");
+}
+
 void proc_print_status(struct text *text, struct process *process) {
     bool is_running;
     const struct credentials *credentials = process->credentials;
@@ -102,9 +118,9 @@ void proc_print_status(struct text *text, struct process *process) {
     print_memory(text, process);
     print_signals(text, process);
     print_capabilities(text, credentials);
-    text_print(text,
-               "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\nCpus_allowed:\t1\n"
-               "Cpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n"
-               "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n",
+    text_print(text, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n",
                process->has_no_new_privileges);
+    print_processors(text, process_affinity_locked(process));
+    text_print(text, "Mems_allowed:\t1\nMems_allowed_list:\t0\n"
+                     "voluntary_ctxt_switches:\t0\nnonvoluntary_ctxt_switches:\t0\n");
 }

@@ -100,7 +100,8 @@ void proc_print_uptime(struct text *text, const struct proc_node *) {
     u32 running;
     u64 up = kernel_monotonic_ns() / TICK_NS;
     u64 used = all_cpu_ns(&running) / TICK_NS;
-    u64 idle = up - min(up, used);
+    u64 all = up * processor_count();
+    u64 idle = all - min(all, used);
     text_print(text, "%lu.%02lu %lu.%02lu\n", up / 100, up % 100, idle / 100, idle % 100);
 }
 
@@ -108,13 +109,18 @@ void proc_print_version(struct text *text, const struct proc_node *) {
     text_print(text, "Linux version %s (cloister) %s\n", system_release, system_version);
 }
 
+// Where a thread ran is not known: each processor has an equal part of it.
 void proc_print_system_stat(struct text *text, const struct proc_node *) {
     u32 running;
     u64 used = all_cpu_ns(&running) / TICK_NS;
     u64 up = kernel_monotonic_ns() / TICK_NS;
-    u64 idle = up - min(up, used);
-    text_print(text, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\ncpu0 %lu 0 0 %lu 0 0 0 0 0 0\n", used, idle,
-               used, idle);
+    u32 count = processor_count();
+    u64 all = up * count;
+    u64 idle = all - min(all, used);
+    text_print(text, "cpu  %lu 0 0 %lu 0 0 0 0 0 0\n", used, idle);
+    for (u32 i = 0; i < count; i++) {
+        text_print(text, "cpu%u %lu 0 0 %lu 0 0 0 0 0 0\n", i, used / count, idle / count);
+    }
     text_print(text,
                "intr 0\nctxt 0\nbtime %lu\nprocesses %d\nprocs_running %u\nprocs_blocked 0\n"
                "softirq 0 0 0 0 0 0 0 0 0 0 0\n",
@@ -129,20 +135,30 @@ void proc_print_loadavg(struct text *text, const struct proc_node *) {
                tasks.next_pid - 1);
 }
 
-void proc_print_cpuinfo(struct text *text, const struct proc_node *) {
-    struct processor_facts facts;
-    processor_describe(&facts);
+static void print_processor(struct text *text, const struct processor_facts *facts, u32 index) {
+    u32 count = processor_count();
     text_print(text,
-               "processor\t: 0\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n"
+               "processor\t: %u\nvendor_id\t: %s\ncpu family\t: %u\nmodel\t\t: %u\n"
                "model name\t: %s\nstepping\t: %u\ncpu MHz\t\t: 1000.000\n",
-               facts.vendor, facts.family, facts.model, facts.name, facts.stepping);
+               index, facts->vendor, facts->family, facts->model, facts->name, facts->stepping);
     text_print(text,
-               "physical id\t: 0\nsiblings\t: 1\ncore id\t\t: 0\ncpu cores\t: 1\napicid\t\t: 0\n"
-               "initial apicid\t: 0\nfpu\t\t: yes\nfpu_exception\t: yes\ncpuid level\t: 13\n"
+               "physical id\t: 0\nsiblings\t: %u\ncore id\t\t: %u\ncpu cores\t: %u\n"
+               "apicid\t\t: %u\ninitial apicid\t: %u\nfpu\t\t: yes\nfpu_exception\t: yes\n"
+               "cpuid level\t: 13\n",
+               count, index, count, index, index);
+    text_print(text,
                "wp\t\t: yes\nflags\t\t: fpu tsc cx8 cmov fxsr sse sse2 syscall nx lm fsgsbase\n"
                "bogomips\t: 2000.00\n"
                "clflush size\t: 64\ncache_alignment\t: 64\n"
                "address sizes\t: 40 bits physical, 48 bits virtual\npower management:\n\n");
+}
+
+void proc_print_cpuinfo(struct text *text, const struct proc_node *) {
+    struct processor_facts facts;
+    processor_describe(&facts);
+    for (u32 i = 0; i < processor_count(); i++) {
+        print_processor(text, &facts, i);
+    }
 }
 
 void proc_print_filesystems(struct text *text, const struct proc_node *) {

@@ -1,9 +1,11 @@
 // Serial ports COM1 and COM2 (16550A UART): raw bytes in and out, and the kernel's log on COM1.
 //
 // The log waits in a ring until the UART takes it, which an interrupt tells; before there are
-// interrupts, when the ring is full, and in a panic, it waits for the UART, a bounded time. What others
-// send comes after it, and never waits. Receiving and "room again" are told from the interrupt;
-// handlers are called without the lock.
+// interrupts, when the ring is full, and in a panic, it waits for the UART, a bounded time. Where that
+// was not enough, the oldest bytes are lost, and a line in their place says how many. What others send
+// on that port waits in a ring of its own, and never makes its sender wait: when both have something,
+// each gets as many bytes as the other, with no line of the log cut. Receiving and "room again" are told
+// from the interrupt; handlers are called without the lock.
 #include "drivers/serial.h"
 #include "arch/arch.h"
 #include "lib/print.h"
@@ -29,6 +31,7 @@ enum {
     LOG_WAIT_LOOPS = 100000,
     LOG_STUCK_LOOPS = 2000, // in which a line that moves again has sent a FIFO
     LOG_RING = 4096,
+    CONSOLE_RING = 256,
 };
 
 struct port {
@@ -45,7 +48,17 @@ struct port {
 // The log on its way to COM1, under that port's lock.
 static char log_ring[LOG_RING];
 static u32 log_head, log_tail;
-static bool log_is_stuck; // nobody waits long a second time for a line that did not move
+static bool log_is_stuck;  // nobody waits long a second time for a line that did not move
+static bool log_is_inside; // a line of it has been sent in part
+static u32 log_lost;       // bytes, of which nothing was said yet
+static struct {
+    char text[48];
+    u32 size, at;
+} log_mark; // what is said of them, before the rest of the log
+// What others send on COM1, under the same lock.
+static u8 console_ring[CONSOLE_RING];
+static u32 console_head, console_tail;
+static u32 console_credit; // bytes that the log has had before it
 
 static struct port ports[SERIAL_PORTS] = {
     {.lock = LOCK_INIT(LOCK_SERIAL), .base = 0x3f8, .irq = 4},
@@ -88,12 +101,61 @@ static void interrupts_set(struct port *port, u32 interrupts) REQUIRES(&port->lo
     port->interrupts = interrupts;
 }
 
-// A FIFO's worth of the log, if the UART takes it.
-static void log_push(const struct port *port) {
-    if (!(uart_read(port, UART_STATUS) & STATUS_WRITABLE)) return;
+static bool has_log(const struct port *port) {
+    return port == &ports[0] && (log_tail != log_head || log_lost || log_mark.at < log_mark.size);
+}
+
+static bool has_console(const struct port *port) {
+    return port == &ports[0] && console_tail != console_head;
+}
+
+static bool has_output(const struct port *port) { return has_log(port) || has_console(port); }
+
+static void log_mark_make(void) {
+    log_mark.at = 0;
+    log_mark.size = (u32)ksnprintf(log_mark.text, sizeof(log_mark.text),
+                                   "\r\n[%u bytes of the log are lost]\r\n", log_lost);
+    log_lost = 0;
+}
+
+// The next byte of the log, of which there is one.
+static char log_take(void) {
+    if (log_mark.at == log_mark.size && log_lost) log_mark_make();
+    if (log_mark.at < log_mark.size) return log_mark.text[log_mark.at++];
+    return log_ring[log_tail++ % LOG_RING];
+}
+
+// A FIFO's worth of the log, if the UART takes it, or up to the end of a line where the console waits.
+// Returns how many bytes.
+static u32 log_push(const struct port *port) {
+    u32 count = 0;
+    if (!(uart_read(port, UART_STATUS) & STATUS_WRITABLE)) return 0;
     log_is_stuck = false;
-    for (u32 i = 0; i < SERIAL_FIFO && log_tail != log_head; i++)
-        uart_write(port, UART_DATA, (u8)log_ring[log_tail++ % LOG_RING]);
+    while (count < SERIAL_FIFO && has_log(port)) {
+        char c = log_take();
+        uart_write(port, UART_DATA, (u8)c);
+        count++;
+        log_is_inside = c != '\n';
+        if (!log_is_inside && has_console(port)) break;
+    }
+    console_credit = min(console_credit + count, (u32)CONSOLE_RING);
+    return count;
+}
+
+static u32 console_push(const struct port *port) {
+    u32 count = 0;
+    if (!(uart_read(port, UART_STATUS) & STATUS_WRITABLE)) return 0;
+    log_is_stuck = false;
+    for (; count < SERIAL_FIFO && has_console(port); count++)
+        uart_write(port, UART_DATA, console_ring[console_tail++ % CONSOLE_RING]);
+    console_credit -= min(console_credit, count);
+    return count;
+}
+
+// What is next, as much as the UART takes. Returns how many bytes.
+static u32 output_push(const struct port *port) {
+    bool is_consoles = !has_log(port) || (!log_is_inside && console_credit > 0);
+    return has_console(port) && is_consoles ? console_push(port) : log_push(port);
 }
 
 static void log_put(const struct port *port, char c) {
@@ -101,17 +163,17 @@ static void log_put(const struct port *port, char c) {
         wait_writable(port);
         log_push(port);
     }
-    if (log_head - log_tail == LOG_RING) log_tail++; // the line does not move
+    if (log_head - log_tail == LOG_RING) { // the line does not move
+        log_tail++;
+        log_lost++;
+    }
     log_ring[log_head++ % LOG_RING] = c;
 }
 
 static void log_flush(const struct port *port) {
-    u32 before;
-    do {
-        before = log_tail;
+    do
         wait_writable(port);
-        log_push(port);
-    } while (log_tail != before && log_tail != log_head);
+    while (log_push(port) > 0 && has_log(port));
 }
 
 // The log is under its own lock; in a panic nobody else runs, and locks may be held for ever.
@@ -126,9 +188,9 @@ static void log_output(const char *text, usize length) NO_THREAD_SAFETY_ANALYSIS
     if (waits)
         log_flush(port);
     else
-        log_push(port);
+        output_push(port);
     if (!panic_running()) {
-        if (log_tail != log_head) interrupts_set(port, port->interrupts | INTERRUPT_WRITABLE);
+        if (has_output(port)) interrupts_set(port, port->interrupts | INTERRUPT_WRITABLE);
         lock_release(&port->lock);
     }
 }
@@ -176,16 +238,15 @@ static void receive(struct port *port) {
         port->handlers.received(port->handlers.argument, bytes, count);
 }
 
-static bool has_log(const struct port *port) { return port == &ports[0] && log_tail != log_head; }
-
-// The log goes first. True if somebody waits for room, and there is; the interrupt is switched off
-// until the next short write.
+// True if somebody waits for room, and there is; the interrupt is switched off when nothing is left,
+// until the next write that leaves something.
 static bool writable_take(struct port *port) {
     lock_acquire(&port->lock);
-    if (has_log(port)) log_push(port);
-    bool is_more = has_log(port);
-    bool is_ready = port->is_awaited && !is_more;
-    port->is_awaited &= is_more;
+    if (has_output(port)) output_push(port);
+    bool is_more = has_output(port);
+    bool has_room = !has_console(port) || console_head - console_tail <= CONSOLE_RING / 2;
+    bool is_ready = port->is_awaited && has_room;
+    port->is_awaited &= !has_room;
     interrupts_set(port, (port->interrupts & ~(u32)INTERRUPT_WRITABLE) |
                              (is_more ? (u32)INTERRUPT_WRITABLE : 0));
     lock_release(&port->lock);
@@ -223,18 +284,27 @@ void serial_port_set_handlers(u32 index, const struct serial_port_handlers *hand
     serial_port_resume(index);
 }
 
+// Into the ring beside the log, as far as there is room and an interrupt takes it out.
+static usize console_put(const struct port *port, const u8 *bytes, usize count) {
+    usize done = 0;
+    if (port != &ports[0] || !port->has_interrupt) return 0;
+    while (done < count && console_head - console_tail < CONSOLE_RING)
+        console_ring[console_head++ % CONSOLE_RING] = bytes[done++];
+    return done;
+}
+
 usize serial_port_write(u32 index, const u8 *bytes, usize count) {
     struct port *port = &ports[index];
     usize done = 0;
     lock_acquire(&port->lock);
-    while (done < count && !has_log(port) && uart_read(port, UART_STATUS) & STATUS_WRITABLE) {
+    while (done < count && !has_output(port) && uart_read(port, UART_STATUS) & STATUS_WRITABLE) {
         for (u32 i = 0; i < SERIAL_FIFO && done < count; i++)
             uart_write(port, UART_DATA, bytes[done++]);
     }
-    if (done < count) {
-        port->is_awaited = true;
+    done += console_put(port, bytes + done, count - done);
+    port->is_awaited |= done < count;
+    if (port->is_awaited || has_output(port))
         interrupts_set(port, port->interrupts | INTERRUPT_WRITABLE);
-    }
     lock_release(&port->lock);
     return done;
 }
@@ -242,7 +312,9 @@ usize serial_port_write(u32 index, const u8 *bytes, usize count) {
 void serial_drain(void) {
     enum : u64 { DRAIN_NS_MAX = 1'000'000'000 };
     lock_acquire(&ports[0].lock);
-    if (ports[0].present) log_flush(&ports[0]);
+    do
+        wait_writable(&ports[0]);
+    while (ports[0].present && output_push(&ports[0]) > 0 && has_output(&ports[0]));
     lock_release(&ports[0].lock);
     for (u32 i = 0; i < SERIAL_PORTS; i++) {
         u64 end_ns = arch_time_ns() + DRAIN_NS_MAX;

@@ -13,7 +13,7 @@
 #include "object/boot.h"
 #include "object/thread_object.h"
 
-enum : u64 { PAUSE_NS = 5'000'000, CALL_CHECK = 0x636865636b };
+enum : u64 { PAUSE_NS = 10'000'000, CALL_CHECK = 0x636865636b };
 enum { PROCESS_SLOT = 255, LAST_SLOT = TABLE_ENTRIES - 1 };
 
 static u32 stop_wanted, standing;

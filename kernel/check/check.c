@@ -4,7 +4,7 @@
 #include "abi/names.h"
 #include "object/thread_object.h"
 
-enum { DIFFERENCES_MAX = 64, LOOKS = 40 };
+enum { DIFFERENCES_MAX = 64, LOOKS = 12 };
 
 struct difference {
     const char *kind;
@@ -162,8 +162,10 @@ u32 object_check_all(void) {
 }
 
 void object_check_or_panic(void) {
+    u64 begin_ns = arch_time_ns();
     u32 count = object_check_all();
     if (count)
         panic("object_check_all: %u differences between what is recorded and what is there", count);
-    kprintf("check: all is as recorded, of %u objects\n", objects_count);
+    kprintf("check: all is as recorded, of %u objects (%lu us)\n", objects_count,
+            (arch_time_ns() - begin_ns) / 1000);
 }

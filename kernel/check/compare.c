@@ -92,27 +92,29 @@ static void compare_page(const struct page *page) {
     }
 }
 
-static bool is_of_bundle(u64 paddr) {
-    u64 size;
-    const void *bundle = arch_boot_bundle(&size);
-    return bundle && paddr >= arch_paddr(bundle) && paddr < arch_paddr(bundle) + size;
+static void compare_payer(const struct page *page, bool is_boot) {
+    struct found_ns *payer = found_ns_of(page->payer);
+    payer->pages += !is_boot;
+    payer->kernel_pages += !is_boot && page->flags & PAGE_KERNEL;
+    if (!payer->ns) check_unknown("a page in use is paid by no namespace", page_address(page));
 }
 
+// Pages of the boot bundle have a reference that is never put, and are paid by nobody.
 void compare_pages(void) {
-    u64 frames = arch_memory_end() >> PAGE_SHIFT;
+    u64 size;
+    const void *bundle = arch_boot_bundle(&size);
+    const struct page *first = bundle ? page_from_paddr(arch_paddr(bundle)) : nullptr;
+    const struct page *last = first + ((size + PAGE_MASK) >> PAGE_SHIFT);
+    const struct page *end = page_array + (arch_memory_end() >> PAGE_SHIFT);
     found_page(zero_page);
-    for (u64 i = 0; i < frames; i++) {
-        struct page *page = &page_array[i];
-        bool is_boot = is_of_bundle(i << PAGE_SHIFT);
-        if (is_boot && page->refs) found_page(page); // one that is never put; and paid by nobody
+    for (struct page *page = page_array; page < end; page++) {
         if (page->refs == 0) {
             check_page_equal(page, "references to a free page", 0, found_count(page));
             continue;
         }
+        bool is_boot = page >= first && page < last;
+        if (is_boot) found_page(page);
         compare_page(page);
-        struct found_ns *payer = found_ns_of(page->payer);
-        payer->pages += !is_boot;
-        payer->kernel_pages += !is_boot && page->flags & PAGE_KERNEL;
-        if (!payer->ns) check_unknown("a page in use is paid by no namespace", page_address(page));
+        compare_payer(page, is_boot);
     }
 }

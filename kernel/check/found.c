@@ -31,9 +31,9 @@ bool found_clear(void) {
     memset(objects, 0, sizeof(objects));
     memset(namespaces, 0, sizeof(namespaces));
     objects_used = namespaces_used = 0;
-    u64 frames = arch_memory_end() >> PAGE_SHIFT;
-    for (u64 i = 0; i < frames; i++)
-        page_array[i].flags &= FOUND_BLOCKS - 1;
+    const struct page *end = page_array + (arch_memory_end() >> PAGE_SHIFT);
+    for (struct page *page = page_array; page < end; page++)
+        if (page->flags >= FOUND_BLOCKS) page->flags &= FOUND_BLOCKS - 1;
     return true;
 }
 

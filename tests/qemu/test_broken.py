@@ -8,7 +8,7 @@ from pybuild import broken
 from pybuild.machine import Machine, MachineConfig, MachineError
 from pybuild.paths import BUILD, TEST_BUNDLE
 
-BOOT_SECONDS = 30
+BOOT_SECONDS = 180
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ PROOFS = [
     Proof("REFERENCE", "fuzz", "PANIC: "),
     Proof("REFERENCE", "port", "references: recorded 1, found 2"),
     Proof("SHOOTDOWN", "memory", "TEST mappings FAIL"),
+    Proof("SHOOTDOWN", "fuzz", "after it was freed: 50f050f050f050f"),
     Proof("RIGHTS", "sweep", "TEST sweep.ns_bind FAIL argument 3"),
 ]
 

@@ -40,7 +40,8 @@ ENVIRONMENT = {
 
 # With these the kernel's objects are the same for all programs of one set of sanitizers.
 KERNEL_INCLUDES = ("kernel", "kernel/arch/host/include", "build/gen")
-KERNEL_DEFINES = ("-D__KERNEL__", "-DCLOISTER_DEBUG=1")
+# The sanitizers call libc's sched_yield.
+KERNEL_DEFINES = ("-D__KERNEL__", "-DCLOISTER_DEBUG=1", "-Dsched_yield=kernel_sched_yield")
 
 
 @dataclass(frozen=True)

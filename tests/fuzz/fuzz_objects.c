@@ -43,6 +43,7 @@ static int run(void *) {
         .threads = 1,
         .calls = 400,
         .limit_ns = 20 * MS,
+        .is_checked = true,
         .bytes_for = bytes_for,
     };
     static struct waitq forever;
@@ -54,6 +55,7 @@ static int run(void *) {
     if (process_create(ns_root, nullptr, &process) != OK ||
         process_start(process, &start, CL_HANDLE_INVALID) != OK)
         panic("no memory");
+    object_put(&process->base);
     waitq_init(&forever);
     for (;;) {
         lock_acquire(&lock);

@@ -4,6 +4,7 @@
 
 #include "../host/kernel/disk.h"
 #include "arch/host/os.h"
+#include "check/check.h"
 #include "device/block.h"
 #include "object/channel.h"
 #include "object/namespace.h"
@@ -55,14 +56,15 @@ static struct namespace *space_make(struct namespace *above, const char *text, u
     return sys_ns_create(above, &name, &limits, &ns) == OK ? ns : nullptr;
 }
 
-// Consumes the reference; nullptr is allowed.
-static void give(struct process *process, void *object) {
-    handle_t place;
-    if (!object) return;
+// Consumes the reference; nullptr is allowed. 0: it can't be given.
+static handle_t give(struct process *process, void *object) {
+    handle_t place = 0;
+    if (!object) return 0;
     if (handles_reserve(&process->handles, 1, &place) == OK)
         handle_fill_new(&process->handles, place, object);
     else
         object_put(object);
+    return place;
 }
 
 static struct block *block_make(struct namespace *ns) {
@@ -86,10 +88,10 @@ static void process_make(struct namespace *ns, struct channel *end) {
         return;
     }
     object_get(&ns->base);
-    give(process, ns);
-    give(process, end);
-    give(process, block_make(ns));
-    give(process, aspace_make(process));
+    (void)give(process, ns);
+    (void)give(process, end);
+    (void)give(process, block_make(ns));
+    (void)give(process, aspace_make(process));
     struct arch_user_start start = {.ip = CL_PROCESS_BASE};
     struct thread_object *thread;
     (void)process_start(process, &start, CL_HANDLE_INVALID);
@@ -117,11 +119,19 @@ static void world_make(struct namespace *top) {
     }
 }
 
-// Until all threads have come to their ends, or wait for nobody knows what.
-static void world_run(void) {
+// Until all threads have come to their ends (true), or wait for nobody knows what.
+static bool world_run(void) {
     u32 seen;
     u64 until = arch_time_ns() + options.limit_ns;
-    (void)sys_object_wait(all_ended, SIGNAL_SIGNALED, 0, until, &seen);
+    return sys_object_wait(all_ended, SIGNAL_SIGNALED, 0, until, &seen) == OK;
+}
+
+// With one CPU nobody runs but us; our own references are those of our handles.
+static void world_check(void) {
+    if (!options.is_checked) return;
+    u32 differences = object_check_all();
+    if (differences)
+        panic("%u differences between what is recorded and what there is", differences);
 }
 
 u64 objects_calls(void) { return __atomic_load_n(&calls_made, __ATOMIC_RELAXED); }
@@ -144,7 +154,6 @@ static struct totals totals_of(struct namespace *ns) {
 
 static void left_print(struct namespace *ns) {
     struct object *object;
-    log_set_output(host_os_print);
     kprintf("namespace %lu: %ld pages, %lu objects, %lu handles, %lu names, %lu message bytes\n",
             ns->base.koid, ledger_used_pages(&ns->ledger), ns_counted(ns, LEDGER_OBJECTS),
             ns_counted(ns, LEDGER_HANDLES), ns_counted(ns, LEDGER_NAMES),
@@ -166,27 +175,35 @@ static void world_end(struct namespace *top) {
     CHECK(ledger_used_pages(&top->ledger) == 0);
     for (u32 i = 0; i < LEDGER_COUNTS; i++)
         CHECK(ns_counted(top, i) == 0);
-    object_put(&top->base);
 }
 
 void objects_begin(const struct objects_options *wanted) {
     options = *wanted;
     host_user_code = thread_main;
     disk_start();
-    CHECK(sys_event_create(ns_root, &all_ended) == OK);
+}
+
+static void all_ended_make(void) {
+    if (all_ended) return;
+    CHECK(sys_event_create(ns_root, &all_ended) == OK && give(process_current(), all_ended));
 }
 
 void objects_round(u8 settings) {
     static const u64 pages[] = {4000, 1000, 300, 150};
+    all_ended_make();
     struct totals before = totals_of(ns_root), after;
     __atomic_store_n(&threads_begun, 0, __ATOMIC_RELAXED);
     __atomic_store_n(&threads_ended, 0, __ATOMIC_RELAXED);
     object_signal(all_ended, SIGNAL_SIGNALED, 0);
     struct namespace *top = space_make(ns_root, "top", pages[settings % ARRAY_SIZE(pages)]);
     CHECK(top);
+    handle_t handle = give(process_current(), top);
+    CHECK(handle);
     world_make(top);
-    world_run();
+    if (world_run()) world_check();
     world_end(top);
+    CHECK(sys_handle_close(handle) == OK);
+    world_check();
     after = totals_of(ns_root);
     for (u32 i = 0; i < LEDGER_COUNTS; i++)
         CHECK(before.counted[i] == after.counted[i]);

@@ -73,9 +73,10 @@ void call_make(struct bytes *bytes, u64 rooms);
 // ---- the world (objects.c) ----
 
 struct objects_options {
-    u32 threads;  // that each process starts with
-    u32 calls;    // of each thread, at most
-    u64 limit_ns; // how long they may take
+    u32 threads;     // that each process starts with
+    u32 calls;       // of each thread, at most
+    u64 limit_ns;    // how long they may take
+    bool is_checked; // object_check_all() in each round: for one CPU
     // The bytes of a thread that begins; one source may serve all.
     void (*bytes_for)(struct bytes *bytes, u64 thread);
 };

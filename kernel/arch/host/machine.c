@@ -47,6 +47,11 @@ struct run {
 // What ThreadSanitizer does not see: that nobody else runs.
 static bool can_check(void) { return !__has_feature(thread_sanitizer); }
 
+// Who ends a fuzzer is no CPU.
+static void check_at_exit(void) {
+    if (host_cpu) object_check_or_panic();
+}
+
 static void run_test(void *argument) {
     const struct run *run = argument;
     host_os_exit(run->test(run->argument));
@@ -55,7 +60,7 @@ static void run_test(void *argument) {
 void host_run(u32 cpus, int (*test)(void *argument), void *argument) {
     static struct run run;
     run = (struct run){test, argument};
-    if (can_check()) host_os_at_exit(object_check_or_panic);
+    if (can_check()) host_os_at_exit(check_at_exit);
     log_set_output(host_os_print);
     host_cpus_init(cpus);
     tlb_init();

@@ -55,6 +55,7 @@ static int run(void *) {
     if (process_create(ns_root, nullptr, &process) != OK ||
         process_start(process, &start, CL_HANDLE_INVALID) != OK)
         panic("no memory");
+    object_put(&process->base);
     waitq_init(&forever);
     for (;;) {
         lock_acquire(&lock);

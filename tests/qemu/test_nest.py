@@ -288,6 +288,8 @@ def test_whoever_looks_in_is_not_led_astray() -> None:
     assert tree.count(b" deeper ") == 20
     assert tree.count(b" many") == 1024
     assert b"\na/many1023 " in listed
+    rows = [line.split()[0] for line in tree.splitlines() if b" many" in line]
+    assert rows == [b"many%d" % i for i in range(1024)]
     assert b"\nz " in tree
     assert b"\nz " in listed
 

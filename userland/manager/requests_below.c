@@ -9,17 +9,32 @@
 
 // What is looked at of one container, and of one namespace of it: the manager does nothing else
 // meanwhile, and the kernel lists a name in the time that those before it take.
-enum { LOOKED_MAX = 4096, LOOKED_EACH_MAX = 1024, NODES_MAX = 40, PASSED_BITS = 16 };
+enum {
+    LOOKED_MAX = 4096,
+    LOOKED_EACH_MAX = 1024,
+    NODES_MAX = 40,
+    PASSED_BITS = 16,
+    LEVELS_MAX = 32, // the kernel nests no deeper
+};
 static_assert(LOOKED_MAX < 1 << PASSED_BITS);
 
-// A walk through one container after the other, each namespace before those in it.
-struct walk {
-    u32 skipped; // how many nodes of the container were told before
-    u32 passed;  // how many there were until now
-    u32 looked;  // at how many names
+// A walk through one container after the other, each namespace before those in it. Between two answers it
+// stays where it is, so that the next one need not come from the container's beginning.
+static struct walk {
+    u64 following; // the position that goes on from here; 0: there is none
+    u64 place;     // of the container
+    u32 skipped;   // how many nodes of it were told before
+    u32 passed;    // how many there were until now
+    u32 looked;    // at how many names
+    u32 depth;     // how many levels there are: the container's, and those on the way
+    struct level {
+        handle_t ns;
+        u64 position;
+        u32 looked;
+    } levels[LEVELS_MAX];
     u32 count;
     struct manager_node nodes[NODES_MAX];
-};
+} walk;
 
 // Only what was made there: what is bound may be bound often, and in itself.
 static handle_t child_open(handle_t ns, const struct cl_ns_entry *entry) {
@@ -35,15 +50,14 @@ static struct manager_node totals_of(const struct cl_ns_info *info) {
         .pages = info->memory_used_pages, .objects = info->objects, .threads = (u32)info->threads};
 }
 
-// NULL: it was told before, or is the next answer's.
-static struct manager_node *node_next(struct walk *walk) {
-    if (walk->count == NODES_MAX || walk->passed++ < walk->skipped) return NULL;
-    return &walk->nodes[walk->count++];
+// NULL: it was told before.
+static struct manager_node *node_next(void) {
+    return walk.passed++ < walk.skipped ? NULL : &walk.nodes[walk.count++];
 }
 
-static void node_add(struct walk *walk, handle_t ns, u32 depth, const struct cl_ns_entry *entry) {
+static void node_add(handle_t ns, u32 depth, const struct cl_ns_entry *entry) {
     struct cl_ns_info info = {};
-    struct manager_node *node = node_next(walk);
+    struct manager_node *node = node_next();
     if (!node) return;
     ns_info(ns, &info);
     *node = totals_of(&info);
@@ -51,52 +65,67 @@ static void node_add(struct walk *walk, handle_t ns, u32 depth, const struct cl_
     memcpy(node->name, entry->name, min((usize)entry->name_size, sizeof(node->name) - 1));
 }
 
-static void node_add_cut(struct walk *walk, u32 depth) {
-    struct manager_node *node = node_next(walk);
+static void node_add_cut(u32 depth) {
+    struct manager_node *node = node_next();
     if (node) *node = (struct manager_node){.depth = depth, .objects = MANAGER_NODE_CUT};
 }
 
-// Bounded by the kernel's depth of namespaces.
-static void children_walk(struct walk *walk, handle_t ns, u32 depth) {
-    struct cl_ns_entry entry;
-    u64 position = 0;
-    for (u32 i = 0; walk->count < NODES_MAX && ns_list(ns, position, &entry, &position) == OK;
-         i++) {
-        if (i == LOOKED_EACH_MAX || walk->looked >= LOOKED_MAX) {
-            node_add_cut(walk, depth);
-            return;
-        }
-        walk->looked++;
-        handle_t child = child_open(ns, &entry);
-        if (!child) continue;
-        node_add(walk, child, depth, &entry);
-        children_walk(walk, child, depth + 1);
-        handle_close(child);
-    }
-}
-
-static void container_walk(struct walk *walk, const struct cl_ns_entry *entry) {
-    handle_t ns = child_open(manager.containers, entry);
-    walk->passed = walk->looked = 0;
+// Tells a namespace, and goes on in it.
+static void level_enter(handle_t parent, const struct cl_ns_entry *entry) {
+    handle_t ns = child_open(parent, entry);
     if (!ns) return;
-    node_add(walk, ns, 0, entry);
-    children_walk(walk, ns, 1);
-    handle_close(ns);
+    node_add(ns, walk.depth, entry);
+    if (walk.depth < LEVELS_MAX)
+        walk.levels[walk.depth++] = (struct level){.ns = ns};
+    else
+        handle_close(ns);
 }
 
-// A position is that of a container, and how many nodes of it were told.
-bool tree_serve(struct request *request) {
-    static struct walk walk;
+static void level_leave(void) { handle_close(walk.levels[--walk.depth].ns); }
+
+// The next name of the namespace that the walk is in.
+static void level_step(void) {
     struct cl_ns_entry entry;
-    u64 first = request->head->position >> PASSED_BITS;
-    u64 place = first > 0 ? first - 1 : 0;
-    walk.count = 0;
-    while (walk.count < NODES_MAX && ns_list(manager.containers, place, &entry, &place) == OK) {
-        walk.skipped = place == first ? request->head->position % (1 << PASSED_BITS) : 0;
-        container_walk(&walk, &entry);
+    struct level *level = &walk.levels[walk.depth - 1];
+    if (ns_list(level->ns, level->position, &entry, &level->position) != OK) {
+        level_leave();
+    } else if (level->looked++ == LOOKED_EACH_MAX || walk.looked++ >= LOOKED_MAX) {
+        node_add_cut(walk.depth);
+        level_leave();
+    } else {
+        level_enter(level->ns, &entry);
     }
-    u64 next = walk.count == NODES_MAX ? place << PASSED_BITS | walk.passed : 0;
-    request_answer(request, walk.nodes, walk.count, sizeof(walk.nodes[0]), next);
+}
+
+// The next container. `first` is the place of the one that was told in part. False: there are no more.
+static bool container_step(u64 first, u32 skipped) {
+    struct cl_ns_entry entry;
+    if (ns_list(manager.containers, walk.place, &entry, &walk.place) != OK) return false;
+    walk.skipped = walk.place == first ? skipped : 0;
+    walk.passed = walk.looked = 0;
+    level_enter(manager.containers, &entry);
+    return true;
+}
+
+// A position is that of a container, and how many nodes of it were told. Each step tells one node at most.
+bool tree_serve(struct request *request) {
+    u64 position = request->head->position;
+    u64 first = position >> PASSED_BITS;
+    if (position == 0 || position != walk.following) {
+        while (walk.depth > 0)
+            level_leave();
+        walk.place = first > 0 ? first - 1 : 0;
+    }
+    bool is_over = false;
+    walk.count = 0;
+    while (walk.count < NODES_MAX && !is_over) {
+        if (walk.depth > 0)
+            level_step();
+        else
+            is_over = !container_step(first, (u32)(position % (1 << PASSED_BITS)));
+    }
+    walk.following = is_over ? 0 : walk.place << PASSED_BITS | walk.passed;
+    request_answer(request, walk.nodes, walk.count, sizeof(walk.nodes[0]), walk.following);
     return true;
 }
 

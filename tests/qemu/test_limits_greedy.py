@@ -135,10 +135,9 @@ EXPECTED = {key: value for limit in LIMITS.values() for key, value in limit.item
 @pytest.mark.parametrize(
     "start",
     [
-        "run -d --name c busybox sleep 1000",
-        "run -d --name c --nest cloister -c 'run busybox sleep 1000'",
+        pytest.param("run -d --name c busybox sleep 1000", id="linux", marks=pytest.mark.long),
+        pytest.param("run -d --name c --nest cloister -c 'run busybox sleep 1000'", id="native"),
     ],
-    ids=["linux", "native"],
 )
 def test_what_update_sets_holds_after_a_stop(start: str) -> None:
     """All at once, one after the other, and from `run`; `stats` and `free` show them."""

@@ -104,7 +104,7 @@ void compare_pages(void) {
     u64 size;
     const void *bundle = arch_boot_bundle(&size);
     const struct page *first = bundle ? page_from_paddr(arch_paddr(bundle)) : nullptr;
-    const struct page *last = first + ((size + PAGE_MASK) >> PAGE_SHIFT);
+    const struct page *last = first ? first + ((size + PAGE_MASK) >> PAGE_SHIFT) : nullptr;
     const struct page *end = page_array + (arch_memory_end() >> PAGE_SHIFT);
     found_page(zero_page);
     for (struct page *page = page_array; page < end; page++) {

@@ -58,7 +58,7 @@ class Kernel:
 
     def __init__(self, program: str) -> None:
         self.process = subprocess.Popen(
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self.root = int(self._line())
 
@@ -70,12 +70,21 @@ class Kernel:
 
     def call(self, name: str, *arguments: int | str) -> tuple[str, list[int], bytes]:
         """Error name, three results, and the bytes of an output."""
+        return self.calls(name, [arguments])[0]
+
+    def calls(
+        self, name: str, each: list[tuple[int | str, ...]]
+    ) -> list[tuple[str, list[int], bytes]]:
+        """Many of them; few enough that the answers fit in a pipe."""
         assert self.process.stdin
-        words = " ".join(str(a) for a in (NUMBERS[name], *arguments))
-        self.process.stdin.write(words + "\n")
+        lines = [" ".join(map(str, (NUMBERS[name], *arguments))) for arguments in each]
+        self.process.stdin.write("\n".join(lines) + "\n")
+        self.process.stdin.flush()
+        return [self._answer() for _ in each]
+
+    def _answer(self) -> tuple[str, list[int], bytes]:
         status, *rest = self._line().split(" ")
-        outs = [int(word) for word in rest[:3]]
-        return ERROR_NAMES[int(status)], outs, bytes.fromhex(rest[3].strip())
+        return ERROR_NAMES[int(status)], [int(w) for w in rest[:3]], bytes.fromhex(rest[3].strip())
 
     def close(self) -> None:
         """Ends it; it must end well (the sanitizers speak at the end)."""

@@ -6,6 +6,7 @@ test_model.py drives it beside the kernel's own code and compares.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 RIGHT_NAMES = (
@@ -36,6 +37,7 @@ FULL = {kind: COMMON | sum(RIGHTS[r] for r in own) for kind, own in OWN_RIGHTS.i
 ALL_RIGHTS = (1 << 19) - 1
 SAME = 0x8000_0000
 REVOKERS_MAX = 4
+NO_LIMIT = 2**63 - 1
 
 
 class Refused(Exception):
@@ -57,6 +59,8 @@ class Thing:
     # Of a revoker:
     parent: Thing | None = None
     revoked: bool = False
+    # Of a port: what it watches, by key.
+    watched: dict[int, Watch] = field(default_factory=dict)
 
     @property
     def is_revoked(self) -> bool:
@@ -71,6 +75,17 @@ class Thing:
     def is_below(self, other: Thing) -> bool:
         """A revoker is the other, or in a chain after it."""
         return self is other or (self.parent is not None and self.parent.is_below(other))
+
+
+@dataclass(eq=False)
+class Watch:
+    """A registration of a port, or a mapping of a memory object."""
+
+    thing: Thing
+    revoker: Thing | None
+    is_writable: bool = False
+    is_private: bool = False
+    has_copy: bool = False  # a private mapping that was written to: a page of who wrote
 
 
 @dataclass(frozen=True)
@@ -100,6 +115,13 @@ class Space(Thing):
 
     above: Space | None = None
     gone: bool = False
+    limits: dict[str, int] = field(default_factory=dict)  # "names", "timers"
+
+    @property
+    def level(self) -> int:
+        """0 for the root."""
+        return 1 + self.above.level if self.above else 0
+
     names: dict[str, Bound] = field(default_factory=dict)
 
 
@@ -127,9 +149,10 @@ class Model:
     """All that there is. Handles are known by the kernel's numbers for them."""
 
     def __init__(self, root_handle: int) -> None:
-        self.root = Space("namespace", None)
+        self.root = Space("namespace", None, limits={"names": NO_LIMIT, "timers": NO_LIMIT})
         self.things: list[Thing] = []
         self.handles: dict[int, Handle] = {}
+        self.mapped: dict[int, Watch] = {}  # by place, in the one process
         self.keep(root_handle, self._handle(self.root, FULL["namespace"]))
 
     # ---- handles ----
@@ -144,8 +167,21 @@ class Model:
         if handle.tombstone:
             return
         handle.thing.handles -= 1
-        if handle.thing.kind == "revoker" and handle.thing.handles == 0:
-            self._revoke(handle.thing)
+        if handle.thing.handles == 0:
+            self._watches_drop(lambda watch: watch.thing is handle.thing)
+            handle.thing.watched.clear()
+            if handle.thing.kind == "revoker":
+                self._revoke(handle.thing)
+
+    def _watches_drop(self, is_gone: Callable[[Watch], bool]) -> None:
+        """Registrations end with their objects, their ports and their revokers."""
+        for port in self.things:
+            for key in [key for key, watch in port.watched.items() if is_gone(watch)]:
+                del port.watched[key]
+
+    def _mappings_drop(self, is_gone: Callable[[Watch], bool]) -> None:
+        for place in [place for place, watch in self.mapped.items() if is_gone(watch)]:
+            del self.mapped[place]
 
     def keep(self, number: int, handle: Handle) -> None:
         """The kernel's number for a new handle."""
@@ -216,6 +252,8 @@ class Model:
         for handle in self._everywhere():
             if not handle.tombstone and handle.revoker and handle.revoker.is_revoked:
                 self._entomb(handle, "REVOKED")
+        for drop in (self._watches_drop, self._mappings_drop):
+            drop(lambda watch: watch.revoker is not None and watch.revoker.is_revoked)
 
     def _entomb(self, handle: Handle, why: str) -> None:
         self._drop(handle)
@@ -234,6 +272,8 @@ class Model:
     def made(self, payer: Space, kind: str) -> Handle:
         """What is made on a namespace's account, and the handle of who made it."""
         if payer.gone:
+            raise Refused("NO_RESOURCES")
+        if kind == "timer" and self.counted(payer, "timer") >= payer.limits.get("timers", 1024):
             raise Refused("NO_RESOURCES")
         thing = Thing(kind, payer)
         self.things.append(thing)
@@ -262,7 +302,7 @@ class Model:
         _, above = self.space(parent, "CREATE", "OWNER")
         if "/" in name:
             raise Refused("INVALID_ARGUMENT")
-        if above.gone:
+        if above.gone or not self._has_room(above):
             raise Refused("NO_RESOURCES")
         if any(_collides(old, name) for old in above.names):
             raise Refused("ALREADY_EXISTS")
@@ -272,7 +312,7 @@ class Model:
         """ns_bind."""
         _, space = self.space(ns, "BIND")
         what = self.check(number, "any", RIGHTS["DUPLICATE"])
-        if space.gone:
+        if space.gone or not self._has_room(space):
             raise Refused("NO_RESOURCES")
         if any(_collides(old, name) for old in space.names):
             raise Refused("ALREADY_EXISTS")
@@ -372,6 +412,14 @@ class Model:
                 continue
             if handle.thing.dead:
                 self._entomb(handle, "DEAD")
+        for drop in (self._watches_drop, self._mappings_drop):
+            drop(lambda watch: watch.thing.dead)
+        for thing in self.things:
+            if thing.dead:
+                thing.watched.clear()
+                # A revoker that is dead counts as revoked.
+                if thing.kind == "revoker" and not thing.revoked:
+                    self._revoke(thing)
         for victim in below:
             for bound in victim.names.values():
                 self._drop(bound.handle)
@@ -386,7 +434,71 @@ class Model:
             space = space.above
         return space is not None
 
+    # ---- mappings and registrations ----
+
+    def map(self, number: int, place: int, shared: bool, write: bool) -> None:
+        """aspace_map of one page, EXACT, in the one process."""
+        rights = ("READ", "WRITE") if shared and write else ("READ",)
+        handle = self.check(number, "memobj", sum(RIGHTS[r] for r in rights))
+        if place in self.mapped:
+            raise Refused("ALREADY_EXISTS")
+        self.mapped[place] = Watch(handle.thing, handle.revoker, write, not shared)
+
+    def unmap(self, place: int) -> None:
+        """aspace_unmap."""
+        self.mapped.pop(place, None)
+
+    def touch(self, place: int) -> None:
+        """A byte is read there by the kernel."""
+        if place not in self.mapped:
+            raise Refused("BAD_POINTER")
+
+    def write(self, place: int) -> None:
+        """A byte is written there, where that is allowed."""
+        self.touch(place)
+        if not self.mapped[place].is_writable:
+            raise Refused("BAD_POINTER")
+        self.mapped[place].has_copy = True
+
+    def register(self, port: int, number: int, key: int) -> None:
+        """port_register."""
+        watching = self.check(port, "port", RIGHTS["WRITE"]).thing
+        handle = self.check(number, "any", RIGHTS["WAIT"])
+        if key in watching.watched:
+            raise Refused("ALREADY_EXISTS")
+        watching.watched[key] = Watch(handle.thing, handle.revoker)
+
+    def unregister(self, port: int, key: int) -> None:
+        """port_unregister."""
+        watching = self.check(port, "port", RIGHTS["WRITE"]).thing
+        if watching.watched.pop(key, None) is None:
+            raise Refused("NOT_FOUND")
+
     # ---- the ledger ----
+
+    def set_limit(self, ns: int, what: str, limit: int) -> None:
+        """ns_set_limits of one of them."""
+        _, space = self.space(ns, "MANAGE")
+        if space.gone:
+            raise Refused("DEAD")
+        space.limits[what] = limit
+
+    def counted(self, space: Space, kind: str) -> int:
+        """Things of a kind that a namespace pays for."""
+        return sum(
+            1 for t in self.things if t.payer is space and t.kind == kind and self._exists(t)
+        )
+
+    @staticmethod
+    def _has_room(space: Space) -> bool:
+        return len(space.names) < space.limits.get("names", 1024)
+
+    def user_pages(self, space: Space) -> int:
+        """Pages but the kernel's: of memory objects, which have one each, and private copies."""
+        pages = self.counted(space, "memobj")
+        if space is self.root:
+            pages += sum(watch.is_private and watch.has_copy for watch in self.mapped.values())
+        return pages
 
     def charged(self, space: Space) -> tuple[int, int, int]:
         """Objects, handles and names that a namespace pays for."""
@@ -404,7 +516,9 @@ class Model:
             )
             return not thing.gone or thing.handles > 0 or is_a_parent
         if thing.kind == "revoker":
+            watches = [*self.mapped.values(), *(w for t in self.things for w in t.watched.values())]
             in_use = any(h.revoker is thing and not h.tombstone for h in self._everywhere())
+            in_use = in_use or any(watch.revoker is thing for watch in watches)
             has_children = any(t.parent is thing and self._exists(t) for t in self.things)
             return thing.handles > 0 or in_use or has_children
-        return thing.handles > 0
+        return thing.handles > 0 or any(watch.thing is thing for watch in self.mapped.values())

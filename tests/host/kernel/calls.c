@@ -63,6 +63,9 @@ static void rooms_map(void) {
     };
     u64 mapped;
     if (aspace_map(process_current()->aspace, &args, &mapped) != OK) panic("no memory");
+    // All are paid for from the beginning.
+    for (u32 i = 0; i < ARGUMENTS; i++)
+        (void)room_fill(ROOMS + i * PAGE_SIZE, "", 1);
 }
 
 // Cuts the next word off a line; nullptr at its end.

@@ -33,13 +33,30 @@ static status_t process_make(struct namespace *ns, struct object **out) {
     return process_create(ns, nullptr, (struct process **)out);
 }
 
+// A thread that does nothing.
+static void thread_main(u64, u64) {
+    static struct lock lock = LOCK_INIT(LOCK_OBJECT);
+    static struct waitq nobody = {.threads = LIST_INIT(nobody.threads)};
+    for (;;) {
+        lock_acquire(&lock);
+        (void)waitq_block(&nobody, &lock, CL_DEADLINE_NEVER, 0);
+        host_user_return();
+    }
+}
+
 static status_t thread_make(struct namespace *ns, struct object **out) {
     struct process *process;
-    struct arch_user_start start = {};
+    struct arch_user_start start = {.ip = (u64)thread_main};
     status_t status = process_create(ns, nullptr, &process);
     if (status != OK) return status;
-    status = thread_object_create(process, &start, (struct thread_object **)out);
+    status = process_start(process, &start, CL_HANDLE_INVALID);
+    lock_acquire(&process->lock);
+    struct thread_object *thread =
+        list_first(&process->threads, struct thread_object, process_link);
+    if (thread) object_get(&thread->base);
+    lock_release(&process->lock);
     object_put(&process->base);
+    *out = &thread->base;
     return status;
 }
 
@@ -88,12 +105,19 @@ static status_t plain_make(struct namespace *ns, u32 type, usize size, struct ob
     return OK;
 }
 
+// The hardware's side has a reference for ever.
+static status_t device_make(struct namespace *ns, u32 type, usize size, struct object **out) {
+    status_t status = plain_make(ns, type, size, out);
+    if (status == OK) object_get(*out);
+    return status;
+}
+
 static status_t nic_make(struct namespace *ns, struct object **out) {
-    return plain_make(ns, OBJ_NIC, sizeof(struct nic), out);
+    return device_make(ns, OBJ_NIC, sizeof(struct nic), out);
 }
 
 static status_t serial_make(struct namespace *ns, struct object **out) {
-    return plain_make(ns, OBJ_SERIAL, sizeof(struct serial), out);
+    return device_make(ns, OBJ_SERIAL, sizeof(struct serial), out);
 }
 
 static status_t system_make(struct namespace *ns, struct object **out) {

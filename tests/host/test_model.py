@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -68,6 +69,7 @@ class Comparison(RuleBasedStateMachine):
             self.kernel.close()
             return
         self.ledgers_agree()
+        self.watches_agree()
         self.undo()
         assert self.left() == self.left(self.base)
         self.kernel.call("handle_close", self.scratch)
@@ -260,6 +262,28 @@ class Comparison(RuleBasedStateMachine):
             *("aspace_map", 0, number, 0, PLACES + place * PAGE, PAGE, flags),
         )
 
+    @rule(which=PICK, what=PICK, place=st.integers(0, 7), key=st.integers(0, 3))
+    def lend(self, which: int, what: int, place: int, key: int) -> None:
+        """A revocable copy that is mapped and watched at once."""
+        number, port = self.pick(which, "memobj"), self.pick(what, "port")
+        before = len(self.model.handles)
+        self.same(
+            lambda: self.model.duplicate_revocable(number, SAME),
+            *("handle_duplicate_revocable", number, SAME),
+        )
+        if len(self.model.handles) == before:
+            return
+        copy = list(self.model.handles)[-2]
+        flags = MAP["READ"] | MAP["EXACT"]
+        self.same(
+            lambda: self.model.map(copy, place, False, False),
+            *("aspace_map", 0, copy, 0, PLACES + place * PAGE, PAGE, flags),
+        )
+        self.same(
+            lambda: self.model.register(port, copy, key),
+            *("port_register", port, copy, USER0, key, 0),
+        )
+
     @rule(place=st.integers(0, 7))
     def unmap(self, place: int) -> None:
         address = PLACES + place * PAGE
@@ -299,9 +323,29 @@ class Comparison(RuleBasedStateMachine):
         if self.steps % 4 == 0:
             self.ledgers_agree()
 
+    def mappings_agree(self) -> None:
+        """What is mapped can be read, and nothing else."""
+        calls = [(self.scratch, 0, PLACES + place * PAGE, 1) for place in range(8)]
+        found = [error for error, _, _ in self.kernel.calls("memobj_write", list(calls))]
+        expected = ["OK" if place in self.model.mapped else "BAD_POINTER" for place in range(8)]
+        assert found == expected
+
+    def watches_agree(self) -> None:
+        """Every key of every port that a handle can change."""
+        self.is_equal = False
+        for number, handle in list(self.model.handles.items()):
+            if handle.tombstone or handle.thing.kind != "port":
+                continue
+            for key in range(4):
+                self.same(
+                    partial(self.model.unregister, number, key), "port_unregister", number, key
+                )
+        self.is_equal = True
+
     def ledgers_agree(self) -> None:
         """Every namespace that a handle can look at, parents first."""
         self.is_equal = False
+        self.mappings_agree()
         seen: dict[Space, int] = {}
         for number, handle in self.model.handles.items():
             space = handle.thing

@@ -84,16 +84,26 @@ static void child_races(struct thread *thread) {
     CALL1(thread, NR_EXIT, 0);
 }
 
-// Mounts and unmounts on a name that the others use.
+// Mounts, binds, moves and unmounts on names that the others use, and shows what is mounted.
 static void mount_meanwhile(void) {
+    enum { READ_ONLY = 1, REMOUNT = 32, BIND = 4096, MOVE = 8192, RECURSIVE = 16384 };
     static char type[64] = "tmpfs";
     static char target[64] = "/tmp/r/m";
+    static char second[64] = "/tmp/r/d";
+    static char all[64] = "/tmp/r";
     for (u32 i = 0; i < 60; i++) {
         CALL2(first, NR_MKDIR, target, 0755);
+        CALL2(first, NR_MKDIR, second, 0755);
         CALL5(first, NR_MOUNT, type, target, type, 0, 0);
+        CALL5(first, NR_MOUNT, i % 3 ? all : target, second, 0, BIND | (i % 2 ? RECURSIVE : 0), 0);
+        CALL5(first, NR_MOUNT, 0, second, 0, REMOUNT | BIND | (i % 5 ? 0 : READ_ONLY), 0);
+        text_of("/proc/mounts");
+        CALL5(first, NR_MOUNT, target, second, 0, MOVE, 0);
+        while (CALL2(first, NR_UMOUNT2, second, 2) == 0) {
+        }
         CALL2(first, NR_UMOUNT2, target, i % 2 ? 2 : 0);
     }
-    while (CALL2(first, NR_UMOUNT2, target, 2) == 0) {
+    while (CALL2(first, NR_UMOUNT2, target, 2) == 0 || CALL2(first, NR_UMOUNT2, second, 2) == 0) {
     }
 }
 

@@ -10,9 +10,12 @@
 
 static struct mutex mounts_lock;
 static struct list mounts GUARDED_BY(&mounts_lock) = LIST_INIT(mounts);
+// As Linux's mount-max: a tree that is bound into itself doubles them each time.
+enum { MOUNTS_MAX = 1000 };
+static u32 mounts_count GUARDED_BY(&mounts_lock);
 static u32 last_id GUARDED_BY(&mounts_lock) = 20;
 
-// Held while mounts are shown, and while one is taken off: before mounts_lock.
+// Held while mounts are shown, and while one is taken off or moved: before mounts_lock.
 static struct mutex showing_lock;
 
 int mount_make(struct file_system *system, struct vnode *root, const char *source, u32 flags,
@@ -74,8 +77,9 @@ static void mount_insert_locked(struct mount *mount) REQUIRES(&mounts_lock) {
             break;
         }
     }
-    mount->id = ++last_id;
+    mount->id = mount->id ? mount->id : ++last_id;
     mount->is_attached = true;
+    mounts_count++;
     list_insert_tail(place, &mount->node);
 }
 
@@ -98,11 +102,12 @@ int mount_attach(struct mount *mount, struct path target) {
     }
     mutex_lock(&mounts_lock);
     bool has_place = target.mount->is_attached || target.mount->is_given;
-    if (has_place) {
+    int result = !has_place ? -EINVAL : mounts_count >= MOUNTS_MAX ? -ENOSPC : 0;
+    if (result == 0) {
         attach_locked(mount, target);
     }
     mutex_unlock(&mounts_lock);
-    return has_place ? 0 : -EINVAL;
+    return result;
 }
 
 void mount_attach_root(struct mount *mount) {
@@ -182,6 +187,7 @@ static struct detached take_off_locked(struct mount *mount) REQUIRES(&mounts_loc
     struct detached detached = {mount, mount->covered};
     mount->covered = (struct path){};
     mount->is_attached = false;
+    mounts_count--;
     list_remove(&mount->node);
     __atomic_fetch_sub(&detached.covered.vnode->mounts, 1, __ATOMIC_RELEASE);
     return detached;
@@ -214,6 +220,79 @@ int mount_detach(struct mount *mount, u32 flags) {
         }
     }
     mutex_unlock(&showing_lock);
+    return result;
+}
+
+static int move_locked(struct mount *mount, struct path target, struct path *left)
+    REQUIRES(&mounts_lock) {
+    if (!mount->is_attached || !mount->covered.mount || !target.mount->is_attached) {
+        return -EINVAL;
+    }
+    if (is_below_locked(target.mount, mount)) {
+        return -ELOOP;
+    }
+    *left = take_off_locked(mount).covered;
+    attach_locked(mount, target);
+    return 0;
+}
+
+int mount_move(struct mount *mount, struct path target) {
+    struct path left = {};
+    if (!target.mount || vnode_is_directory(mount->root) != vnode_is_directory(target.vnode)) {
+        return -EINVAL;
+    }
+    mutex_lock(&showing_lock);
+    mutex_lock(&mounts_lock);
+    int result = move_locked(mount, target, &left);
+    mutex_unlock(&mounts_lock);
+    mutex_unlock(&showing_lock);
+    path_put(left);
+    return result;
+}
+
+static u32 all_flags(const struct mount *mount) {
+    bool is_read_only = __atomic_load_n(&mount->writers, __ATOMIC_RELAXED) < 0;
+    return __atomic_load_n(&mount->flags, __ATOMIC_RELAXED) |
+           (is_read_only ? (u32)MOUNT_READ_ONLY : 0);
+}
+
+int mount_bind(struct path path, struct mount **out) {
+    struct mount *mount = path.mount;
+    return mount_make(mount->system, path.vnode, mount->source, all_flags(mount), out);
+}
+
+// The next one that has no twin and whose parent has one in which its place is to be seen.
+static struct mount *next_to_bind_locked(const struct mount *to) REQUIRES(&mounts_lock) {
+    struct mount *mount;
+    list_for_each(mount, &mounts, node) {
+        const struct mount *parent = mount->covered.mount;
+        if (mount != to && !mount->twin && parent && parent->twin &&
+            mount_shows(parent->twin, mount->covered.vnode)) {
+            return mount;
+        }
+    }
+    return NULL;
+}
+
+int mount_bind_below(struct mount *from, struct mount *to) {
+    struct mount *mount;
+    int result = 0;
+    mutex_lock(&mounts_lock);
+    from->twin = to;
+    while (result == 0 && (mount = next_to_bind_locked(to))) {
+        result = mounts_count < MOUNTS_MAX
+                     ? mount_bind((struct path){mount, mount->root}, &mount->twin)
+                     : -ENOSPC;
+        if (result == 0) {
+            attach_locked(mount->twin,
+                          (struct path){mount->covered.mount->twin, mount->covered.vnode});
+        }
+    }
+    list_for_each(mount, &mounts, node) {
+        mount->twin = NULL;
+    }
+    from->twin = NULL;
+    mutex_unlock(&mounts_lock);
     return result;
 }
 

@@ -34,17 +34,23 @@ struct mount {
     u32 id; // set when it is attached
     // under mounts_lock:
     bool is_attached;
+    struct mount *twin;  // while a tree of mounts is bound: the one made of this
     struct path covered; // counted; of the container's root: nothing
 };
 
 // Shows the file system from `root` on. It gets one reference, which mount_attach takes over.
 int mount_make(struct file_system *system, struct vnode *root, const char *source, u32 flags,
                struct mount **out);
+// A second mount of what is there, with the flags of the first.
+int mount_bind(struct path path, struct mount **out);
+// Whether a directory is in what the mount shows: one may have been moved out of it. What is no directory
+// is when it is the mount's root.
+bool mount_shows(const struct mount *mount, struct vnode *vnode);
 struct mount *mount_get(struct mount *mount); // NULL stays NULL
 void mount_put(struct mount *mount);          // NULL: nothing
 
 // Puts the mount on the path, over what is there. Consumes the reference on success only. -EINVAL: the
-// path is not in a mount that has a place; -ENOTDIR: one of the two is a directory.
+// path is not in a mount that has a place; -ENOSPC: there are enough; -ENOTDIR: one of the two is a directory.
 int mount_attach(struct mount *mount, struct path target);
 // The container's root, which covers nothing.
 void mount_attach_root(struct mount *mount);
@@ -52,6 +58,12 @@ enum { DETACH_IDLE = 0, DETACH_BUSY = 1 };
 // Takes it away, and what is mounted in it. The caller has one reference. DETACH_IDLE: -EBUSY while
 // anybody else has one. -EINVAL: it is nowhere, or the root.
 int mount_detach(struct mount *mount, u32 flags);
+// Binds what is mounted below `from`, as far as `to` shows it, in the same places below `to`, another
+// mount of the same file system. -ENOMEM, -ENOSPC: some are not there.
+int mount_bind_below(struct mount *from, struct mount *to);
+// Puts it elsewhere, with what is mounted in it. -EINVAL: one of the two has no place, or one alone is a
+// directory; -ELOOP: the target is below the mount.
+int mount_move(struct mount *mount, struct path target);
 bool mount_has_place(const struct mount *mount);
 
 // From a path to the one that is mounted on it; consumes the reference, gives the one to go on with.

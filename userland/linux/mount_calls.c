@@ -57,25 +57,43 @@ static i64 new_mount(struct path target, const struct mount_texts *texts, u32 fl
     return result == 0 ? mount_put_on(mount, target) : result;
 }
 
-// A second mount of what is there, with the flags of the first.
-static i64 bind_mount(struct thread *thread, struct path target, linux_ptr source) {
+// With what is mounted in it, or not at all. Consumes the mount.
+static i64 tree_put_on(struct mount *mount, struct mount *from, struct path target) {
+    mount_get(mount);
+    i64 result = mount_put_on(mount, target);
+    if (result == 0) {
+        result = mount_bind_below(from, mount);
+        if (result != 0) {
+            mount_detach(mount, DETACH_BUSY);
+        }
+    }
+    mount_put(mount);
+    return result;
+}
+
+static i64 bind_mount(struct thread *thread, struct path target, linux_ptr source, u64 flags) {
     struct path bound;
     struct mount *mount;
     i64 result = path_resolve(thread, AT_FDCWD, source, WALK_FOLLOW, &bound);
     if (result != 0) {
         return result;
     }
-    result = -EINVAL;
-    if (bound.mount && mount_has_place(bound.mount)) {
-        u32 flags = path_mount_flags(bound);
-        bool is_read_only = __atomic_load_n(&bound.mount->writers, __ATOMIC_RELAXED) < 0;
-        result = mount_make(bound.mount->system, bound.vnode, bound.mount->source,
-                            flags | (is_read_only ? MOUNT_READ_ONLY : 0), &mount);
-    }
+    result = bound.mount && mount_has_place(bound.mount) ? mount_bind(bound, &mount) : -EINVAL;
     if (result == 0) {
-        result = mount_put_on(mount, target);
+        result =
+            flags & MS_REC ? tree_put_on(mount, bound.mount, target) : mount_put_on(mount, target);
     }
     path_put(bound);
+    return result;
+}
+
+static i64 move_mount(struct thread *thread, struct path target, linux_ptr source) {
+    struct path moved;
+    i64 result = path_resolve(thread, AT_FDCWD, source, WALK_FOLLOW, &moved);
+    if (result == 0) {
+        result = is_mount_root(moved) ? mount_move(moved.mount, target) : -EINVAL;
+        path_put(moved);
+    }
     return result;
 }
 
@@ -88,9 +106,10 @@ static i64 mount_on(struct thread *thread, struct path target, linux_ptr source,
                                        : mount_remount(target.mount, (u32)flags, texts->options);
     }
     if (flags & MS_BIND) {
-        return bind_mount(thread, target, source);
+        return bind_mount(thread, target, source, flags);
     }
-    return flags & MS_MOVE ? -EINVAL : new_mount(target, texts, (u32)flags);
+    return flags & MS_MOVE ? move_mount(thread, target, source)
+                           : new_mount(target, texts, (u32)flags);
 }
 
 i64 linux_mount(struct thread *thread, linux_ptr source, linux_ptr target, linux_ptr type,

@@ -24,9 +24,8 @@ int path_lookup(struct path directory, struct name name, struct path *out) {
     return result;
 }
 
-// Whether a directory is in what the mount shows: one may have been moved out of it.
-static bool is_shown(struct vnode *directory, const struct mount *mount) {
-    struct vnode *at = vnode_get(directory);
+bool mount_shows(const struct mount *mount, struct vnode *vnode) {
+    struct vnode *at = vnode_get(vnode);
     struct vnode *up;
     if (mount->root == mount->system->root) {
         vnode_put(at);
@@ -48,7 +47,7 @@ static bool is_shown(struct vnode *directory, const struct mount *mount) {
 static int parent_in_mount(struct path from, struct path *out) {
     struct vnode *up;
     int result = vnode_lookup(from.vnode, parent_name, &up);
-    if (result == 0 && from.mount && !is_shown(up, from.mount)) {
+    if (result == 0 && from.mount && !mount_shows(from.mount, up)) {
         vnode_put(up);
         result = -ENOENT;
     }

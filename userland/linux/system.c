@@ -62,14 +62,24 @@ int system_prepare(void) {
     return result;
 }
 
+// Who looks at the same time waits until it is there.
+static void given_mount(struct given *one, struct vnode *directory) {
+    static struct mutex lock;
+    mutex_lock(&lock);
+    if (!one->was_mounted) {
+        mount_attach(&one->mount, (struct path){&root_mount, directory});
+        __atomic_store_n(&one->was_mounted, 1, __ATOMIC_RELEASE);
+    }
+    mutex_unlock(&lock);
+}
+
 static void given_attach(struct name name, struct vnode *directory) {
     for (usize i = 0; i < ARRAY_SIZE(given); i++) {
         struct given *one = &given[i];
-        if (name.size == one->directory.size &&
-            memcmp(name.text, one->directory.text, name.size) == 0 &&
-            !__atomic_load_n(&one->was_mounted, __ATOMIC_RELAXED) &&
-            !__atomic_exchange_n(&one->was_mounted, 1, __ATOMIC_RELAXED)) {
-            mount_attach(&one->mount, (struct path){&root_mount, directory});
+        if (!__atomic_load_n(&one->was_mounted, __ATOMIC_ACQUIRE) &&
+            name.size == one->directory.size &&
+            memcmp(name.text, one->directory.text, name.size) == 0) {
+            given_mount(one, directory);
         }
     }
 }

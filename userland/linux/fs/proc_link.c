@@ -71,7 +71,7 @@ static struct path link_target(struct proc_node *node) {
     if (process && process->fs) {
         switch (node->entry->link) {
         case PROC_EXE:
-            if (process->program) {
+            if (process->program && process->program->file) {
                 target = path_get(file_path(process->program->file));
             }
             break;

@@ -6,7 +6,7 @@ Each is the debug kernel but for the sources that say BREAK, which are compiled 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from pybuild import parts
+from pybuild import host, parts
 from pybuild.alone import alone
 from pybuild.paths import BUILD
 from pybuild.toolchain import KERNEL_DEBUG, compile_source
@@ -55,3 +55,36 @@ def build(name: str) -> Path:
                 compile_source(flavour, source)
         kernel.link()
     return out
+
+
+@dataclass(frozen=True)
+class BrokenProgram(host.HostProgram):
+    """A program of the host with a broken kernel: all but what is broken is that of `sound`."""
+
+    sound: host.HostProgram | None = None
+
+    def object_of(self, source: Path) -> Path:
+        """The object of a source."""
+        if self.sound is None or is_concerned(source):
+            return super().object_of(source)
+        return self.sound.object_of(source)
+
+    def compile_command(self, source: Path) -> list[str]:
+        """Command that compiles a source."""
+        if self.sound is None or is_concerned(source):
+            return super().compile_command(source)
+        return self.sound.compile_command(source)
+
+
+def program(name: str, sound: host.HostProgram) -> Path:
+    """Builds a program of the host, with a kernel that is broken like this."""
+    host.build(sound)
+    made = BrokenProgram(
+        name=f"{sound.name}-broken-{name}",
+        sources=sound.sources,
+        sanitizers=sound.sanitizers,
+        includes=sound.includes,
+        flags=(*sound.flags, flag(name)),
+        sound=sound,
+    )
+    return host.build(made)

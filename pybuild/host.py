@@ -111,17 +111,16 @@ def _stamp(program: HostProgram, source: Path) -> str:
     return hashlib.sha256(f"{command}\n{known}".encode()).hexdigest() if known else ""
 
 
-def _compile(program: HostProgram, source: Path) -> bool:
-    """Compiles a source when it has to be; whether it was."""
+def _compile(program: HostProgram, source: Path) -> None:
+    """Compiles a source when it has to be."""
     obj = program.object_of(source)
     stamp = obj.with_name(obj.name + ".stamp")
     known = _stamp(program, source)
     if known and obj.exists() and stamp.exists() and stamp.read_text() == known:
-        return False
+        return
     obj.parent.mkdir(parents=True, exist_ok=True)
     run_tool(program.compile_command(source))
     stamp.write_text(_stamp(program, source))
-    return True
 
 
 def build(program: HostProgram) -> Path:
@@ -133,8 +132,10 @@ def build(program: HostProgram) -> Path:
 
 def _build(program: HostProgram) -> None:
     with ThreadPoolExecutor(2) as pool:
-        compiled = list(pool.map(lambda source: _compile(program, source), program.sources))
-    if any(compiled) or not program.out.exists():
+        list(pool.map(lambda source: _compile(program, source), program.sources))
+    # Another program may have compiled what both share.
+    made_ns = program.out.stat().st_mtime_ns if program.out.exists() else 0
+    if any(program.object_of(s).stat().st_mtime_ns >= made_ns for s in program.sources):
         sanitize = [f"-fsanitize={','.join(program.sanitizers)}"] if program.sanitizers else []
         objects = [relative(program.object_of(source)) for source in program.sources]
         sanitize += program.instrumentation

@@ -31,17 +31,20 @@ class Facts(NamedTuple):
     revoker: int
 
 
-def program() -> str:
-    """The program, built with sanitizers."""
+def host_program() -> host.HostProgram:
+    """The program, with sanitizers."""
     folder = ROOT / "tests" / "host" / "kernel"
     sources = (
         *(folder / "calls.c", folder / "calls_more.c"),
         ROOT / "kernel" / "syscall" / "syscall.c",
         BUILD / "gen" / "kernel" / "dispatch.c",
     )
-    return str(
-        host.build(host.kernel_program("calls", *sources, sanitizers=("address", "undefined")))
-    )
+    return host.kernel_program("calls", *sources, sanitizers=("address", "undefined"))
+
+
+def program() -> str:
+    """The program, built."""
+    return str(host.build(host_program()))
 
 
 def acl(access: Access) -> str:

@@ -13,10 +13,30 @@ static void sleep_ms(long ms) {
     }
 }
 
-static long child_that_ends(int after_ms, int status) {
-    long pid = SYS(SYS_fork);
+// "PID (NAME) STATE ...": whether it waits.
+static int is_asleep(long pid) {
+    char path[32] = "/proc/", text[64] = {};
+    char *end = path + 6;
+    long place = 1;
+    while (place * 10 <= pid)
+        place *= 10;
+    for (; place; place /= 10)
+        *end++ = (char)('0' + pid / place % 10);
+    for (const char *from = "/stat"; *from; from++)
+        *end++ = *from;
+    long file = SYS(SYS_open, path, 0, 0), size = SYS(SYS_read, file, text, sizeof(text) - 1);
+    SYS(SYS_close, file);
+    for (long i = 0; i + 2 < size; i++)
+        if (text[i] == ')') return text[i + 2] == 'S';
+    return 0;
+}
+
+// When its parent waits for it; that does nothing else before.
+static long child_that_ends(int status) {
+    long parent = SYS(SYS_getpid), pid = SYS(SYS_fork);
     if (pid == 0) {
-        sleep_ms(after_ms);
+        while (!is_asleep(parent))
+            sleep_ms(1);
         linux_exit(status);
     }
     return pid;
@@ -28,7 +48,7 @@ static void test_wait_with_handler(void) {
     IS(handle(SIGCHLD, (void *)on_signal, 0), 0);
     hits = 0;
     for (int i = 0; i < 10; i++) {
-        long pid = child_that_ends(5, i);
+        long pid = child_that_ends(i);
         IS(wait_status(pid), i << 8);
     }
     IS(hits, 10);
@@ -44,7 +64,7 @@ static void test_wait_in_handler(void) {
     IS(handle(SIGCHLD, (void *)on_child, SA_RESTART), 0);
     hits = 0;
     for (int i = 0; i < 10; i++) {
-        long pid = child_that_ends(5, i);
+        long pid = child_that_ends(i);
         IS(wait_status(pid), i << 8);
     }
     IS(hits, 0);
@@ -57,9 +77,12 @@ static void test_wait_interrupted(void) {
     IS(handle(SIGUSR1, (void *)on_signal, 0), 0);
     long pid = SYS(SYS_fork);
     if (pid == 0) {
-        sleep_ms(10);
+        while (!is_asleep(self))
+            sleep_ms(1);
         SYS(SYS_kill, self, SIGUSR1);
-        sleep_ms(50);
+        while (!is_asleep(self))
+            sleep_ms(1);
+        sleep_ms(200);
         linux_exit(0);
     }
     IS(SYS(SYS_wait4, pid, 0, 0, 0), -EINTR);

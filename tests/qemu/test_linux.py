@@ -18,11 +18,12 @@ from pybuild.paths import BUILD, ROOT
 LOG = BUILD / "test" / "linux.log"
 PROGRAMS = ROOT / "tests" / "linux"
 HEADERS = [PROGRAMS / "check.h", *tools.HEADERS]
+WAIT_SECONDS = 180
 
 
 def shell(command: str, smp: int = 2) -> Result:
     """Boots and gives the shell a command."""
-    return run_captured(MachineConfig(smp=smp, log=LOG), command)
+    return run_captured(MachineConfig(smp=smp, log=LOG), command, WAIT_SECONDS)
 
 
 def program_build(name: str) -> Path:

@@ -6,7 +6,7 @@
 #include "twin.h"
 
 enum { CALLS_DEFAULT = 40000, WORKERS = 3 };
-enum : uint64_t { ROUND_MS = 20000, DEATH_MS = 20000, KILL_MS = 400 };
+enum : uint64_t { ROUND_MS = 60000, DEATH_MS = 60000, KILL_MS = 400 };
 
 static handle_t counts_memobj;
 static uint32_t rounds, killed, late, ended_early;

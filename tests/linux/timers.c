@@ -222,7 +222,7 @@ static int stopped_in(int (*body)(void)) {
     int status = 0;
     long child = SYS(SYS_fork);
     if (child == 0) linux_exit(body());
-    sleep_ms(40);
+    sleep_ms(20);
     SYS(SYS_kill, child, SIGSTOP);
     SYS(SYS_wait4, child, &status, WUNTRACED, 0);
     SYS(SYS_kill, child, SIGCONT);

@@ -19,12 +19,15 @@ def test_the_model_finds_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's figures, or its answer, are not the model's."""
     built = broken.program(name, kernel_calls.host_program())
     monkeypatch.setattr(test_model, "PROGRAM", [str(built)])
+    # Neither a sound kernel from another test, nor a broken one for it.
+    kernels: list[kernel_calls.Kernel] = []
+    monkeypatch.setattr(test_model, "KERNELS", kernels)
     # What the kernel itself finds at the end does not count here.
     monkeypatch.setattr(kernel_calls.Kernel, "close", lambda kernel: kernel.process.kill())
     machine = test_model.Comparison.TestCase
     machine.settings = settings(
-        max_examples=60,
-        stateful_step_count=40,
+        max_examples=300,
+        stateful_step_count=80,
         deadline=None,
         derandomize=True,
         phases=[Phase.generate],
@@ -34,6 +37,8 @@ def test_the_model_finds_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     )
     with pytest.raises(AssertionError) as caught:
         machine("runTest").runTest()
+    for kernel in kernels:
+        kernel.process.kill()
     assert str(caught.traceback[-1].path).endswith("/test_model.py")
 
 

@@ -1,8 +1,8 @@
 // The checks' view of the machine: other CPUs stand still, page tables and stacks are read.
 //
-// A CPU stands still in the interrupt of a shoot-down, which comes only where the kernel lets
-// interrupts in: in user mode, idle, and between the steps of long work. There it serves the
-// shoot-downs of those that are not there yet.
+// A CPU stands still in an interrupt, which comes only where the kernel lets them in: in user mode,
+// idle, and between the steps of long work. There it serves the shoot-downs of those that are not
+// there yet.
 // The linker gives the calls of these functions to us first (--wrap, pybuild/parts.py).
 #include "arch/x86/cpu.h"
 #include "arch/x86/paging.h"
@@ -29,9 +29,11 @@ static void stand_still(void) {
     __atomic_fetch_sub(&standing, 1, __ATOMIC_SEQ_CST);
 }
 
-void __real_shootdown_serve(void);
-void __wrap_shootdown_serve(void) {
-    __real_shootdown_serve();
+// Called in each interrupt, and nowhere else. (shootdown_serve() is not the place: who spins calls it
+// too, with locks held, or is the one that waits for the others to stand still.)
+void __real_apic_eoi(void);
+void __wrap_apic_eoi(void) {
+    __real_apic_eoi();
     if (__atomic_load_n(&stop_wanted, __ATOMIC_SEQ_CST)) stand_still();
 }
 

@@ -11,6 +11,8 @@ import pytest
 from pybuild.paths import BUNDLE, DISK, KERNEL_ELF, ROOT
 
 BUILD_SECONDS = 300
+BUILDS = 4
+SECONDS_MAX = 2
 
 
 def cloister(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -59,12 +61,15 @@ def test_a_second_build_does_nothing_in_under_two_seconds(copy: Path) -> None:
         return {p: p.stat().st_mtime_ns for p in files if p.name not in (".lock", ".doit.json")}
 
     before = times()
-    started = time.monotonic()
-    done = cloister(copy, "build")
-    seconds = time.monotonic() - started
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    assert times() == before
-    assert seconds < 2
+    seconds: list[float] = []
+    # The machine may be busy with other tests: the best of a few.
+    while len(seconds) < BUILDS and min(seconds, default=SECONDS_MAX) >= SECONDS_MAX:
+        started = time.monotonic()
+        done = cloister(copy, "build")
+        seconds.append(time.monotonic() - started)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert times() == before
+    assert min(seconds) < SECONDS_MAX
 
 
 def test_a_changed_header_builds_what_includes_it(copy: Path) -> None:

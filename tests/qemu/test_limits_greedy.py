@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from prompts import PROMPT, WAIT_SECONDS, typed
 
 from pybuild import bundle, gpt, images, parts, toolchain
 from pybuild.command import Result, run_captured
@@ -15,8 +16,6 @@ from pybuild.machine import Machine, MachineConfig
 from pybuild.paths import BUILD, ROOT
 
 LOG = BUILD / "test" / "greedy.log"
-WAIT_SECONDS = 120
-PROMPT = rb"cloister# "  # a line of the log may come behind it
 KEPT = ("busybox", "cloister")
 
 
@@ -51,15 +50,6 @@ def console(disk: Path) -> Iterator[Machine]:
     with Machine(MachineConfig(log=LOG, disk=disk)) as machine:
         machine.console.expect(PROMPT, 30)
         yield machine
-
-
-def typed(machine: Machine, line: str, until: bytes = PROMPT) -> bytes:
-    """Types a line; what is shown until the pattern."""
-    place = len(machine.console.text)
-    machine.console.send(line.encode() + b"\r")
-    found = machine.console.expect(until, WAIT_SECONDS, place)
-    prompt = machine.console.expect(PROMPT, WAIT_SECONDS, place)
-    return machine.console.text[place : max(found.end(), prompt.end())]
 
 
 def taken(machine: Machine, line: str, thing: str) -> int:

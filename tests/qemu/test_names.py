@@ -7,15 +7,15 @@ import runpy
 from collections.abc import Iterator
 from pathlib import Path
 
+import prompts
 import pytest
+from prompts import PROMPT
 
 from pybuild import bundle, gpt, images, parts, toolchain
 from pybuild.machine import Machine, MachineConfig
 from pybuild.paths import BUILD, ROOT
 
 LOG = BUILD / "test" / "names.log"
-WAIT_SECONDS = 20
-PROMPT = rb"cloister# "  # a line of the log may come behind it
 RIGHTS = runpy.run_path(str(BUILD / "gen" / "python" / "abi.py"))["RIGHTS"]
 
 
@@ -49,12 +49,8 @@ def console(disk: Path) -> Iterator[Machine]:
 
 
 def typed(machine: Machine, line: str, until: bytes = PROMPT) -> str:
-    """Types a line; what is shown until the pattern."""
-    place = len(machine.console.text)
-    machine.console.send(line.encode() + b"\r")
-    found = machine.console.expect(until, WAIT_SECONDS, place)
-    prompt = machine.console.expect(PROMPT, WAIT_SECONDS, place)
-    return machine.console.text[place : max(found.end(), prompt.end())].decode(errors="replace")
+    """As text."""
+    return prompts.typed(machine, line, until).decode(errors="replace")
 
 
 def opened(machine: Machine, line: str, name: str, rights: str) -> None:

@@ -30,8 +30,8 @@ MAY_INCLUDE = {
     "arch/host": ["lib", "arch", "mm", "sched", "object", "drivers", "check"],
 }
 C_FOLDERS = ("kernel", "userland", "tests", "pybuild")
-# What the core has come down to, and no more.
-CORE_LINES_MAX = 8000
+# What is left of 10,000 is for later.
+CORE_LINES_MAX = 9_500
 FILE_LINES_MAX = 500
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
 COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"', re.DOTALL)

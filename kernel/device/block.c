@@ -2,6 +2,7 @@
 // the second to let go of it frees it, and with it the pages' references. It is charged to the
 // namespace of the block object.
 #include "device/block.h"
+#include "device/turns.h"
 
 #include "kernel/handlers.h"
 #include "object/memobj.h"
@@ -38,6 +39,7 @@ static void transfer_done(struct block_request *request, status_t status) {
     transfer->status = status;
     waitq_wake_all(&transfer->waiting, OK);
     lock_release(&transfer->lock);
+    turn_done(request->operation);
     transfer_put(transfer);
 }
 
@@ -82,29 +84,24 @@ static status_t transfer_wait(struct transfer *transfer) {
 static status_t transfer_run(struct block *block, enum block_operation operation, u64 offset,
                              struct page **pages, u32 count) {
     struct transfer *transfer = transfer_create(block, operation, offset, pages, count);
-    if (!transfer) return ERR_NO_RESOURCES;
-    status_t status = blockdev_submit(block->dev, &transfer->request);
-    if (status != OK)
-        transfer_put(transfer); // the disk never had it
-    else
+    status_t status = transfer ? blockdev_submit(block->dev, &transfer->request) : ERR_NO_RESOURCES;
+    if (status != OK) {
+        turn_done(operation);
+        if (transfer) transfer_put(transfer); // the disk never had it
+    } else {
         status = transfer_wait(transfer);
-    transfer_put(transfer);
+    }
+    if (transfer) transfer_put(transfer);
     return status;
 }
 
 status_t block_transfer(struct block *block, enum block_operation operation, u64 offset,
                         struct page **pages, u32 count) {
-    if (offset > block->size_bytes || count * PAGE_SIZE > block->size_bytes - offset)
-        return ERR_OUT_OF_RANGE;
-    return transfer_run(block, operation, offset, pages, count);
-}
-
-status_t block_flush(struct block *block) {
-    return transfer_run(block, BLOCK_FLUSH, 0, nullptr, 0);
-}
-
-status_t block_read_page(struct block *block, u64 offset, struct page *page) {
-    return block_transfer(block, BLOCK_READ, offset, &page, 1);
+    bool is_outside = offset > block->size_bytes || count * PAGE_SIZE > block->size_bytes - offset;
+    if (!is_outside && !object_is_dead(&block->base))
+        return transfer_run(block, operation, offset, pages, count);
+    turn_done(operation);
+    return is_outside ? ERR_OUT_OF_RANGE : ERR_DEAD;
 }
 
 status_t block_create(struct namespace *ns, struct blockdev *dev, u64 offset_bytes, u64 size_bytes,
@@ -154,7 +151,11 @@ static status_t copy_step(struct block *block, enum block_operation operation, u
         status = memobj_get_page(memobj, first_page + have, &pages[have]);
         if (status == OK) have++;
     }
-    if (status == OK) status = block_transfer(block, operation, offset, pages, count);
+    if (status == OK) status = turn_begin(operation);
+    if (status == OK) {
+        turn_end(operation, count);
+        status = block_transfer(block, operation, offset, pages, count);
+    }
     while (have > 0)
         page_put(pages[--have]);
     return status;
@@ -186,4 +187,9 @@ status_t sys_block_write(struct block *block, u64 offset, struct memobj *memobj,
     return copy_all(block, BLOCK_WRITE, offset, memobj, memobj_offset, size);
 }
 
-status_t sys_block_flush(struct block *block) { return block_flush(block); }
+status_t sys_block_flush(struct block *block) {
+    status_t status = turn_begin(BLOCK_FLUSH);
+    if (status != OK) return status;
+    turn_end(BLOCK_FLUSH, 0);
+    return transfer_run(block, BLOCK_FLUSH, 0, nullptr, 0);
+}

@@ -3,6 +3,7 @@
 // Rules:
 // - A request and the pages in it live until the disk is done with them, whatever becomes of the
 //   thread that waits: the request holds a reference to each page and to the block object.
+// - Whoever transfers has had its turn (turns.h).
 #pragma once
 
 #include "drivers/blockdev.h"
@@ -19,11 +20,8 @@ struct block {
 // A range of a disk, within [0, its end). OUT_OF_RANGE, NO_RESOURCES.
 status_t block_create(struct namespace *ns, struct blockdev *dev, u64 offset_bytes, u64 size_bytes,
                       struct block **out);
-// Reads or writes whole pages at `offset` of the range, waiting. The pages are referenced while
-// that lasts. IO_ERROR, DEAD (the waiting thread is being killed; it goes on by itself),
+// Reads or writes whole pages at `offset` of the range, waiting; consumes the turn. The pages are
+// referenced while that lasts. IO_ERROR, DEAD (the waiting thread is being killed; it goes on by itself),
 // OUT_OF_RANGE, NO_RESOURCES.
 status_t block_transfer(struct block *block, enum block_operation operation, u64 offset,
                         struct page **pages, u32 count);
-status_t block_flush(struct block *block);
-// One page.
-status_t block_read_page(struct block *block, u64 offset, struct page *page);

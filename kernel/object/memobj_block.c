@@ -2,6 +2,7 @@
 // the object's lock; others wait for them. One request reads what is missing around the page that
 // is wanted, in an aligned window: the same that a page fault then enters at once.
 #include "device/block.h"
+#include "device/turns.h"
 #include "object/memobj.h"
 #include "object/namespace.h"
 
@@ -66,12 +67,14 @@ static status_t fill_end(struct memobj *memobj, struct fill *fill, status_t stat
 
 static status_t fill_window(struct memobj *memobj, u64 index, u32 most) {
     struct fill fill;
-    status_t status = fill_begin(memobj, index, most, &fill);
+    // Before anything is marked: others may want these pages and need not wait for this turn.
+    status_t status = turn_begin(BLOCK_READ);
+    if (status != OK) return status;
+    status = fill_begin(memobj, index, most, &fill);
+    turn_end(BLOCK_READ, fill.count);
     if (status != OK || fill.count == 0) return status;
     u64 offset = memobj->block_offset + fill.first * PAGE_SIZE;
-    status = object_is_dead(&memobj->block->base)
-                 ? ERR_DEAD
-                 : block_transfer(memobj->block, BLOCK_READ, offset, fill.pages, fill.count);
+    status = block_transfer(memobj->block, BLOCK_READ, offset, fill.pages, fill.count);
     return fill_end(memobj, &fill, status);
 }
 

@@ -29,6 +29,8 @@ static void ns_setup(struct namespace *ns, struct namespace *parent) NO_THREAD_S
     list_init(&ns->names);
     list_init(&ns->dying_link);
     ns->log_limit = DEFAULT_LOG_BYTES;
+    for (u32 i = 0; i < TURN_KINDS; i++)
+        turns_init(&ns->turns[i]);
 }
 
 void ns_init_root(void) {
@@ -71,6 +73,15 @@ static const struct {
     {LEDGER_MESSAGE_BYTES, COUNTED(message_bytes), 4 << 20},
 };
 
+static void disk_limits_apply(struct namespace *ns, const struct cl_ns_limits *limits)
+    REQUIRES(&ns->lock) {
+    const u64 asked[TURN_KINDS][2] = {{limits->disk_read_bytes, limits->disk_read_requests},
+                                      {limits->disk_write_bytes, limits->disk_write_requests}};
+    for (u32 i = 0; i < TURN_KINDS; i++)
+        turns_limit(&ns->turns[i], (u64)limit_or(asked[i][0], &ns->turns[i].bytes_limit),
+                    (u64)limit_or(asked[i][1], &ns->turns[i].requests_limit));
+}
+
 static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *limits) {
     struct ledger *ledger = &ns->ledger;
     status_t status =
@@ -87,6 +98,7 @@ static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *li
     __atomic_store_n(&ns->group.weight, weight, __ATOMIC_RELAXED);
     ns->group.cap_thousandths = (u64)limit_or(limits->cpu_cap, &ns->group.cap_thousandths);
     ns->log_limit = (u64)limit_or(limits->log_bytes, &ns->log_limit);
+    disk_limits_apply(ns, limits);
     lock_release(&ns->lock);
     return OK;
 }
@@ -207,6 +219,18 @@ static void children_count(struct namespace *ns, struct cl_ns_info *info) {
     }
 }
 
+static void disk_report(struct namespace *ns, struct cl_ns_info *info) REQUIRES(&ns->lock) {
+    const struct turns *read = &ns->turns[TURN_READ], *write = &ns->turns[TURN_WRITE];
+    info->disk_read_bytes = read->bytes;
+    info->disk_read_bytes_limit = read->bytes_limit;
+    info->disk_read_requests = read->requests;
+    info->disk_read_requests_limit = read->requests_limit;
+    info->disk_write_bytes = write->bytes;
+    info->disk_write_bytes_limit = write->bytes_limit;
+    info->disk_write_requests = write->requests;
+    info->disk_write_requests_limit = write->requests_limit;
+}
+
 status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
     struct ledger *ledger = &ns->ledger;
     ledger_recall(ledger);
@@ -230,7 +254,9 @@ status_t sys_ns_info(struct namespace *ns, struct cl_ns_info *info) {
     info->cpu_ns = sched_group_run_ns(&ns->group);
     info->cpu_weight = __atomic_load_n(&ns->group.weight, __ATOMIC_RELAXED);
     lock_acquire(&ns->lock);
+    info->cpu_cap = ns->group.cap_thousandths;
     info->log_bytes_limit = ns->log_limit;
+    disk_report(ns, info);
     lock_release(&ns->lock);
     info->is_dying = !ns_is_alive(ns);
     return OK;

@@ -8,6 +8,7 @@
 // - Other objects may keep a reference to a gone namespace; its struct is charged to its parent.
 #pragma once
 
+#include "device/turns.h"
 #include "object/handle.h"
 #include "sched/thread.h"
 
@@ -35,6 +36,7 @@ struct namespace {
     u64 log_second GUARDED_BY(&lock);
     u64 log_used GUARDED_BY(&lock);
     u64 log_limit GUARDED_BY(&lock);
+    struct turns turns[TURN_KINDS]; // under lock
 
     struct sched_node sched_nodes[]; // one for each CPU; the root has none
 };

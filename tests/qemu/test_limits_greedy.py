@@ -99,6 +99,9 @@ def test_without_a_limit_there_is_one(console: Machine) -> None:
     assert ledger["names_limit"] == ledger["timers_limit"] == 1024
     assert ledger["message_bytes_limit"] == 4 << 20
     assert ledger["log_bytes_limit"] == 64 << 10
+    unlimited = [key for key in ledger if key.startswith("disk_") and key.endswith("_limit")]
+    assert len(unlimited) == 4
+    assert [ledger[key] for key in ["cpu_cap", *unlimited]] == [0] * 5
     typed(console, "rm -f d")
 
 
@@ -118,6 +121,11 @@ LIMITS = {
     "--timers-limit 72": {"timers_limit": 72},
     "--channel-bytes 1m": {"message_bytes_limit": 1 << 20},
     "--log-bytes 7k": {"log_bytes_limit": 7 << 10},
+    "--cpus 1.25": {"cpu_cap": 1250},
+    "--device-read-bps /dev/vda:3mb": {"disk_read_bytes_limit": 3 << 20},
+    "--device-read-iops=301": {"disk_read_requests_limit": 301},
+    "--device-write-bps 2m": {"disk_write_bytes_limit": 2 << 20},
+    "--device-write-iops /dev/vda:302": {"disk_write_requests_limit": 302},
 }
 EXPECTED = {key: value for limit in LIMITS.values() for key, value in limit.items()}
 
@@ -149,7 +157,9 @@ def test_what_update_sets_holds_after_a_stop(start: str) -> None:
     assert {key: second[key] for key in EXPECTED} == EXPECTED | changed
     rows = [row for row in parts_[2].splitlines() if row.split()[0] in (b"c", b"/containers/c")]
     assert len(rows) == 2
-    for shown in (b"/1000 ", b"/71 ", b"/72 ", b"/1048576 ", b" 7168"):
+    limits = (b"/1000 ", b"/71 ", b"/72 ", b"/1048576 ", b" 7168 ")
+    rates = (b" 1.250 ", b" 3145728 ", b" 301 ", b" 2097152 ", b" 302")
+    for shown in limits + rates:
         assert all(shown in row for row in rows), shown
 
 
@@ -177,6 +187,53 @@ def test_limits_of_one_that_has_ended() -> None:
     assert b"option `--nosuch` is not known" in result.err
     assert b"is not nofile=SOFT or nofile=SOFT:HARD" in result.err
     assert result.status == 125
+
+
+# Option → what it is no value for.
+NO_VALUES = {
+    "--cpus": ("-1", "64.001", "0.0001", "1.5x", ".", "", "1e3", "many"),
+    "--device-read-bps": ("-1", "fast", "vda:1m", "/dev/:1m", "/dev/vda:", "1.5m", "5x"),
+    "--device-write-iops": ("-1", "1k", "/dev/vda:1m", ":5"),
+}
+
+
+def test_what_is_no_rate_is_refused() -> None:
+    """With what there is instead; each of the values by itself, and nothing is started."""
+    given = [(option, value) for option, values in NO_VALUES.items() for value in values]
+    result = shell(*[f"run --rm {option}={value} busybox echo ran" for option, value in given])
+    said = [line for line in result.err.splitlines() if b"option `" in line]
+    assert result.out == b""
+    assert len(said) == len(given)
+    for line, (option, _) in zip(said, given, strict=True):
+        assert b"option `" + option.encode() in line
+        assert b"0: no cap" in line or b"0: no limit" in line
+
+
+READ_RATE = 512 << 10
+REQUEST_BYTES_MAX = 64 << 10
+BURST_SECONDS = 0.05
+RATE_MORE_MAX = 1.1
+TRIES = 3
+
+
+def seconds_of_a_read() -> tuple[float, int]:
+    """How long a container with a limit reads its image, and how much that is."""
+    option = f"--device-read-bps /dev/vda:{READ_RATE >> 10}k"
+    read = "busybox sh -c 'cat /bin/busybox >/dev/null'"
+    result = shell(f"run --name a {option} {read}", "inspect a")
+    facts = json.loads(result.out.decode().split("\n]")[0] + "\n]")[0]
+    return (facts["FinishedNs"] - facts["StartedNs"]) / 1e9, facts["Ledger"]["disk_read_bytes"]
+
+
+def test_a_read_takes_its_time() -> None:
+    """Never less, but for the burst and the last request; and, when the host lets it, no more."""
+    for _ in range(TRIES):
+        seconds, count = seconds_of_a_read()
+        assert count > 1 << 20
+        assert seconds >= (count - REQUEST_BYTES_MAX) / READ_RATE - BURST_SECONDS
+        if seconds <= RATE_MORE_MAX * count / READ_RATE:
+            return
+    pytest.fail(f"{count} bytes took {seconds} s")
 
 
 def test_processes_up_and_down() -> None:

@@ -18,6 +18,10 @@ static const struct cl_ns_limits wide = {
     .cpu_weight = CL_LIMIT_SAME,
     .cpu_cap = CL_LIMIT_SAME,
     .log_bytes = CL_LIMIT_SAME,
+    .disk_read_bytes = CL_LIMIT_SAME,
+    .disk_read_requests = CL_LIMIT_SAME,
+    .disk_write_bytes = CL_LIMIT_SAME,
+    .disk_write_requests = CL_LIMIT_SAME,
 };
 
 static handle_t make(handle_t parent, const char *name) {

@@ -60,6 +60,10 @@ static struct cl_ns_limits limits_wide(u64 reserved_pages) {
         .cpu_weight = CL_LIMIT_SAME,
         .cpu_cap = CL_LIMIT_SAME,
         .log_bytes = CL_LIMIT_SAME,
+        .disk_read_bytes = CL_LIMIT_SAME,
+        .disk_read_requests = CL_LIMIT_SAME,
+        .disk_write_bytes = CL_LIMIT_SAME,
+        .disk_write_requests = CL_LIMIT_SAME,
     };
 }
 

@@ -11,8 +11,9 @@
 // RUN      iIMAGE; nNAME (else the manager makes one); aWORD… (else the image's own command);
 //          eKEY=VALUE…; oKEY=VALUE: cwd, user, tty, stdin, nofile (container_protocol.h); memory and
 //          reservation (bytes), shares (of the CPU; 1024 by default), pids, handles, names, timers,
-//          channel-bytes, log-bytes (a second): the container's limits; hnotify hstdin hstdout hstderr as far as the client wants
-//          them. Flags REMOVE, NEST. What is too long for a message goes into a memory object `hwords`:
+//          channel-bytes, log-bytes (a second), cpu-cap (thousandths of a CPU), read-bps, read-iops,
+//          write-bps, write-iops (a second): the container's limits; hnotify hstdin hstdout hstderr
+//          as far as the client wants them. Flags REMOVE, NEST. What is too long for a message goes into a memory object `hwords`:
 //          `position` bytes of records that follow those of the request.
 //          Answers with the manager_container as soon as it is started. Whoever holds the other end
 //          of `notify` gets one manager_end when it has ended (with REMOVE: when its last page is

@@ -24,8 +24,8 @@ static u64 weight_of(u64 shares) {
 
 static const char pids_key[] = "pids";
 const char *const limit_keys[LIMIT_KEYS] = {
-    "memory", "reservation", "shares",        pids_key,    "handles",
-    "names",  "timers",      "channel-bytes", "log-bytes",
+    "memory",        "reservation", "shares",  pids_key,   "handles",   "names",     "timers",
+    "channel-bytes", "log-bytes",   "cpu-cap", "read-bps", "read-iops", "write-bps", "write-iops",
 };
 
 #define FIELD(name) __builtin_offsetof(struct cl_ns_limits, name)
@@ -33,11 +33,13 @@ static const struct {
     usize field;
     u64 (*convert)(u64 number);
 } meant[LIMIT_KEYS] = {
-    {FIELD(memory_pages), pages_of}, {FIELD(memory_reserved_pages), pages_of},
-    {FIELD(cpu_weight), weight_of},  {FIELD(threads), threads_of},
-    {FIELD(handles), same_of},       {FIELD(names), same_of},
-    {FIELD(timers), same_of},        {FIELD(message_bytes), same_of},
-    {FIELD(log_bytes), same_of},
+    {FIELD(memory_pages), pages_of},    {FIELD(memory_reserved_pages), pages_of},
+    {FIELD(cpu_weight), weight_of},     {FIELD(threads), threads_of},
+    {FIELD(handles), same_of},          {FIELD(names), same_of},
+    {FIELD(timers), same_of},           {FIELD(message_bytes), same_of},
+    {FIELD(log_bytes), same_of},        {FIELD(cpu_cap), same_of},
+    {FIELD(disk_read_bytes), same_of},  {FIELD(disk_read_requests), same_of},
+    {FIELD(disk_write_bytes), same_of}, {FIELD(disk_write_requests), same_of},
 };
 
 static bool option_number(const struct records *records, const char *key, u64 *number) {

@@ -1,11 +1,11 @@
 // The limits of a container as requests say them: options with numbers, `shares` as in Docker (1024 is
-// what a container has by itself), sizes in bytes.
+// what a container has by itself), sizes in bytes, the cap of the CPU in thousandths of one.
 #pragma once
 
 #include "abi/types.h"
 #include "lib/records.h"
 
-enum { LIMIT_KEYS = 9 };
+enum { LIMIT_KEYS = 14 };
 extern const char *const limit_keys[LIMIT_KEYS];
 
 // What is not said stays, or is the default.

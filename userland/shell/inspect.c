@@ -35,7 +35,16 @@ static const struct {
     FIELD(children),
     FIELD(cpu_ns),
     FIELD(cpu_weight),
+    FIELD(cpu_cap),
     FIELD(log_bytes_limit),
+    FIELD(disk_read_bytes),
+    FIELD(disk_read_bytes_limit),
+    FIELD(disk_read_requests),
+    FIELD(disk_read_requests_limit),
+    FIELD(disk_write_bytes),
+    FIELD(disk_write_bytes_limit),
+    FIELD(disk_write_requests),
+    FIELD(disk_write_requests_limit),
     FIELD(is_dying),
 #undef FIELD
 };

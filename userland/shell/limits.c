@@ -6,6 +6,41 @@
 #include "shell/output.h"
 
 enum : u64 { MEMORY_BYTES_MIN = 1 << 20, LIMIT_NEVER = 1ull << 62 };
+enum { CPUS_MAX = 64, CPU_PLACES = 3, CPU_WHOLE = 1000 };
+
+// CPUs with up to three places behind the point: in thousandths.
+static bool cpus_read(const char *text, u64 *thousandths) {
+    char whole[8] = {};
+    const char *point = strchr(text, '.');
+    usize size = point ? (usize)(point - text) : strlen(text);
+    usize places = point ? strlen(point + 1) : 0;
+    u64 part = 0;
+    if (size >= sizeof(whole) || size + places == 0 || places > CPU_PLACES) return false;
+    memcpy(whole, text, size);
+    if (size > 0 && !number_read(whole, thousandths)) return false;
+    if (size == 0) *thousandths = 0;
+    if (places > 0 && !number_read(point + 1, &part)) return false;
+    for (; places < CPU_PLACES; places++)
+        part *= 10;
+    *thousandths = *thousandths * CPU_WHOLE + part;
+    return *thousandths <= CPUS_MAX * CPU_WHOLE;
+}
+
+// `[/dev/NAME:]RATE`: there is one disk, by whatever name.
+static const char *rate_of(const char *text) {
+    static const char folder[] = "/dev/";
+    const char *colon = strchr(text, ':');
+    usize size = sizeof(folder) - 1;
+    return strncmp(text, folder, size) == 0 && colon > text + size ? colon + 1 : text;
+}
+
+static bool rate_bytes_read(const char *text, u64 *rate) { return size_read(rate_of(text), rate); }
+
+static bool rate_read(const char *text, u64 *rate) { return number_read(rate_of(text), rate); }
+
+static const char rate_bytes_problem[] =
+    "is no rate ([/dev/NAME:]BYTES a second, with b, k, m or g behind the number; 0: no limit)";
+static const char rate_problem[] = "is no rate ([/dev/NAME:]REQUESTS a second; 0: no limit)";
 
 static const struct {
     const char *short_text;
@@ -26,6 +61,13 @@ static const struct {
     {"--timers-limit", "--timers-limit", "timers", number_read, 0, "is no number of timers"},
     {"--channel-bytes", "--channel-bytes", "channel-bytes", size_read, 1, "is no size"},
     {"--log-bytes", "--log-bytes", "log-bytes", size_read, 0, "is no number of bytes a second"},
+    {"--cpus", "--cpus", "cpu-cap", cpus_read, 0,
+     "is no number of CPUs (0.001 to 64, at most three digits behind the point; 0: no cap)"},
+    {"--device-read-bps", "--device-read-bps", "read-bps", rate_bytes_read, 0, rate_bytes_problem},
+    {"--device-read-iops", "--device-read-iops", "read-iops", rate_read, 0, rate_problem},
+    {"--device-write-bps", "--device-write-bps", "write-bps", rate_bytes_read, 0,
+     rate_bytes_problem},
+    {"--device-write-iops", "--device-write-iops", "write-iops", rate_read, 0, rate_problem},
 };
 static_assert(ARRAY_SIZE(known) == LIMITS);
 
@@ -80,9 +122,22 @@ const char *limit_format(char text[LIMIT_TEXT_MAX], u64 used, u64 limit) {
     return text;
 }
 
+// A rate; none is `-`.
+static const char *rate_format(char text[LIMIT_TEXT_MAX], u64 rate) {
+    format_text(text, LIMIT_TEXT_MAX, rate && rate < LIMIT_NEVER ? "%lu" : "-", rate);
+    return text;
+}
+
+static const char *cpus_format(char text[LIMIT_TEXT_MAX], u64 thousandths) {
+    format_text(text, LIMIT_TEXT_MAX, thousandths ? "%lu.%03lu" : "-", thousandths / CPU_WHOLE,
+                thousandths % CPU_WHOLE);
+    return text;
+}
+
 void limits_head_print(void) {
-    output_print(" %12s %14s %12s %12s %18s %8s\n", "THREADS", "HANDLES", "NAMES", "TIMERS",
-                 "CHANNEL BYTES", "LOG B/S");
+    output_print(" %12s %14s %12s %12s %18s %8s %7s %12s %8s %12s %8s\n", "THREADS", "HANDLES",
+                 "NAMES", "TIMERS", "CHANNEL BYTES", "LOG B/S", "CPUS", "READ B/S", "READ/S",
+                 "WRITE B/S", "WRITE/S");
 }
 
 void limits_print(const struct cl_ns_info *ledger) {
@@ -92,5 +147,9 @@ void limits_print(const struct cl_ns_info *ledger) {
     output_print(" %12s", limit_format(text, ledger->names, ledger->names_limit));
     output_print(" %12s", limit_format(text, ledger->timers, ledger->timers_limit));
     output_print(" %18s", limit_format(text, ledger->message_bytes, ledger->message_bytes_limit));
-    output_print(" %8lu\n", ledger->log_bytes_limit);
+    output_print(" %8lu %7s", ledger->log_bytes_limit, cpus_format(text, ledger->cpu_cap));
+    output_print(" %12s", rate_format(text, ledger->disk_read_bytes_limit));
+    output_print(" %8s", rate_format(text, ledger->disk_read_requests_limit));
+    output_print(" %12s", rate_format(text, ledger->disk_write_bytes_limit));
+    output_print(" %8s\n", rate_format(text, ledger->disk_write_requests_limit));
 }

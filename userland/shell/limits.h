@@ -5,7 +5,7 @@
 #include "lib/records.h"
 #include "shell/shell.h"
 
-enum { LIMITS = 9, LIMIT_TEXT_MAX = 40 };
+enum { LIMITS = 14, LIMIT_TEXT_MAX = 40 };
 
 struct limits {
     u32 given; // bit N: values[N] is

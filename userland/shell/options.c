@@ -256,6 +256,9 @@ bool size_read(const char *text, u64 *bytes) {
     static const char units[] = "bkmg";
     char digits[24] = {};
     usize size = strlen(text);
+    // `kb` and `kib` are `k`.
+    if (size > 2 && (text[size - 1] | 0x20) == 'b' && strchr("kmgi", text[size - 2] | 0x20)) size--;
+    if (size > 2 && (text[size - 1] | 0x20) == 'i' && strchr("kmg", text[size - 2] | 0x20)) size--;
     const char *unit = size > 0 ? strchr(units, text[size - 1] | 0x20) : NULL;
     if (!unit || !*unit) return number_read(text, bytes);
     if (size > sizeof(digits)) return false;

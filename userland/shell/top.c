@@ -94,16 +94,19 @@ static const char *size_format(char *text, usize size, u64 pages) {
 }
 
 static void sample_print(const struct sample *before, struct sample *sample) {
-    char used[24], limit[24];
+    char used[24], limit[24], read[24], written[24];
     const struct cl_ns_info *ledger = &sample->ledger;
     u64 elapsed_ns = max(sample->at_ns - before->at_ns, 1ull);
     u64 hundredths = (ledger->cpu_ns - before->ledger.cpu_ns) * 10000 / elapsed_ns;
     u64 percent = ledger->memory_used_pages * 10000 / max(ledger->memory_limit_pages, 1ull);
-    output_print("%-20s %4lu.%02lu%% %10s / %-10s %4lu.%02lu%% %8lu", sample->name,
+    output_print("%-20s %4lu.%02lu%% %10s / %-10s %4lu.%02lu%% %10s / %-10s %8lu", sample->name,
                  hundredths / 100, hundredths % 100,
                  size_format(used, sizeof(used), ledger->memory_used_pages),
                  size_format(limit, sizeof(limit), ledger->memory_limit_pages), percent / 100,
-                 percent % 100, ledger->objects);
+                 percent % 100,
+                 size_format(read, sizeof(read), ledger->disk_read_bytes / CL_PAGE_SIZE),
+                 size_format(written, sizeof(written), ledger->disk_write_bytes / CL_PAGE_SIZE),
+                 ledger->objects);
     limits_print(ledger);
 }
 
@@ -130,8 +133,8 @@ static bool samples_print(const struct words *words, const char *first) {
     struct sample sample;
     u32 count = first ? samples_named(words, first, before) : samples_take(before);
     if (!second_pass()) return false;
-    output_print("%-20s %8s %10s / %-10s %8s %8s", "NAME", "CPU", "MEMORY", "LIMIT", "USED",
-                 "OBJECTS");
+    output_print("%-20s %8s %10s / %-10s %8s %10s / %-10s %8s", "NAME", "CPU", "MEMORY", "LIMIT",
+                 "USED", "BLOCK READ", "WRITTEN", "OBJECTS");
     limits_head_print();
     for (u32 i = 0; i < count; i++) {
         if (sample_take(before[i].name, &sample)) sample_print(&before[i], &sample);

@@ -21,6 +21,9 @@ const struct verb verbs[] = {
      "  -m SIZE         memory that it may use: 16m, 1g\n"
      "  --memory-reservation SIZE  memory set aside for it alone\n"
      "  -c N, --cpu-shares N       its weight beside others; 1024 by itself\n"
+     "  --cpus N             of the CPUs' time at most: 0.25, 1.5; 0: no cap\n"
+     "  --device-read-bps, --device-write-bps [/dev/NAME:]SIZE   bytes of the disk a second\n"
+     "  --device-read-iops, --device-write-iops [/dev/NAME:]N    requests a second; 0: no limit\n"
      "  --pids-limit N       processes that it may have\n"
      "  --handles-limit N    handles, to kernel objects\n"
      "  --names-limit N      names in its namespace\n"
@@ -69,7 +72,8 @@ const struct verb verbs[] = {
      "  --memory-reservation SIZE  memory set aside for it\n"
      "  -c, --cpu-shares N         its weight beside others; 1024 by itself\n"
      "  --pids-limit, --handles-limit, --names-limit, --timers-limit N\n"
-     "  --channel-bytes, --log-bytes SIZE  as with `run`\n"
+     "  --channel-bytes, --log-bytes SIZE, --cpus N  as with `run`\n"
+     "  --device-read-bps, --device-write-bps SIZE, --device-read-iops, --device-write-iops N\n"
      "They hold for as long as it is there, over `stop` and `start` too.\n"
      "A path NAME/NAME is one in a container's container.\n",
      update_verb},

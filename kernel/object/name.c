@@ -60,6 +60,11 @@ static status_t name_insert(struct namespace *ns, struct name *name) {
     return status;
 }
 
+static void name_unlink_locked(struct namespace *ns, struct name *name) REQUIRES(&ns->lock) {
+    if (ns->listed == &name->link) ns->listed = name->link.prev;
+    list_remove(&name->link);
+}
+
 // Without an access list it is a child namespace.
 status_t sys_ns_bind(struct namespace *ns, const struct name_path *path,
                      const struct handle_info *object, const struct cl_acl *access) {
@@ -83,17 +88,34 @@ void name_unbind_child(struct namespace *parent, struct namespace *child) {
     lock_acquire(&parent->lock);
     list_for_each(name, &parent->names, link)
         if (name->koid == child->base.koid && name->is_child) found = name;
-    if (found) list_remove(&found->link);
+    if (found) name_unlink_locked(parent, found);
     lock_release(&parent->lock);
     if (found) name_free(parent, found);
 }
 
-status_t sys_ns_unbind(struct namespace *ns, const struct name_path *path) {
+// A name that somebody has bound, to be changed or taken away.
+static status_t name_bound(struct namespace *ns, const struct name_path *path, struct name **name)
+    REQUIRES(&ns->lock) {
+    *name = name_meeting(ns, path->text, path->size);
+    if (!*name || (*name)->size != path->size) return ERR_NOT_FOUND;
+    return (*name)->is_child ? ERR_ACCESS_DENIED : OK;
+}
+
+status_t sys_ns_set_access(struct namespace *ns, const struct name_path *path,
+                           const struct cl_acl *access) {
+    struct name *name;
     lock_acquire(&ns->lock);
-    struct name *name = name_meeting(ns, path->text, path->size);
-    bool is_there = name && name->size == path->size;
-    status_t status = !is_there ? ERR_NOT_FOUND : name->is_child ? ERR_ACCESS_DENIED : OK;
-    if (status == OK) list_remove(&name->link);
+    status_t status = name_bound(ns, path, &name);
+    if (status == OK) name->access = *access;
+    lock_release(&ns->lock);
+    return status;
+}
+
+status_t sys_ns_unbind(struct namespace *ns, const struct name_path *path) {
+    struct name *name;
+    lock_acquire(&ns->lock);
+    status_t status = name_bound(ns, path, &name);
+    if (status == OK) name_unlink_locked(ns, name);
     lock_release(&ns->lock);
     if (status == OK) name_free(ns, name);
     return status;
@@ -102,6 +124,7 @@ status_t sys_ns_unbind(struct namespace *ns, const struct name_path *path) {
 void names_drop(struct namespace *ns) {
     for (;; sched_preempt_point()) {
         lock_acquire(&ns->lock);
+        ns->listed = &ns->names;
         struct name *name = list_take_first(&ns->names, struct name, link);
         lock_release(&ns->lock);
         if (!name) return;
@@ -167,10 +190,14 @@ status_t sys_ns_open(const struct handle_info *ns, const struct name_path *path,
 status_t sys_ns_list(struct namespace *ns, u64 position, struct cl_ns_entry *entry,
                      u64 *next_position) {
     status_t status = ERR_NOT_FOUND;
-    struct name *name;
     lock_acquire(&ns->lock);
-    list_for_each(name, &ns->names, link) {
+    // On from where the last listing was, if that is not beyond.
+    struct list *at = ns->listed;
+    if (at != &ns->names && list_entry(at, struct name, link)->position > position) at = &ns->names;
+    while ((at = at->next) != &ns->names) {
+        const struct name *name = list_entry(at, struct name, link);
         if (name->position <= position) continue;
+        ns->listed = at;
         entry->koid = name->koid;
         entry->object_type = name->object_type;
         entry->ceiling = name->ceiling;

@@ -27,6 +27,7 @@ static void ns_setup(struct namespace *ns, struct namespace *parent) NO_THREAD_S
     lock_init(&ns->lock, LOCK_NAMESPACE);
     handle_holder_init(&ns->holder, &ns->base, &ns->ledger);
     list_init(&ns->names);
+    ns->listed = &ns->names;
     list_init(&ns->dying_link);
     ns->log_limit = DEFAULT_LOG_BYTES;
     for (u32 i = 0; i < TURN_KINDS; i++)

@@ -30,7 +30,8 @@ struct namespace {
     struct lock lock;                    // rank LOCK_NAMESPACE
     struct list names GUARDED_BY(&lock); // struct name, in order of creation
     u64 name_position_next GUARDED_BY(&lock);
-    struct list dying_link; // the reaper's
+    struct list *listed GUARDED_BY(&lock); // in names: the last that was listed, or the head
+    struct list dying_link;                // the reaper's
 
     // Log rate, under lock:
     u64 log_second GUARDED_BY(&lock);

@@ -319,15 +319,26 @@ class Model:
         copy = self._handle(what.thing, what.rights, what.user, what.revoker)
         space.names[name] = Bound(copy, access)
 
-    def unbind(self, ns: int, name: str) -> None:
-        """ns_unbind."""
-        _, space = self.space(ns, "BIND")
+    @staticmethod
+    def _bound(space: Space, name: str) -> Bound:
+        """What somebody has bound, to be changed or taken away."""
         bound = space.names.get(name)
         if bound is None:
             raise Refused("NOT_FOUND")
         if bound.child:
             raise Refused("ACCESS_DENIED")
-        self._drop(space.names.pop(name).handle)
+        return bound
+
+    def set_access(self, ns: int, name: str, access: Access) -> None:
+        """ns_set_access."""
+        _, space = self.space(ns, "BIND", "OWNER")
+        self._bound(space, name).access = access
+
+    def unbind(self, ns: int, name: str) -> None:
+        """ns_unbind."""
+        _, space = self.space(ns, "BIND")
+        self._drop(self._bound(space, name).handle)
+        del space.names[name]
 
     @staticmethod
     def _way(space: Space, path: str, is_owner: bool) -> Bound:

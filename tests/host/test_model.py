@@ -194,6 +194,14 @@ class Comparison(RuleBasedStateMachine):
             acl(access),
         )
 
+    @rule(which=PICK, name=NAME, access=ACCESS)
+    def set_access(self, which: int, name: str, access: Access) -> None:
+        ns = self.pick(which, "namespace")
+        self.same(
+            lambda: self.model.set_access(ns, name, access),
+            *("ns_set_access", ns, f"'{name}", len(name), acl(access)),
+        )
+
     @rule(which=PICK, name=NAME)
     def unbind(self, which: int, name: str) -> None:
         ns = self.pick(which, "namespace")

@@ -1,5 +1,6 @@
 // Namespaces: names, ceilings, access lists, the root rule, nesting, limits, death.
 #include "lib/test.h"
+#include "lib/threads.h"
 
 #define NAME(text) text, sizeof(text) - 1
 
@@ -78,6 +79,139 @@ static void access_lists(void) {
     handle_close(event);
     kill_and_wait(ns);
     test_pass("users get what the access list gives them");
+}
+
+static handle_t changing; // a handle of user 7 on the namespace
+static uint32_t stop, opens, missed;
+
+static void open_again_and_again(uint64_t) {
+    handle_t opened;
+    while (!__atomic_load_n(&stop, __ATOMIC_ACQUIRE)) {
+        status_t status = ns_open(changing, NAME("thing"), RIGHT_WAIT, &opened);
+        if (status == OK) handle_close(opened);
+        if (status != OK && status != ERR_ACCESS_DENIED) missed++;
+        __atomic_fetch_add(&opens, 1, __ATOMIC_RELEASE);
+    }
+}
+
+static void access_list_changes(void) {
+    enum : uint32_t { OPENS = 2000 };
+    handle_t ns = create_in(test_namespace(), NAME("changes")), event = 0, weak = 0, opened = 0;
+    struct cl_acl open_to_all = {.everyone = RIGHT_WAIT};
+    test_ok(event_create(0, &event), "event");
+    test_ok(ns_bind(ns, NAME("thing"), event, &nobody), "bind");
+    test_ok(ns_handle_for_user(ns, 7, RIGHT_OPEN | RIGHT_BIND, &changing), "user 7");
+    test_check(ns_set_access(changing, NAME("thing"), &open_to_all) == ERR_ACCESS_DENIED,
+               "BIND alone gives nobody more");
+    test_check(ns_set_access(ns, NAME("other"), &nobody) == ERR_NOT_FOUND, "no such name");
+    weak = create_in(ns, NAME("below"));
+    test_check(ns_set_access(ns, NAME("below"), &nobody) == ERR_ACCESS_DENIED, "a child has none");
+    handle_close(weak);
+    handle_t thread = test_thread(open_again_and_again, 0);
+    for (uint32_t i = 0; __atomic_load_n(&opens, __ATOMIC_ACQUIRE) < OPENS; i++)
+        test_ok(ns_set_access(ns, NAME("thing"), i % 2 ? &nobody : &open_to_all), "set");
+    __atomic_store_n(&stop, 1, __ATOMIC_RELEASE);
+    test_thread_join(thread);
+    test_check(missed == 0, "the name is there all the time");
+    test_ok(ns_set_access(ns, NAME("thing"), &open_to_all), "open");
+    test_check(ns_open(changing, NAME("thing"), RIGHT_WAIT, &opened) == OK, "opened");
+    test_ok(ns_set_access(ns, NAME("thing"), &nobody), "closed");
+    test_check(event_signal(opened, 0, 0) == ERR_ACCESS_DENIED &&
+                   ns_open(changing, NAME("thing"), RIGHT_WAIT, &weak) == ERR_ACCESS_DENIED,
+               "what was opened stays, and no more is opened");
+    handle_close(opened);
+    handle_close(changing);
+    handle_close(event);
+    kill_and_wait(ns);
+    test_pass("an access list changes in one step");
+}
+
+// ---- lists of names ----
+
+enum : uint32_t { MANY = 8000, FEW = 500 };
+
+static uint32_t number_name(char text[8], uint32_t number) {
+    for (uint32_t i = 0; i < 5; i++, number /= 10)
+        text[4 - i] = (char)('0' + number % 10);
+    return 5;
+}
+
+static uint32_t name_number(const struct cl_ns_entry *entry) {
+    uint32_t number = 0;
+    for (uint32_t i = 0; i < entry->name_size; i++)
+        number = number * 10 + (uint32_t)(entry->name[i] - '0');
+    return number;
+}
+
+static uint64_t min_of(uint64_t a, uint64_t b) { return a < b ? a : b; }
+
+static handle_t namespace_with(uint32_t count, handle_t event) {
+    struct cl_ns_limits limits = limits_same();
+    char text[8];
+    handle_t ns = 0;
+    limits.names = MANY + 2;
+    test_ok(ns_set_limits(test_namespace(), &limits), "limits");
+    limits.names = MANY + 1;
+    test_ok(ns_create(test_namespace(), NAME("many"), &limits, &ns), "a namespace");
+    for (uint32_t i = 0; i < count; i++)
+        test_ok(ns_bind(ns, text, number_name(text, i), event, &nobody), "a name");
+    return ns;
+}
+
+static uint64_t list_all_ns(handle_t ns, uint32_t expected) {
+    struct cl_ns_entry entry;
+    uint64_t position = 0, start_ns, end_ns;
+    uint32_t found = 0, in_order = 0;
+    test_ok(clock_get(CL_CLOCK_MONOTONIC, &start_ns), "clock");
+    for (; ns_list(ns, position, &entry, &position) == OK; found++)
+        in_order += name_number(&entry) == found;
+    test_ok(clock_get(CL_CLOCK_MONOTONIC, &end_ns), "clock");
+    test_check(found == expected && in_order == expected, "each name once, in order");
+    return end_ns - start_ns;
+}
+
+// What is linear takes 16 times as long, what is quadratic 256 times.
+static void many_are_listed(handle_t event) {
+    uint64_t few_ns = ~0ul, many_ns = ~0ul;
+    handle_t ns = namespace_with(FEW, event);
+    for (int i = 0; i < 3; i++)
+        few_ns = min_of(few_ns, list_all_ns(ns, FEW));
+    kill_and_wait(ns);
+    ns = namespace_with(MANY, event);
+    for (int i = 0; i < 3 && many_ns > 64 * few_ns; i++)
+        many_ns = min_of(many_ns, list_all_ns(ns, MANY));
+    test_check(many_ns <= 64 * few_ns, "a list is as long to read as it is");
+    kill_and_wait(ns);
+    test_pass("thousands of names are listed one after the other");
+}
+
+// The name just listed is taken away, and every other one; each two steps one is made.
+static void names_come_and_go(handle_t event) {
+    enum : uint32_t { COUNT = 600 };
+    handle_t ns = namespace_with(COUNT, event);
+    struct cl_ns_entry entry;
+    uint64_t position = 0, before, end;
+    uint32_t seen = 0, wrong = 0;
+    char text[8];
+    for (; ns_list(ns, position, &entry, &position) == OK; seen++) {
+        uint32_t number = name_number(&entry);
+        wrong += number != 2 * seen;
+        ns_unbind(ns, text, number_name(text, number));
+        ns_unbind(ns, text, number_name(text, number + 1));
+        if (number % 4 == 0) ns_bind(ns, text, number_name(text, 9999), event, &nobody);
+        if (number % 4 == 0) ns_unbind(ns, text, number_name(text, 9999));
+    }
+    test_check(seen == COUNT / 2 && wrong == 0, "each that is there when its turn comes, once");
+    for (uint32_t i = 0; i < 4; i++)
+        test_ok(ns_bind(ns, text, number_name(text, i), event, &nobody), "a name");
+    test_check(ns_list(ns, position, &entry, &before) == OK && name_number(&entry) == 0, "first");
+    test_check(ns_list(ns, before, &entry, &end) == OK && name_number(&entry) == 1, "second");
+    test_check(ns_list(ns, position, &entry, &end) == OK && name_number(&entry) == 0, "back");
+    for (uint32_t i = 0; i < 4; i++)
+        ns_unbind(ns, text, number_name(text, i));
+    test_check(ns_list(ns, before, &entry, &end) == ERR_NOT_FOUND, "none is left");
+    kill_and_wait(ns);
+    test_pass("a list can be read while names come and go");
 }
 
 // A name is no reason for the dead to stay.
@@ -200,6 +334,12 @@ static void deepest(void) {
 void test_run(void) {
     names();
     access_lists();
+    access_list_changes();
+    handle_t event = 0;
+    test_ok(event_create(0, &event), "event");
+    many_are_listed(event);
+    names_come_and_go(event);
+    handle_close(event);
     name_of_the_dead();
     root_rule();
     limits();

@@ -129,20 +129,6 @@ static bool entry_find(struct request *request, const struct place *place,
     return refused(request, place, ERR_NOT_FOUND);
 }
 
-// The name is given once more, as its access list can't be changed where it is. Meanwhile somebody in
-// there may have taken it: then that is said.
-static bool name_bind_anew(struct request *request, const struct place *place,
-                           const struct cl_acl *access) {
-    handle_t object;
-    u32 size = (u32)strlen(place->name);
-    status_t status = ns_open(place->ns, place->name, size, CL_RIGHTS_SAME, &object);
-    if (status != OK) return refused(request, place, status);
-    status = ns_unbind(place->ns, place->name, size);
-    if (status == OK) status = ns_bind(place->ns, place->name, size, object, access);
-    handle_close(object);
-    return status == OK || refused(request, place, status);
-}
-
 static bool access_apply(struct request *request, const struct place *place,
                          struct cl_ns_entry *entry) {
     struct cl_acl access;
@@ -153,7 +139,9 @@ static bool access_apply(struct request *request, const struct place *place,
         return problem_set(&request->problem, STATUS_PLAIN,
                            "%.100s:%.100s is a namespace made there, which only OWNER opens",
                            place->path, place->name);
-    if (!access_read(request, &access) || !name_bind_anew(request, place, &access)) return false;
+    if (!access_read(request, &access)) return false;
+    status_t status = ns_set_access(place->ns, place->name, (u32)strlen(place->name), &access);
+    if (status != OK) return refused(request, place, status);
     memcpy(&entry->access_count, &access, sizeof(access));
     return true;
 }

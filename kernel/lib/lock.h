@@ -36,7 +36,8 @@ enum lock_rank : u8 {
     LOCK_PORT,           // a port's queue
     LOCK_DRIVER,
     LOCK_TIMER,
-    LOCK_MMU, // kernel part of the page tables, stack slots
+    LOCK_MMU,  // kernel part of the page tables, stack slots
+    LOCK_WORK, // who works for a group
     LOCK_RUN_QUEUE,
     LOCK_OBJECT_LIST, // the list of objects that a namespace pays for
     LOCK_HEAP,        // a ledger's kernel heap

@@ -6,6 +6,7 @@
 
 #include "kernel/handlers.h"
 #include "object/namespace.h"
+#include "object/thread_object.h"
 #include "object/user.h"
 
 enum : u32 { DEFAULT_SEND_BYTES = 64 << 10 };
@@ -215,6 +216,7 @@ static void take_locked(struct channel *end, struct message *message) REQUIRES(&
         caller->state = CALL_DELIVERED;
         caller->request = nullptr;
         index_insert(&end->calls, &caller->by_token);
+        sched_work_begin_call(&container_of(caller, struct thread_object, caller)->thread);
     }
     channel_show_readable_locked(end);
 }
@@ -312,6 +314,7 @@ status_t channel_receive_locked(struct channel *end, const struct cl_message *ro
 
 status_t sys_channel_receive(struct channel *channel, const struct cl_message *message,
                              u64 received, u32 flags, u64 deadline_ns) {
+    sched_work_end(nullptr, CALL_BILL_NS);
     lock_acquire(&channel->lock);
     return channel_receive_locked(channel, message, received, flags, deadline_ns, nullptr);
 }

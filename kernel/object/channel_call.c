@@ -250,6 +250,7 @@ status_t sys_channel_reply(struct channel *channel, u64 token, const struct cl_m
     struct thread *claimed = nullptr;
     status_t status = reply_locking(channel, token, message, &claimed);
     lock_release(&channel->lock);
+    sched_work_end(claimed, CALL_BILL_NS);
     if (claimed) sched_make_runnable(claimed);
     return status;
 }
@@ -263,5 +264,6 @@ status_t sys_channel_reply_receive(struct channel *channel, u64 token,
         lock_release(&channel->lock);
         return status;
     }
+    sched_work_end(claimed, CALL_BILL_NS);
     return channel_receive_locked(channel, room, received, 0, deadline_ns, claimed);
 }

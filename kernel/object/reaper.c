@@ -83,6 +83,7 @@ static bool ns_is_empty(struct namespace *ns) {
 static void ns_finish(struct namespace *ns) {
     struct namespace *parent = ns->parent;
     __atomic_fetch_add(&parent->group.run_ns, ns->group.run_ns, __ATOMIC_RELAXED);
+    sched_group_end(&ns->group);
     ledger_destroy(&ns->ledger);
     name_unbind_child(parent, ns);
     __atomic_store_n(&ns->state, NS_GONE, __ATOMIC_RELEASE);
@@ -112,7 +113,9 @@ static void reap_round(void) {
         struct namespace *ns = list_entry(dying.prev, struct namespace, dying_link);
         list_remove(&ns->dying_link);
         lock_release(&dying_lock);
+        sched_work_begin(&ns->parent->group);
         if (!ns_reap_step(ns)) list_insert_head(&waiting, &ns->dying_link);
+        sched_work_end(nullptr, ~0ul);
         lock_acquire(&dying_lock);
     }
     list_splice_tail(&dying, &waiting);

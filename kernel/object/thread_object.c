@@ -35,6 +35,7 @@ static void thread_left(struct thread *thread) {
 // The end of the current thread, whoever wanted it.
 static void thread_exit_self(struct thread *thread) {
     struct thread_object *object = object_of(thread);
+    sched_work_end(nullptr, CALL_BILL_NS);
     if (object->restricted) (void)sys_thread_bind_aspace(nullptr);
     process_thread_ended(object->process, object);
     object_signal(&object->base, 0, SIGNAL_TERMINATED);

@@ -11,6 +11,9 @@
 
 struct process;
 
+// The most that a call can cost its caller beyond what that does itself: a server need not be its friend.
+enum : u64 { CALL_BILL_NS = 10'000'000 };
+
 struct thread_object {
     struct object base;
     struct thread thread;

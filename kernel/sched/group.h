@@ -12,8 +12,12 @@
 //   has not waited for long (calls hand the CPU over) is brought there before it is charged.
 // - A new thread goes on from its creator, and not before one of its namespace that has ended.
 // - Time in which nobody waits for the CPU is not charged.
+// - A cap holds for all that is below a group, on all CPUs, whether somebody waits or not. Who is
+//   beyond it sleeps on its way to user mode, never with something of the kernel in hand.
+// - What a thread does for another group it does in its own turn, and is charged there afterwards.
 #pragma once
 
+#include "lib/list.h"
 #include "lib/lock.h"
 #include "lib/skew.h"
 
@@ -39,14 +43,19 @@ struct sched_node {
 };
 
 struct sched_group {
-    struct sched_node *nodes; // constant; one for each CPU; nullptr: the root
-    u64 weight;               // atomic
-    u64 cap_thousandths;      // 0: none
-    u64 run_ns;               // atomic
+    struct sched_node *nodes;   // constant; one for each CPU; nullptr: the root
+    struct sched_group *parent; // constant; nullptr: the root
+    u64 weight;                 // atomic
+    u64 cap_thousandths;        // atomic; of one CPU; 0: none
+    u64 capped_until_ns;        // atomic; what has run is allowed from then on
+    u64 run_ns;                 // atomic
+    struct list workers;        // struct thread.work_link: who works for it (work.c)
 };
 
 // `nodes` has room for one node for each CPU. The parent outlives it.
 void sched_group_init(struct sched_group *group, struct sched_group *parent,
                       struct sched_node *nodes);
+// It has no threads any more; who works for it goes on for its parent.
+void sched_group_end(struct sched_group *group);
 // Processor time of its threads until now.
 u64 sched_group_run_ns(const struct sched_group *group);

@@ -23,6 +23,8 @@ static struct sched_entity *first_of(const struct sched_node *node) {
 void sched_group_init(struct sched_group *group, struct sched_group *parent,
                       struct sched_node *nodes) NO_THREAD_SAFETY_ANALYSIS {
     group->nodes = nodes;
+    group->parent = parent;
+    list_init(&group->workers);
     group->weight = SCHED_WEIGHT_DEFAULT;
     for (u32 cpu = 0; nodes && cpu < arch_cpu_count(); cpu++) {
         struct sched_node *above = node_of(&run_queues[cpu], parent);
@@ -55,6 +57,11 @@ static void thread_move(struct run_queue *queue, struct thread *thread) NO_THREA
     thread->entity.node.key = node_of(queue, thread->group)->start_ns + key - min(key, start_ns);
 }
 
+static void nodes_settle(struct sched_node *node) {
+    for (; node->parent && !node->is_queued; node = node->parent)
+        entity_settle(node->parent, &node->entity);
+}
+
 // A thread that is not queued, and what is above it and not either, in this CPU's virtual time and not
 // longer behind than one may be: else what it is charged then would be forgiven when it is queued.
 static struct sched_node *settle_locked(struct run_queue *queue, struct thread *thread)
@@ -62,8 +69,7 @@ static struct sched_node *settle_locked(struct run_queue *queue, struct thread *
     struct sched_node *node = node_of(queue, thread->group);
     thread_move(queue, thread);
     entity_settle(node, &thread->entity);
-    for (struct sched_node *at = node; at->parent && !at->is_queued; at = at->parent)
-        entity_settle(at->parent, &at->entity);
+    nodes_settle(node);
     return node;
 }
 
@@ -103,8 +109,20 @@ static u64 current_ran_take(struct run_queue *queue) {
     return ran_ns;
 }
 
-static u64 weighted_ns(const struct sched_group *group, u64 ran_ns) {
-    return ran_ns * SCHED_WEIGHT_DEFAULT / __atomic_load_n(&group->weight, __ATOMIC_RELAXED);
+static i64 weighted_ns(const struct sched_group *group, i64 ran_ns) {
+    i64 weight = (i64)__atomic_load_n(&group->weight, __ATOMIC_RELAXED);
+    return ran_ns * (i64)SCHED_WEIGHT_DEFAULT / weight;
+}
+
+// Also less than nothing; nobody gets further behind the others than a sleeper.
+static void nodes_charge(struct sched_node *node, i64 ran_ns) {
+    for (; ran_ns != 0 && node->parent; node = node->parent) {
+        if (node->is_queued) skew_remove(&node->parent->ready, &node->entity.node);
+        i64 key = (i64)node->entity.node.key + weighted_ns(node->group, ran_ns);
+        node->entity.node.key = (u64)max(key, 0l);
+        entity_settle(node->parent, &node->entity);
+        if (node->is_queued) skew_insert(&node->parent->ready, &node->entity.node);
+    }
 }
 
 static void charge_current_locked(struct run_queue *queue) REQUIRES(&queue->lock) {
@@ -116,11 +134,18 @@ static void charge_current_locked(struct run_queue *queue) REQUIRES(&queue->lock
     // Who comes anew then does not start before it: one after the other they have the share of one.
     if (__atomic_load_n(&thread->state, __ATOMIC_RELAXED) == THREAD_ENDED)
         start_advance(node, &thread->entity);
-    for (; ran_ns != 0 && node->parent; node = node->parent) {
-        if (node->is_queued) skew_remove(&node->parent->ready, &node->entity.node);
-        node->entity.node.key += weighted_ns(node->group, ran_ns);
-        if (node->is_queued) skew_insert(&node->parent->ready, &node->entity.node);
-    }
+    thread->charged_ns += ran_ns;
+    nodes_charge(node, (i64)ran_ns);
+}
+
+void queue_rebill(struct run_queue *queue, const struct sched_group *from,
+                  const struct sched_group *to, i64 ran_ns) {
+    lock_acquire(&queue->lock);
+    struct sched_node *node = node_of(queue, to);
+    nodes_settle(node);
+    nodes_charge(node, ran_ns);
+    nodes_charge(node_of(queue, from), -ran_ns);
+    lock_release(&queue->lock);
 }
 
 void queue_add_current(struct run_queue *queue) {
@@ -171,7 +196,7 @@ static bool prefers_locked(struct run_queue *queue, const struct thread *other)
             above_theirs = above_theirs->parent;
         } else {
             ours = &above_ours->entity;
-            weighted = weighted_ns(above_ours->group, ran_ns);
+            weighted = (u64)weighted_ns(above_ours->group, (i64)ran_ns);
             above_ours = above_ours->parent;
         }
     }

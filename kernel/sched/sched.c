@@ -42,26 +42,44 @@ static struct thread *next_take(struct run_queue *queue) {
 
 // ---- switching ----
 
-// The next interrupt: for a timer, or at the end of the slice when others wait for it.
+// Whether the current thread's slice ends: others wait for that, or a cap.
+static bool slice_counts(const struct run_queue *queue) {
+    return queue_length(queue) != 0 || queue->is_capped;
+}
+
+// The next interrupt: for a timer, or at the end of the slice.
 static void timer_start(const struct run_queue *queue) {
     u64 next_ns = ktimer_next_deadline_ns();
-    arch_timer_set_ns(queue_length(queue) ? min(next_ns, queue->slice_end_ns) : next_ns);
+    if (slice_counts(queue))
+        next_ns = min(next_ns, queue->slice_end_ns);
+    else if (!queue->is_idle)
+        next_ns = min(next_ns, arch_time_ns() + CAP_LOOK_NS);
+    arch_timer_set_ns(next_ns);
 }
 
 static bool slice_is_over(const struct run_queue *queue) {
-    return queue_length(queue) != 0 && arch_time_ns() >= queue->slice_end_ns;
+    return slice_counts(queue) && arch_time_ns() >= queue->slice_end_ns;
+}
+
+// What the current thread has run until now is counted.
+static u64 current_count(void) {
+    struct thread *thread = thread_current();
+    u64 now_ns = arch_time_ns();
+    u64 ran_ns = now_ns - thread->started_ns;
+    __atomic_store_n(&thread->run_ns, thread->run_ns + ran_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&thread->started_ns, now_ns, __ATOMIC_RELAXED);
+    if (thread->group) sched_group_ran(thread->group, (i64)ran_ns);
+    __atomic_store_n(&queue_this()->running_from_ns, now_ns, __ATOMIC_RELAXED);
+    return now_ns;
 }
 
 static void switch_to(struct thread *next) {
     struct thread *prev = thread_current();
-    u64 now_ns = arch_time_ns();
-    u64 ran_ns = now_ns - prev->started_ns;
-    __atomic_store_n(&prev->run_ns, prev->run_ns + ran_ns, __ATOMIC_RELAXED);
-    if (prev->group) __atomic_fetch_add(&prev->group->run_ns, ran_ns, __ATOMIC_RELAXED);
+    u64 now_ns = current_count();
     __atomic_store_n(&next->started_ns, now_ns, __ATOMIC_RELAXED);
     __atomic_store_n(&next->state, THREAD_RUNNING, __ATOMIC_RELAXED);
     struct run_queue *queue = queue_this();
-    __atomic_store_n(&queue->running_from_ns, now_ns, __ATOMIC_RELAXED);
+    cap_look(queue, next);
     __atomic_store_n(&queue->running, next->group, __ATOMIC_RELAXED);
     if (next == prev) return;
     __atomic_store_n(&next->cpu, arch_cpu_id(), __ATOMIC_RELAXED);
@@ -81,7 +99,7 @@ void thread_switched(struct thread *prev) {
 static void run(struct run_queue *queue, struct thread *next) {
     __atomic_store_n(&queue->is_idle, next->is_idle, __ATOMIC_RELAXED);
     queue->slice_end_ns = arch_time_ns() + SLICE_NS;
-    if (queue_length(queue) != 0) timer_start(queue);
+    if (queue_length(queue) != 0 || thread_current()->is_idle) timer_start(queue);
     switch_to(next);
 }
 
@@ -191,6 +209,7 @@ void timer_interrupt(void) {
         arch_this_cpu()->work |= CPU_WORK_RESCHED;
         arch_timer_set_ns(ktimer_next_deadline_ns());
     } else {
+        cap_look(queue, thread_current());
         timer_start(queue);
     }
 }
@@ -201,8 +220,10 @@ void sched_return_work(void) {
     arch_this_cpu()->work &= ~(u32)CPU_WORK_RESCHED;
     if (slice_is_over(queue) || queue_prefers_other(queue))
         preempt(queue);
-    else if (queue_length(queue) != 0)
+    else if (slice_counts(queue))
         timer_start(queue);
+    // It may have come to another CPU.
+    if (queue_this()->is_capped) cap_wait();
     if (__atomic_load_n(&current->pending, __ATOMIC_ACQUIRE) & THREAD_KILL)
         current->killed(current);
 }

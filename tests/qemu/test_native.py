@@ -67,7 +67,9 @@ def verdicts_of(name: str, append: str = "") -> tuple[list[str], str]:
     return [match[2] for match in LINE.finditer(text)], text
 
 
-@pytest.mark.parametrize(("name", "count"), [("fairness", 6), ("fairness_calls", 2)])
+@pytest.mark.parametrize(
+    ("name", "count"), [("fairness", 6), ("fairness_calls", 2), ("caps", 10), ("billing", 5)]
+)
 def test_shares_of_one_cpu_are_by_weight(name: str, count: int) -> None:
     """Time is counted in instructions, so that the host's load does not matter."""
     verdicts, text = verdicts_of(name)

@@ -1,0 +1,147 @@
+// A cap of a namespace's processor time holds whether somebody waits or not, for all below it, over
+// all CPUs; and it can be set and taken away while all of them run.
+#include "lib/string.h"
+#include "lib/test.h"
+#include "lib/threads.h"
+#include "lib/twin.h"
+
+enum : uint64_t { RUN_MS = 1000, SETTLE_MS = 150 };
+
+[[noreturn]] static void spin(handle_t, uint64_t) {
+    for (;;)
+        __asm__ volatile(".rept 100\n\tnop\n\t.endr");
+}
+
+[[noreturn]] static void yield(handle_t, uint64_t) {
+    for (;;)
+        thread_yield();
+}
+
+static struct cl_ns_limits cap_limits(uint64_t cap) {
+    struct cl_ns_limits limits;
+    memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME
+    limits.cpu_cap = cap;
+    return limits;
+}
+
+static handle_t namespace_make(handle_t parent, const char *name, uint64_t cap) {
+    const struct cl_ns_limits limits = cap_limits(cap);
+    handle_t ns = 0;
+    test_ok(ns_create(parent, name, (uint32_t)strlen(name), &limits, &ns), "a namespace");
+    return ns;
+}
+
+static void cap_set(handle_t ns, uint64_t cap) {
+    const struct cl_ns_limits limits = cap_limits(cap);
+    test_ok(ns_set_limits(ns, &limits), "another cap");
+}
+
+static void start(handle_t ns, twin_entry *entry, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++) {
+        handle_t process;
+        test_ok(twin_start(ns, entry, 0, 0, &process), "a process starts");
+        handle_close(process);
+    }
+}
+
+static void sleep_ms(uint64_t milliseconds) {
+    static uint32_t word;
+    futex_wait((uint64_t)&word, 0, 0, test_deadline(milliseconds));
+}
+
+static uint64_t cpu_ns_of(handle_t ns) {
+    struct cl_ns_info info = {};
+    test_ok(ns_info(ns, &info), "a namespace's time");
+    return info.cpu_ns;
+}
+
+static uint64_t now(void) {
+    uint64_t now_ns;
+    clock_get(CL_CLOCK_MONOTONIC, &now_ns);
+    return now_ns;
+}
+
+// Thousandths of a CPU that it runs in a while.
+static uint64_t measure(handle_t ns) {
+    sleep_ms(SETTLE_MS);
+    uint64_t from_ns = now(), ran_ns = cpu_ns_of(ns);
+    sleep_ms(RUN_MS);
+    ran_ns = cpu_ns_of(ns) - ran_ns;
+    return ran_ns * 1000 / (now() - from_ns);
+}
+
+static void expect(handle_t ns, uint64_t wanted, const char *text) {
+    uint64_t got = measure(ns);
+    uint64_t off = got > wanted ? got - wanted : wanted - got;
+    test_printf("%s: %lu thousandths of %lu", text, got, wanted);
+    test_check(off * 100 <= wanted * 5, text);
+    test_pass(text);
+}
+
+static void alone(void) {
+    handle_t ns = namespace_make(test_namespace(), "alone", 250);
+    start(ns, spin, 1);
+    expect(ns, 250, "one that spins alone");
+    cap_set(ns, 500);
+    expect(ns, 500, "with another cap");
+    cap_set(ns, 0);
+    expect(ns, 1000, "without one");
+    cap_set(ns, 100);
+    expect(ns, 100, "with one that came while it ran");
+    test_ok(test_namespace_end(ns), "its end");
+}
+
+static void many(twin_entry *entry, const char *text) {
+    handle_t ns = namespace_make(test_namespace(), "many", 250);
+    start(ns, entry, 8);
+    expect(ns, 250, text);
+    test_ok(test_namespace_end(ns), "its end");
+}
+
+static void below(void) {
+    handle_t above = namespace_make(test_namespace(), "above", 400);
+    handle_t inner = namespace_make(above, "inner", 100);
+    handle_t other = namespace_make(above, "other", 0);
+    start(inner, spin, 2);
+    start(other, spin, 2);
+    expect(inner, 100, "a cap below a cap");
+    expect(other, 300, "what is left of the cap above");
+    handle_close(inner);
+    handle_close(other);
+    test_ok(test_namespace_end(above), "their end");
+}
+
+// Who has a cap does not take from who has none, nor is it served late when it has slept.
+static void beside(void) {
+    handle_t ns = namespace_make(test_namespace(), "capped", 250);
+    handle_t free = namespace_make(test_namespace(), "free", 0);
+    start(ns, spin, 2);
+    start(free, spin, 2);
+    expect(ns, 250, "beside another");
+    expect(free, 750, "the other has the rest");
+    test_ok(test_namespace_end(ns), "its end");
+    test_ok(test_namespace_end(free), "its end");
+}
+
+static void two_cpus(void) {
+    handle_t ns = namespace_make(test_namespace(), "two", 500);
+    start(ns, spin, 4);
+    expect(ns, 500, "a cap over two CPUs");
+    cap_set(ns, 1500);
+    expect(ns, 1500, "a cap of one CPU and a half");
+    test_ok(test_namespace_end(ns), "its end");
+}
+
+void test_run(void) {
+    struct cl_system_info info = {};
+    test_ok(system_info(test_handle(OBJ_SYSTEM), &info), "the number of CPUs");
+    if (info.cpus > 1) {
+        two_cpus();
+        return;
+    }
+    alone();
+    many(spin, "many that spin");
+    many(yield, "many that yield");
+    below();
+    beside();
+}

@@ -25,7 +25,8 @@ from pybuild.paths import BUILD, ROOT
 
 PROGRAM = "attack"
 SOURCE = ROOT / "tests" / "linux" / "hostile" / f"{PROGRAM}.c"
-NATIVE_SOURCE = ROOT / "tests" / "services" / "attacker.c"
+SERVICES = ROOT / "tests" / "services"
+NATIVE_SOURCES = [SERVICES / "attacker.c", SERVICES / "attacker_objects.c"]
 ROUNDS = 120
 WAIT_SECONDS = 600
 
@@ -41,6 +42,12 @@ NATIVE = (
     *("objects", "names", "messages", "cycles", "chains", "revocations", "signals", "mappings"),
     *("lines", "threads", "calls", "replies"),
 )
+# Of the kernel's objects, those that a container can make: as many of one type as it may have.
+OBJECTS = (
+    *("event", "timer", "port", "memobj", "queue", "channel", "handle", "revoker", "aspace"),
+    *("process", "thread", "namespace"),
+)
+NESTED = "object-namespace"
 # Containers made and killed as fast as a system of its own can.
 KILLS = "; ".join(["run --rm busybox true", "run -d --name k busybox sleep 9", "rm -f k"] * 900)
 CACHE_LOOP = "while :; do cat /bin/busybox >/dev/null; done"
@@ -48,7 +55,10 @@ SHELLS = {
     "cache": f"--name cache-attack busybox sh -c '{CACHE_LOOP}'",
     "kills": f"--name kills-attack --nest cloister -c '{KILLS}'",
 }
-KINDS = {"linux": LINUX, "native": NATIVE, "shells": tuple(SHELLS)}
+KINDS = {
+    **{"linux": LINUX, "native": NATIVE, "shells": tuple(SHELLS)},
+    "objects": tuple(f"object-{name}" for name in OBJECTS),
+}
 
 
 def attackers() -> dict[str, str]:
@@ -57,6 +67,8 @@ def attackers() -> dict[str, str]:
     programs = {n: again.format(n) if n in MORTAL else f"attack {n}" for n in LINUX}
     found = {n: f"--name {n}-attack attack {program}" for n, program in programs.items()}
     found |= {n: f"--name {n}-attack native {n}" for n in NATIVE}
+    found |= {f"object-{n}": f"--name object-{n}-attack native {n}" for n in OBJECTS}
+    found[NESTED] = found[NESTED].replace(" native", " --nest native")
     return found | SHELLS
 
 
@@ -98,11 +110,12 @@ def linux_image(out: Path) -> bytes:
         return images.erofs_bytes(tree, PROGRAM) + images.trailer(base.table)
 
 
-def native_image(name: str, source: Path) -> bytes:
+def native_image(name: str, sources: list[Path]) -> bytes:
     """A bundle with one native program."""
-    part = parts.user_part(f"services-{name}", [source])
+    part = parts.user_part(f"services-{name}", sources)
     with alone(tools.OUT / part.name):
-        toolchain.compile_source(part.flavour, source)
+        for source in sources:
+            toolchain.compile_source(part.flavour, source)
         part.link()
         data = bundle.elf_without_sections(part.out.read_bytes())
     return bundle.bundle_bytes({"init": data}) + images.trailer({"native": "init"})
@@ -111,7 +124,7 @@ def native_image(name: str, source: Path) -> bytes:
 def disk_build(out: Path, more: dict[str, bytes] | None = None) -> Path:
     """A disk with the images of the attacks beside the others, in the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    made = {"attack": linux_image(out), "native": native_image("attacker", NATIVE_SOURCE)}
+    made = {"attack": linux_image(out), "native": native_image("attacker", NATIVE_SOURCES)}
     for name in ("busybox", "cloister"):
         made[name] = (BUILD / "images" / f"{name}.img").read_bytes()
     made |= more or {}

@@ -107,7 +107,7 @@ def commands_of(storms: list[str], windows: int) -> list[str]:
 def storms_run(probe: Probe, storms: list[str], pair_windows: int) -> dict[str, float]:
     """Storm → the victim's work beside it, in one boot."""
     windows = PAIRS * pair_windows
-    images = {"storm": attacks.native_image("storm", SOURCE)}
+    images = {"storm": attacks.native_image("storm", [SOURCE])}
     disk = attacks.disk_build(tools.OUT / "storms", images)
     config = replace(cloister.CONFIG, smp=CPUS, disk=disk, extra=tuple(probe.arguments))
     result = Result()

@@ -1,64 +1,31 @@
 // One attack for ever, by its argument, as a native program in a container of its own: it takes what
 // the kernel has to give. Never run outside a container.
-#include "cloister.h"
+#include "attacker.h"
 
-#include "lib/format.h"
-#include "lib/message.h"
 #include "lib/startup.h"
-#include "lib/string.h"
 
-enum { MADE_MAX = 1 << 16, BYTES = 1024 };
+enum { BYTES = 1024 };
 
-static handle_t made[MADE_MAX];
-static u32 made_count;
-static const struct cl_channel_options small = {.call_bytes_max = 64, .call_handles_max = 4};
+handle_t made[MADE_MAX];
+u32 made_count;
+handle_t own_ns;
 
-static void keep(handle_t handle) {
+void keep(handle_t handle) {
     if (made_count < MADE_MAX)
         made[made_count++] = handle;
     else
         handle_close(handle);
 }
 
-static void all_close(void) {
+void all_close(void) {
     while (made_count > 0)
         handle_close(made[--made_count]);
-}
-
-static status_t one_make(u32 kind, handle_t *handle) {
-    handle_t other;
-    status_t status;
-    switch (kind) {
-    case 0: return event_create(0, handle);
-    case 1: return timer_create(0, handle);
-    case 2: return port_create(0, handle);
-    case 3: return memobj_create(0, CL_PAGE_SIZE, handle);
-    case 4: return queue_create(0, 16, 4096, handle);
-    default:
-        status = channel_create(0, 0, &small, handle, &other);
-        if (status == OK) keep(other);
-        return status;
-    }
-}
-
-// Objects of each type until all are refused, then none.
-static void objects(void) {
-    for (;;) {
-        u32 refused = 0;
-        for (u32 kind = 0; refused < 6 && made_count + 2 < MADE_MAX; kind = (kind + 1) % 6) {
-            handle_t handle;
-            status_t status = one_make(kind, &handle);
-            refused = status == OK ? 0 : refused + 1;
-            if (status == OK) keep(handle);
-        }
-        all_close();
-    }
 }
 
 static void names(void) {
     static const struct cl_acl nobody = {};
     char name[16];
-    handle_t event, ns = made[0];
+    handle_t event, ns = own_ns;
     event_create(0, &event);
     for (u64 number = 0;; number++) {
         usize size = format_text(name, sizeof(name), "n/%lu", number % 100000);
@@ -175,8 +142,7 @@ static void lines(void) {
 
 static alignas(16) u8 stack[4096];
 
-// `run` uses hardly any stack, or is the only one on it.
-static status_t thread_make(void (*run)(u64 argument), u64 argument, handle_t *thread) {
+status_t thread_make(void (*run)(u64 argument), u64 argument, handle_t *thread) {
     return thread_create((u64)run, (u64)stack + sizeof(stack) - 8, argument, thread);
 }
 
@@ -255,8 +221,9 @@ static const struct {
 
 int main(struct startup *startup) {
     const char *name = startup_argument(startup, NULL);
-    made[0] = startup_handle(startup, "ns"); // for names
+    own_ns = startup_handle(startup, "ns");
     for (u32 i = 0; name && i < ARRAY_SIZE(attacks); i++)
         if (strcmp(attacks[i].name, name) == 0) attacks[i].run();
+    if (name) objects_of(name);
     return 2;
 }

@@ -10,6 +10,7 @@ enum {
     ROUND_COMPUTATIONS = 40000,
     SYS_rmdir = 84,
     SYS_ftruncate = 77,
+    SYS_msync = 26,
     SYS_sync = 162,
     SYS_timer_create = 222,
     SYS_timer_settime = 223,
@@ -131,13 +132,17 @@ static void inodes(void) {
     }
 }
 
-// Writes, flushes and cuts a file.
+// Writes a file, by calls and through a mapping, flushes and cuts it.
 static void dirt(void) {
     static char bytes[16 * PAGE];
     long fd = SYS(SYS_open, "/tmp/dirt", O_RDWR | O_CREAT, 0644);
+    long mapped = SYS(SYS_mmap, 0, sizeof(bytes), 3, 1, fd, 0);
     for (;;) {
         for (int i = 0; i < 64; i++)
             SYS(SYS_write, fd, bytes, sizeof(bytes));
+        for (long at = 0; mapped > 0 && at < (long)sizeof(bytes); at += PAGE)
+            *(volatile char *)(mapped + at) = 1;
+        SYS(SYS_msync, mapped, sizeof(bytes), 4);
         SYS(SYS_fsync, fd);
         SYS(SYS_sync);
         SYS(SYS_ftruncate, fd, 0);

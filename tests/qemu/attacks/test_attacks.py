@@ -5,6 +5,7 @@ sibling of equal weight, never fails, and gets its share of the instructions.
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,9 @@ WAIT_SECONDS = 300
 SHARE_MIN = 0.45
 # What is not reached yet: the kernel's work for namespaces that end is billed to nobody.
 SHARES_MIN = {"kills": 0.40}
-ROUNDS = 40
+ROUNDS = 60
+TAKEN = re.compile(r"took (\d+) of (\w+)")
+TAKEN_MIN = 500
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +57,13 @@ def durations(disk: Path, attackers: dict[str, str]) -> dict[str, int]:
     return {fact["Name"]: fact["FinishedNs"] - fact["StartedNs"] for fact in facts}
 
 
+def taken_check() -> None:
+    """Each attack on objects has had many of its type, as it says in the kernel's log."""
+    taken = {kind: int(count) for count, kind in TAKEN.findall(LOG.read_text(errors="replace"))}
+    assert {kind: taken.get(kind, 0) for kind in attacks.OBJECTS} == taken
+    assert min(taken.values()) >= TAKEN_MIN, taken
+
+
 @pytest.mark.parametrize("kind", attacks.KINDS)
 def test_the_victim_gets_its_share(disk: Path, kind: str) -> None:
     attackers = {n: line for n, line in attacks.attackers().items() if n in attacks.KINDS[kind]}
@@ -61,5 +71,7 @@ def test_the_victim_gets_its_share(disk: Path, kind: str) -> None:
     shares = {name: found["alone"] / found[name] for name in attackers}
     for name, share in shares.items():
         print(f"{name}: {share:.3f} of the instructions")
+    if kind == "objects":
+        taken_check()
     low = {n: share for n, share in shares.items() if share < SHARES_MIN.get(n, SHARE_MIN)}
     assert low == {}

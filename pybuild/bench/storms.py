@@ -2,7 +2,9 @@
 
 The attacker's threads run on both CPUs and contend for locks of the kernel, or have TLBs shot
 down; in turns, every 50 ms, they only spin. What its victim gets done beside the one is compared
-with what it gets done beside the other, in seven pairs of many such windows; the median counts.
+with what it gets done beside the other, in seven pairs of many such windows; the median counts. In
+a pair the median window of each kind does: in one of ten or so all of the other's threads happen to
+be on one CPU, and the victim has the other for itself.
 
 A virtual CPU is a thread of the host. Where it does not run while it holds a lock, the other waits
 for nothing that is ours; so they run with real-time priority if we may, and QEMU's main loop, which
@@ -15,7 +17,7 @@ from dataclasses import dataclass, replace
 from statistics import median
 
 from pybuild.bench import attacks, cloister, real_time, tools
-from pybuild.bench.guest import Probe, probe_processor_time
+from pybuild.bench.guest import probe_processor_time
 from pybuild.bench.markers import Hit, constants
 from pybuild.bench.tools import BenchError
 from pybuild.command import Result, command_run, config_with_channel
@@ -23,11 +25,10 @@ from pybuild.machine import Machine, MachineError
 from pybuild.paths import ROOT
 
 SOURCE = ROOT / "tests" / "services" / "storm.c"
-STORMS = ("shootdowns", "futexes", "channels", "handles", "ledgers", "queues", "objects")
+STORMS = ("shootdowns", "futexes", "channels", "handles", "ledgers", "queues", "objects", "nothing")
 PAIRS = 7
-# Of a pair, spinning and storming ones; doubled where the result is not good enough.
-WINDOWS = 16
-ATTEMPTS = 3
+# Of a pair, spinning and storming ones.
+WINDOWS = 32
 WORK_MIN = 0.9
 CPUS = 2
 # A window counts when the virtual CPUs had so much of two processors.
@@ -48,6 +49,11 @@ class Window:
     steps: int
     wall_ns: int
     processor_ns: int
+
+    @property
+    def rate(self) -> float:
+        """Of steps, per processor time that the virtual CPUs had."""
+        return self.steps / self.processor_ns
 
     @property
     def counts(self) -> bool:
@@ -83,7 +89,7 @@ def work_of_pair(windows: list[Window]) -> float:
         some = [window for window in windows if window.counts and window.storms == storms]
         if len(some) < len(windows) / 8:
             raise BusyError(f"{len(some)} of {len(windows)} windows had the host's processors")
-        rates.append(sum(w.steps for w in some) / sum(w.processor_ns for w in some))
+        rates.append(median(window.rate for window in some))
     if not rates[0]:
         raise BenchError("the victim does nothing beside spinners")
     return rates[1] / rates[0]
@@ -104,11 +110,12 @@ def commands_of(storms: list[str], windows: int) -> list[str]:
     return commands
 
 
-def storms_run(probe: Probe, storms: list[str], pair_windows: int) -> dict[str, float]:
-    """Storm → the victim's work beside it, in one boot."""
-    windows = PAIRS * pair_windows
+def works_measure(storms: list[str]) -> dict[str, float]:
+    """Storm → the victim's work beside it, of that beside spinners; all in one boot."""
+    windows = PAIRS * WINDOWS
     images = {"storm": attacks.native_image("storm", [SOURCE])}
     disk = attacks.disk_build(tools.OUT / "storms", images)
+    probe = probe_processor_time("storms")
     config = replace(cloister.CONFIG, smp=CPUS, disk=disk, extra=tuple(probe.arguments))
     result = Result()
     try:
@@ -124,16 +131,3 @@ def storms_run(probe: Probe, storms: list[str], pair_windows: int) -> dict[str, 
     if len(found) != windows * len(storms):
         raise BenchError(f"{len(found)} windows of {len(storms)} times {windows}")
     return {name: work_of(found[i * windows : (i + 1) * windows]) for i, name in enumerate(storms)}
-
-
-def works_measure(storms: list[str]) -> dict[str, float]:
-    """Storm → the victim's work. Too little is measured again, twice as long; the best counts: what
-    the host does costs a storm's victim more than a spinner's.
-    """
-    found: dict[str, float] = {}
-    for attempt in range(ATTEMPTS):
-        some = [name for name in storms if found.get(name, 0) < WORK_MIN]
-        if some:
-            again = storms_run(probe_processor_time("storms"), some, WINDOWS << attempt)
-            found |= {name: max(work, found.get(name, 0)) for name, work in again.items()}
-    return found

@@ -263,6 +263,9 @@ def windows(steps: int, storms_: bool, processor_ns: int = 190, count: int = 8) 
 
 def test_a_storm_is_compared_with_spinning_in_windows_that_count() -> None:
     assert storms.work_of_pair(windows(10, False) + windows(8, True)) == pytest.approx(0.8)
+    # Some in which the victim had a CPU for itself do not count.
+    pair = windows(10, False) + windows(8, True) + windows(20, True, count=3)
+    assert storms.work_of_pair(pair) == pytest.approx(0.8)
     # Work is per processor time, and a window in which the host was elsewhere is none.
     pair = windows(10, False) + windows(9, True, 171) + windows(1, True, 100, 4)
     assert storms.work_of_pair(pair) == pytest.approx(1)

@@ -19,8 +19,6 @@ OUT = BUILD / "test" / "attacks"
 LOG = OUT / "attacks.log"
 WAIT_SECONDS = 300
 SHARE_MIN = 0.45
-# What is not reached yet: the kernel's work for namespaces that end is billed to nobody.
-SHARES_MIN = {"kills": 0.40}
 ROUNDS = 60
 TAKEN = re.compile(r"took (\d+) of (\w+)")
 TAKEN_MIN = 500
@@ -73,5 +71,4 @@ def test_the_victim_gets_its_share(disk: Path, kind: str) -> None:
         print(f"{name}: {share:.3f} of the instructions")
     if kind == "objects":
         taken_check()
-    low = {n: share for n, share in shares.items() if share < SHARES_MIN.get(n, SHARE_MIN)}
-    assert low == {}
+    assert {name: share for name, share in shares.items() if share < SHARE_MIN} == {}

@@ -26,7 +26,7 @@ MAY_INCLUDE = {
     "syscall": ["lib", "arch", "mm", "sched", "object", "kernel"],
     "drivers": ["lib", "arch", "mm"],
     "arch/x86": ["lib", "arch", "mm", "sched", "syscall", "object", "kernel", "drivers"],
-    "check": ["lib", "arch", "arch/x86", "mm", "sched", "object", "device", "drivers"],
+    "check": ["lib", "arch", "arch/x86", "arch/host", "mm", "sched", "object", "device", "drivers"],
     "arch/host": ["lib", "arch", "mm", "sched", "object", "drivers", "check"],
 }
 C_FOLDERS = ("kernel", "userland", "tests", "pybuild")
@@ -90,7 +90,7 @@ def folder_of(name: str) -> str:
 
 def include_problem(layer: str, included: str) -> str:
     """What is wrong with a file of this layer including this file; "" when nothing."""
-    is_free = included.startswith("abi/") or included == "check/hooks.h"
+    is_free = included.startswith(("abi/", "sanitizer/")) or included == "check/hooks.h"
     if "/" not in included or is_free or layer.endswith(".c"):
         return ""
     target = folder_of(included)

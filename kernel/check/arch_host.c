@@ -1,5 +1,7 @@
 // The checks' view of the machine that a Unix process is: whoever asks sees to it that nobody else
 // runs, and has no references of its own.
+#include "arch/host/os.h"
+#include "arch/host/tlb.h"
 #include "check/check.h"
 #include "object/thread_object.h"
 
@@ -25,6 +27,12 @@ void check_pmap(struct arch_pmap *pmap, void *argument,
         entry(argument, at->va, page_from_paddr(at->paddr), at->flags);
     }
 }
+
+bool check_tlbs(struct arch_pmap *pmap) { return tlb_is_right(pmap); }
+
+void check_hide(const void *memory, usize size) { host_os_hide(memory, size); }
+
+void check_show(const void *memory, usize size) { host_os_show(memory, size); }
 
 void check_stack(struct thread_object *thread) {
     u64 top = thread->thread.arch.stack_top;

@@ -104,6 +104,8 @@ void check_pause(void);
 // Finds the pages of tables, and calls back for each entry, with ARCH_MAP_*.
 void check_pmap(struct arch_pmap *pmap, void *argument,
                 void (*entry)(void *argument, u64 va, struct page *page, u32 rights));
+// Whether no TLB remembers what is mapped no more, as far as that can be seen.
+bool check_tlbs(struct arch_pmap *pmap);
 // Finds a thread's stack, and the objects that words on it point to.
 void check_stack(struct thread_object *thread);
 // Pages that belong to nobody's structure; once before each look.

@@ -125,4 +125,5 @@ void find_aspace(struct object *object) {
     found_ref(aspace->owner);
     find_mappings(aspace);
     check_pmap(&aspace->pmap, aspace, entry);
+    check_rule(object, "a TLB remembers what is mapped no more", check_tlbs(&aspace->pmap));
 }

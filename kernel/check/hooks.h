@@ -27,3 +27,7 @@ void page_check_free(const struct page *page);
 // The same for slots of the heap; their first word is the heap's.
 void heap_poison(void *slot, unsigned long size);
 void heap_check_free(const void *slot, unsigned long size);
+
+// The machine's part of it: a sanitizer, if there is one, finds each access to hidden memory at once.
+void check_hide(const void *memory, unsigned long size);
+void check_show(const void *memory, unsigned long size);

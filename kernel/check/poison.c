@@ -25,24 +25,33 @@ static void check(const void *memory, u64 wanted, usize size, const char *what) 
 }
 
 void page_poison(struct page *page) {
+    check_show(page_address(page), PAGE_SIZE); // blocks of the heap were in it
     memset(page_address(page), PAGE_PATTERN, PAGE_SIZE);
+    check_hide(page_address(page), PAGE_SIZE);
     page->flags = (page->flags & PAGE_KERNEL) | IS_POISONED;
 }
 
 void page_mark_zeroed(struct page *page) {
     check(page_address(page), 0, PAGE_SIZE, "a page that is given back as zeros");
+    check_hide(page_address(page), PAGE_SIZE);
     page->flags = (page->flags & PAGE_KERNEL) | IS_ZEROED;
 }
 
 void page_check_free(const struct page *page) {
+    check_show(page_address(page), PAGE_SIZE);
     if (page->flags & IS_POISONED)
         check(page_address(page), word_of(PAGE_PATTERN), PAGE_SIZE, "a page");
     if (page->flags & IS_ZEROED) check(page_address(page), 0, PAGE_SIZE, "a page of zeros");
 }
 
-void heap_poison(void *slot, usize size) { memset(slot, HEAP_PATTERN, size); }
+// The first word is the heap's.
+void heap_poison(void *slot, usize size) {
+    memset(slot, HEAP_PATTERN, size);
+    check_hide((u64 *)slot + 1, size - sizeof(u64));
+}
 
 void heap_check_free(const void *slot, usize size) {
     const u64 *words = slot;
+    check_show(slot, size);
     check(words + 1, word_of(HEAP_PATTERN), size - sizeof(*words), "a block of the heap");
 }

@@ -97,6 +97,9 @@ void lock_wait(struct lock *lock) {
 
 void lock_debug_acquire(const struct lock *lock, enum lock_order order) {
     struct cpu *cpu = host_cpu;
+    // Freed memory looks like a lock that somebody holds for ever.
+    if (lock->rank == LOCK_NONE || lock->rank > LOCK_SERIAL)
+        panic("what is at %p is no lock (any more)", (const void *)lock);
     for (u32 i = 0; i < cpu->held_count; i++) {
         u32 held = cpu->held[i]->rank;
         if (cpu->held[i] == lock || held > lock->rank ||

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sanitizer/asan_interface.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
@@ -35,6 +36,16 @@ void *host_os_resize(void *memory, unsigned long size) {
 }
 
 void host_os_free(void *memory) { free(memory); }
+
+void host_os_hide(const void *memory, unsigned long size) {
+    ASAN_POISON_MEMORY_REGION(memory, size);
+    (void)memory, (void)size;
+}
+
+void host_os_show(const void *memory, unsigned long size) {
+    ASAN_UNPOISON_MEMORY_REGION(memory, size);
+    (void)memory, (void)size;
+}
 
 struct host_gate *host_gate_create(void) {
     struct host_gate *gate = host_os_alloc(sizeof(*gate));

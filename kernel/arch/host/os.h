@@ -32,3 +32,6 @@ _Noreturn void host_os_exit(int status);
 void *host_os_alloc(unsigned long size);
 void *host_os_resize(void *memory, unsigned long size);
 void host_os_free(void *memory);
+// Tells AddressSanitizer, if it is there, that nobody may look at this; and that all may again.
+void host_os_hide(const void *memory, unsigned long size);
+void host_os_show(const void *memory, unsigned long size);

@@ -49,6 +49,23 @@ void arch_gather_flush(struct arch_gather *gather) {
     gather->end = 0;
 }
 
+static bool entry_is_right(const struct tlb_entry *entry) {
+    u64 paddr;
+    u32 flags;
+    return arch_pmap_query(entry->pmap, entry->va, &paddr, &flags) && paddr == entry->paddr &&
+           !(entry->flags & ~flags);
+}
+
+bool tlb_is_right(struct arch_pmap *pmap) {
+    bool is_right = true;
+    for (u32 cpu = 0; cpu < arch_cpu_count(); cpu++)
+        for (u32 i = 0; i < TLB_ENTRIES; i++) {
+            const struct tlb_entry *entry = &tlbs[cpu].entries[i];
+            is_right &= entry->pmap != pmap || entry_is_right(entry);
+        }
+    return is_right;
+}
+
 // The entry for `va` with these rights, loaded if needed; nullptr: a fault.
 static struct tlb_entry *tlb_entry(struct tlb *tlb, struct arch_pmap *pmap, u64 va, u32 need) {
     u64 page = align_down(va, PAGE_SIZE);

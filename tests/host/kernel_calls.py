@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import runpy
+import select
 import struct
 import subprocess
+from collections import deque
 from types import SimpleNamespace
 from typing import NamedTuple
 
@@ -19,6 +22,7 @@ ERROR_NAMES = {value: name for name, value in abi.ERRORS.items()}
 TYPE_NAMES = {value: name for name, value in abi.OBJECTS.items()}
 LIMITS_SAME = "#" + "ff" * abi.STRUCT_SIZES["ns_limits"]
 ACL_USERS = 8
+ANSWER_MS = 60_000  # a kernel that takes longer hangs
 
 
 class Facts(NamedTuple):
@@ -60,16 +64,35 @@ class Kernel:
     """The kernel in a process of its own; one call a line."""
 
     def __init__(self, program: str) -> None:
-        self.process = subprocess.Popen(
-            [program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+        self.process = subprocess.Popen([program], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self.process.stdin and self.process.stdout
+        self._stdin, self._stdout = self.process.stdin, self.process.stdout
+        self._readable = select.poll()
+        self._readable.register(self._stdout, select.POLLIN)
+        self._lines: deque[bytes] = deque()
+        self._rest = b""
         self.root = int(self._line())
 
+    def _read(self) -> None:
+        if not self._readable.poll(ANSWER_MS):
+            self.process.kill()
+            raise AssertionError("the kernel hangs")
+        part = os.read(self._stdout.fileno(), 65536)
+        assert part, "the kernel is gone; its last words are above"
+        *lines, self._rest = (self._rest + part).split(b"\n")
+        self._lines.extend(lines)
+
     def _line(self) -> str:
-        assert self.process.stdout
-        line = self.process.stdout.readline()
-        assert line, "the kernel is gone; its last words are above"
-        return line
+        while not self._lines:
+            self._read()
+        return self._lines.popleft().decode()
+
+    def _write(self, lines: list[str]) -> None:
+        try:
+            self._stdin.write("\n".join([*lines, ""]).encode())
+            self._stdin.flush()
+        except BrokenPipeError:
+            raise AssertionError("the kernel is gone; its last words are above") from None
 
     def call(self, name: str, *arguments: int | str) -> tuple[str, list[int], bytes]:
         """Error name, three results, and the bytes of an output."""
@@ -79,10 +102,7 @@ class Kernel:
         self, name: str, each: list[tuple[int | str, ...]]
     ) -> list[tuple[str, list[int], bytes]]:
         """Many of them; few enough that the answers fit in a pipe."""
-        assert self.process.stdin
-        lines = [" ".join(map(str, (NUMBERS[name], *arguments))) for arguments in each]
-        self.process.stdin.write("\n".join(lines) + "\n")
-        self.process.stdin.flush()
+        self._write([" ".join(map(str, (NUMBERS[name], *arguments))) for arguments in each])
         return [self._answer() for _ in each]
 
     def _answer(self) -> tuple[str, list[int], bytes]:
@@ -91,17 +111,14 @@ class Kernel:
 
     def close(self) -> None:
         """Ends it; it must end well (the sanitizers speak at the end)."""
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.close()
+        self._stdin.close()
         status = self.process.wait(timeout=60)
-        self.process.stdout.close()
+        self._stdout.close()
         assert status == 0
 
     def _say(self, lines: list[str]) -> list[list[int]]:
         """Lines that are answered with numbers; few enough that the answers fit in the pipe."""
-        assert self.process.stdin
-        self.process.stdin.write("\n".join(lines) + "\n")
-        self.process.stdin.flush()
+        self._write(lines)
         return [[int(word) for word in self._line().split()] for _ in lines]
 
     @staticmethod

@@ -138,8 +138,12 @@ static void user_main(u64 bootstrap, u64 argument) {
     exit(0);
 }
 
+// The output is for answers.
+static void log_print(const char *text, usize size) { fwrite(text, 1, size, stderr); }
+
 static int run(void *argument) {
     (void)argument;
+    log_set_output(log_print);
     struct process *process;
     static struct waitq forever;
     static struct lock lock = LOCK_INIT(LOCK_OBJECT);

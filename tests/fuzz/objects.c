@@ -33,7 +33,7 @@ static void thread_main(u64, u64) {
     options.bytes_for(&bytes, number);
     for (u32 i = 0; i < options.calls && !bytes.has_ended; i++) {
         __atomic_fetch_add(&calls_made, 1, __ATOMIC_RELAXED);
-        call_make(&bytes, rooms);
+        call_make(&bytes, rooms, options.is_checked ? CALL_WATCHED : CALL_UNWATCHED);
         host_user_return();
         if (byte_take(&bytes) % 4 == 0) sched_yield();
     }

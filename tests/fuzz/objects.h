@@ -53,7 +53,8 @@ enum fuzz_kind : u8 {
 
 struct fuzz_arg {
     enum fuzz_kind kind;
-    u32 mask; // FUZZ_HANDLE: types, 0 for any; FUZZ_FLAGS: the bits that there are
+    u32 mask;   // FUZZ_HANDLE: types, 0 for any; FUZZ_FLAGS: the bits that there are
+    u32 rights; // FUZZ_HANDLE: what is asked for
 };
 struct fuzz_call {
     u32 number;
@@ -67,8 +68,10 @@ extern const u32 fuzz_calls_count;
 enum : u64 { PAGES_OF_ROOMS = 8 };
 // Maps it; false: it can't be paid.
 bool rooms_map(u64 *rooms);
-// One call that the bytes decide on.
-void call_make(struct bytes *bytes, u64 rooms);
+// One call that the bytes decide on. With one CPU a call that is done though a handle of it is not
+// what the schema asks for is a panic; with more, handles may change in between.
+enum call_watch { CALL_UNWATCHED, CALL_WATCHED };
+void call_make(struct bytes *bytes, u64 rooms, enum call_watch watch);
 
 // ---- the world (objects.c) ----
 
@@ -76,7 +79,7 @@ struct objects_options {
     u32 threads;     // that each process starts with
     u32 calls;       // of each thread, at most
     u64 limit_ns;    // how long they may take
-    bool is_checked; // object_check_all() in each round: for one CPU
+    bool is_checked; // object_check_all() in each round, and each call's rights: for one CPU
     // The bytes of a thread that begins; one source may serve all.
     void (*bytes_for)(struct bytes *bytes, u64 thread);
 };

@@ -76,6 +76,24 @@ static u64 koid_take(struct bytes *bytes) {
     return koid;
 }
 
+// Whether a handle is what an argument asks for; 0, which may mean something else, counts as such.
+static bool handle_suits(u64 value, const struct fuzz_arg *arg) {
+    struct handle_info info;
+    if (arg->kind != FUZZ_HANDLE || value == 0) return true;
+    if (value >> 32 || handle_get_info((handle_t)value, ~0u, 0, &info) != OK) return false;
+    bool suits = (arg->mask == 0 || arg->mask >> info.object->type & 1) &&
+                 (info.rights & arg->rights) == arg->rights;
+    handle_info_put(&info);
+    return suits;
+}
+
+static bool handles_suit(const struct fuzz_call *kind, const struct syscall_args *args) {
+    bool suit = true;
+    for (u32 i = 0; i < ARRAY_SIZE(kind->args); i++)
+        suit &= handle_suits(args->arg[i], &kind->args[i]);
+    return suit;
+}
+
 // ---- what is in memory ----
 
 static u64 room_of(const struct call *call, u32 index) { return call->rooms + index * PAGE_SIZE; }
@@ -247,7 +265,7 @@ static void own_touch(struct bytes *bytes) {
         (void)arch_copy_from_user(&value, va, sizeof(value));
 }
 
-void call_make(struct bytes *bytes, u64 rooms) {
+void call_make(struct bytes *bytes, u64 rooms, enum call_watch watch) {
     u32 choice = byte_take(bytes);
     if (choice >= 0xf0) {
         restricted_touch(bytes);
@@ -263,5 +281,8 @@ void call_make(struct bytes *bytes, u64 rooms) {
         .bytes = bytes, .rooms = rooms, .places = PLACES, .args.number = kind->number};
     for (u32 i = 0; i < 6; i++)
         call.args.arg[i] = argument_take(&call, i, &kind->args[i]);
+    bool suit = watch == CALL_UNWATCHED || handles_suit(kind, &call.args);
     syscall_table[kind->number](&call.args);
+    if (!suit && call.args.status == OK)
+        panic("call %u was done without what it asks of its handles", kind->number);
 }

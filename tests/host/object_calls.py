@@ -78,13 +78,20 @@ def _mask(schema: Schema, arg: Arg) -> int:
     return arg.mask
 
 
+def _rights(schema: Schema, arg: Arg) -> int:
+    return sum(1 << bit.bit for bit in schema.rights.bits if bit.name in arg.rights)
+
+
 def table_text(schema: Schema) -> str:
     """The calls, with what each argument is made of."""
     rows = []
     for call in schema.syscalls:
         if LEFT_OUT.fullmatch(call.name):
             continue
-        args = "".join(f"{{{_kind(call, a)}, {_mask(schema, a):#x}}}, " for a in call.args)
+        args = "".join(
+            f"{{{_kind(call, a)}, {_mask(schema, a):#x}, {_rights(schema, a):#x}}}, "
+            for a in call.args
+        )
         rows.append(
             f"    {{{call.number}, {int(call.name in ENDS)}, {{{args}}}}}, // {call.name}\n"
         )

@@ -27,6 +27,7 @@ PROOFS = [
     Proof("REFERENCE", "port", "references: recorded 1, found 2"),
     Proof("SHOOTDOWN", "memory", "TEST mappings FAIL"),
     Proof("SHOOTDOWN", "fuzz", "after it was freed: 50f050f050f050f"),
+    Proof("RIGHTS", "fuzz", ": no call is done without the rights that it asks for"),
     Proof("RIGHTS", "sweep", "TEST sweep.ns_bind FAIL argument 3"),
 ]
 

@@ -122,6 +122,10 @@ static void report(void) {
     test_printf(
         "fuzz: %u rounds ended by a kill; of the workers %u were late, %u ended by what they did",
         killed, late, ended_early);
+    test_printf("fuzz: %u calls with too few rights, of which %u were done (the last is number %u)",
+                fuzz_counts->poor, fuzz_counts->poor_done, fuzz_counts->poor_number);
+    test_check(fuzz_counts->poor > 0 && fuzz_counts->poor_done == 0,
+               "no call is done without the rights that it asks for");
     test_check(late <= 1 + rounds / 8, "workers end by themselves");
     test_check(done > fuzz_counts->calls / 4, "too few calls were right to mean anything");
 }

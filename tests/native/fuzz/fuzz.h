@@ -25,6 +25,9 @@ struct fuzzer {
 struct fuzz_counts {
     uint64_t calls;
     uint32_t answers[SYSCALL_COUNT][FUZZ_ERRORS];
+    uint32_t poor;        // calls that a handle had too few rights for
+    uint32_t poor_done;   // those of them that were done all the same: none
+    uint32_t poor_number; // of the last one
 };
 extern struct fuzz_counts *fuzz_counts;
 
@@ -39,10 +42,17 @@ void fuzz_arguments(struct fuzzer *f, const struct sweep_call *call, uint64_t ar
 // Numbers, addresses and handles where structures are read from.
 void fuzz_stir(struct fuzzer *f);
 
+// poor.c: handles with few rights, that nobody closes or sends.
+// Before there is a second thread. Remembers up to two poor copies of a handle's object.
+void fuzz_poor_make(struct fuzzer *f, handle_t handle);
+// Puts one in place of an argument that asks for more; false: there is none.
+bool fuzz_poor_put(struct fuzzer *f, const struct sweep_call *call, uint64_t args[FUZZ_ARGS_MAX]);
+
 // worker.c
 // A handle of one of these types, or 0.
 handle_t fuzz_handle(struct fuzzer *f, uint32_t types);
 bool fuzz_is_kept(uint64_t handle);
+void fuzz_keep(handle_t handle); // nobody closes or sends it
 extern handle_t fuzz_namespace;
 extern uint64_t fuzz_koid; // its
 // Where a worker starts: its namespace, and 2 × seed, + 1: it is to become a template.

@@ -39,6 +39,10 @@ bool fuzz_is_kept(uint64_t handle) {
     return (uint32_t)handle < KEPT_MAX && is_kept[(uint32_t)handle];
 }
 
+void fuzz_keep(handle_t handle) {
+    if (handle < KEPT_MAX) is_kept[handle] = true;
+}
+
 handle_t fuzz_handle(struct fuzzer *f, uint32_t mask) {
     for (int tries = 0; tries < 40; tries++) {
         uint32_t slot = (uint32_t)fuzz_below(f, HANDLES_MAX);
@@ -47,10 +51,12 @@ handle_t fuzz_handle(struct fuzzer *f, uint32_t mask) {
     return 0;
 }
 
-// In place of another one, which is closed: but never of the first, the namespace.
+// In place of another one, which is closed: but never of the first, the namespace. A result that is
+// no handle may be the number of one that is kept.
 static void handle_keep(struct fuzzer *f, handle_t handle) {
     struct cl_object_info info;
     uint32_t slot = 1 + (uint32_t)fuzz_below(f, HANDLES_MAX - 1);
+    if (fuzz_is_kept(handle)) return;
     if (object_info(handle, &info) != OK) info.type = 0;
     handle_close(handles[slot]);
     handles[slot] = handle;
@@ -86,15 +92,24 @@ static bool is_spared(const struct sweep_call *call, const uint64_t args[FUZZ_AR
     return call->number == SYSCALL_HANDLE_CLOSE && fuzz_is_kept(args[0]);
 }
 
+static void poor_answered(const struct sweep_call *call, status_t status) {
+    __atomic_fetch_add(&fuzz_counts->poor, 1, __ATOMIC_RELAXED);
+    if (status != OK) return;
+    __atomic_fetch_add(&fuzz_counts->poor_done, 1, __ATOMIC_RELAXED);
+    fuzz_counts->poor_number = call->number;
+}
+
 static void call_once(struct fuzzer *f, const struct sweep_call *call) {
     uint64_t args[FUZZ_ARGS_MAX] = {}, outs[3];
     fuzz_arguments(f, call, args);
+    bool is_poor = fuzz_below(f, 8) == 0 && fuzz_poor_put(f, call, args);
     if (is_spared(call, args)) return;
     status_t status = system_call(call->number, args, outs);
     uint64_t place = status > 0 || status < ERR_LAST ? FUZZ_ERRORS : (uint64_t)-status;
     if (place == FUZZ_ERRORS) process_exit(2); // a status that is none
     __atomic_fetch_add(&fuzz_counts->answers[call->number][place], 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&fuzz_counts->calls, 1, __ATOMIC_RELAXED);
+    if (is_poor) poor_answered(call, status);
     if (status != OK) return;
     for (int i = 0; i < 3; i++)
         if (outs[i] > 0 && outs[i] <= CL_PROCESS_HANDLES_MAX && fuzz_below(f, 2))
@@ -141,13 +156,30 @@ static void handles_make(struct fuzzer *f) {
     handles[0] = fuzz_namespace;
     types[0] = OBJ_NAMESPACE;
     for (int i = 0; i < COPIES; i++)
-        if (handle_duplicate(fuzz_namespace, CL_RIGHTS_SAME, &copy) == OK) is_kept[copy] = true;
-    is_kept[fuzz_namespace] = true;
+        if (handle_duplicate(fuzz_namespace, CL_RIGHTS_SAME, &copy) == OK) fuzz_keep(copy);
+    fuzz_keep(fuzz_namespace);
     if (channel_create(fuzz_namespace, fuzz_namespace, &options, &first, &second) != OK) return;
     handle_keep(f, first);
     handle_keep(f, second);
     for (const char *name = "xyz"; *name; name++)
         if (ns_open(fuzz_namespace, name, 1, CL_RIGHTS_SAME, &copy) == OK) handle_keep(f, copy);
+}
+
+// Of each type that is made without ado.
+static void poor_make(struct fuzzer *f) {
+    handle_t made, more;
+    fuzz_poor_make(f, fuzz_namespace);
+    for (int i = 1; i < HANDLES_MAX; i++)
+        if (handles[i]) fuzz_poor_make(f, handles[i]);
+    if (memobj_create(0, CL_PAGE_SIZE, &made) == OK) fuzz_poor_make(f, made);
+    if (event_create(0, &made) == OK) fuzz_poor_make(f, made);
+    if (port_create(0, &made) == OK) fuzz_poor_make(f, made);
+    if (timer_create(0, &made) == OK) fuzz_poor_make(f, made);
+    if (queue_create(0, 512, 4, &made) == OK) fuzz_poor_make(f, made);
+    if (aspace_create(&made) == OK) fuzz_poor_make(f, made);
+    if (thread_self(&made) == OK) fuzz_poor_make(f, made);
+    if (handle_duplicate_revocable(made, CL_RIGHTS_SAME, &made, &more) == OK)
+        fuzz_poor_make(f, more);
 }
 
 void fuzz_worker(handle_t ns, uint64_t argument) {
@@ -160,8 +192,9 @@ void fuzz_worker(handle_t ns, uint64_t argument) {
     counts_map();
     room_map();
     handles_make(&fuzzers[0]);
+    poor_make(&fuzzers[0]);
     fuzz_touch_init();
     if (thread_create((uint64_t)run, (uint64_t)stacks[1] + STACK_SIZE - 8, 1, &thread) == OK)
-        is_kept[thread] = true;
+        fuzz_keep(thread);
     run(0);
 }

@@ -76,6 +76,22 @@ def test_shares_of_one_cpu_are_by_weight(name: str, count: int) -> None:
     assert verdicts == ["PASS"] * count, text
 
 
+SLOW_READS = 200  # a second
+
+
+def test_a_slow_disk_is_divided_among_siblings() -> None:
+    config = MachineConfig(
+        bundle=TEST_BUNDLE,
+        append="test=rates rates=slow",
+        log=BUILD / "test/rates.log",
+        extra=("-set", f"drive.disk0.throttling.iops-read={SLOW_READS}"),
+    )
+    with Machine(config) as machine:
+        machine.wait(BOOT_SECONDS)
+        text = machine.console.text.decode(errors="replace")
+    assert [match[2] for match in LINE.finditer(text)] == ["PASS"], text
+
+
 def test_shares_over_ten_seconds_are_by_weight() -> None:
     verdicts, text = verdicts_of("fairness", "fairness=long")
     assert verdicts == ["PASS"], text

@@ -11,6 +11,12 @@ static void count(const struct ledger *ledger, enum ledger_count what, i64 amoun
     found_ns_of(ledger)->counted[what] += amount;
 }
 
+// What counts against the limits of all above, too.
+static void count_above(const struct namespace *ns, enum ledger_count what) {
+    for (; ns; ns = ns->parent)
+        count(&ns->ledger, what, 1);
+}
+
 // ---- handles ----
 
 void find_handle(const struct handle *slot) {
@@ -97,9 +103,7 @@ static void find_thread(struct object *object) {
     find_caller(&thread->caller);
     // Its own, until it has left its stack.
     if (thread->thread.arch.stack_top) found_ref(thread);
-    const struct namespace *ns = object->ns;
-    for (; ns && thread->is_counted; ns = ns->parent)
-        count(&ns->ledger, LEDGER_THREADS, 1);
+    if (thread->is_counted) count_above(object->ns, LEDGER_THREADS);
 }
 
 static void find_threads_of(const struct process *process, const struct list *list) {
@@ -160,7 +164,7 @@ static void find_namespace(struct object *object) {
     list_for_each(name, &ns->names, link) {
         found_block(name);
         find_handle(&name->slot);
-        count(&ns->ledger, LEDGER_NAMES, 1);
+        count_above(ns, LEDGER_NAMES);
         count(&ns->ledger, LEDGER_HANDLES, 1);
     }
 }
@@ -172,7 +176,7 @@ static void find_serial(struct object *object) {
 
 static void find_nic(struct object *object) { found_ref(object); } // the card's own
 
-static void find_timer(struct object *object) { count(&object->ns->ledger, LEDGER_TIMERS, 1); }
+static void find_timer(struct object *object) { count_above(object->ns, LEDGER_TIMERS); }
 
 static void (*const finders[OBJ_COUNT])(struct object *object) = {
     [OBJ_NAMESPACE] = find_namespace, [OBJ_PROCESS] = find_process, [OBJ_THREAD] = find_thread,

@@ -161,9 +161,16 @@ i64 ledger_used_pages(const struct ledger *ledger) {
     return load(&ledger->drawn_pages) - load(&ledger->idle_pages) - load(&ledger->children_pages);
 }
 
+// Where else a thing is counted. What is walked through or run with interrupts off, namespaces (each has
+// a name) and timers among it, is bounded for all below a namespace together.
+static struct ledger *counted_above(const struct ledger *ledger, enum ledger_count what) {
+    bool is_whole = what == LEDGER_THREADS || what == LEDGER_NAMES || what == LEDGER_TIMERS;
+    return is_whole ? ledger->parent : nullptr;
+}
+
 status_t ledger_count_add(struct ledger *ledger, enum ledger_count what, i64 amount) {
     struct ledger *at = ledger;
-    for (; at; at = what == LEDGER_THREADS ? at->parent : nullptr) {
+    for (; at; at = counted_above(at, what)) {
         struct ledger_counter *counter = &at->counters[what];
         i64 used = __atomic_add_fetch(&counter->used, amount, RELAXED);
         if (likely(used <= load(&counter->limit))) continue;
@@ -175,6 +182,6 @@ status_t ledger_count_add(struct ledger *ledger, enum ledger_count what, i64 amo
 }
 
 void ledger_count_sub(struct ledger *ledger, enum ledger_count what, i64 amount) {
-    for (; ledger; ledger = what == LEDGER_THREADS ? ledger->parent : nullptr)
+    for (; ledger; ledger = counted_above(ledger, what))
         add(&ledger->counters[what].used, -amount);
 }

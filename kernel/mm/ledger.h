@@ -29,7 +29,7 @@ enum ledger_count {
 
 struct ledger_counter {
     i64 used;  // atomic
-    i64 limit; // atomic; threads count against the ancestors' limits too
+    i64 limit; // atomic
 };
 
 struct heap_class {
@@ -77,6 +77,6 @@ void ledger_recall(struct ledger *ledger);
 // Pages in own use, exact.
 i64 ledger_used_pages(const struct ledger *ledger);
 
-// Counts more things, here (threads: and in all above); NO_RESOURCES when a limit refuses.
+// Counts more things, here (threads, names, timers: and in all above); NO_RESOURCES when a limit refuses.
 status_t ledger_count_add(struct ledger *ledger, enum ledger_count what, i64 amount);
 void ledger_count_sub(struct ledger *ledger, enum ledger_count what, i64 amount);

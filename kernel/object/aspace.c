@@ -16,7 +16,7 @@ static struct ledger *aspace_ledger(const struct aspace *aspace) {
 // ---- mappings ----
 
 // Called by a revoker: everything mapped through it goes.
-static void aspace_drop_revoked(struct object *object, struct revoker *revoker);
+static void aspace_drop_revoked(struct object *object, struct revoker *revoker, u64);
 
 status_t mapping_create(struct aspace *aspace, const struct mapping *like, u64 start, u64 end,
                         u64 target, struct mapping **out) {
@@ -30,7 +30,7 @@ status_t mapping_create(struct aspace *aspace, const struct mapping *like, u64 s
     mapping->allowed = like->allowed;
     list_init(&mapping->order_link);
     list_init(&mapping->object_link);
-    status_t status = revocable_link(&mapping->revocable, like->revocable.revoker, &aspace->base,
+    status_t status = revocable_link(&mapping->revocable, like->revocable.revoker, &aspace->base, 0,
                                      aspace_drop_revoked);
     if (status != OK) {
         heap_free(mapping);
@@ -207,7 +207,7 @@ void aspace_cut_object(struct aspace *aspace, struct memobj *memobj, u64 size, u
     (void)aspace_walk(aspace, aspace->low, aspace->high, aspace_unmap_step, &choice);
 }
 
-static void aspace_drop_revoked(struct object *object, struct revoker *revoker) {
+static void aspace_drop_revoked(struct object *object, struct revoker *revoker, u64) {
     struct aspace *aspace = (struct aspace *)object;
     struct unmap_choice choice = {.revoker = revoker};
     (void)aspace_walk(aspace, aspace->low, aspace->high, aspace_unmap_step, &choice);

@@ -163,28 +163,35 @@ status_t sys_ns_handle_for_user(const struct handle_info *ns, u32 user, u32 righ
 
 // ---- the root rule by koid ----
 
-static struct object *find_here(struct namespace *ns, u64 koid) {
-    struct object *object, *found = nullptr;
+// The next object on a namespace's account after `last` (nullptr: the first), referenced; drops `last`.
+// Preemptible: an account has as many objects as its owner likes.
+static struct object *object_after(struct namespace *ns, struct object *last) {
+    struct object *next = nullptr;
+    sched_preempt_point();
     lock_acquire(&ns->objects_lock);
-    list_for_each(object, &ns->objects, ns_link)
-        if (object->koid == koid && object_tryget(object)) found = object;
+    struct list *at = last ? &last->ns_link : &ns->objects;
+    while (!next && (at = at->next) != &ns->objects) {
+        struct object *object = list_entry(at, struct object, ns_link);
+        if (object_tryget(object)) next = object;
+    }
     lock_release(&ns->objects_lock);
-    return found;
+    if (last) object_put(last);
+    return next;
+}
+
+static struct object *find_here(struct namespace *ns, u64 koid) {
+    struct object *object = nullptr;
+    while ((object = object_after(ns, object)) && object->koid != koid) {
+    }
+    return object;
 }
 
 struct namespace *ns_child_after(struct namespace *ns, struct namespace *last) {
-    struct namespace *child = nullptr;
-    lock_acquire(&ns->objects_lock);
-    struct list *at = last ? &last->base.ns_link : &ns->objects;
-    while (!child && (at = at->next) != &ns->objects) {
-        struct object *object = list_entry(at, struct object, ns_link);
-        if (object->type == OBJ_NAMESPACE && !ns_is_gone((struct namespace *)object) &&
-            object_tryget(object))
-            child = (struct namespace *)object;
+    struct object *object = last ? &last->base : nullptr;
+    while ((object = object_after(ns, object)) &&
+           (object->type != OBJ_NAMESPACE || ns_is_gone((struct namespace *)object))) {
     }
-    lock_release(&ns->objects_lock);
-    if (last) object_put(&last->base);
-    return child;
+    return (struct namespace *)object;
 }
 
 // Depth is bounded by LEDGER_DEPTH_MAX, and so is the recursion.

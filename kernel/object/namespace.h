@@ -60,5 +60,5 @@ status_t ns_count_begin(struct namespace *ns, enum ledger_count what);
 static inline u64 ns_counted(const struct namespace *ns, enum ledger_count what) {
     return (u64)__atomic_load_n(&ns->ledger.counters[what].used, __ATOMIC_SEQ_CST);
 }
-// The next child, not gone, after `last` (nullptr: the first), referenced; drops `last`.
+// The next child, not gone, after `last` (nullptr: the first), referenced; drops `last`. Preemptible.
 struct namespace *ns_child_after(struct namespace *ns, struct namespace *last);

@@ -5,6 +5,8 @@
 #include "kernel/handlers.h"
 #include "object/namespace.h"
 
+enum : u32 { LOOKED_MAX = 64 };
+
 // ---- signals ----
 
 static void ready_add_locked(struct port *port, struct port_registration *registration)
@@ -63,24 +65,32 @@ void port_observers_drop(struct object *object) {
     } while (claimed);
 }
 
-// Ends one registration of a revoker's (nullptr: anybody's); false: there is none.
-static bool registration_end(struct port *port, const struct revoker *revoker) {
-    struct port_registration *registration, *claimed = nullptr;
-    lock_acquire(&port->lock);
-    list_for_each(registration, &port->registrations, port_link) {
-        if (revoker && registration->revocable.revoker != revoker) continue;
-        claimed = registration;
-        claim_locked(port, claimed);
-        break;
-    }
+static bool registration_end_locked(struct port *port, struct port_registration *registration)
+    RELEASE(&port->lock) {
+    if (registration) claim_locked(port, registration);
     lock_release(&port->lock);
-    if (claimed) registration_finish(claimed);
-    return claimed != nullptr;
+    if (registration) registration_finish(registration);
+    return registration != nullptr;
 }
 
-static void port_revoke(struct object *owner, struct revoker *revoker) {
-    while (registration_end((struct port *)owner, revoker))
-        sched_preempt_point();
+// Ends the registration under a key, if it is the revoker's (nullptr: anybody's); false: there is none.
+static bool registration_end(struct port *port, u64 key, const struct revoker *revoker) {
+    lock_acquire(&port->lock);
+    struct index_node *node = index_find(&port->by_key, key);
+    struct port_registration *registration =
+        node ? container_of(node, struct port_registration, by_key) : nullptr;
+    bool is_it = registration && (!revoker || registration->revocable.revoker == revoker);
+    return registration_end_locked(port, is_it ? registration : nullptr);
+}
+
+static void port_revoke(struct object *owner, struct revoker *revoker, u64 key) {
+    (void)registration_end((struct port *)owner, key, revoker);
+}
+
+static bool registration_end_first(struct port *port) {
+    lock_acquire(&port->lock);
+    return registration_end_locked(
+        port, list_first(&port->registrations, struct port_registration, port_link));
 }
 
 static void port_close(struct object *object) {
@@ -89,7 +99,8 @@ static void port_close(struct object *object) {
     port->is_closed = true;
     waitq_wake_all(&port->waiters, OK);
     lock_release(&port->lock);
-    port_revoke(object, nullptr);
+    while (registration_end_first(port))
+        sched_preempt_point();
 }
 
 const struct object_ops port_object_ops = {.close = port_close};
@@ -161,28 +172,23 @@ status_t sys_port_register(struct port *port, const struct handle_info *object, 
     // First the revoker: a revocation that goes on now waits until it finds us in the port, or
     // until we have given up.
     status_t status =
-        revocable_link(&registration->revocable, object->revoker, &port->base, port_revoke);
+        revocable_link(&registration->revocable, object->revoker, &port->base, key, port_revoke);
     if (status == OK) status = registration_link(registration);
     if (status != OK) registration_finish(registration);
     return status;
 }
 
 status_t sys_port_unregister(struct port *port, u64 key) {
-    lock_acquire(&port->lock);
-    struct index_node *node = index_find(&port->by_key, key);
-    struct port_registration *registration =
-        node ? container_of(node, struct port_registration, by_key) : nullptr;
-    if (registration) claim_locked(port, registration);
-    lock_release(&port->lock);
-    if (registration) registration_finish(registration);
-    return registration ? OK : ERR_NOT_FOUND;
+    return registration_end(port, key, nullptr) ? OK : ERR_NOT_FOUND;
 }
 
-// The next one that is really ready, moved to the end of the queue.
+// The next one that is really ready, moved to the end of the queue; of a few that may be: who signals
+// one of these objects waits for the lock.
 static struct port_registration *ready_next_locked(struct port *port, u32 *signals)
     REQUIRES(&port->lock) {
-    struct port_registration *registration;
-    while ((registration = list_take_first(&port->ready, struct port_registration, ready_link))) {
+    for (u32 looked = 0; looked < LOOKED_MAX && !list_empty(&port->ready); looked++) {
+        struct port_registration *registration =
+            list_take_first(&port->ready, struct port_registration, ready_link);
         *signals = object_signals(registration->object) & registration->signals;
         if (*signals == 0) continue; // a new signal puts it back
         list_insert_tail(&port->ready, &registration->ready_link);
@@ -205,9 +211,12 @@ status_t sys_port_wait(struct port *port, u32 flags, u64 deadline_ns, u64 *key, 
             if (is_once) registration_finish(registration);
             return OK;
         }
-        if (port->is_closed) {
+        bool is_more = !list_empty(&port->ready);
+        if (is_more || port->is_closed) {
             lock_release(&port->lock);
-            return ERR_DEAD;
+            if (!is_more) return ERR_DEAD;
+            sched_preempt_point();
+            continue;
         }
         status_t status = waitq_block(&port->waiters, &port->lock, deadline_ns, flags);
         if (status != OK) return status;

@@ -6,7 +6,7 @@
 #include "object/namespace.h"
 #include "sched/thread.h"
 
-static void revoke_child(struct object *child, struct revoker *parent);
+static void revoke_child(struct object *child, struct revoker *parent, u64 key);
 
 status_t revoker_create(struct namespace *ns, struct revoker *parent, struct revoker **out) {
     if (parent && parent->depth == REVOKER_DEPTH_MAX) return ERR_LIMIT;
@@ -18,7 +18,7 @@ status_t revoker_create(struct namespace *ns, struct revoker *parent, struct rev
     revoker->depth = parent ? parent->depth + 1 : 1;
     revoker->parent = parent;
     if (parent) object_get(&parent->base);
-    status_t status = revocable_link(&revoker->by_parent, parent, &revoker->base, revoke_child);
+    status_t status = revocable_link(&revoker->by_parent, parent, &revoker->base, 0, revoke_child);
     if (status != OK) {
         object_put(&revoker->base);
         return status;
@@ -40,8 +40,9 @@ bool revoker_is_below(const struct revoker *revoker, const struct revoker *above
 }
 
 status_t revocable_link(struct revocable *revocable, struct revoker *revoker, struct object *owner,
-                        void (*revoke)(struct object *owner, struct revoker *revoker)) {
-    *revocable = (struct revocable){.revoke = revoke, .owner = owner};
+                        u64 key,
+                        void (*revoke)(struct object *owner, struct revoker *revoker, u64 key)) {
+    *revocable = (struct revocable){.revoke = revoke, .owner = owner, .key = key};
     list_init(&revocable->link);
     if (!revoker) return OK;
     lock_acquire(&revoker->lock);
@@ -74,7 +75,7 @@ static bool undo_one(struct revoker *revoker) {
     bool is_alive = first && object_tryget(found.owner);
     lock_release(&revoker->lock);
     if (is_alive) {
-        found.revoke(found.owner, revoker);
+        found.revoke(found.owner, revoker, found.key);
         object_put(found.owner);
     }
     return first != nullptr;
@@ -92,7 +93,7 @@ status_t sys_revoker_revoke(struct revoker *revoker) {
     return OK;
 }
 
-static void revoke_child(struct object *object, struct revoker *) {
+static void revoke_child(struct object *object, struct revoker *, u64) {
     struct revoker *child = (struct revoker *)object;
     (void)sys_revoker_revoke(child);
     revocable_unlink(&child->by_parent);

@@ -17,9 +17,11 @@ enum { REVOKER_DEPTH_MAX = 4 };
 struct revocable {
     struct revoker *revoker; // with a reference while linked, or nullptr
     struct list link;        // under the revoker's lock
-    // Undoes all in `owner` that carries `revoker`. Called without locks, `owner` referenced.
-    void (*revoke)(struct object *owner, struct revoker *revoker);
+    // Undoes what `owner` knows by `key`, or all in it, that carries `revoker`. Called without locks,
+    // `owner` referenced.
+    void (*revoke)(struct object *owner, struct revoker *revoker, u64 key);
     struct object *owner; // whose memory this is in (aspace, port)
+    u64 key;
 };
 
 struct revoker {
@@ -41,6 +43,7 @@ SLOW_PATH bool revoker_is_revoked(const struct revoker *revoker);
 bool revoker_is_below(const struct revoker *revoker, const struct revoker *above);
 // Puts a dependent on its revoker's list. REVOKED if that is revoked already (then not linked).
 status_t revocable_link(struct revocable *revocable, struct revoker *revoker, struct object *owner,
-                        void (*revoke)(struct object *owner, struct revoker *revoker));
+                        u64 key,
+                        void (*revoke)(struct object *owner, struct revoker *revoker, u64 key));
 // Harmless when not linked.
 void revocable_unlink(struct revocable *revocable);

@@ -25,8 +25,8 @@ enum : u64 { SCHED_WEIGHT_DEFAULT = 100 };
 
 // What waits for its turn: a thread, or a group on one CPU.
 struct sched_entity {
-    struct skew_node node; // its key: virtual time, in nanoseconds of the default weight; 0: new
-    u32 is_group;          // constant
+    // Its key: virtual time, in nanoseconds of the default weight; 0: new. Its tag: 1 for a group.
+    struct skew_node node;
 };
 
 struct sched_group;

@@ -29,7 +29,7 @@ void sched_group_init(struct sched_group *group, struct sched_group *parent,
     for (u32 cpu = 0; nodes && cpu < arch_cpu_count(); cpu++) {
         struct sched_node *above = node_of(&run_queues[cpu], parent);
         nodes[cpu] = (struct sched_node){
-            .entity.is_group = 1, .parent = above, .group = group, .depth = above->depth + 1};
+            .entity.node.tag = 1, .parent = above, .group = group, .depth = above->depth + 1};
     }
 }
 
@@ -175,7 +175,7 @@ void queue_hand_over(struct run_queue *queue) {
 // Down the tree by least virtual time.
 static struct thread *first_locked(struct run_queue *queue) REQUIRES(&queue->lock) {
     struct sched_entity *entity = first_of(&queue->root);
-    while (entity && entity->is_group)
+    while (entity && entity->node.tag)
         entity = first_of(container_of(entity, struct sched_node, entity));
     return entity ? container_of(entity, struct thread, entity) : nullptr;
 }

@@ -122,6 +122,11 @@ class Space(Thing):
         """0 for the root."""
         return 1 + self.above.level if self.above else 0
 
+    @property
+    def chain(self) -> list[Space]:
+        """Itself and all above."""
+        return [self, *(self.above.chain if self.above else [])]
+
     names: dict[str, Bound] = field(default_factory=dict)
 
 
@@ -273,7 +278,7 @@ class Model:
         """What is made on a namespace's account, and the handle of who made it."""
         if payer.gone:
             raise Refused("NO_RESOURCES")
-        if kind == "timer" and self.counted(payer, "timer") >= payer.limits.get("timers", 1024):
+        if kind == "timer" and not self._has_room(payer, "timers"):
             raise Refused("NO_RESOURCES")
         thing = Thing(kind, payer)
         self.things.append(thing)
@@ -302,7 +307,7 @@ class Model:
         _, above = self.space(parent, "CREATE", "OWNER")
         if "/" in name:
             raise Refused("INVALID_ARGUMENT")
-        if above.gone or not self._has_room(above):
+        if above.gone or not self._has_room(above, "names"):
             raise Refused("NO_RESOURCES")
         if any(_collides(old, name) for old in above.names):
             raise Refused("ALREADY_EXISTS")
@@ -312,7 +317,7 @@ class Model:
         """ns_bind."""
         _, space = self.space(ns, "BIND")
         what = self.check(number, "any", RIGHTS["DUPLICATE"])
-        if space.gone or not self._has_room(space):
+        if space.gone or not self._has_room(space, "names"):
             raise Refused("NO_RESOURCES")
         if any(_collides(old, name) for old in space.names):
             raise Refused("ALREADY_EXISTS")
@@ -500,9 +505,15 @@ class Model:
             1 for t in self.things if t.payer is space and t.kind == kind and self._exists(t)
         )
 
-    @staticmethod
-    def _has_room(space: Space) -> bool:
-        return len(space.names) < space.limits.get("names", 1024)
+    def whole(self, space: Space, what: str) -> int:
+        """Names or timers of a namespace and of all below."""
+        spaces = [t for t in self.things if isinstance(t, Space) and space in t.chain] + [space]
+        if what == "names":
+            return sum(len(s.names) for s in set(spaces))
+        return sum(self.counted(s, "timer") for s in set(spaces))
+
+    def _has_room(self, space: Space, what: str) -> bool:
+        return all(self.whole(s, what) < s.limits.get(what, 1024) for s in space.chain)
 
     def user_pages(self, space: Space) -> int:
         """Pages but the kernel's: of memory objects, which have one each, and private copies."""
@@ -515,7 +526,7 @@ class Model:
         """Objects, handles and names that a namespace pays for."""
         objects = sum(1 for t in self.things if t.payer is space and self._exists(t))
         handles = len(space.names) + (len(self.handles) if space is self.root else 0)
-        return objects, handles, len(space.names)
+        return objects, handles, self.whole(space, "names")
 
     def _exists(self, thing: Thing) -> bool:
         """Objects go with their last handle; a namespace's struct when it is gone too."""

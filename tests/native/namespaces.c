@@ -279,6 +279,44 @@ static void limits(void) {
     test_pass("a namespace uses what its limit allows");
 }
 
+// What has to be walked through or runs in interrupts is bounded for all below together.
+static void limits_of_all_below(void) {
+    enum : uint32_t { MOST = 20 };
+    struct cl_ns_limits limits = limits_same();
+    handle_t top = 0, below = 0, timers[MOST], more = 0;
+    uint32_t names = 0, timers_made = 0;
+    struct cl_ns_info info;
+    char text[8];
+    limits.names = limits.timers = MOST;
+    test_ok(ns_create(test_namespace(), NAME("top"), &limits, &top), "top");
+    limits.names = limits.timers = 1000;
+    test_ok(ns_create(top, NAME("below"), &limits, &below), "its own child's limit is wider");
+    handle_t event = 0;
+    test_ok(event_create(top, &event), "event");
+    while (names <= MOST && ns_bind(below, text, number_name(text, names), event, &nobody) == OK)
+        names++;
+    test_check(names == MOST - 1, "its name and those in it are the limit above");
+    test_check(ns_create(below, NAME("no"), &limits, &more) == ERR_NO_RESOURCES, "no namespaces");
+    while (timers_made < MOST && timer_create(below, &timers[timers_made]) == OK)
+        timers_made++;
+    test_check(timers_made == MOST && timer_create(top, &more) == ERR_NO_RESOURCES, "nor timers");
+    test_ok(ns_info(top, &info), "info");
+    test_check(info.names == MOST && info.timers == MOST, "they are told, too");
+    handle_close(timers[0]);
+    ns_unbind(below, text, number_name(text, 0));
+    test_check(timer_create(top, &timers[0]) == OK &&
+                   ns_bind(top, NAME("other"), event, &nobody) == OK,
+               "what goes below makes room");
+    for (uint32_t i = 0; i < timers_made; i++)
+        handle_close(timers[i]);
+    kill_and_wait(below);
+    test_ok(ns_info(top, &info), "info");
+    test_check(info.names == 1 && info.timers == 0, "all that the dead had is back");
+    handle_close(event);
+    kill_and_wait(top);
+    test_pass("names and timers are limited for all below together");
+}
+
 static void nested_death(void) {
     struct cl_ns_info before, after;
     test_ok(ns_info(test_namespace(), &before), "info");
@@ -343,6 +381,7 @@ void test_run(void) {
     name_of_the_dead();
     root_rule();
     limits();
+    limits_of_all_below();
     nested_death();
     deepest();
 }

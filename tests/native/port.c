@@ -114,6 +114,91 @@ static void crowd(void) {
     test_pass("an object has so many registrations and no more");
 }
 
+// ---- thousands of registrations ----
+
+enum : uint32_t { MANY = 64, FEW = 1, EACH = 250, LINEAR_MAX = 4 * MANY };
+
+// `count` names that begin so, with an event each, which are opened through `ns`.
+static void events_open(handle_t whole, handle_t ns, char first, handle_t *events, uint32_t count) {
+    static const struct cl_acl nobody;
+    char name[2] = {first, '0'};
+    for (uint32_t i = 0; i < count; i++, name[1]++) {
+        handle_t event = event_make();
+        test_ok(ns_bind(whole, name, sizeof(name), event, &nobody), "a name, which keeps it");
+        handle_close(event);
+        test_ok(ns_open(ns, name, sizeof(name), CL_RIGHTS_SAME, &events[i]), "opened");
+    }
+}
+
+static void register_each(handle_t port, const handle_t *events, uint32_t count, uint64_t key) {
+    for (uint32_t i = 0; i < count * EACH; i++)
+        test_ok(port_register(port, events[i / EACH], SIGNAL_USER0, key + i, 0), "register");
+}
+
+// Nanoseconds of a revocation of half of a port's registrations, those behind the others.
+static uint64_t revoke_half_ns(uint32_t count) {
+    handle_t port = port_make(), ns = test_child_namespace("events"), lent = 0, revoker = 0;
+    handle_t own[MANY], theirs[MANY];
+    uint64_t start_ns, end_ns;
+    uint32_t signals, found = 0;
+    test_ok(handle_duplicate_revocable(ns, CL_RIGHTS_SAME, &lent, &revoker), "revocably");
+    events_open(ns, ns, 'o', own, count);
+    events_open(ns, lent, 't', theirs, count);
+    register_each(port, own, count, 1);
+    register_each(port, theirs, count, 1 + MANY * EACH);
+    test_ok(clock_get(CL_CLOCK_MONOTONIC, &start_ns), "clock");
+    test_ok(revoker_revoke(revoker), "revoke");
+    test_ok(clock_get(CL_CLOCK_MONOTONIC, &end_ns), "clock");
+    for (uint32_t i = 0; i < count; i++)
+        event_signal(own[i], 0, SIGNAL_USER0);
+    for (uint32_t i = 0; i < count * EACH; i++)
+        found += next(port, &signals) == i + 1;
+    test_check(found == count * EACH && next(port, &signals) == 1, "the others take turns");
+    test_check(port_unregister(port, 1 + MANY * EACH) == ERR_NOT_FOUND, "and none of these");
+    for (uint32_t i = 0; i < count; i++) {
+        handle_close(own[i]);
+        handle_close(theirs[i]);
+    }
+    handle_close(port);
+    handle_close(lent);
+    handle_close(revoker);
+    test_check(test_namespace_end(ns) == OK, "all comes back");
+    return end_ns - start_ns;
+}
+
+// What is linear takes 64 times as long, what is quadratic 4096 times.
+static void many_are_revoked(void) {
+    uint64_t few_ns = ~0ul, many_ns = ~0ul, ns;
+    for (int i = 0; i < 3; i++)
+        few_ns = (ns = revoke_half_ns(FEW)) < few_ns ? ns : few_ns;
+    for (int i = 0; i < 3 && many_ns > LINEAR_MAX * few_ns; i++)
+        many_ns = (ns = revoke_half_ns(MANY)) < many_ns ? ns : many_ns;
+    test_check(many_ns <= LINEAR_MAX * few_ns, "a revocation takes as long as what it ends");
+    test_pass("thousands of registrations are revoked beside thousands that stay");
+}
+
+static void many_were_ready(void) {
+    handle_t port = port_make(), events[MANY];
+    uint32_t signals;
+    for (uint32_t i = 0; i < MANY; i++)
+        events[i] = event_make();
+    register_each(port, events, MANY, 1);
+    for (uint32_t i = 0; i < MANY; i++)
+        event_signal(events[i], 0, SIGNAL_USER0);
+    for (uint32_t i = 0; i < MANY; i++)
+        event_signal(events[i], i == MANY - 1 ? 0 : SIGNAL_USER0, 0);
+    test_check(next(port, &signals) == 1 + (MANY - 1) * EACH,
+               "one that still is, behind the others");
+    event_signal(events[MANY - 1], SIGNAL_USER0, 0);
+    test_check(next(port, &signals) == 0, "none is");
+    event_signal(events[0], 0, SIGNAL_USER0);
+    test_check(next(port, &signals) == 1, "one is again");
+    for (uint32_t i = 0; i < MANY; i++)
+        handle_close(events[i]);
+    handle_close(port);
+    test_pass("a port is not kept busy by what was ready once");
+}
+
 static void closed(void) {
     handle_t port = port_make(), event = event_make(), other = event_make(), copy = 0;
     uint32_t signals;
@@ -208,6 +293,8 @@ void test_run(void) {
     turns();
     many_keys();
     crowd();
+    many_are_revoked();
+    many_were_ready();
     closed();
     revoked();
     killed();

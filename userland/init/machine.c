@@ -45,17 +45,18 @@ static handle_t namespace_known(const char *path, usize size) {
 }
 
 // init's namespaces hold everything that is not init's: what limits them is the machine. The limits
-// that bite are those of each container.
+// that bite are those of each container. What is counted with all below (threads, names, timers) is not
+// to run out for many containers together, either, before their memory does.
 static struct cl_ns_limits limits_wide(u64 reserved_pages) {
     struct cl_ns_info root = {};
     ns_info(machine.root, &root);
     return (struct cl_ns_limits){
         .memory_pages = root.memory_limit_pages,
         .memory_reserved_pages = reserved_pages,
-        .threads = 1 << 16,
+        .threads = 1 << 24,
         .handles = 1 << 20,
-        .names = 1 << 16,
-        .timers = 1 << 16,
+        .names = 1 << 24,
+        .timers = 1 << 24,
         .message_bytes = 1 << 30,
         .cpu_weight = CL_LIMIT_SAME,
         .cpu_cap = CL_LIMIT_SAME,

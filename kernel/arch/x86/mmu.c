@@ -9,7 +9,8 @@
 #include "mm/page.h"
 #include "paging.h"
 
-enum : u64 { KSTACK_END = ARCH_KSTACK_BASE + GIB(1), MMIO_END = ARCH_MMIO_BASE + GIB(1) };
+// As many slots as 192 GiB of memory are stacks: threads pay for theirs, so memory ends first.
+enum : u64 { KSTACK_END = ARCH_MMIO_BASE, MMIO_END = ARCH_MMIO_BASE + GIB(1) };
 enum { DIRECT_SLOT = TABLE_ENTRIES / 2, LAST_SLOT = TABLE_ENTRIES - 1 };
 
 extern u8 image_begin[], image_rodata[], image_data[], image_end[], boot_stack_guard[];

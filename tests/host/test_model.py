@@ -379,7 +379,7 @@ class Comparison(RuleBasedStateMachine):
         if space is self.model.root:
             handles -= 1  # the root's own handle was there at the beginning
         assert (now["objects"], now["handles"], now["names"]) == (objects, handles, names)
-        assert now["timers"] == self.model.counted(space, "timer")
+        assert now["timers"] == self.model.whole(space, "timers")
         assert now["memory_used_pages"] - now["kernel_pages"] == self.model.user_pages(space)
         credit = ("memory_used_pages", "memory_idle_pages", "memory_children_pages")
         assert info[PLACE["memory_drawn_pages"]] == sum(info[PLACE[name]] for name in credit)

@@ -11,6 +11,7 @@
 #include "object/trace.h"
 
 enum : u64 { LOOK_AGAIN_NS = 5'000'000 };
+enum : u32 { STEP_OBJECTS = 64 };
 
 static struct lock dying_lock = LOCK_INIT(LOCK_OBJECT);
 static struct list dying GUARDED_BY(&dying_lock) = LIST_INIT(dying);
@@ -94,9 +95,11 @@ static void ns_finish(struct namespace *ns) {
 // One step for one dying namespace; true when it is gone, also for the reaper.
 static bool ns_reap_step(struct namespace *ns) {
     struct object *object;
-    while ((object = object_to_kill(ns)) != nullptr) {
+    for (u32 killed = 0; (object = object_to_kill(ns)) != nullptr; sched_preempt_point()) {
         kill_one(object);
-        sched_preempt_point();
+        if (++killed < STEP_OBJECTS) continue;
+        reaper_wake(); // the others first
+        return false;
     }
     names_drop(ns);
     if (!ns_is_empty(ns)) return false;

@@ -19,7 +19,8 @@ SHARE_MIN = 0.45
 
 def attacks_wanted(expression: str | None) -> list[str]:
     """The attacks and storms that `-k` asks for; none where it does not say `attacks`."""
-    names = [name for kind in attacks.KINDS.values() for name in kind]
+    names = [*(name for kind in attacks.KINDS.values() for name in kind), attacks.SERVER]
+    names.append(attacks.DISK)
     names += [f"{STORM} {name}" for name in storms.STORMS]
     if METRIC not in (expression or ""):
         return []
@@ -34,6 +35,9 @@ def cloister_shares(bench: Bench, wanted: list[str]) -> dict[str, float]:
         if some:
             work = partial(attacks.cloister_shares, probe_count(f"attacks-{kind}"), some)
             found |= bench.tried(f"Cloister: {len(some)} attacks ({kind})", work) or {}
+    if attacks.SERVER in wanted:
+        work = partial(attacks.server_share, probe_count("attacks-server"))
+        found |= bench.tried("Cloister: a server kept busy", work) or {}
     return found
 
 
@@ -63,10 +67,12 @@ def storm_rows(bench: Bench, wanted: list[str]) -> list[Row]:
     """A row for each storm on two CPUs."""
     what = f"Cloister: {len(wanted)} storms on two CPUs"
     found = bench.tried(what, partial(storms.works_measure, wanted)) or {}
+    what = f"Linux: {len(wanted)} storms under crun on two CPUs"
+    peers = bench.tried(what, partial(storms.peer_works_measure, wanted)) or {}
     return [
         Row(
             *(METRIC, f"{STORM} {name}", "of work beside spinners", "wall", found.get(name)),
-            *(None, "none"),
+            *(peers.get(name), bench.peer_name("crun")),
             bar_least=storms.WORK_MIN,
         )
         for name in wanted

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from pybuild import bundle, gpt, images, parts, toolchain
 from pybuild.alone import alone
-from pybuild.bench import cloister, crun, linux, tools
-from pybuild.bench.guest import Probe, guest_start
+from pybuild.bench import cloister, crun, tools
+from pybuild.bench.guest import Probe
 from pybuild.bench.markers import Hit, constants
 from pybuild.bench.tools import BenchError
 from pybuild.command import run_captured
@@ -24,9 +24,9 @@ from pybuild.machine import MachineError
 from pybuild.paths import BUILD, ROOT
 
 PROGRAM = "attack"
-SOURCE = ROOT / "tests" / "linux" / "hostile" / f"{PROGRAM}.c"
+HOSTILE = ROOT / "tests" / "linux" / "hostile"
 SERVICES = ROOT / "tests" / "services"
-NATIVE_SOURCES = [SERVICES / "attacker.c", SERVICES / "attacker_objects.c"]
+NATIVE_SOURCES = sorted(SERVICES.glob("attacker*.c"))
 ROUNDS = 120
 WAIT_SECONDS = 600
 
@@ -50,6 +50,10 @@ OBJECTS = (
 NESTED = "object-namespace"
 # Containers made and killed as fast as a system of its own can.
 KILLS = "; ".join(["run --rm busybox true", "run -d --name k busybox sleep 9", "rm -f k"] * 900)
+# A server of a third container that the attacker keeps busy, and the victim needs.
+SERVER = "server"
+# The file of `dirt` on a disk, which only the peer's containers can write to yet.
+DISK = "dirt-disk"
 CACHE_LOOP = "while :; do cat /bin/busybox >/dev/null; done"
 SHELLS = {
     "cache": f"--name cache-attack busybox sh -c '{CACHE_LOOP}'",
@@ -76,6 +80,8 @@ def peer_words(attack: str) -> list[str]:
     """The same attack as the words of a container of the peer."""
     if attack == "cache":
         return ["sh", "-c", CACHE_LOOP]
+    if attack == DISK:
+        return [PROGRAM, "dirt", "/data/dirt"]
     if attack in MORTAL:
         return ["sh", "-c", f"while :; do {PROGRAM} {attack}; done"]
     return [PROGRAM, attack]
@@ -83,23 +89,29 @@ def peer_words(attack: str) -> list[str]:
 
 def has_peer(attack: str) -> bool:
     """Whether the attack makes sense on Linux."""
-    return attack in (*LINUX, "cache")
+    return attack in (*LINUX, "cache", DISK)
+
+
+def program_build(name: str, out: Path) -> Path:
+    """The Linux program tests/linux/hostile/NAME.c, in the folder `out`."""
+    flags = [*tools.PROGRAM_FLAGS, "-Wno-unused-function", "-fno-builtin"]
+    headers = [ROOT / "tests" / "linux" / "check.h", *tools.HEADERS]
+    return tools.compile_to(out / name, HOSTILE / f"{name}.c", headers, flags)
 
 
 @contextmanager
-def linux_tree(out: Path) -> Iterator[Path]:
-    """busybox's image as a folder, with the attacks."""
-    flags = [*tools.PROGRAM_FLAGS, "-Wno-unused-function", "-fno-builtin"]
-    headers = [ROOT / "tests" / "linux" / "check.h", *tools.HEADERS]
-    program = tools.compile_to(out / PROGRAM, SOURCE, headers, flags)
+def linux_tree(out: Path, *names: str) -> Iterator[Path]:
+    """busybox's image as a folder, with the attacks and these programs."""
     base = next(recipe for recipe in images.recipes() if recipe.name == "busybox")
+    programs = [program_build(name, out) for name in (PROGRAM, *names)]
     with tempfile.TemporaryDirectory(dir=out) as folder:
         tree, unpacked = Path(folder) / "tree", Path(folder) / "unpacked"
         tree.mkdir()
         unpacked.mkdir()
         images.image_tree(base, tree, unpacked)
-        shutil.copy(program, tree / "bin" / PROGRAM)
-        (tree / "bin" / PROGRAM).chmod(0o755)
+        for program in programs:
+            shutil.copy(program, tree / "bin" / program.name)
+            (tree / "bin" / program.name).chmod(0o755)
         yield tree
 
 
@@ -165,6 +177,17 @@ def said_check(said: str, runs: int) -> None:
         raise BenchError(f"the victim failed, or an attack ended: {said[-4000:]}")
 
 
+def cloister_run(probe: Probe, commands: list[str]) -> str:
+    """What the shell has said to these commands, in one boot."""
+    extra = tuple(probe.arguments)
+    config = replace(cloister.CONFIG, disk=disk_build(tools.OUT), extra=extra)
+    try:
+        result = run_captured(config, "; ".join(commands), WAIT_SECONDS)
+    except (MachineError, TimeoutError) as error:
+        raise BenchError(str(error)) from None
+    return (result.out + result.err).decode(errors="replace")
+
+
 def cloister_shares(probe: Probe, attacks: list[str]) -> dict[str, float]:
     """The shares on Cloister, in one boot."""
     victim = f"run --rm attack attack victim {ROUNDS}"
@@ -172,28 +195,48 @@ def cloister_shares(probe: Probe, attacks: list[str]) -> dict[str, float]:
     for name in attacks:
         commands += [f"run -d {attackers()[name]}", "run --rm busybox sleep 0.2", victim]
         commands += [f"kill {name}-attack", f"rm {name}-attack"]
-    extra = tuple(probe.arguments)
-    config = replace(cloister.CONFIG, disk=disk_build(tools.OUT), extra=extra)
-    try:
-        result = run_captured(config, "; ".join(commands), WAIT_SECONDS)
-    except (MachineError, TimeoutError) as error:
-        raise BenchError(str(error)) from None
-    said_check((result.out + result.err).decode(errors="replace"), len(attacks) + 2)
+    said_check(cloister_run(probe, commands), len(attacks) + 2)
     return shares_of(probe.hits(), attacks)
+
+
+def visitor_commands(name: str, kind: str) -> list[str]:
+    """A container that uses the server of another."""
+    return [
+        f"run -d --name {name} native {kind}",
+        f"bind -r call served:door {name}:door everyone=call",
+    ]
+
+
+def server_share(probe: Probe) -> dict[str, float]:
+    """The same of one that has a third of its work done by a server that is kept busy."""
+    commands = ["run -d --name served native serve", "run --rm busybox sleep 0.1"]
+    for name in ("first", "alone"):
+        commands += [*visitor_commands(name, "visit"), f"wait {name}"]
+    commands += [*visitor_commands("server-attack", "knock"), "run --rm busybox sleep 0.2"]
+    commands += [*visitor_commands("visitor", "visit"), "wait visitor", "kill server-attack"]
+    said = cloister_run(probe, commands)
+    if said.split() != [
+        "served",
+        "first",
+        "0",
+        "alone",
+        "0",
+        "server-attack",
+        "visitor",
+        "0",
+        "server-attack",
+    ]:
+        raise BenchError(f"the victim failed, or the server did: {said}")
+    return shares_of(probe.hits(), [SERVER])
 
 
 def peer_shares(probe: Probe, attacks: list[str]) -> dict[str, float]:
     """The shares on Linux with crun, in one boot."""
     attacks = sorted(attacks)  # as the guest takes them
-    containers = {"victim": [PROGRAM, "victim", str(ROUNDS)], "confined": crun.CONFINED_WORDS}
-    containers |= {name: peer_words(name) for name in attacks}
+    words = {"victim": [PROGRAM, "victim", str(ROUNDS)], "confined": crun.CONFINED_WORDS}
+    words |= {name: peer_words(name) for name in attacks}
+    containers = {name: crun.Container(each) for name, each in words.items()}
     with linux_tree(tools.OUT) as tree:
-        initramfs = crun.initramfs_build(tree, containers, "attacks")
-    kernel, version = linux.kernel_fetch()
-    peer = linux.Peer(kernel, initramfs, initramfs, version)
-    with guest_start([*peer.arguments(initramfs), *probe.arguments]) as guest:
-        guest.wait_for("@@@ end", timeout_seconds=WAIT_SECONDS)
-        said = guest.said.decode(errors="replace").replace("\r", "")
-    crun.confined_check(said)
+        said = crun.guest_run(tree, containers, "attacks", probe.arguments)
     said_check(said, len(attacks) + 2)
     return shares_of(probe.hits(), attacks)

@@ -3,19 +3,25 @@
 crun, its libraries and the default seccomp profile come from Debian packages, which are downloaded
 into build/cache and unpacked into an initramfs: nothing of them is installed or committed. For each
 container the initramfs has a bundle (`bundles/NAME/config.json`) and a root of its own
-(`roots/NAME`); tests/bench/crun_init.sh is the first process, and starts them.
+(`roots/NAME`); tests/bench/crun_init.sh is the first process, and starts them. /data of each is a
+folder on a virtio disk, whose modules come from the kernel's package.
 """
 
 import json
 import re
 import shutil
+import subprocess
+import tarfile
 import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pybuild import images
 from pybuild.alone import alone
 from pybuild.bench import linux
+from pybuild.bench.guest import Guest, guest_start
 from pybuild.bench.tools import OUT, PROGRAMS, BenchError, run_checked
 
 RUNTIME_PACKAGES = [
@@ -32,7 +38,16 @@ MEMORY_BYTES = 64 << 20
 TEMPORARY_BYTES = 32 << 20
 TEMPORARY_INODES = 16_384
 PIDS = 128
+WAIT_SECONDS = 600
 CPU_PERIOD_US = 100_000
+DISK_BYTES = 256 << 20
+# Of each container, and at the disk that virtio_blk's first number is.
+IO_MAX = "254:0 rbps=16777216 wbps=16777216 riops=1000 wiops=1000"
+# In the order in which they need one another.
+MODULES = [
+    *("virtio_ring", "virtio", "virtio_pci_legacy_dev", "virtio_pci_modern_dev", "virtio_pci"),
+    "virtio_blk",
+]
 # What Docker leaves to a container.
 CAPABILITIES = [
     f"CAP_{name}"
@@ -45,14 +60,24 @@ CAPABILITIES = [
 CONFINED_WORDS = [
     *("sh", "-c"),
     "grep ^Seccomp: /proc/self/status; cat /proc/self/uid_map;"
-    " cd /sys/fs/cgroup; cat memory.max pids.max cpu.max cpu.weight",
+    " cd /sys/fs/cgroup; cat memory.max pids.max cpu.max cpu.max.burst cpu.weight io.max;"
+    " grep data /proc/mounts",
 ]
 CONFINED = (
     rf"Seccomp:\s+2\s+0\s+[1-9]\d{{5}}\s+{ID_COUNT}\s+{MEMORY_BYTES}\s+{PIDS}"
-    rf"\s+{CPU_PERIOD_US}\s+{CPU_PERIOD_US}\s+100\s"
+    rf"\s+[12]00000\s+{CPU_PERIOD_US}\s+{CPU_PERIOD_US}\s+100\s+{IO_MAX}\s+/dev/vda /data ext4 "
 )
 ACTION_KEYS = ("names", "action", "errnoRet")
 ARGUMENT_KEYS = ("index", "value", "valueTwo", "op")
+
+
+@dataclass(frozen=True)
+class Container:
+    """What runs in a container of the peer, with which weight, and on how many CPUs at once."""
+
+    words: list[str]
+    weight: int = 100
+    cpus: int = 1
 
 
 def package_unpack(package: str, into: Path) -> None:
@@ -98,7 +123,7 @@ def seccomp_oci(profile: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def mounts() -> list[dict[str, Any]]:
+def mounts(name: str) -> list[dict[str, Any]]:
     """What is mounted in a container; what it can write to has an end."""
     plain = ["nosuid", "noexec", "nodev"]
     temporary = [f"size={TEMPORARY_BYTES}", f"nr_inodes={TEMPORARY_INODES}", "mode=1777"]
@@ -108,6 +133,7 @@ def mounts() -> list[dict[str, Any]]:
         ("/dev/pts", "devpts", "devpts", ["nosuid", "noexec", "newinstance", "ptmxmode=0666"]),
         ("/tmp", "tmpfs", "tmpfs", ["nosuid", "nodev", *temporary]),
         ("/sys/fs/cgroup", "cgroup", "cgroup", [*plain, "ro"]),
+        ("/data", "bind", f"/disk/{name}", ["bind", "rw", "nosuid", "nodev"]),
     ]
     return [
         {"destination": place, "type": kind, "source": source, "options": options}
@@ -115,19 +141,22 @@ def mounts() -> list[dict[str, Any]]:
     ]
 
 
-def resources() -> dict[str, Any]:
-    """The cgroup's limits: equal weights, and a CPU for each, of which there is one."""
+def resources(container: Container) -> dict[str, Any]:
+    """The cgroup's limits. cpu.max is as many CPUs as there are; without a burst it would stop for
+    80 ms who comes nowhere near it.
+    """
+    unified = {"cpu.weight": str(container.weight), "io.max": IO_MAX}
     return {
         "devices": [{"allow": False, "access": "rwm"}],
         "memory": {"limit": MEMORY_BYTES, "swap": MEMORY_BYTES},
         "pids": {"limit": PIDS},
-        "cpu": {"quota": CPU_PERIOD_US, "period": CPU_PERIOD_US},
-        "unified": {"cpu.weight": "100"},
+        "cpu": {"quota": container.cpus * CPU_PERIOD_US, "period": CPU_PERIOD_US},
+        "unified": unified | {"cpu.max.burst": str(CPU_PERIOD_US)},
     }
 
 
 def container_config(
-    name: str, number: int, words: list[str], seccomp: dict[str, Any]
+    name: str, number: int, container: Container, seccomp: dict[str, Any]
 ) -> dict[str, Any]:
     """The config.json of one container; `number` tells its user ids from others'."""
     ids = [{"containerID": 0, "hostID": ID_BASE + number * ID_COUNT, "size": ID_COUNT}]
@@ -137,7 +166,7 @@ def container_config(
         "ociVersion": "1.0.0",
         "process": {
             "user": {"uid": 0, "gid": 0},
-            "args": words,
+            "args": container.words,
             "env": ["PATH=/bin"],
             "cwd": "/",
             "capabilities": {kind: CAPABILITIES for kind in sets},
@@ -146,13 +175,13 @@ def container_config(
         },
         "root": {"path": f"/roots/{name}", "readonly": True},
         "hostname": name,
-        "mounts": mounts(),
+        "mounts": mounts(name),
         "linux": {
             "uidMappings": ids,
             "gidMappings": ids,
             "namespaces": [{"type": kind} for kind in kinds],
             "cgroupsPath": f"/{name}",
-            "resources": resources(),
+            "resources": resources(container),
             "seccomp": seccomp,
             "maskedPaths": ["/proc/kcore", "/proc/keys", "/proc/timer_list", "/sys/firmware"],
             "readonlyPaths": ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys"],
@@ -187,8 +216,40 @@ def confined_check(said: str) -> None:
         raise BenchError(f"containers of the peer are not confined: {said[-4000:]}")
 
 
-def initramfs_build(image: Path, containers: dict[str, list[str]], name: str) -> Path:
-    """An initramfs with crun, and for each container (name → its words) a bundle.
+def disk_build(name: str) -> Path:
+    """An empty ext4 on a disk of its own, with a journal."""
+    out = OUT / f"disk-{name}.img"
+    out.unlink(missing_ok=True)
+    run_checked(["mke2fs", "-q", "-t", "ext4", str(out), f"{DISK_BYTES >> 10}k"])
+    return out
+
+
+def disk_arguments(disk: Path) -> list[str]:
+    """QEMU's, for the peer's disk: the same card as ours has."""
+    drive = f"if=none,id=data,format=raw,file={disk}"
+    return ["-drive", drive, "-device", "virtio-blk-pci,drive=data"]
+
+
+def modules_unpack(tree: Path) -> None:
+    """The modules of the disk from the kernel's package, numbered in their order."""
+    into = tree / "modules"
+    into.mkdir()
+    linux.kernel_fetch()
+    command = ["dpkg-deb", "--fsys-tarfile", str(linux.package_kept())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        with tarfile.open(fileobj=process.stdout, mode="r|") as archive:
+            for member in archive:
+                stem = Path(member.name).stem
+                data = archive.extractfile(member) if stem in MODULES else None
+                if data:
+                    (into / f"{MODULES.index(stem)}-{stem}.ko").write_bytes(data.read())
+    if len(list(into.iterdir())) != len(MODULES):
+        raise BenchError(f"the kernel's package lacks a module of {MODULES}")
+
+
+def initramfs_build(image: Path, containers: dict[str, Container], name: str) -> Path:
+    """An initramfs with crun, and for each container a bundle.
 
     `image` is the tree that each has a copy of; init's own busybox comes from it, too.
     """
@@ -200,14 +261,35 @@ def initramfs_build(image: Path, containers: dict[str, list[str]], name: str) ->
         seccomp = runtime_unpack(tree, unpacked)
         shutil.copytree(image / "bin", tree / "bin", symlinks=True)
         shutil.copytree(image, tree / "image", symlinks=True)
-        for place in ("proc", "sys", "run", "new"):
+        modules_unpack(tree)
+        for place in ("proc", "sys", "run", "new", "disk"):
             (tree / place).mkdir()
-        for number, (container, words) in enumerate(containers.items()):
-            bundle = tree / "bundles" / container
+        for number, (place, container) in enumerate(containers.items()):
+            bundle = tree / "bundles" / place
             bundle.mkdir(parents=True)
-            config = container_config(container, number, words, seccomp)
+            config = container_config(place, number, container, seccomp)
             (bundle / "config.json").write_text(json.dumps(config))
             (bundle / "owner").write_text(str(ID_BASE + number * ID_COUNT))
         out = OUT / f"initramfs-{name}.cpio"
         out.write_bytes(linux.initramfs_bytes(INIT.read_bytes(), tree))
     return out
+
+
+def guest_run(
+    image: Path,
+    containers: dict[str, Container],
+    name: str,
+    arguments: list[str],
+    prepare: Callable[[Guest], None] = lambda guest: None,
+) -> str:
+    """Boots the peer with containers and arguments of QEMU; what it has said at its end."""
+    initramfs = initramfs_build(image, containers, name)
+    kernel, version = linux.kernel_fetch()
+    peer = linux.Peer(kernel, initramfs, initramfs, version)
+    command = [*peer.arguments(initramfs), *disk_arguments(disk_build(name)), *arguments]
+    with guest_start(command) as guest:
+        prepare(guest)
+        guest.wait_for("@@@ end", timeout_seconds=WAIT_SECONDS)
+        said = guest.said.decode(errors="replace").replace("\r", "")
+    confined_check(said)
+    return said

@@ -181,6 +181,11 @@ def kernel_fetch() -> tuple[Path, str]:
     return kernel, version.read_text()
 
 
+def package_kept() -> Path:
+    """The package that kernel_fetch() took the kernel from."""
+    return max((CACHE / "linux").glob("*.deb"), key=lambda path: path.stat().st_mtime)
+
+
 def peer() -> Peer:
     """The Linux guest, with what is missing of it downloaded and built."""
     kernel, version = kernel_fetch()

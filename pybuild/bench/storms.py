@@ -13,10 +13,11 @@ left out, work is counted per processor time that they had, and two containers o
 spin, so that no CPU is ever idle: idle time would look the same as what the host has taken.
 """
 
+import re
 from dataclasses import dataclass, replace
 from statistics import median
 
-from pybuild.bench import attacks, cloister, real_time, tools
+from pybuild.bench import attacks, cloister, crun, real_time, tools
 from pybuild.bench.guest import probe_processor_time
 from pybuild.bench.markers import Hit, constants
 from pybuild.bench.tools import BenchError
@@ -25,10 +26,15 @@ from pybuild.machine import Machine, MachineError
 from pybuild.paths import ROOT
 
 SOURCE = ROOT / "tests" / "services" / "storm.c"
+# tests/linux/hostile
+PEER_PROGRAM = "storm"
 STORMS = ("shootdowns", "futexes", "channels", "handles", "ledgers", "queues", "objects", "nothing")
 PAIRS = 7
 # Of a pair, spinning and storming ones.
 WINDOWS = 32
+WINDOW_MS = 50  # tests/services/storm.c has the same
+PEER_WINDOWS = 8
+PEER_WINDOW_MS = 400
 WORK_MIN = 0.9
 CPUS = 2
 # A window counts when the virtual CPUs had so much of two processors.
@@ -106,13 +112,16 @@ def commands_of(storms: list[str], windows: int) -> list[str]:
     commands = ["run --rm attack attack victim 1", *[SPINNER] * CPUS]
     for name in storms:
         commands += [f"run -d --name {name} storm {name}", "run --rm busybox sleep 0.1"]
-        commands += [f"run --rm attack attack pace {windows}", f"kill {name}", f"rm {name}"]
+        commands += [
+            f"run --rm attack attack pace {windows} {WINDOW_MS}",
+            f"kill {name}",
+            f"rm {name}",
+        ]
     return commands
 
 
 def works_measure(storms: list[str]) -> dict[str, float]:
     """Storm → the victim's work beside it, of that beside spinners; all in one boot."""
-    windows = PAIRS * WINDOWS
     images = {"storm": attacks.native_image("storm", [SOURCE])}
     disk = attacks.disk_build(tools.OUT / "storms", images)
     probe = probe_processor_time("storms")
@@ -121,13 +130,44 @@ def works_measure(storms: list[str]) -> dict[str, float]:
     try:
         with Machine(config_with_channel(config)) as machine:
             real_time.real_time_take(machine)
-            command = "; ".join(commands_of(storms, windows)).encode()
+            command = "; ".join(commands_of(storms, PAIRS * WINDOWS)).encode()
             command_run(machine, command, WAIT_SECONDS, result.take)
             machine.wait(10)
     except (MachineError, TimeoutError) as error:
         raise BenchError(str(error)) from None
     attacks.said_check((result.out + result.err).decode(errors="replace"), 1)
-    found = windows_of(probe.hits())
-    if len(found) != windows * len(storms):
-        raise BenchError(f"{len(found)} windows of {len(storms)} times {windows}")
-    return {name: work_of(found[i * windows : (i + 1) * windows]) for i, name in enumerate(storms)}
+    return works_of(probe.hits(), storms, WINDOWS)
+
+
+def peer_containers(storms: list[str]) -> dict[str, crun.Container]:
+    """The same containers for the peer, with its own storms of these names."""
+    words = {"confined": crun.CONFINED_WORDS}
+    words["victim"] = [attacks.PROGRAM, "pace", str(PAIRS * PEER_WINDOWS), str(PEER_WINDOW_MS)]
+    words |= {name: [PEER_PROGRAM, name, str(PEER_WINDOW_MS)] for name in storms}
+    found = {name: crun.Container(each, cpus=CPUS) for name, each in words.items()}
+    spinner = crun.Container([attacks.PROGRAM, "spin"], weight=1, cpus=CPUS)
+    return found | {f"spinner{i}": spinner for i in range(CPUS)}
+
+
+def peer_works_measure(storms: list[str]) -> dict[str, float]:
+    """The same under crun on Linux, in one boot."""
+    storms = sorted(storms)  # as the guest takes them
+    probe = probe_processor_time("storms-crun")
+    arguments = ["-smp", str(CPUS), *real_time.NAMED_THREADS, *probe.arguments]
+    with attacks.linux_tree(tools.OUT, PEER_PROGRAM) as tree:
+        said = crun.guest_run(
+            *(tree, peer_containers(storms), "storms", arguments),
+            prepare=lambda guest: real_time.real_time_take_named(guest.process.pid),
+        )
+    ended = re.findall(r"@@@ victim beside (\S+): status 0\b", said)
+    if ended != storms or "does not run" in said:
+        raise BenchError(f"the victim failed, or a storm ended: {said[-4000:]}")
+    return works_of(probe.hits(), storms, PEER_WINDOWS)
+
+
+def works_of(hits: list[Hit], storms: list[str], windows: int) -> dict[str, float]:
+    """Storm → the victim's work, of what it did beside each in turn."""
+    found, each = windows_of(hits), PAIRS * windows
+    if len(found) != each * len(storms):
+        raise BenchError(f"{len(found)} windows of {len(storms)} times {each}")
+    return {name: work_of(found[i * each : (i + 1) * each]) for i, name in enumerate(storms)}

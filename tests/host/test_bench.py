@@ -246,13 +246,23 @@ def test_a_seccomp_profile_is_resolved_for_our_capabilities() -> None:
     assert found["syscalls"][3]["args"] == [argument]
 
 
+def test_a_container_of_the_peer_is_limited() -> None:
+    config = crun.container_config("a", 2, crun.Container(["x"], weight=1, cpus=2), {})
+    resources = config["linux"]["resources"]
+    assert resources["unified"]["io.max"].startswith("254:0 rbps=")
+    assert resources["unified"]["cpu.weight"] == "1"
+    assert resources["cpu"] == {"quota": 200_000, "period": 100_000}
+    assert config["linux"]["uidMappings"][0]["hostID"] == 100_000 + 2 * 65_536
+    assert [mount["source"] for mount in config["mounts"] if mount["type"] == "bind"] == ["/disk/a"]
+
+
 def test_attacks_are_measured_only_when_they_are_named() -> None:
     assert attack_rows.attacks_wanted(None) == []
     assert attack_rows.attacks_wanted("attacks and spin") == ["spin"]
     assert attack_rows.attacks_wanted("revocation") == []
     every = {name for kind in attacks.KINDS.values() for name in kind}
     assert every == attacks.attackers().keys()
-    every |= {f"storm {name}" for name in storms.STORMS}
+    every |= {f"storm {name}" for name in storms.STORMS} | {attacks.SERVER, attacks.DISK}
     assert set(attack_rows.attacks_wanted("attacks")) == every
     assert attack_rows.attacks_wanted("attacks and storm and handles") == ["storm handles"]
 

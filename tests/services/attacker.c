@@ -217,6 +217,9 @@ static const struct {
     {"threads", threads},
     {"calls", calls},
     {"replies", replies},
+    {"serve", door_serve},
+    {"knock", door_knock},
+    {"visit", door_visit},
 };
 
 int main(struct startup *startup) {

@@ -26,3 +26,8 @@ status_t thread_make(void (*run)(u64 argument), u64 argument, handle_t *thread);
 void objects_of(const char *type);
 // The same of many types at once.
 void objects(void);
+
+// A server in one container, and who calls it, in others.
+void door_serve(void);
+void door_knock(void);
+void door_visit(void);

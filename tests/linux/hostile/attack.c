@@ -133,9 +133,9 @@ static void inodes(void) {
 }
 
 // Writes a file, by calls and through a mapping, flushes and cuts it.
-static void dirt(void) {
+static void dirt_at(const char *path) {
     static char bytes[16 * PAGE];
-    long fd = SYS(SYS_open, "/tmp/dirt", O_RDWR | O_CREAT, 0644);
+    long fd = SYS(SYS_open, path, O_RDWR | O_CREAT, 0644);
     long mapped = SYS(SYS_mmap, 0, sizeof(bytes), 3, 1, fd, 0);
     for (;;) {
         for (int i = 0; i < 64; i++)
@@ -149,6 +149,8 @@ static void dirt(void) {
         SYS(SYS_lseek, fd, 0, 0);
     }
 }
+
+static void dirt(void) { dirt_at("/tmp/dirt"); }
 
 static void randomness(void) {
     static char bytes[64 * PAGE];
@@ -229,9 +231,9 @@ static int victim(u64 rounds) {
 
 // ---- the victim of a storm (tests/services/storm.c) ----
 
-// In windows of this length, in turns, the other only spins and storms. What is measured begins after
-// the other has had the time to change, and ends before it does so again.
-enum : u64 { WINDOW_NS = 50000000, SETTLE_NS = 5000000, OVER_NS = 45000000 };
+// In windows of a length, in turns, the other only spins and storms. What is measured begins after the
+// other has had the time to change, and ends before it does so again.
+enum : u64 { SETTLE_NS = 5000000, NS_PER_MS = 1000000 };
 // As in the other victim, about half of a step is computing.
 enum { STEP_COMPUTATIONS = 6000, STEPS_FORK = 16 };
 
@@ -252,14 +254,15 @@ static void step(u64 number) {
 }
 
 // Steps until this window is nearly over; false when it was so already.
-static bool window_measure(u64 *number) {
-    u64 begin_ns = time_ns(), window = begin_ns / WINDOW_NS;
-    if (begin_ns % WINDOW_NS < SETTLE_NS || begin_ns % WINDOW_NS >= OVER_NS) return false;
+static bool window_measure(u64 length_ns, u64 *number) {
+    u64 begin_ns = time_ns(), window = begin_ns / length_ns;
+    u64 end_ns = (window + 1) * length_ns - SETTLE_NS;
+    if (begin_ns % length_ns < SETTLE_NS || begin_ns >= end_ns) return false;
     if (window % 2 == 0)
         MARK(MARKER_PACE_SPIN_BEGIN);
     else
         MARK(MARKER_PACE_STORM_BEGIN);
-    while (time_ns() < window * WINDOW_NS + OVER_NS)
+    while (time_ns() < end_ns)
         step((*number)++);
     if (window % 2 == 0)
         MARK(MARKER_PACE_SPIN_END);
@@ -268,9 +271,9 @@ static bool window_measure(u64 *number) {
     return true;
 }
 
-static int pace(u64 windows) {
+static int pace(u64 windows, u64 length_ns) {
     for (u64 number = 0; windows > 0;)
-        if (window_measure(&number)) windows--;
+        if (window_measure(length_ns, &number)) windows--;
     return failures != 0;
 }
 
@@ -286,7 +289,9 @@ static const struct {
 
 static int program(long argc, char **argv) {
     if (argc == 3 && text_equal(argv[1], "victim")) return victim(number_of(argv[2]));
-    if (argc == 3 && text_equal(argv[1], "pace")) return pace(number_of(argv[2]));
+    if (argc == 4 && text_equal(argv[1], "pace"))
+        return pace(number_of(argv[2]), number_of(argv[3]) * NS_PER_MS);
+    if (argc == 3 && text_equal(argv[1], "dirt")) dirt_at(argv[2]);
     for (u32 i = 0; argc == 2 && i < sizeof(attacks) / sizeof(attacks[0]); i++)
         if (text_equal(argv[1], attacks[i].name)) attacks[i].run();
     return 2;

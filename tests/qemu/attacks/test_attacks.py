@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from pybuild.bench import attacks
+from pybuild.bench.guest import probe_count
 from pybuild.command import run_captured
 from pybuild.machine import MachineConfig
 from pybuild.paths import BUILD
@@ -72,3 +73,7 @@ def test_the_victim_gets_its_share(disk: Path, kind: str) -> None:
     if kind == "objects":
         taken_check()
     assert {name: share for name, share in shares.items() if share < SHARE_MIN} == {}
+
+
+def test_a_server_that_is_kept_busy_serves_others_too() -> None:
+    assert attacks.server_share(probe_count("test-server"))[attacks.SERVER] >= SHARE_MIN

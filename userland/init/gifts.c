@@ -98,7 +98,7 @@ static void give_words(struct records_writer *records, const struct records *ses
 // Words that say how a service is run, not what it is given.
 static bool is_manner(const char *word) {
     return strcmp(word, "wait") == 0 || strcmp(word, "restart") == 0 || strcmp(word, "last") == 0 ||
-           after(word, "reserve=");
+           after(word, "reserve=") || after(word, "disk-reserve=");
 }
 
 static void give(struct records_writer *records, struct service *service,

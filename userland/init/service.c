@@ -29,6 +29,7 @@ void service_prepare(const struct manifest_line *line) {
     format_text(path, sizeof(path), format, name);
     handle_t ns = machine_namespace(path);
     u64 pages = manifest_number(line, "reserve=");
+    if (startup_handle(machine.startup, "block0")) pages += manifest_number(line, "disk-reserve=");
     if (ns && pages > 0) machine_reserve(ns, pages, path);
 }
 

@@ -23,6 +23,7 @@ struct lock;
 enum : u32 {
     CPU_WORK_RESCHED = 1 << 0,    // call sched_return_work()
     CPU_WORK_RESTRICTED = 1 << 1, // the current thread has called arch_restricted_arm()
+    CPU_WORK_RELIEF = 1 << 2,     // with RESCHED: memory is low
 };
 
 // A recall of credit holds a lock for each level of namespaces.
@@ -211,6 +212,8 @@ static inline void arch_gather_init(struct arch_gather *gather, struct arch_pmap
     gather->end = 0;
     gather->count = 0;
 }
+// The first address of [va, end) where a page is entered, or `end`. Holes cost nothing per page.
+u64 arch_pmap_next(struct arch_pmap *pmap, u64 va, u64 end);
 // Maps those of `count` pages from `va` on, all in one aligned window of 64 pages, that are not
 // nullptr, where nothing is entered. Their references go to the entries, and nullptr to pages[i].
 // NO_RESOURCES.

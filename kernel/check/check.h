@@ -45,6 +45,7 @@ struct found {
 struct found_ns {
     const struct namespace *ns;
     i64 pages, kernel_pages;
+    u64 cached; // pages of disks
     i64 counted[LEDGER_COUNTS];
 };
 

@@ -39,9 +39,10 @@ void compare_object(struct object *object) {
     check_equal(object, "registrations", check_list(object, "registrations", &object->observers),
                 found->observers);
     if (object->type == OBJ_MEMOBJ) {
-        const struct list *mappings = &((struct memobj *)object)->mappings;
-        check_equal(object, "mappings", check_list(object, "list of mappings", mappings),
+        const struct memobj *memobj = (const struct memobj *)object;
+        check_equal(object, "mappings", check_list(object, "list of mappings", &memobj->mappings),
                     found->mappings);
+        check_equal(object, "mappings, as counted", memobj->mapping_count, found->mappings);
     }
     if (object->type == OBJ_REVOKER) compare_revoker((const struct revoker *)object, found);
     check_rule(object, "it is dead and has handles",
@@ -64,6 +65,29 @@ static i64 children_drawn(const struct ledger *ledger) {
     return drawn;
 }
 
+static u64 children_cached(const struct ledger *ledger) {
+    const struct ledger *child;
+    u64 cached = 0;
+    list_for_each(child, &ledger->children, sibling)
+        cached += (u64)child->cached_pages;
+    return cached;
+}
+
+// All objects with pages of a disk are listed, and no others.
+static void compare_caches(const struct namespace *ns, u64 found) {
+    const struct memobj *memobj;
+    u64 cached = 0;
+    (void)check_list(&ns->base, "list of caches", &ns->ledger.caches);
+    list_for_each(memobj, &ns->ledger.caches, cache_link) {
+        check_rule(&ns->base, "a cache that it lists is of another, or empty",
+                   memobj->base.ns == ns && memobj->resident != 0);
+        cached += memobj->resident;
+    }
+    check_equal(&ns->base, "cached pages that are listed", cached, found);
+    check_equal(&ns->base, "cached pages here and below", (u64)ns->ledger.cached_pages,
+                found + children_cached(&ns->ledger));
+}
+
 void compare_ledger(const struct namespace *ns) {
     const struct object *object = &ns->base;
     const struct ledger *ledger = &ns->ledger;
@@ -73,6 +97,7 @@ void compare_ledger(const struct namespace *ns) {
     check_equal(object, "pages that its children have drawn", (u64)ledger->children_pages,
                 (u64)children_drawn(ledger));
     check_rule(object, "idle credit is not negative", ledger->idle_pages >= 0);
+    compare_caches(ns, found->cached);
     for (u32 i = 0; i < LEDGER_COUNTS; i++)
         check_equal(object, counted[i], (u64)ledger->counters[i].used, (u64)found->counted[i]);
 }

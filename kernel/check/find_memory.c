@@ -38,7 +38,9 @@ void find_memobj(struct object *object) {
     struct tree_walk walk = {.memobj = memobj};
     tree_walk(&walk, &memobj->pages.root, memobj->pages.depth, 0);
     check_equal(object, "resident pages", memobj->resident, walk.resident);
-    if (memobj->block) found_ref(memobj->block);
+    if (!memobj->block) return;
+    found_ref(memobj->block);
+    found_ns_of(&object->ns->ledger)->cached += walk.resident;
 }
 
 // ---- mappings ----

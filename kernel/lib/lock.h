@@ -5,7 +5,7 @@
 // - The kernel runs with interrupts off, so an interrupt never finds its CPU holding a lock.
 // - Locks are taken in the order of their ranks, lowest first; debug builds check it at each
 //   acquire and panic. Two locks of one rank: lock_acquire_same_rank(), in an order that the
-//   caller defines (by address, if nothing better).
+//   caller defines (by address, if nothing better). Against the order: lock_try() only.
 // - While spinning, the CPU serves TLB shoot-downs (arch_spin_poll()), so a holder may wait for
 //   a shoot-down.
 #pragma once
@@ -16,6 +16,7 @@
 #define CAPABILITY(name) __attribute__((capability(name)))
 #define GUARDED_BY(lock) __attribute__((guarded_by(lock)))
 #define ACQUIRE(...) __attribute__((acquire_capability(__VA_ARGS__)))
+#define TRY_ACQUIRE(lock) __attribute__((try_acquire_capability(true, lock)))
 #define RELEASE(...) __attribute__((release_capability(__VA_ARGS__)))
 #define REQUIRES(...) __attribute__((requires_capability(__VA_ARGS__)))
 #define EXCLUDES(...) __attribute__((locks_excluded(__VA_ARGS__)))
@@ -64,7 +65,7 @@ static inline void lock_init(struct lock *lock, enum lock_rank rank) {
 // Internal: spins until the lock is ours; counts the time lost in this CPU's lock_wait_ns.
 SLOW_PATH void lock_wait(struct lock *lock);
 // Internal, debug builds: keep the per-CPU list of held locks and check the ranks.
-enum lock_order { LOCK_BY_RANK, LOCK_SAME_RANK };
+enum lock_order { LOCK_BY_RANK, LOCK_SAME_RANK, LOCK_TRIED };
 void lock_debug_acquire(const struct lock *lock, enum lock_order order);
 void lock_debug_release(const struct lock *lock);
 
@@ -82,6 +83,13 @@ static inline void lock_acquire_same_rank(struct lock *lock)
     ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS {
     if (DEBUG) lock_debug_acquire(lock, LOCK_SAME_RANK);
     lock_take(lock);
+}
+
+// Without waiting, and so in any order: false when somebody has it.
+static inline bool lock_try(struct lock *lock) TRY_ACQUIRE(lock) NO_THREAD_SAFETY_ANALYSIS {
+    if (__atomic_exchange_n(&lock->word, 1, __ATOMIC_ACQUIRE) != 0) return false;
+    if (DEBUG) lock_debug_acquire(lock, LOCK_TRIED);
+    return true;
 }
 
 static inline void lock_release(struct lock *lock) RELEASE(lock) NO_THREAD_SAFETY_ANALYSIS {

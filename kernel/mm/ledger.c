@@ -6,8 +6,12 @@
 #include "mm/ledger.h"
 
 #include "abi/errors.h"
+#include "arch/arch.h"
 #include "lib/print.h"
 #include "lib/string.h"
+
+// Low is less than this part of a limit or the machine, and than so many pages.
+enum : i64 { LOW_PART = 32, LOW_PAGES_MAX = 1024 };
 
 #define RELAXED __ATOMIC_RELAXED
 
@@ -31,6 +35,7 @@ void ledger_init(struct ledger *ledger, struct ledger *parent) {
     lock_init(&ledger->lock, LOCK_LEDGER);
     list_init(&ledger->children);
     list_init(&ledger->sibling);
+    list_init(&ledger->caches);
     for (u32 i = 0; i < HEAP_CLASSES; i++) {
         lock_init(&ledger->heap[i].lock, LOCK_HEAP);
         list_init(&ledger->heap[i].partial);
@@ -68,17 +73,62 @@ void ledger_root_add(struct ledger *root, i64 pages) {
     add(&root->idle_pages, pages);
 }
 
-// Idle credit beyond a reservation. Depth is at most LEDGER_DEPTH_MAX, and so is the recursion.
+// Idle credit beyond a reservation. With the parent's lock.
+static void recall_from(struct ledger *child) {
+    i64 most = load(&child->drawn_pages) - load(&child->reserved_pages);
+    give_back(child, take(&child->idle_pages, 1, most));
+}
+
+// Depth is at most LEDGER_DEPTH_MAX, and so is the recursion.
 void ledger_recall(struct ledger *ledger) {
     struct ledger *child;
     lock_acquire_same_rank(&ledger->lock);
     list_for_each(child, &ledger->children, sibling) {
         ledger_recall(child);
-        i64 most = load(&child->drawn_pages) - load(&child->reserved_pages);
-        give_back(child, take(&child->idle_pages, 1, most));
+        recall_from(child);
     }
     lock_release(&ledger->lock);
 }
+
+void ledger_recall_path(struct ledger *ledger, struct ledger *top) {
+    for (; ledger != top; ledger = ledger->parent) {
+        lock_acquire(&ledger->parent->lock);
+        recall_from(ledger);
+        lock_release(&ledger->parent->lock);
+    }
+}
+
+// ---- what could be given back ----
+
+void ledger_cached_add(struct ledger *ledger, i64 pages) {
+    for (; ledger; ledger = ledger->parent)
+        add(&ledger->cached_pages, pages);
+}
+
+static bool is_low(const struct ledger *ledger) {
+    if (likely(load(&ledger->cached_pages) == 0)) return false;
+    i64 drawn = load(&ledger->drawn_pages);
+    i64 most = ledger->parent ? load(&ledger->limit_pages) : drawn;
+    return load(&ledger->idle_pages) - drawn + most < min(most / LOW_PART, (i64)LOW_PAGES_MAX);
+}
+
+struct ledger *ledger_low_at(struct ledger *ledger) {
+    while (ledger && !is_low(ledger))
+        ledger = ledger->parent;
+    return ledger;
+}
+
+i64 ledger_reserve_left(const struct ledger *ledger) {
+    return load(&ledger->reserved_pages) + load(&ledger->idle_pages) - load(&ledger->drawn_pages);
+}
+
+struct ledger *ledger_within(struct ledger *ledger, const struct ledger *top) {
+    while (ledger != top && ledger_reserve_left(ledger) < 0)
+        ledger = ledger->parent;
+    return ledger == top ? nullptr : ledger;
+}
+
+// ---- drawing ----
 
 static i64 obtain(struct ledger *ledger, i64 least, i64 most);
 
@@ -97,6 +147,9 @@ static i64 draw(struct ledger *ledger, i64 least, i64 most) {
     add(&ledger->parent->children_pages, pages);
     add(&ledger->parent->idle_pages, obtained - pages);
     add(&ledger->idle_pages, max(pages - most, (i64)0));
+    // This CPU gives cached pages back before it goes on to user mode.
+    if (unlikely(is_low(ledger) || is_low(ledger->parent)))
+        arch_this_cpu()->work |= CPU_WORK_RELIEF | CPU_WORK_RESCHED;
     return min(pages, most);
 }
 
@@ -110,8 +163,7 @@ static i64 obtain(struct ledger *ledger, i64 least, i64 most) {
     return 0;
 }
 
-// Where, on the way up, a limit or the machine is short of `pages`; nullptr: they are there.
-static struct ledger *short_at(struct ledger *ledger, i64 pages) {
+struct ledger *ledger_short_at(struct ledger *ledger, i64 pages) {
     for (;; ledger = ledger->parent) {
         pages -= load(&ledger->idle_pages);
         if (pages <= 0) return nullptr;
@@ -125,7 +177,7 @@ static struct ledger *short_at(struct ledger *ledger, i64 pages) {
 static bool gather(struct ledger *ledger, i64 pages) {
     struct ledger *at;
     u32 depth = LEDGER_DEPTH_MAX;
-    while ((at = short_at(ledger, pages)) && at->depth < depth) {
+    while ((at = ledger_short_at(ledger, pages)) && at->depth < depth) {
         ledger_recall(at);
         depth = at->depth;
     }

@@ -46,6 +46,10 @@ struct ledger {
     i64 children_pages; // drawn by children
     i64 limit_pages;    // most that may be drawn
     i64 reserved_pages; // recall leaves this much drawn
+    i64 cached_pages;   // used here and below, and could be given back: pages of disks
+    // So many mapped pages were left it for what is set aside, in one round of an object's hand:
+    i64 spared_pages;
+    u64 spared_round;
     struct ledger_counter counters[LEDGER_COUNTS];
 
     // constant:
@@ -54,7 +58,8 @@ struct ledger {
 
     struct lock lock; // rank LOCK_LEDGER
     struct list children GUARDED_BY(&lock);
-    struct list sibling; // under the parent's lock
+    struct list caches GUARDED_BY(&lock); // memory objects with cached pages (object/relief.c)
+    struct list sibling;                  // under the parent's lock
 
     struct heap_class heap[HEAP_CLASSES];
 };
@@ -74,8 +79,23 @@ status_t ledger_set_memory(struct ledger *ledger, i64 limit_pages, i64 reserved_
 // Recalls the idle credit of all below into `ledger`: afterwards nobody below has any beyond a
 // reservation. As many steps as there are ledgers below, with interrupts off.
 void ledger_recall(struct ledger *ledger);
+// The same for `ledger` and those above it alone, up to `top`, which gets it.
+void ledger_recall_path(struct ledger *ledger, struct ledger *top);
 // Pages in own use, exact.
 i64 ledger_used_pages(const struct ledger *ledger);
+
+// ---- what could be given back ----
+// Counts pages that are in use and could be given back, here and in all above.
+void ledger_cached_add(struct ledger *ledger, i64 pages);
+// Where, on the way up, a limit or the machine is short of `pages`; nullptr: they are there.
+struct ledger *ledger_short_at(struct ledger *ledger, i64 pages);
+// Where, on the way up, so little is left that cached pages should be given back; or nullptr.
+struct ledger *ledger_low_at(struct ledger *ledger);
+// Which of `ledger` and those above it, below `top` (nullptr: any), uses no more than was set aside
+// for it; or nullptr.
+struct ledger *ledger_within(struct ledger *ledger, const struct ledger *top);
+// What was set aside and is not used.
+i64 ledger_reserve_left(const struct ledger *ledger);
 
 // Counts more things, here (threads, names, timers: and in all above); NO_RESOURCES when a limit refuses.
 status_t ledger_count_add(struct ledger *ledger, enum ledger_count what, i64 amount);

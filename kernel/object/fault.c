@@ -6,6 +6,7 @@
 //   shared               the object's page, with all rights of the mapping
 // A write to a private page that is there makes it writable if nobody else has it, else copies it.
 #include "object/aspace_steps.h"
+#include "mm/relief.h"
 #include "object/namespace.h"
 #include "object/process.h"
 
@@ -140,10 +141,13 @@ static status_t fault_locked(struct aspace *aspace, struct fault *fault) REQUIRE
 
 status_t aspace_fault(struct aspace *aspace, u64 address, u32 access) {
     struct fault fault = {.va = align_down(address, PAGE_SIZE), .access = access};
-    for (;;) {
+    for (u32 tries = 0;;) {
         lock_acquire(&aspace->lock);
         status_t status = fault_locked(aspace, &fault);
         lock_release(&aspace->lock);
+        if (status == ERR_NO_RESOURCES && tries++ < RELIEF_TRIES &&
+            relief_for(&aspace->base.ns->ledger, RELIEF_PAGES))
+            continue;
         if (status != ERR_SHOULD_WAIT) return status;
         struct page *page;
         status = memobj_get_page(fault.object, fault.index, &page);

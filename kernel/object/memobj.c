@@ -6,6 +6,7 @@
 
 #include "object/aspace.h"
 #include "device/block.h"
+#include "mm/relief.h"
 #include "object/namespace.h"
 #include "sched/thread.h"
 
@@ -18,6 +19,7 @@ status_t memobj_create_block(struct namespace *ns, struct block *block, u64 offs
     if (!memobj) return ERR_NO_RESOURCES;
     lock_init(&memobj->lock, LOCK_MEMORY);
     list_init(&memobj->mappings);
+    list_init(&memobj->cache_link);
     waitq_init(&memobj->waiters);
     memobj->size_pages = size_pages;
     if (block) object_get(&block->base);
@@ -37,7 +39,7 @@ status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, str
         lock_acquire(&(*out)->lock);
         void **slot = page_tree_make(&(*out)->pages, i, &ns->ledger);
         if (slot) *slot = page;
-        (*out)->resident++;
+        memobj_count(*out, 1);
         lock_release(&(*out)->lock);
         if (!slot) status = ERR_NO_RESOURCES; // at boot this ends in a panic
     }
@@ -45,6 +47,21 @@ status_t memobj_create_boot(struct namespace *ns, u64 paddr, u64 size_pages, str
 }
 
 // ---- pages ----
+
+void memobj_count(struct memobj *memobj, i64 pages) {
+    bool was_empty = memobj->resident == 0;
+    memobj->resident += (u64)pages;
+    if (!memobj->block || pages == 0) return;
+    struct ledger *payer = &memobj->base.ns->ledger;
+    ledger_cached_add(payer, pages);
+    if (was_empty == (memobj->resident == 0)) return;
+    lock_acquire(&payer->lock);
+    if (was_empty)
+        list_insert_tail(&payer->caches, &memobj->cache_link);
+    else
+        list_remove(&memobj->cache_link);
+    lock_release(&payer->lock);
+}
 
 u32 memobj_find_pages(struct memobj *memobj, u64 index, u32 count, struct page **pages) {
     u32 found = 0;
@@ -79,12 +96,12 @@ static status_t slot_locked(struct memobj *memobj, u64 index, void ***slot)
     if (**slot || memobj->block) return OK;
     **slot = page_alloc(payer, 0);
     if (!**slot) return ERR_NO_RESOURCES;
-    memobj->resident++;
+    memobj_count(memobj, 1);
     return OK;
 }
 
 status_t memobj_get_page(struct memobj *memobj, u64 index, struct page **out) {
-    for (;;) {
+    for (u32 tries = 0;;) {
         void **slot;
         lock_acquire(&memobj->lock);
         status_t status = slot_locked(memobj, index, &slot);
@@ -96,7 +113,9 @@ status_t memobj_get_page(struct memobj *memobj, u64 index, struct page **out) {
             lock_release(&memobj->lock);
             if (status == OK && !*out) status = memobj_fill_block(memobj, index);
         }
-        if (status != OK || *out) return status;
+        bool is_relieved = status == ERR_NO_RESOURCES && tries++ < RELIEF_TRIES &&
+                           relief_for(&memobj->base.ns->ledger, RELIEF_PAGES);
+        if (!is_relieved && (status != OK || *out)) return status;
     }
 }
 
@@ -113,6 +132,7 @@ status_t memobj_attach(struct mapping *mapping) {
     if (status == OK) {
         mapping->resizes_seen = memobj->resizes;
         list_insert_tail(&memobj->mappings, &mapping->object_link);
+        memobj->mapping_count++;
     }
     lock_release(&memobj->lock);
     return status;
@@ -124,11 +144,16 @@ void memobj_attach_part(struct mapping *part, const struct mapping *whole) {
     part->resizes_seen = whole->resizes_seen;
     // Before the whole, which a walk through the list may have passed already.
     list_insert_head(&memobj->mappings, &part->object_link);
+    memobj->mapping_count++;
     lock_release(&memobj->lock);
 }
 
 void memobj_detach(struct mapping *mapping) {
-    list_remove_under(&mapping->object->lock, &mapping->object_link);
+    struct memobj *memobj = mapping->object;
+    lock_acquire(&memobj->lock);
+    memobj->mapping_count -= !list_empty(&mapping->object_link);
+    list_remove(&mapping->object_link);
+    lock_release(&memobj->lock);
 }
 
 void memobj_mark_cut(struct mapping *mapping, u32 resizes) {
@@ -171,8 +196,8 @@ static bool cut_mappings_some(struct memobj *memobj) {
 // True when none is left at `from` or above.
 static bool cut_pages_some(struct memobj *memobj, u64 from) {
     lock_acquire(&memobj->lock);
-    u32 count = page_tree_cut(&memobj->pages, from);
-    memobj->resident -= count;
+    u32 count = page_tree_cut(&memobj->pages, from, PAGE_TREE_END, CUT_ALL);
+    memobj_count(memobj, -(i64)count);
     lock_release(&memobj->lock);
     return count == 0;
 }

@@ -27,8 +27,13 @@ struct memobj {
     struct page_tree pages GUARDED_BY(&lock);
     struct list mappings GUARDED_BY(&lock); // struct mapping.object_link
     struct waitq waiters GUARDED_BY(&lock); // for a page from disk, or the end of a resize
-    u32 resizes GUARDED_BY(&lock);          // mappings with another number are yet to be cut
+    u32 mapping_count GUARDED_BY(&lock);
+    u32 resizes GUARDED_BY(&lock); // mappings with another number are yet to be cut
     bool is_resizing GUARDED_BY(&lock);
+    // Of a block range:
+    u64 hand GUARDED_BY(&lock);  // where pages are given back next (memobj_evict.c)
+    u64 round GUARDED_BY(&lock); // how often the hand has come round
+    struct list cache_link;      // while it has pages; under the payer's ledger's lock
 };
 
 // OUT_OF_RANGE when the block range does not hold it all; without one (nullptr) it is anonymous.
@@ -64,3 +69,15 @@ void memobj_mark_cut(struct mapping *mapping, u32 resizes);
 // Reads a missing page from the block range; as get_page, but OK means: look again.
 // memobj_block.c
 status_t memobj_fill_block(struct memobj *memobj, u64 index);
+// Counts pages that got in or out.
+void memobj_count(struct memobj *memobj, i64 pages) REQUIRES(&memobj->lock);
+
+// Gives back pages of a block range that are in use by nobody else, and takes the next ones away from
+// address spaces: what is not used again until it is their turn goes then. memobj_evict.c
+struct memobj_eviction {
+    u32 mappings;      // so many are looked at, at the most
+    const void *asker; // the ledger that nothing is spared for
+    u64 given, seen;   // out: pages
+    bool came_round;   // out: the end of the object has been reached
+};
+void memobj_evict(struct memobj *memobj, struct memobj_eviction *eviction);

@@ -57,7 +57,7 @@ static status_t fill_end(struct memobj *memobj, struct fill *fill, status_t stat
         void **slot = page_tree_find(&memobj->pages, fill->first + i);
         *slot = status == OK ? fill->pages[i] : nullptr;
     }
-    memobj->resident += status == OK ? fill->count : 0;
+    memobj_count(memobj, status == OK ? fill->count : 0);
     waitq_wake_all(&memobj->waiters, OK);
     lock_release(&memobj->lock);
     for (u32 i = 0; status != OK && i < fill->count; i++)

@@ -2,6 +2,7 @@
 #include "object/namespace.h"
 
 #include "kernel/handlers.h"
+#include "mm/relief.h"
 #include "object/name.h"
 #include "object/process.h"
 #include "object/reaper.h"
@@ -83,11 +84,20 @@ static void disk_limits_apply(struct namespace *ns, const struct cl_ns_limits *l
                     (u64)limit_or(asked[i][1], &ns->turns[i].requests_limit));
 }
 
+// To be set aside, memory may have to be given back first.
+static status_t memory_apply(struct ledger *ledger, i64 limit_pages, i64 reserved_pages) {
+    status_t status = ledger_set_memory(ledger, limit_pages, reserved_pages);
+    if (status == OK || !ledger->parent) return status;
+    i64 missing = reserved_pages - (i64)__atomic_load_n(&ledger->drawn_pages, __ATOMIC_RELAXED);
+    if (!relief_for(ledger->parent, missing)) return status;
+    return ledger_set_memory(ledger, limit_pages, reserved_pages);
+}
+
 static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *limits) {
     struct ledger *ledger = &ns->ledger;
     status_t status =
-        ledger_set_memory(ledger, limit_or(limits->memory_pages, &ledger->limit_pages),
-                          limit_or(limits->memory_reserved_pages, &ledger->reserved_pages));
+        memory_apply(ledger, limit_or(limits->memory_pages, &ledger->limit_pages),
+                     limit_or(limits->memory_reserved_pages, &ledger->reserved_pages));
     if (status != OK) return status;
     for (u32 i = 0; i < ARRAY_SIZE(counted); i++) {
         i64 *limit = &ledger->counters[counted[i].what].limit;

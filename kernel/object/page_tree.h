@@ -4,7 +4,7 @@
 // - The owner's lock guards a tree. Nodes are on the payer's heap.
 // - A slot is empty, a page, or a page that is still being filled (lowest bit set): only who fills
 //   it touches that one.
-// - Nodes go when what they hold is cut off, not when single slots become empty.
+// - Nodes go when what they hold is cut.
 #pragma once
 
 #include "mm/page.h"
@@ -28,6 +28,12 @@ static inline struct page *page_tree_page(void *const *slot) {
 }
 static inline void *page_tree_filling(struct page *page) { return (u8 *)page + 1; }
 
-// Takes pages at `from` and above out and puts them, some at a time; pages that are being filled stay.
-// Returns how many. 0: none is left.
-u32 page_tree_cut(struct page_tree *tree, u64 from);
+// All, or only those that nobody else has a reference to.
+enum page_tree_cut { CUT_ALL, CUT_UNSHARED };
+// Takes pages of [from, end) out and puts them, at most CUT_PAGES; pages that are being filled stay.
+// Returns how many: less than that when there is none left.
+enum : u32 { CUT_PAGES = 64 };
+u32 page_tree_cut(struct page_tree *tree, u64 from, u64 end, enum page_tree_cut which);
+// The first index from `from` on with something in its slot, or PAGE_TREE_END.
+enum : u64 { PAGE_TREE_END = ~0ul };
+u64 page_tree_next(const struct page_tree *tree, u64 from);

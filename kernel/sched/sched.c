@@ -3,6 +3,7 @@
 // schedule() runs with interrupts off and without locks.
 #include "abi/errors.h"
 #include "lib/print.h"
+#include "mm/relief.h"
 #include "sched/run_queue.h"
 
 enum : u64 { SLICE_NS = 4'000'000 };
@@ -214,10 +215,22 @@ void timer_interrupt(void) {
     }
 }
 
+static void relief_if_asked(void) {
+    struct thread *current = thread_current();
+    if (likely(!(arch_this_cpu()->work & CPU_WORK_RELIEF))) return;
+    if (current->is_idle || current->is_relieving) return;
+    arch_this_cpu()->work &= ~(u32)CPU_WORK_RELIEF;
+    current->is_relieving = 1;
+    relief_work();
+    current->is_relieving = 0;
+}
+
 void sched_return_work(void) {
     struct thread *current = thread_current();
+    relief_if_asked();
     struct run_queue *queue = queue_this();
-    arch_this_cpu()->work &= ~(u32)CPU_WORK_RESCHED;
+    // Asked for by others meanwhile, it is theirs to do.
+    arch_this_cpu()->work &= ~(u32)(CPU_WORK_RESCHED | CPU_WORK_RELIEF);
     if (slice_is_over(queue) || queue_prefers_other(queue))
         preempt(queue);
     else if (slice_counts(queue))
@@ -230,6 +243,7 @@ void sched_return_work(void) {
 
 void sched_preempt_point(void) {
     arch_interrupts_open();
+    relief_if_asked();
     // The bit is left set: if the thread is to end, that is done on the way to user mode.
     if (arch_this_cpu()->work & CPU_WORK_RESCHED && slice_is_over(queue_this()))
         preempt(queue_this());

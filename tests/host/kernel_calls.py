@@ -39,7 +39,7 @@ def host_program() -> host.HostProgram:
     """The program, with sanitizers."""
     folder = ROOT / "tests" / "host" / "kernel"
     sources = (
-        *(folder / "calls.c", folder / "calls_more.c"),
+        *(folder / "calls.c", folder / "calls_more.c", folder / "disk.c"),
         ROOT / "kernel" / "syscall" / "syscall.c",
         BUILD / "gen" / "kernel" / "dispatch.c",
     )
@@ -72,6 +72,8 @@ class Kernel:
         self._lines: deque[bytes] = deque()
         self._rest = b""
         self.root = int(self._line())
+        self.store = 0
+        self.images: list[tuple[int, int]] = []  # first page on the disk, and handle
 
     def _read(self) -> None:
         if not self._readable.poll(ANSWER_MS):

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from limits_model import DEFAULTS, NO_LIMIT, are_in_range, changed
+
 RIGHT_NAMES = (
     *("DUPLICATE", "TRANSFER", "INSPECT", "WAIT", "READ", "WRITE", "EXECUTE", "CALL", "SIGNAL"),
     *("MANAGE", "KILL", "CREATE", "OPEN", "LIST", "BIND", "OWNER", "CLONE", "KICK", "REVOKE"),
@@ -37,7 +39,6 @@ FULL = {kind: COMMON | sum(RIGHTS[r] for r in own) for kind, own in OWN_RIGHTS.i
 ALL_RIGHTS = (1 << 19) - 1
 SAME = 0x8000_0000
 REVOKERS_MAX = 4
-NO_LIMIT = 2**63 - 1
 
 
 class Refused(Exception):
@@ -61,6 +62,8 @@ class Thing:
     revoked: bool = False
     # Of a port: what it watches, by key.
     watched: dict[int, Watch] = field(default_factory=dict)
+    # Of a memory object: the first word of its page.
+    word: int = 0
 
     @property
     def is_revoked(self) -> bool:
@@ -85,7 +88,7 @@ class Watch:
     revoker: Thing | None
     is_writable: bool = False
     is_private: bool = False
-    has_copy: bool = False  # a private mapping that was written to: a page of who wrote
+    copy: int | None = None  # a private mapping that was written to: a page of who wrote
 
 
 @dataclass(frozen=True)
@@ -115,7 +118,7 @@ class Space(Thing):
 
     above: Space | None = None
     gone: bool = False
-    limits: dict[str, int] = field(default_factory=dict)  # "names", "timers"
+    limits: dict[str, int] = field(default_factory=DEFAULTS.copy)
 
     @property
     def level(self) -> int:
@@ -153,8 +156,10 @@ def _collides(old: str, new: str) -> bool:
 class Model:
     """All that there is. Handles are known by the kernel's numbers for them."""
 
-    def __init__(self, root_handle: int) -> None:
-        self.root = Space("namespace", None, limits={"names": NO_LIMIT, "timers": NO_LIMIT})
+    def __init__(self, root_handle: int, root_names: int = 0) -> None:
+        self.root_names = root_names  # that the root has, of which nothing is known here
+        unlimited = {name: NO_LIMIT for name in ("handles", "names", "timers")}
+        self.root = Space("namespace", None, limits=DEFAULTS | unlimited)
         self.things: list[Thing] = []
         self.handles: dict[int, Handle] = {}
         self.mapped: dict[int, Watch] = {}  # by place, in the one process
@@ -302,16 +307,21 @@ class Model:
 
     # ---- namespaces ----
 
-    def create(self, parent: int, name: str) -> Handle:
+    def create(self, parent: int, name: str, asked: dict[str, int]) -> Handle:
         """ns_create."""
         _, above = self.space(parent, "CREATE", "OWNER")
+        if not are_in_range(asked):
+            raise Refused("OUT_OF_RANGE")
         if "/" in name:
             raise Refused("INVALID_ARGUMENT")
         if above.gone or not self._has_room(above, "names"):
             raise Refused("NO_RESOURCES")
         if any(_collides(old, name) for old in above.names):
             raise Refused("ALREADY_EXISTS")
-        return self.made_space(above, name)
+        made = self.made_space(above, name)
+        assert isinstance(made.thing, Space)
+        made.thing.limits = changed(DEFAULTS, asked)
+        return made
 
     def bind(self, ns: int, name: str, number: int, access: Access) -> None:
         """ns_bind."""
@@ -464,17 +474,31 @@ class Model:
         """aspace_unmap."""
         self.mapped.pop(place, None)
 
-    def touch(self, place: int) -> None:
-        """A byte is read there by the kernel."""
+    def map_image(self, image: Thing, place: int, shared: bool, write: bool) -> None:
+        """aspace_map of a page of a block range: nobody has the right to write to it."""
+        if shared and write:
+            raise Refused("ACCESS_DENIED")
+        if place in self.mapped:
+            raise Refused("ALREADY_EXISTS")
+        self.mapped[place] = Watch(image, None, write, not shared)
+
+    def touch(self, place: int) -> int:
+        """The word that is read there by the kernel."""
         if place not in self.mapped:
             raise Refused("BAD_POINTER")
+        watch = self.mapped[place]
+        return watch.thing.word if watch.copy is None else watch.copy
 
-    def write(self, place: int) -> None:
-        """A byte is written there, where that is allowed."""
+    def write(self, place: int, word: int) -> None:
+        """A word is written there, where that is allowed."""
         self.touch(place)
-        if not self.mapped[place].is_writable:
+        watch = self.mapped[place]
+        if not watch.is_writable:
             raise Refused("BAD_POINTER")
-        self.mapped[place].has_copy = True
+        if watch.is_private:
+            watch.copy = word
+        else:
+            watch.thing.word = word
 
     def register(self, port: int, number: int, key: int) -> None:
         """port_register."""
@@ -492,12 +516,14 @@ class Model:
 
     # ---- the ledger ----
 
-    def set_limit(self, ns: int, what: str, limit: int) -> None:
-        """ns_set_limits of one of them."""
+    def set_limits(self, ns: int, asked: dict[str, int]) -> None:
+        """ns_set_limits of some of them."""
         _, space = self.space(ns, "MANAGE")
+        if not are_in_range(asked):
+            raise Refused("OUT_OF_RANGE")
         if space.gone:
             raise Refused("DEAD")
-        space.limits[what] = limit
+        space.limits = changed(space.limits, asked)
 
     def counted(self, space: Space, kind: str) -> int:
         """Things of a kind that a namespace pays for."""
@@ -513,13 +539,18 @@ class Model:
         return sum(self.counted(s, "timer") for s in set(spaces))
 
     def _has_room(self, space: Space, what: str) -> bool:
-        return all(self.whole(s, what) < s.limits.get(what, 1024) for s in space.chain)
+        """For one more here, and in all above. A name is a handle, too, here alone."""
+        spare = {self.root: self.root_names} if what == "names" else {}
+        has_handle = what != "names" or self.charged(space)[1] < space.limits["handles"]
+        return has_handle and all(
+            self.whole(s, what) + spare.get(s, 0) < s.limits[what] for s in space.chain
+        )
 
     def user_pages(self, space: Space) -> int:
         """Pages but the kernel's: of memory objects, which have one each, and private copies."""
         pages = self.counted(space, "memobj")
         if space is self.root:
-            pages += sum(watch.is_private and watch.has_copy for watch in self.mapped.values())
+            pages += sum(watch.copy is not None for watch in self.mapped.values())
         return pages
 
     def charged(self, space: Space) -> tuple[int, int, int]:

@@ -11,8 +11,21 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from kernel_calls import LIMITS_SAME, Kernel, abi, acl, program
-from model import ALL_RIGHTS, FULL, NO_LIMIT, RIGHTS, SAME, Access, Handle, Model, Refused, Space
+from kernel_calls import Kernel, abi, acl, program
+from limits_model import LIMITS, NO_LIMIT
+from limits_model import SAME as LIMIT_SAME
+from model import (
+    ALL_RIGHTS,
+    FULL,
+    RIGHTS,
+    SAME,
+    Access,
+    Handle,
+    Model,
+    Refused,
+    Space,
+    Thing,
+)
 
 from pybuild.abi.parse import load_schema
 from pybuild.parts import ABI_SCHEMA
@@ -21,7 +34,7 @@ INFO_SIZE = abi.STRUCT_SIZES["ns_info"]
 INFO_FIELDS = INFO_SIZE // 8
 SCHEMA = load_schema(ABI_SCHEMA)
 PLACE = {field.name: number for number, field in enumerate(SCHEMA.struct("ns_info").fields)}
-LIMITS = [field.name for field in SCHEMA.struct("ns_limits").fields]
+LIMIT_NAMES = [field.name for field in SCHEMA.struct("ns_limits").fields]
 PAGE = 4096
 PLACES = abi.CONSTANTS["PROCESS_BASE"] + (64 << 20)
 MAP = abi.FLAGS["map"]
@@ -44,9 +57,38 @@ ACCESS = st.builds(
     st.lists(st.tuples(USER, GRANTED), max_size=3, unique_by=lambda e: e[0]).map(tuple),
 )
 PICK = st.integers(min_value=0, max_value=1 << 16)
+WORD = st.integers(1, 255)
+# Enough memory for whatever an example makes, and little enough to be set aside.
+FEW = {
+    "memory_pages": (8000, 1 << 40, 2**63, LIMIT_SAME),
+    "memory_reserved_pages": (0, 3, 8, LIMIT_SAME),
+}
+VALUES = (0, 1, 2, 3, 4, 6, 100, 10_000, 10_001, 64_000, 64_001, 1 << 32, 2**63, LIMIT_SAME)
+ASKED = st.lists(
+    st.sampled_from(["names", "timers", *LIMIT_NAMES]).flatmap(
+        lambda name: st.tuples(st.just(name), st.sampled_from(FEW.get(name, VALUES)))
+    ),
+    max_size=3,
+).map(dict)
 PROGRAM: list[str] = []
+# Pages of the disk where images begin (not all of it can be read), and what their owner may use.
+IMAGES, IMAGE_PAGES, STORE_PAGES = (0, 128, 192), 64, 150
 KERNELS: list[Kernel] = []  # whose world is empty
 COUNTED = {"examples": 0, "calls": 0}
+
+
+def images_make(kernel: Kernel) -> None:
+    """What a kernel has of its disk, for all its examples: in a namespace that no rule knows."""
+    asked = {"memory_pages": STORE_PAGES}
+    error, outs, _ = kernel.call("ns_create", kernel.root, "'store", 5, limits(asked))
+    assert error == "OK"
+    kernel.store = outs[0]
+    block = kernel.make("block", kernel.root)
+    for first in IMAGES:
+        arguments = (kernel.store, block, first * PAGE, IMAGE_PAGES * PAGE)
+        error, (image, *_), _ = kernel.call("memobj_create_block", *arguments)
+        assert error == "OK"
+        kernel.images.append((first, image))
 
 
 class Comparison(RuleBasedStateMachine):
@@ -55,11 +97,14 @@ class Comparison(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.kernel = KERNELS.pop() if KERNELS else Kernel(PROGRAM[0])
-        self.model = Model(self.kernel.root)
+        if not self.kernel.images:
+            images_make(self.kernel)
+        self.model = Model(self.kernel.root, root_names=1)
         # What the kernel reads and writes when it touches a mapping.
-        _, outs, _ = self.kernel.call("memobj_create", 0, PAGE)
+        _, outs, _ = self.kernel.call("memobj_create", 0, 8 * PAGE)
         self.scratch = outs[0]
-        assert self.kernel.call("memobj_write", self.scratch, 0, "'x", 1)[0] == "OK"
+        for place in range(8):
+            assert self.kernel.call("memobj_write", self.scratch, place * PAGE, "'x", 1)[0] == "OK"
         self.base = self.infos([self.kernel.root])[0]
         self.is_equal = True
         COUNTED["examples"] += 1
@@ -86,7 +131,7 @@ class Comparison(RuleBasedStateMachine):
         """Makes the kernel's world empty again."""
         root = self.kernel.root
         for what in ("names", "timers"):
-            self.kernel.call("ns_set_limits", root, limits(what, NO_LIMIT))
+            self.kernel.call("ns_set_limits", root, limits({what: NO_LIMIT}))
         self.kernel.call("aspace_unmap", 0, PLACES, 16 * PAGE)
         for name, bound in self.model.root.names.items():
             if bound.child is None:
@@ -169,16 +214,12 @@ class Comparison(RuleBasedStateMachine):
         number = self.pick(which, "event")
         self.same(lambda: self.model.signal(number), "event_signal", number, 0, USER0)
 
-    @rule(which=PICK, name=NAME)
-    def create(self, which: int, name: str) -> None:
+    @rule(which=PICK, name=NAME, asked=ASKED)
+    def create(self, which: int, name: str, asked: dict[str, int]) -> None:
         number = self.pick(which, "namespace")
         self.same(
-            lambda: self.model.create(number, name),
-            "ns_create",
-            number,
-            f"'{name}",
-            len(name),
-            LIMITS_SAME,
+            lambda: self.model.create(number, name, asked),
+            *("ns_create", number, f"'{name}", len(name), limits(asked)),
         )
 
     @rule(which=PICK, what=PICK, name=NAME, access=ACCESS)
@@ -260,6 +301,7 @@ class Comparison(RuleBasedStateMachine):
         if len(self.model.handles) > before:
             made = list(self.model.handles)[-1]
             assert self.kernel.call("memobj_write", made, 0, "'x", 1)[0] == "OK"
+            self.model.handles[made].thing.word = ord("x")
 
     @rule(which=PICK, place=st.integers(0, 7), shared=st.booleans(), write=st.booleans())
     def map(self, which: int, place: int, shared: bool, write: bool) -> None:
@@ -297,11 +339,38 @@ class Comparison(RuleBasedStateMachine):
         address = PLACES + place * PAGE
         self.same(lambda: self.model.unmap(place), "aspace_unmap", 0, address, PAGE)
 
-    @rule(place=st.integers(0, 7), write=st.booleans())
-    def touch(self, place: int, write: bool) -> None:
-        work = self.model.write if write else self.model.touch
-        name = "memobj_read" if write else "memobj_write"
-        self.same(lambda: work(place), name, self.scratch, 0, PLACES + place * PAGE, 1)
+    @rule(place=st.integers(0, 7), word=WORD)
+    def write(self, place: int, word: int) -> None:
+        text = "#" + word.to_bytes(8, "little").hex()
+        assert self.kernel.call("memobj_write", self.scratch, 0, text, 8)[0] == "OK"
+        self.same(
+            lambda: self.model.write(place, word),
+            *("memobj_read", self.scratch, 0, PLACES + place * PAGE, 8),
+        )
+
+    @rule(image=st.integers(0, 2), index=st.integers(0, 63))
+    def image_read(self, image: int, index: int) -> None:
+        """What a disk has is always there, though its pages come and go."""
+        COUNTED["calls"] += 1
+        first, number = self.kernel.images[image]
+        error, _, data = self.kernel.call("memobj_read", number, index * PAGE, "!8", 8)
+        assert (error, int.from_bytes(data, "little")) == ("OK", first + index)
+
+    @rule(
+        image=st.integers(0, 2),
+        index=st.integers(0, 63),
+        place=st.integers(0, 7),
+        shared=st.booleans(),
+        write=st.booleans(),
+    )
+    def image_map(self, image: int, index: int, place: int, shared: bool, write: bool) -> None:
+        first, number = self.kernel.images[image]
+        flags = MAP["READ"] | MAP["EXACT"] | shared * MAP["SHARED"] | write * MAP["WRITE"]
+        page = Thing("memobj", None, handles=1, word=first + index)
+        self.same(
+            lambda: self.model.map_image(page, place, shared, write),
+            *("aspace_map", 0, number, index * PAGE, PLACES + place * PAGE, PAGE, flags),
+        )
 
     @rule(which=PICK, what=PICK, key=st.integers(0, 3))
     def register(self, which: int, what: int, key: int) -> None:
@@ -316,12 +385,16 @@ class Comparison(RuleBasedStateMachine):
         port = self.pick(which, "port")
         self.same(lambda: self.model.unregister(port, key), "port_unregister", port, key)
 
-    @rule(which=PICK, what=st.sampled_from(["names", "timers"]), limit=st.integers(0, 4))
-    def set_limit(self, which: int, what: str, limit: int) -> None:
+    @rule(which=PICK, asked=ASKED)
+    def set_limits(self, which: int, asked: dict[str, int]) -> None:
         ns = self.pick(which, "namespace")
+        handle = self.model.handles.get(ns)
+        if handle and handle.thing is self.model.root:
+            # It is what the test itself lives on.
+            asked = {name: asked[name] for name in ("names", "timers") if name in asked}
         self.same(
-            lambda: self.model.set_limit(ns, what, limit),
-            *("ns_set_limits", ns, limits(what, limit)),
+            lambda: self.model.set_limits(ns, asked),
+            *("ns_set_limits", ns, limits(asked)),
         )
 
     @invariant()
@@ -332,11 +405,16 @@ class Comparison(RuleBasedStateMachine):
             self.ledgers_agree()
 
     def mappings_agree(self) -> None:
-        """What is mapped can be read, and nothing else."""
-        calls = [(self.scratch, 0, PLACES + place * PAGE, 1) for place in range(8)]
-        found = [error for error, _, _ in self.kernel.calls("memobj_write", list(calls))]
+        """What is mapped can be read, and says what was written there; nothing else can be."""
+        offsets = [place * PAGE for place in range(8)]
+        found = self.kernel.calls(
+            "memobj_write", [(self.scratch, offset, PLACES + offset, 8) for offset in offsets]
+        )
         expected = ["OK" if place in self.model.mapped else "BAD_POINTER" for place in range(8)]
-        assert found == expected
+        assert [error for error, _, _ in found] == expected
+        words = self.kernel.calls("memobj_read", [(self.scratch, at, "!8", 8) for at in offsets])
+        for place in self.model.mapped:
+            assert int.from_bytes(words[place][2], "little") == self.model.touch(place)
 
     def watches_agree(self) -> None:
         """Every key of every port that a handle can change."""
@@ -368,8 +446,26 @@ class Comparison(RuleBasedStateMachine):
             below = [t for t in self.model.things if isinstance(t, Space) and t.above is space]
             drawn = [infos[t][PLACE["memory_drawn_pages"]] for t in below if t in infos]
             if len(drawn) == sum(not t.gone for t in below):
+                if space is self.model.root:
+                    drawn.append(self.store_drawn())
                 assert info[PLACE["memory_children_pages"]] == sum(drawn)
         self.is_equal = True
+
+    def store_drawn(self) -> int:
+        """What the owner of the images has drawn: never more than it may."""
+        info = self.infos([self.kernel.store])[0]
+        assert info[PLACE["memory_used_pages"]] <= STORE_PAGES
+        return info[PLACE["memory_drawn_pages"]]
+
+    def limits_agree(self, space: Space, info: tuple[int, ...]) -> None:
+        """What was asked for is told; of memory no more than there is."""
+        told = {name: info[PLACE[limit.told]] for name, limit in LIMITS.items()}
+        machine = self.base[PLACE["memory_drawn_pages"]]
+        expected = space.limits | {"memory_pages": min(space.limits["memory_pages"], machine)}
+        assert told == expected
+        assert info[PLACE["memory_drawn_pages"]] >= told["memory_reserved_pages"]
+        # Nobody in it has ever used a disk.
+        assert not any(info[PLACE[f"disk_{way}_bytes"]] for way in ("read", "write"))
 
     def ledger_agrees(self, space: Space, info: tuple[int, ...]) -> None:
         """What a namespace pays for; and its credit is used, idle, or its children's."""
@@ -381,13 +477,15 @@ class Comparison(RuleBasedStateMachine):
         assert (now["objects"], now["handles"], now["names"]) == (objects, handles, names)
         assert now["timers"] == self.model.whole(space, "timers")
         assert now["memory_used_pages"] - now["kernel_pages"] == self.model.user_pages(space)
+        if space is not self.model.root:
+            self.limits_agree(space, info)
         credit = ("memory_used_pages", "memory_idle_pages", "memory_children_pages")
         assert info[PLACE["memory_drawn_pages"]] == sum(info[PLACE[name]] for name in credit)
 
 
-def limits(what: str, limit: int) -> str:
-    """struct ns_limits that changes one."""
-    fields = [limit if name == what else 2**64 - 1 for name in LIMITS]
+def limits(asked: dict[str, int]) -> str:
+    """struct ns_limits that changes some."""
+    fields = [asked.get(name, LIMIT_SAME) for name in LIMIT_NAMES]
     return "#" + struct.pack(f"<{len(fields)}Q", *fields).hex()
 
 

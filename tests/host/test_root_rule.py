@@ -179,7 +179,7 @@ def world() -> Iterator[World]:
     for name, parent in PARENTS.items():
         above = made.spaces[parent] if parent else kernel.root
         made.spaces[name] = made.same(
-            partial(made.model.create, above, name),
+            partial(made.model.create, above, name, {}),
             *("ns_create", above, f"'{name}", len(name), LIMITS_SAME),
         )
     for name in PARENTS:
@@ -349,7 +349,7 @@ def test_create_needs_owner(world: World) -> None:
         may = rights & (RIGHTS["CREATE"] | RIGHTS["OWNER"]) == RIGHTS["CREATE"] | RIGHTS["OWNER"]
         assert error == ("OK" if may else "ACCESS_DENIED"), f"{rights:#x}"
         try:
-            made = model.create(copy, name)
+            made = model.create(copy, name, {})
         except Refused as refused:
             assert error == refused.error
             continue

@@ -33,7 +33,7 @@ class Tree:
         self.openers: dict[tuple[str, str], int] = {}
         spaces = {"": 1}
         for name, parent in PARENTS.items():
-            spaces[name] = self.keep(self.model.create(spaces[parent], name))
+            spaces[name] = self.keep(self.model.create(spaces[parent], name, {}))
             self.names_bind(spaces[name])
             owner = self.model.duplicate(spaces[name], RIGHTS["OWNER"] | OPEN)
             self.openers[name, "owner"] = self.keep(owner)

@@ -10,6 +10,7 @@
 #include "arch/host/host.h"
 #include "kernel/handlers.h"
 #include "calls_more.h"
+#include "disk.h"
 #include "mapping_calls.h"
 #include "object/namespace.h"
 #include "object/process.h"
@@ -157,6 +158,7 @@ static int run(void *argument) {
     start.arg[0] = root;
     if (process_start(process, &start, CL_HANDLE_INVALID) != OK) panic("no memory");
     object_put(&process->base);
+    disk_start();
     waitq_init(&forever);
     for (;;) {
         lock_acquire(&lock);

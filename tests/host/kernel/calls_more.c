@@ -3,20 +3,13 @@
 #include "calls_more.h"
 #include "arch/host/host.h"
 #include "device/block.h"
+#include "disk.h"
 #include "device/nic.h"
 #include "device/serial.h"
 #include "object/channel.h"
 #include "object/namespace.h"
 #include "object/process.h"
 #include "object/revoker.h"
-
-enum : u64 { DISK_SIZE = MIB(1) };
-
-static struct blockdev disk = {
-    .lock = LOCK_INIT(LOCK_DRIVER),
-    .sectors = DISK_SIZE / BLOCK_SECTOR_SIZE,
-    .waiting = LIST_INIT(disk.waiting),
-};
 
 typedef status_t maker(struct namespace *ns, struct object **out);
 
@@ -95,7 +88,7 @@ static status_t revoker_make(struct namespace *ns, struct object **out) {
 }
 
 static status_t block_make(struct namespace *ns, struct object **out) {
-    return block_create(ns, &disk, 0, DISK_SIZE, (struct block **)out);
+    return block_create(ns, &disk, 0, DISK_PAGES * PAGE_SIZE, (struct block **)out);
 }
 
 static status_t plain_make(struct namespace *ns, u32 type, usize size, struct object **out) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+import prompts
 import pytest
 from ledgers import LOOK, LOOKS, Rows, assert_equal_looks, least, looks_parse
 
@@ -183,6 +184,40 @@ def test_its_log() -> None:
     assert result.err.count(b"no command `nosuch`") == 3
     assert logged.count(b"Z Cloister 0.1\n") == logged.count(b"Z memory ") == 1
     assert result.out.count(b'"HasFiles": false') == 2
+
+
+def test_its_log_is_followed() -> None:
+    """Until it ends; then what there was is shown."""
+    said = 'run --rm busybox sh -c "for i in 1 2 3; do echo $i; sleep 0.3; done"'
+    result = shell(
+        f"run -d --name n --nest cloister -c '{said}; {said}; nosuch'",
+        "logs -f n",
+        "wait n",
+        "run --rm busybox echo -----",
+        "logs -f n",
+    )
+    first, second = result.out.split(b"-----\n")
+    assert first == b"n\n1\n2\n3\n1\n2\n3\n127\n"
+    assert second == b"1\n2\n3\n1\n2\n3\n"
+    assert result.err.count(b"no command `nosuch`") == 2
+
+
+@pytest.mark.parametrize("image", ["busybox", "--nest cloister run --rm busybox"])
+def test_a_follower_leaves(image: str) -> None:
+    """It sees what is written while it waits. Ctrl-C ends it, not the container."""
+    said = 'sh -c "while sleep 0.1; do echo tick; done"'
+    with Machine(MachineConfig(log=LOG)) as machine:
+        console = machine.console
+        console.expect(PROMPT, WAIT_SECONDS)
+        typed(machine, f"run -d --name n {image} {said}".encode())
+        for _ in range(10):
+            place = len(console.text)
+            console.send(b"logs -f --tail 0 n\r")
+            place = console.expect(rb"(tick\r\n){3}", WAIT_SECONDS, place).end()
+            console.send(b"\x03")
+            console.expect(prompts.PROMPT, WAIT_SECONDS, place)
+        assert b"Up " in typed(machine, b"ps")
+        assert b"tick" in typed(machine, b"kill n; logs -f n; wait n", rb"137\r\n")
 
 
 def test_exec_is_one_more_shell() -> None:

@@ -100,8 +100,8 @@ static void request_do(const struct container_request *request, const struct rec
     case CONTAINER_ATTACH:
     case CONTAINER_DETACH:
     case CONTAINER_RESIZE:
-    case CONTAINER_LIMIT:
-    case CONTAINER_FOLLOW: break;
+    case CONTAINER_LIMIT: break;
+    case CONTAINER_FOLLOW: service_follow(records_handle(records, "follow")); break;
     default:
         report(CONTAINER_DONE, request->id, CONTAINER_STATUS_OURS,
                "it runs a Cloister of its own, which does not do that");

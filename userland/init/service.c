@@ -54,15 +54,30 @@ static status_t service_run(struct service *service) {
     return port_register(here.port, service->process, SIGNAL_TERMINATED, key, CL_PORT_ONCE);
 }
 
+// The one with the console, or NULL.
+static struct service *console_service(void) {
+    for (u32 i = 0; i < here.services_count; i++)
+        if (manifest_has_word(&here.services[i].line, "console")) return &here.services[i];
+    return NULL;
+}
+
+// It looks for who follows when it has written. What it wrote before it could know is told here.
+void service_follow(handle_t channel) {
+    handle_t copy;
+    const u8 byte = 0;
+    const struct service *service = console_service();
+    if (!service || !service->process || handle_duplicate(channel, CL_RIGHTS_SAME, &copy) != OK)
+        return;
+    if (message_send(service->control, NULL, 0, &copy, 1) != OK) handle_close(copy);
+    message_send(channel, &byte, sizeof(byte), NULL, 0);
+}
+
 status_t service_session(const struct records *session, handle_t *process, handle_t *control) {
     static char bytes[CL_MESSAGE_BYTES_MAX];
     struct records_writer records;
     const char *problem;
-    u32 index = 0;
-    while (index < here.services_count && !manifest_has_word(&here.services[index].line, "console"))
-        index++;
-    if (index == here.services_count) return ERR_NOT_FOUND;
-    struct service *service = &here.services[index];
+    struct service *service = console_service();
+    if (!service) return ERR_NOT_FOUND;
     records_begin(&records, bytes, sizeof(bytes));
     gifts_give(&records, service, session);
     status_t status = records.is_full ? ERR_TOO_BIG : OK;

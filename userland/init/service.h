@@ -32,5 +32,8 @@ void service_add(const struct manifest_line *line);
 // program_start; NOT_FOUND when there is no such service.
 status_t service_session(const struct records *session, handle_t *process, handle_t *control);
 
+// Has the service with the console tell on this channel, which stays the caller's, when its log has grown.
+void service_follow(handle_t channel);
+
 // Watches services for ever, and starts those again that the manifest says so for.
 [[noreturn]] void services_watch(void);

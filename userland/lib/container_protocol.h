@@ -34,7 +34,7 @@
 //   ATTACH   hstdin hstdout hstderr instead of what is attached
 //   DETACH   nothing is attached: output goes on into the log, input waits
 //   RESIZE   `argument` is rows << 16 | columns, of the terminal of EXEC `id` (0: the container's)
-//   FOLLOW   hfollow: gets a message without bytes when the log has grown, if none waits there; it
+//   FOLLOW   hfollow: gets a message of a byte when the log has grown, if there is room; it
 //            is closed when the first process has ended
 //   LIMIT    `argument` is how many processes there may be from now on
 //   TOP      Reports DONE with container_process structures

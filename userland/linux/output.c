@@ -61,9 +61,11 @@ void output_line(const char *format, ...) {
 }
 
 void output_follow(handle_t channel) {
+    const u8 byte = 0;
     bool is_taken = false;
     mutex_lock(&output.lock);
-    followers_tell_locked(); // those that are gone make room
+    followers_tell_locked();                // those that are gone make room
+    kernel_stream_write(channel, &byte, 1); // it may have read before what is there now
     for (u32 i = 0; i < FOLLOWERS_MAX && !is_taken; i++) {
         is_taken = output.followers[i] == 0;
         if (is_taken) output.followers[i] = channel;

@@ -15,6 +15,7 @@ void console_open(struct console *console, const struct startup *startup) {
         .input = startup_handle(startup, "stdin"),
         .output = startup_handle(startup, "stdout"),
         .error = startup_handle(startup, "stderr"),
+        .asked = startup->bootstrap,
     };
     log_writer_open(&console->log, startup_handle(startup, "log"), 0);
     console->is_terminal = console->serial || records_value(&startup->records, 'o', "tty");
@@ -68,11 +69,37 @@ u64 log_time_ns(void) {
     return now_ns;
 }
 
+static void follower_add(struct console *console, handle_t channel) {
+    for (u32 i = 0; i < CONSOLE_FOLLOWERS_MAX; i++) {
+        if (console->followers[i]) continue;
+        console->followers[i] = channel;
+        return;
+    }
+    handle_close(channel);
+}
+
+// The log has grown. One that has not taken what it was told is told already.
+static void followers_tell(struct console *console) {
+    const u8 byte = 0;
+    handle_t channel;
+    struct cl_received received;
+    while (message_receive(console->asked, NULL, 0, &channel, 1, CL_DEADLINE_POLL, &received) == OK)
+        if (received.handles_count == 1) follower_add(console, channel);
+    for (u32 i = 0; i < CONSOLE_FOLLOWERS_MAX; i++) {
+        handle_t *follower = &console->followers[i];
+        status_t status = *follower ? message_send(*follower, &byte, 1, NULL, 0) : OK;
+        if (status == OK || status == ERR_SHOULD_WAIT) continue;
+        handle_close(*follower);
+        *follower = CL_HANDLE_INVALID;
+    }
+}
+
 static void bytes_write(struct console *console, enum output_stream stream, const char *bytes,
                         usize size_bytes) {
     bool is_error = stream == STREAM_ERROR && console->error;
     log_writer_write(&console->log, stream == STREAM_ERROR ? LOG_STDERR : LOG_STDOUT, bytes,
                      size_bytes);
+    if (console->log.memobj) followers_tell(console);
     if (console->serial)
         serial_write_all(console->serial, bytes, size_bytes);
     else

@@ -6,6 +6,7 @@
 #include "lib/startup.h"
 #include "shell/output.h"
 
+enum { CONSOLE_FOLLOWERS_MAX = 8 };
 enum { CONSOLE_READ_MIN = 4096 }; // CONTAINER_STREAM_BYTES_MAX: a message is taken whole
 
 struct console {
@@ -14,6 +15,8 @@ struct console {
     handle_t output;
     handle_t error;
     struct log_writer log; // of that container: nobody writes it for us
+    handle_t asked;        // where init sends channels of those who follow it
+    handle_t followers[CONSOLE_FOLLOWERS_MAX];
     bool is_terminal;
 };
 

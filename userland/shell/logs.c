@@ -12,7 +12,8 @@
 #include "shell/output.h"
 
 enum : u64 { NS_PER_S = 1'000'000'000, ALL_LINES = ~0ull };
-enum { KEY_FOLLOW = 1, KEY_CONSOLE = 2, FOLLOW_BYTES_MAX = 64 };
+enum { KEY_FOLLOW = 1, KEY_CONSOLE = 2, FOLLOW_TAKEN_MAX = 64 };
+enum { FOLLOW_BYTES_MAX = 1024 }; // a few messages, with what each takes beside its bytes
 
 struct logs {
     const char *name;
@@ -118,7 +119,7 @@ static bool follow_take(struct logs *logs) {
     char byte;
     struct cl_received received;
     status_t status = OK;
-    for (u32 i = 0; i < FOLLOW_BYTES_MAX && status == OK; i++)
+    for (u32 i = 0; i < FOLLOW_TAKEN_MAX && status == OK; i++)
         status = message_receive(logs->follow, &byte, sizeof(byte), NULL, 0, CL_DEADLINE_POLL,
                                  &received);
     return status == OK || status == ERR_SHOULD_WAIT;

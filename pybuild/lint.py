@@ -10,7 +10,9 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+from elftools.elf.constants import SH_FLAGS
 from elftools.elf.elffile import ELFFile
+from elftools.elf.sections import SymbolTableSection
 
 from pybuild import parts
 from pybuild.paths import BUILD, KERNEL_DEBUG_ELF, KERNEL_ELF, ROOT, relative
@@ -33,6 +35,9 @@ C_FOLDERS = ("kernel", "userland", "tests", "pybuild")
 # What is left of 10,000 is for later.
 CORE_LINES_MAX = 9_500
 FILE_LINES_MAX = 500
+SHARED_PAGE = "docs/invariants.md"
+SHARED_TITLE = "# State that two namespaces share"
+SERVICES = ("init", "manager", "shell", "storage")
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
 COMMENT = re.compile(r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\])*"', re.DOTALL)
 
@@ -168,6 +173,46 @@ def check_released() -> Iterator[str]:
             yield f"{relative(path)}: is linked into the released kernel"
 
 
+def variables(elf: Path) -> set[str]:
+    """What a program can write to by name, without the numbers that the linker gives to parts."""
+    found = set()
+    with elf.open("rb") as file:
+        image = ELFFile(file)
+        table = image.get_section_by_name(".symtab")
+        sections = [
+            bool(s["sh_flags"] & SH_FLAGS.SHF_WRITE) and s.name != ".data.rel.ro"
+            for s in image.iter_sections()
+        ]
+        for symbol in table.iter_symbols() if isinstance(table, SymbolTableSection) else []:
+            section = symbol["st_shndx"]
+            is_data = symbol["st_info"]["type"] in ("STT_OBJECT", "STT_NOTYPE")
+            if is_data and isinstance(section, int) and sections[section]:
+                found.add(re.sub(r"\.\d+$", "", symbol.name))
+    return found
+
+
+def shared_problems(page: str, programs: dict[str, set[str]]) -> Iterator[str]:
+    """Variables that the page does not name, and names in its tables that are none."""
+    named = page[page.index(SHARED_TITLE) :]
+    rows = re.findall(r"^\|[^|]+\|([^|]+)\|[^|]+\|$", named, re.MULTILINE)
+    listed = {word for row in rows for word in row.split()} - {"variables", "---"}
+    # And the lists: "What they have in common: one another."
+    lists = re.findall(r"^[^|\n:]+: ([\w. ]+?)\.(?: |$)", named, re.MULTILINE)
+    named_all = listed | {word for names in lists for word in names.split()}
+    for program, found in programs.items():
+        for name in sorted(found - named_all):
+            yield f"{program}: `{name}`: say in {SHARED_PAGE} who shares it and what bounds it"
+    for name in sorted(listed - set[str]().union(*programs.values())):
+        yield f"{SHARED_PAGE}: there is no variable `{name}`"
+
+
+def check_shared_state() -> Iterator[str]:
+    """docs/invariants.md names every variable of the kernel and of the services."""
+    paths = [KERNEL_ELF, *(BUILD / "user" / name for name in SERVICES)]
+    programs = {relative(path): variables(path) for path in paths}
+    yield from shared_problems((ROOT / SHARED_PAGE).read_text(), programs)
+
+
 CHECKS: dict[str, Callable[[], Iterable[str]]] = {
     "ruff": tool("ruff", "check", "--quiet", "."),
     "ruff format": tool("ruff", "format", "--quiet", "--diff", "."),
@@ -177,6 +222,7 @@ CHECKS: dict[str, Callable[[], Iterable[str]]] = {
     "ring 0 size": check_ring0_size,
     "released kernel": check_released,
     "W^X": check_w_xor_x,
+    "shared state": check_shared_state,
 }
 
 

@@ -121,13 +121,13 @@ status_t sys_port_create(struct namespace *ns, struct port **out) {
     return OK;
 }
 
-// As many as a signal tells in one go.
+// As many as a signal tells in one go: a timer's in an interrupt, which is on nobody's account.
 static bool is_crowded_locked(struct object *object) REQUIRES(&object->lock) {
     u32 count = 0;
     const struct port_registration *registration;
     list_for_each(registration, &object->observers, observer_link)
         count++;
-    return count >= CL_REGISTRATIONS_MAX;
+    return count >= (object->type == OBJ_TIMER ? CL_TIMER_REGISTRATIONS_MAX : CL_REGISTRATIONS_MAX);
 }
 
 // Puts a registration into both places; what the object signals already is ready at once.

@@ -3,7 +3,7 @@
 // Rules:
 // - A registration is on the object's list of observers and in the port. It keeps a reference to
 //   both, and goes when either closes: with the last handle, or by death. It is paid by the port.
-// - An object has at most CL_REGISTRATIONS_MAX: a signal walks them with its lock held.
+// - An object has at most CL_REGISTRATIONS_MAX (a timer CL_TIMER_REGISTRATIONS_MAX): a signal walks them with its lock held.
 // - Level-triggered: what is ready stays in the port's queue until a wait finds that the object
 //   has none of the signals any more. One that was reported goes to the queue's end.
 // - Lock order: object->lock, then port->lock. Whoever takes a registration out of its port, under

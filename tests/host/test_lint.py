@@ -52,6 +52,26 @@ def test_includes_point_one_way(layer: str, included: str, allowed: bool) -> Non
     assert (lint.include_problem(layer, included) == "") is allowed
 
 
+def test_each_variable_is_said_to_be_shared_or_not() -> None:
+    page = f"""head, with a `ghost`
+{lint.SHARED_TITLE}
+| what | variables | why |
+|---|---|---|
+| a | known koid.last | text |
+Constant: boot_only one."""
+    assert not list(lint.shared_problems(page, {"k": {"known", "koid.last", "boot_only", "one"}}))
+    (problem,) = lint.shared_problems(page, {"k": {"known", "koid.last", "ghost"}})
+    assert "`ghost`" in problem
+    (problem,) = lint.shared_problems(page, {"k": {"known"}})
+    assert "no variable `koid.last`" in problem
+
+
+def test_variables_are_what_can_be_written_to() -> None:
+    found = lint.variables(KERNEL_ELF)
+    assert {"run_queues", "koid_new.last", "used_before", "gdt"} <= found
+    assert not {"kmain", "object_rights", "used_before.0"} & found
+
+
 def test_the_kernels_functions_are_named_by_address() -> None:
     found = symbols.functions(KERNEL_ELF)
     addresses = {name: address for address, name in found}

@@ -110,6 +110,14 @@ static void crowd(void) {
     test_check(port_register(ports[1], event, SIGNAL_USER0, CL_REGISTRATIONS_MAX, 0) == OK,
                "also with its port");
     handle_close(event);
+    handle_t timer = 0;
+    test_ok(timer_create(0, &timer), "a timer");
+    for (uint64_t i = 0; i < CL_TIMER_REGISTRATIONS_MAX; i++)
+        test_check(port_register(ports[1], timer, SIGNAL_SIGNALED, i, 0) == OK, "register");
+    test_check(port_register(ports[1], timer, SIGNAL_SIGNALED, CL_TIMER_REGISTRATIONS_MAX, 0) ==
+                   ERR_LIMIT,
+               "a timer, which tells in an interrupt, has few");
+    handle_close(timer);
     handle_close(ports[1]);
     test_pass("an object has so many registrations and no more");
 }

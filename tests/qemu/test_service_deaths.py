@@ -53,7 +53,7 @@ BAD = [
     ("status", STATUS_KILLED, b"nonsense"),
     ("failed", 9, b"gave up"),
     ("twice", 5, b""),
-    ("handles", 3, b""),
+    ("handles", STATUS_KILLED, b"talked nonsense"),
     ("kill-namespace", STATUS_KILLED, b"was killed"),
 ]
 

@@ -39,7 +39,7 @@ static void repeat(void) {
     }
 }
 
-// Reports a good end, but with handles that nobody has asked for.
+// Reports a good end, but with handles that nobody has asked for: to close them is for nobody else.
 static void report_with_handles(void) {
     struct container_report text = {
         .version = CONTAINER_PROTOCOL_VERSION, .kind = CONTAINER_EXITED, .status = 3};

@@ -2,7 +2,7 @@
 
 #include "lib/string.h"
 
-enum { SMALL_BYTES_MAX = 240 };
+enum { SMALL_BYTES_MAX = 240, KEPT_BYTES = 512 };
 
 // Where the newest page begins; the first page when there is nothing.
 static u64 newest_page_find(handle_t memobj) {
@@ -28,9 +28,20 @@ static u64 end_find(handle_t memobj) {
     return position;
 }
 
+// Pages are paid for when they are first written to. There is always one with room for a line or two:
+// that memory has run out can be said then.
+static void page_keep(const struct log_writer *writer) {
+    u64 position = log_page_start(writer->position + KEPT_BYTES);
+    u64 there;
+    if (log_memobj_read(writer->memobj, log_place(position), &there, sizeof(there)) == 0 &&
+        there == 0)
+        (void)log_memobj_write(writer->memobj, log_place(position), &there, sizeof(there));
+}
+
 void log_writer_open(struct log_writer *writer, handle_t memobj, u64 position) {
     writer->memobj = memobj;
     writer->position = position == 0 && memobj ? end_find(memobj) : position;
+    if (memobj) page_keep(writer);
 }
 
 // All of a record but its position, which makes it one. Small ones go in one piece.
@@ -75,10 +86,12 @@ static usize record_write(struct log_writer *writer, enum log_stream stream, con
 void log_writer_write(struct log_writer *writer, enum log_stream stream, const void *bytes,
                       usize size) {
     const u8 *at = bytes;
+    u64 kept = log_page_start(writer->position + KEPT_BYTES);
     while (writer->memobj && size > 0) {
         usize count = record_write(writer, stream, at, size);
         if (count == 0) break;
         at += count;
         size -= count;
     }
+    if (writer->memobj && log_page_start(writer->position + KEPT_BYTES) != kept) page_keep(writer);
 }

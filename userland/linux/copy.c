@@ -13,23 +13,29 @@ static bool linux_range_is_valid(linux_ptr pointer, usize size) {
 
 int copy_from_linux(void *target, linux_ptr source, usize size) {
     if (!linux_range_is_valid(source, size)) return -EFAULT;
-    const void *address = (const void *)source.address;
-    if (likely(user_copy(target, address, size) == 0)) return 0;
-    return oom_explains(source, size) && user_copy(target, address, size) == 0 ? 0 : -EFAULT;
+    u32 tries = 0;
+    do {
+        if (likely(user_copy(target, (const void *)source.address, size) == 0)) return 0;
+    } while (oom_explains(source, size, &tries));
+    return -EFAULT;
 }
 
 int copy_to_linux(linux_ptr target, const void *source, usize size) {
     if (!linux_range_is_valid(target, size)) return -EFAULT;
-    void *address = (void *)target.address;
-    if (likely(user_copy(address, source, size) == 0)) return 0;
-    return oom_explains(target, size) && user_copy(address, source, size) == 0 ? 0 : -EFAULT;
+    u32 tries = 0;
+    do {
+        if (likely(user_copy((void *)target.address, source, size) == 0)) return 0;
+    } while (oom_explains(target, size, &tries));
+    return -EFAULT;
 }
 
 int clear_linux(linux_ptr target, usize size) {
     if (!linux_range_is_valid(target, size)) return -EFAULT;
-    void *address = (void *)target.address;
-    if (likely(user_clear(address, size) == 0)) return 0;
-    return oom_explains(target, size) && user_clear(address, size) == 0 ? 0 : -EFAULT;
+    u32 tries = 0;
+    do {
+        if (likely(user_clear((void *)target.address, size) == 0)) return 0;
+    } while (oom_explains(target, size, &tries));
+    return -EFAULT;
 }
 
 // In pieces that end at page ends, so that a string at the end of its mapping is no fault.

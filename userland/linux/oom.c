@@ -3,6 +3,8 @@
 // container's end, with status 137.
 #include "linux/oom.h"
 
+#include "lib/format.h"
+#include "lib/mutex.h"
 #include "linux/container.h"
 #include "linux/kernel_if.h"
 #include "linux/memory.h"
@@ -18,6 +20,7 @@ enum : u64 {
     WAIT_NS_MAX = 2'000'000'000,
     SHORT_BYTES = 16 * PAGE_SIZE,
 };
+enum { TRIES_MAX = 3 };
 
 static u64 process_bytes_locked(struct process *process) REQUIRES(&tasks.lock) {
     struct memory *memory = process->memory;
@@ -48,6 +51,43 @@ static struct process *victim_choose_locked(void) REQUIRES(&tasks.lock) {
     return victim;
 }
 
+// Of the container's own limit. Else it is the machine that is short, or what is around.
+static bool has_reached_limit(u64 *total_bytes) {
+    u64 free_bytes;
+    container_memory(total_bytes, &free_bytes);
+    return free_bytes <= SHORT_BYTES;
+}
+
+// Whether a page is refused: one is asked for, and given back.
+static bool is_refused(void) {
+    static struct mutex lock;
+    static handle_t probe;
+    u8 byte = 1;
+    bool is_refused = false;
+    mutex_lock(&lock);
+    if (probe != 0 || kernel_memobj_create(PAGE_SIZE, &probe) == 0) {
+        is_refused = kernel_memobj_write(probe, 0, &byte, 1) != 0;
+        (void)kernel_memobj_resize(probe, 0);
+        (void)kernel_memobj_resize(probe, PAGE_SIZE);
+    }
+    mutex_unlock(&lock);
+    return is_refused;
+}
+
+static void victim_tell(const char *name, i32 pid) {
+    char why[128];
+    u64 total_bytes;
+    if (has_reached_limit(&total_bytes))
+        format_text(why, sizeof(why), "the container's limit of %lu KiB is reached (`update -m`)",
+                    total_bytes / 1024);
+    else
+        format_text(why, sizeof(why),
+                    "the machine has no more memory for this container "
+                    "(`update --memory-reservation`)");
+    report_line("out of memory: killed %s (pid %d): %s", name, pid, why);
+    output_line("out of memory: killed %s (pid %d): %s", name, pid, why);
+}
+
 static i32 victim_kill(void) {
     struct queued_signal signal = {
         .signal = SIGKILL, .code = SI_KERNEL, .traits = SIGNAL_FROM_OUTSIDE};
@@ -61,10 +101,7 @@ static i32 victim_kill(void) {
         signal_send_locked(victim, &signal);
     }
     mutex_unlock(&tasks.lock);
-    if (is_new) {
-        report_line("out of memory: killed %s (pid %d)", name, pid);
-        output_line("out of memory: killed %s (pid %d)", name, pid);
-    }
+    if (is_new) victim_tell(name, pid);
     return pid;
 }
 
@@ -87,16 +124,14 @@ void oom_relieve(struct thread *thread) {
     if (signal_is_killed(thread)) __atomic_store_n(&thread->attention, 1, __ATOMIC_RELEASE);
 }
 
-bool oom_explains(linux_ptr pointer, usize size) {
+bool oom_explains(linux_ptr pointer, usize size, u32 *tries) {
     u64 total_bytes;
-    u64 free_bytes;
     struct thread *thread = thread_current();
     struct memory *memory = thread->process ? thread->process->memory : NULL;
-    container_memory(&total_bytes, &free_bytes);
-    if (free_bytes > SHORT_BYTES || !memory || size == 0) return false;
+    if (!memory || size == 0 || (*tries)++ == TRIES_MAX) return false;
     u64 start = page_round_down(pointer.address);
     u64 end = page_round_up(pointer.address + size);
     if (!memory_is_mapped(memory, start, end - start)) return false;
-    oom_relieve(thread);
+    if (has_reached_limit(&total_bytes) || is_refused()) oom_relieve(thread);
     return !signal_is_killed(thread);
 }

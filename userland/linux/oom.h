@@ -9,5 +9,6 @@ struct thread;
 // is gone. Called without a lock; afterwards what failed is tried again, unless the caller is to die.
 void oom_relieve(struct thread *thread);
 
-// Whether a copy to or from Linux memory failed for want of memory, and is worth another try.
-bool oom_explains(linux_ptr pointer, usize size);
+// Whether a copy to or from Linux memory may have failed for want of memory, and is worth another
+// try. *tries counts them, from 0.
+bool oom_explains(linux_ptr pointer, usize size, u32 *tries);

@@ -99,5 +99,6 @@ bool relief_for(struct ledger *payer, i64 pages) {
         top = ledger_short_at(payer, pages);
     }
     thread_current()->is_relieving = 0;
-    return given > 0 || !top;
+    // Who is within its reservation only had others be quicker.
+    return given > 0 || !top || ledger_within(own_ledger(), nullptr);
 }

@@ -20,6 +20,7 @@ FUZZ = ROOT / "tests" / "fuzz"
 CORPUS = FUZZ / "objects.corpus"
 TABLE = BUILD / "host" / "gen" / "objects_table.c"
 COVERAGE = BUILD / "fuzz_objects.coverage"
+REDUCED = BUILD / "objects.corpus"
 COVERED = ("kernel/object/", "kernel/mm/")
 # What needs the processor, or ends the machine; and lines and cards, of which there are none.
 LEFT_OUT = re.compile(r"restricted_enter|system_\w+|serial_\w+|nic_\w+|log_write")
@@ -141,6 +142,25 @@ def run(folder: Path, seconds: int) -> str:
     built = host.build(fuzz_program())
     options = [f"-artifact_prefix={folder}/", str(corpus)]
     return fuzzer.run(command(built, *options), seconds, seeds=seeds, cwd=ROOT, env=ENVIRONMENT)
+
+
+def reduce(found: Path, folder: Path) -> int:
+    """Save the few of these inputs that reach all that they reach, in REDUCED; their number."""
+    few = folder / "few"
+    few.mkdir()
+    # Which code is reached, and not how often.
+    words = ("-set_cover_merge=1", "-use_counters=0", str(few), str(found))
+    built = host.build(fuzz_program())
+    subprocess.run(
+        command(built, *words),
+        cwd=ROOT,
+        check=True,
+        timeout=1200,
+        capture_output=True,
+        env={**os.environ, **ENVIRONMENT},
+    )
+    fuzzer.corpus_write(few, REDUCED)
+    return len(list(few.iterdir()))
 
 
 # ---- coverage ----

@@ -55,5 +55,6 @@ def test_fuzz_long(tmp_path: Path) -> None:
     text = object_calls.coverage_text(found)
     object_calls.COVERAGE.write_text(text)
     print(text)
+    print(f"{object_calls.reduce(tmp_path / 'corpus', tmp_path)} inputs in {object_calls.REDUCED}")
     executed, lines = object_calls.totals(found)
     assert executed >= COVERED_MIN * lines

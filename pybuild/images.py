@@ -163,18 +163,24 @@ def erofs_bytes(tree: Path, name: str) -> bytes:
     return data.ljust(-(-len(data) // PAGE_BYTES) * PAGE_BYTES, b"\0")
 
 
-def image_build(recipe: Recipe) -> None:
-    """Makes the image by its recipe."""
-    recipe.out.parent.mkdir(parents=True, exist_ok=True)
+def image_bytes(recipe: Recipe, files: dict[str, bytes]) -> bytes:
+    """The image by its recipe, with these files beside its own."""
     if recipe.is_bundle:
-        recipe.out.write_bytes(BUNDLE.read_bytes() + trailer(recipe.table))
-        return
+        return BUNDLE.read_bytes() + trailer(recipe.table)
     with tempfile.TemporaryDirectory(dir=recipe.out.parent) as folder:
         tree, unpacked = Path(folder) / "tree", Path(folder) / "unpacked"
         tree.mkdir()
         unpacked.mkdir()
         image_tree(recipe, tree, unpacked)
-        recipe.out.write_bytes(erofs_bytes(tree, recipe.name) + trailer(recipe.table))
+        for name, data in files.items():
+            _inside(tree, name).write_bytes(data)
+        return erofs_bytes(tree, recipe.name) + trailer(recipe.table)
+
+
+def image_build(recipe: Recipe) -> None:
+    """Makes the image by its recipe."""
+    recipe.out.parent.mkdir(parents=True, exist_ok=True)
+    recipe.out.write_bytes(image_bytes(recipe, {}))
 
 
 def disk_build(found: list[Recipe]) -> None:

@@ -32,17 +32,11 @@ def contents() -> list[bytes]:
 @pytest.fixture(scope="module")
 def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A disk with the image `big`: busybox, and files that do not fit into memory."""
-    folder = tmp_path_factory.mktemp("big")
     (recipe,) = (found for found in images.recipes() if found.name == "busybox")
-    tree = folder / "tree"
-    (tree / "data").mkdir(parents=True)
-    (folder / "unpacked").mkdir()
-    images.image_tree(recipe, tree, folder / "unpacked")
-    for number, data in enumerate(contents()):
-        (tree / "data" / f"f{number}").write_bytes(data)
-    big = images.erofs_bytes(tree, "big") + images.trailer(recipe.table)
+    files = {f"/data/f{number}": data for number, data in enumerate(contents())}
+    big = images.image_bytes(recipe, files)
     busybox = (BUILD / "images" / "busybox.img").read_bytes()
-    out = folder / "disk.img"
+    out = tmp_path_factory.mktemp("big") / "disk.img"
     out.write_bytes(
         gpt.disk_bytes([gpt.Partition("image:big", big), gpt.Partition("image:busybox", busybox)])
     )

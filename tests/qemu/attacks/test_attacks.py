@@ -5,11 +5,13 @@ sibling of equal weight, never fails, and gets its share of the instructions.
 from __future__ import annotations
 
 import json
+import random
 import re
 from pathlib import Path
 
 import pytest
 
+from pybuild import images
 from pybuild.bench import attacks
 from pybuild.bench.guest import probe_count
 from pybuild.command import run_captured
@@ -31,7 +33,7 @@ def disk() -> Path:
     return attacks.disk_build(OUT)
 
 
-def durations(disk: Path, attackers: dict[str, str]) -> dict[str, int]:
+def durations(disk: Path, attackers: dict[str, str], mem_mib: int = 512) -> dict[str, int]:
     """Instructions that pass during the victim's work, alone and beside each attack; one CPU."""
     victim = f"attack attack victim {ROUNDS}"
     # Once before, so that nothing waits for the disk.
@@ -45,7 +47,7 @@ def durations(disk: Path, attackers: dict[str, str]) -> dict[str, int]:
             f"kill {name}-attack",
             f"rm {name}-attack",
         ]
-    config = MachineConfig(icount=True, disk=disk, log=LOG)
+    config = MachineConfig(icount=True, disk=disk, log=LOG, mem_mib=mem_mib)
     result = run_captured(config, "; ".join(commands), WAIT_SECONDS)
     out = result.out.decode(errors="replace")
     assert b"does not run" not in result.err, "an attack was over before the victim was"
@@ -73,6 +75,23 @@ def test_the_victim_gets_its_share(disk: Path, kind: str) -> None:
     if kind == "objects":
         taken_check()
     assert {name: share for name, share in shares.items() if share < SHARE_MIN} == {}
+
+
+def test_an_image_larger_than_memory_read_for_ever() -> None:
+    """Memory is short then: the victim's part of its image stays, as it is used."""
+    (recipe,) = (found for found in images.recipes() if found.name == "busybox")
+    source = random.Random(7)
+    files = {f"/data/{number}": source.randbytes(3 << 20) for number in range(8)}
+    folder = OUT / "short"
+    folder.mkdir(parents=True, exist_ok=True)
+    disk = attacks.disk_build(folder, {"big": images.image_bytes(recipe, files)})
+    read = "cat /data/* > /dev/null"
+    # Read once before the victim starts, memory is full.
+    attack = f"--name big-attack big sh -c 'while :; do {read}; done'; run --rm big sh -c '{read}'"
+    found = durations(disk, {"big": attack}, mem_mib=24)
+    share = found["alone"] / found["big"]
+    print(f"big: {share:.3f} of the instructions")
+    assert share >= SHARE_MIN
 
 
 def test_a_server_that_is_kept_busy_serves_others_too() -> None:

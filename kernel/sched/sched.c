@@ -74,6 +74,14 @@ static u64 current_count(void) {
     return now_ns;
 }
 
+// Who has charged what makes memory low gives pages back, though it is blocked in between.
+static void relief_carry(struct thread *prev, const struct thread *next) {
+    struct cpu *cpu = arch_this_cpu();
+    prev->relief = cpu->work & CPU_WORK_RELIEF;
+    cpu->work = (cpu->work & ~(u32)CPU_WORK_RELIEF) | next->relief;
+    if (unlikely(next->relief)) cpu->work |= CPU_WORK_RESCHED;
+}
+
 static void switch_to(struct thread *next) {
     struct thread *prev = thread_current();
     u64 now_ns = current_count();
@@ -84,6 +92,7 @@ static void switch_to(struct thread *next) {
     __atomic_store_n(&queue->running, next->group, __ATOMIC_RELAXED);
     if (next == prev) return;
     __atomic_store_n(&next->cpu, arch_cpu_id(), __ATOMIC_RELAXED);
+    relief_carry(prev, next);
     arch_context_switch(prev, next);
 }
 
@@ -229,7 +238,7 @@ void sched_return_work(void) {
     struct thread *current = thread_current();
     relief_if_asked();
     struct run_queue *queue = queue_this();
-    // Asked for by others meanwhile, it is theirs to do.
+    // Asked for by that work itself, it would never end.
     arch_this_cpu()->work &= ~(u32)(CPU_WORK_RESCHED | CPU_WORK_RELIEF);
     if (slice_is_over(queue) || queue_prefers_other(queue))
         preempt(queue);

@@ -27,6 +27,7 @@ struct thread {
     u32 kick;                // atomic; sticky; ends a restricted run or a wait, and is consumed
     u32 is_idle;
     u32 is_relieving;           // gives pages back, which is not begun again meanwhile
+    u32 relief;                 // CPU_WORK_RELIEF, while it does not run
     struct sched_group *group;  // constant
     struct sched_entity entity; // under the run queue's lock
     u32 queue_cpu;              // whose virtual time the entity has; under the run queue's lock

@@ -19,8 +19,8 @@ SHARE_MIN = 0.45
 
 def attacks_wanted(expression: str | None) -> list[str]:
     """The attacks and storms that `-k` asks for; none where it does not say `attacks`."""
-    names = [*(name for kind in attacks.KINDS.values() for name in kind), attacks.SERVER]
-    names.append(attacks.DISK)
+    names = [*(name for kind in attacks.KINDS.values() for name in kind)]
+    names += [attacks.SERVER, attacks.THRASH, attacks.DISK]
     names += [f"{STORM} {name}" for name in storms.STORMS]
     if METRIC not in (expression or ""):
         return []
@@ -35,9 +35,13 @@ def cloister_shares(bench: Bench, wanted: list[str]) -> dict[str, float]:
         if some:
             work = partial(attacks.cloister_shares, probe_count(f"attacks-{kind}"), some)
             found |= bench.tried(f"Cloister: {len(some)} attacks ({kind})", work) or {}
-    if attacks.SERVER in wanted:
-        work = partial(attacks.server_share, probe_count("attacks-server"))
-        found |= bench.tried("Cloister: a server kept busy", work) or {}
+    for name, share in (
+        (attacks.SERVER, attacks.server_share),
+        (attacks.THRASH, attacks.thrash_share),
+    ):
+        if name in wanted:
+            work = partial(share, probe_count(f"attacks-{name}"))
+            found |= bench.tried(f"Cloister: attack {name}", work) or {}
     return found
 
 

@@ -6,6 +6,8 @@ attack; a half is its due on one CPU. tests/qemu/attacks holds us to it, `./cloi
 attacks` prints it, with the same programs under crun on Linux beside.
 """
 
+import json
+import random
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -52,6 +54,13 @@ NESTED = "object-namespace"
 KILLS = "; ".join(["run --rm busybox true", "run -d --name k busybox sleep 9", "rm -f k"] * 900)
 # A server of a third container that the attacker keeps busy, and the victim needs.
 SERVER = "server"
+# An image of which more is read, again and again, than the machine has memory.
+THRASH = "thrash"
+THRASH_BYTES = 96 << 20
+THRASH_MEMORY_MIB = 96
+THRASH_READ_BYTES_MIN = 1 << 20
+THRASH_OWN_MAX = 1.1
+THRASH_LOOP = "while :; do cat /big >/dev/null; done"
 # The file of `dirt` on a disk, which only the peer's containers can write to yet.
 DISK = "dirt-disk"
 CACHE_LOOP = "while :; do cat /bin/busybox >/dev/null; done"
@@ -177,10 +186,12 @@ def said_check(said: str, runs: int) -> None:
         raise BenchError(f"the victim failed, or an attack ended: {said[-4000:]}")
 
 
-def cloister_run(probe: Probe, commands: list[str]) -> str:
-    """What the shell has said to these commands, in one boot."""
-    extra = tuple(probe.arguments)
-    config = replace(cloister.CONFIG, disk=disk_build(tools.OUT), extra=extra)
+def cloister_run(
+    probe: Probe, commands: list[str], more: dict[str, bytes] | None = None, mem_mib: int = 512
+) -> str:
+    """What the shell has said to these commands, in one boot with these images, too."""
+    disk, extra = disk_build(tools.OUT, more), tuple(probe.arguments)
+    config = replace(cloister.CONFIG, disk=disk, extra=extra, mem_mib=mem_mib)
     try:
         result = run_captured(config, "; ".join(commands), WAIT_SECONDS)
     except (MachineError, TimeoutError) as error:
@@ -197,6 +208,45 @@ def cloister_shares(probe: Probe, attacks: list[str]) -> dict[str, float]:
         commands += [f"kill {name}-attack", f"rm {name}-attack"]
     said_check(cloister_run(probe, commands), len(attacks) + 2)
     return shares_of(probe.hits(), attacks)
+
+
+def big_image(out: Path) -> bytes:
+    """An image with a file that no small machine has memory for."""
+    base = next(recipe for recipe in images.recipes() if recipe.name == "busybox")
+    with linux_tree(out) as tree:
+        (tree / "big").write_bytes(random.Random(THRASH).randbytes(THRASH_BYTES))
+        return images.erofs_bytes(tree, THRASH) + images.trailer(base.table)
+
+
+def thrash_check(said: str) -> None:
+    """BenchError unless the image was read all the time, and the victim has not paid for it."""
+    facts: dict[str, list[dict[str, int]]] = {name: [] for name in ("alone", "victim", THRASH)}
+    for part in said.split("\n[\n")[1:]:
+        fact = json.loads("[" + part.split("\n]")[0] + "]")[0]
+        facts[fact["Name"]].append(fact["Ledger"])
+    read = [ledger["disk_read_bytes"] for ledger in facts[THRASH]]
+    if read[1] - read[0] < THRASH_READ_BYTES_MIN:
+        raise BenchError(f"beside the victim hardly anything was read: {read}")
+    alone, beside = facts["alone"][0]["cpu_ns"], facts["victim"][0]["cpu_ns"]
+    if beside > alone * THRASH_OWN_MAX:
+        raise BenchError(f"the victim's own account has {beside} ns, and {alone} when it is alone")
+
+
+def thrash_share(probe: Probe) -> dict[str, float]:
+    """The same beside one that reads more of an image than the machine has memory."""
+    out = tools.OUT / THRASH
+    out.mkdir(parents=True, exist_ok=True)
+    victim = f"attack attack victim {ROUNDS}"
+    commands = [f"run --rm {victim}", f"run --name alone {victim}", "inspect alone"]
+    commands += [f"run -d --name {THRASH} big sh -c '{THRASH_LOOP}'"]
+    # All of it is read before the victim comes.
+    commands += ["run --rm big sh -c 'cat /big >/dev/null'", f"inspect {THRASH}"]
+    commands += [f"run --name victim {victim}", f"inspect {THRASH}", "inspect victim"]
+    commands += [f"kill {THRASH}"]
+    said = cloister_run(probe, commands, {"big": big_image(out)}, THRASH_MEMORY_MIB)
+    said_check(said, 3)
+    thrash_check(said)
+    return shares_of(probe.hits(), [THRASH])
 
 
 def visitor_commands(name: str, kind: str) -> list[str]:

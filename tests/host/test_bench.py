@@ -246,6 +246,23 @@ def test_a_seccomp_profile_is_resolved_for_our_capabilities() -> None:
     assert found["syscalls"][3]["args"] == [argument]
 
 
+def test_a_thrash_that_reads_nothing_or_is_paid_by_the_victim_is_none() -> None:
+    def said(read: int, own: int) -> str:
+        facts = [("alone", 100, 0), ("thrash", 1, 5), ("thrash", 1, read), ("victim", own, 0)]
+        return "".join(
+            "\n[\n"
+            + json.dumps({"Name": name, "Ledger": {"cpu_ns": ns, "disk_read_bytes": of}})
+            + "\n]"
+            for name, ns, of in facts
+        )
+
+    attacks.thrash_check(said(2 << 20, 105))
+    with pytest.raises(BenchError, match="hardly anything was read"):
+        attacks.thrash_check(said(5, 105))
+    with pytest.raises(BenchError, match="own account has 170"):
+        attacks.thrash_check(said(2 << 20, 170))
+
+
 def test_a_container_of_the_peer_is_limited() -> None:
     config = crun.container_config("a", 2, crun.Container(["x"], weight=1, cpus=2), {})
     resources = config["linux"]["resources"]
@@ -262,7 +279,8 @@ def test_attacks_are_measured_only_when_they_are_named() -> None:
     assert attack_rows.attacks_wanted("revocation") == []
     every = {name for kind in attacks.KINDS.values() for name in kind}
     assert every == attacks.attackers().keys()
-    every |= {f"storm {name}" for name in storms.STORMS} | {attacks.SERVER, attacks.DISK}
+    every |= {f"storm {name}" for name in storms.STORMS} | {attacks.SERVER, attacks.THRASH}
+    every.add(attacks.DISK)
     assert set(attack_rows.attacks_wanted("attacks")) == every
     assert attack_rows.attacks_wanted("attacks and storm and handles") == ["storm handles"]
 

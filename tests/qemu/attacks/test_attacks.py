@@ -96,3 +96,7 @@ def test_an_image_larger_than_memory_read_for_ever() -> None:
 
 def test_a_server_that_is_kept_busy_serves_others_too() -> None:
     assert attacks.server_share(probe_count("test-server"))[attacks.SERVER] >= SHARE_MIN
+
+
+def test_an_image_that_does_not_fit_costs_only_who_reads_it() -> None:
+    assert attacks.thrash_share(probe_count("test-thrash"))[attacks.THRASH] >= SHARE_MIN

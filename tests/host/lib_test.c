@@ -1,20 +1,12 @@
 // Unit tests of userland/lib on the host: formatting against the host's printf, ELF parsing.
+#include "check.h"
+
 #include "lib/elf.h"
 #include "lib/format.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int failures;
-
-#define CHECK(condition)                                           \
-    do {                                                           \
-        if (!(condition)) {                                        \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            failures++;                                            \
-        }                                                          \
-    } while (0)
 
 #define CHECK_FORMAT(...)                                                 \
     do {                                                                  \

@@ -4,6 +4,7 @@
 // - expected results are Linux's.
 #pragma once
 
+#include "check.h"
 #include "fake_kernel.h"
 
 #include "linux/abi.h"
@@ -47,18 +48,7 @@ enum {
     NR_RENAMEAT2 = 316,
 };
 
-static int failures;
 static struct thread *first;
-
-#define CHECK_IS(value, expected)                                                           \
-    do {                                                                                    \
-        i64 got = (i64)(value);                                                             \
-        i64 wanted = (i64)(expected);                                                       \
-        if (got != wanted) {                                                                \
-            printf("%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #value, got, wanted); \
-            failures++;                                                                     \
-        }                                                                                   \
-    } while (0)
 
 // Linux memory.
 static char buffer[70000];

@@ -1,5 +1,7 @@
 // The reader of a log whose writer wants harm: it goes on writing while it is read, and writes
 // anything. Whatever it does, one look at the log ends.
+#include "check.h"
+
 #include "cloister.h"
 
 #include "shell/log_reader.h"
@@ -10,19 +12,10 @@
 
 enum { RECORDS_MAX = LOG_RING_BYTES / sizeof(struct log_record) + 1 };
 
-static int failures;
 static u8 ring[LOG_RING_BYTES];
 static u64 written;              // the position of the next record
 static u32 record_bytes;         // of each
 static void (*before)(u64 size); // done before each read
-
-#define CHECK(condition)                                           \
-    do {                                                           \
-        if (!(condition)) {                                        \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            failures++;                                            \
-        }                                                          \
-    } while (0)
 
 status_t memobj_read(handle_t, u64 offset, void *bytes, u64 size) {
     if (before) before(size);

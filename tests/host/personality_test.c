@@ -1,5 +1,6 @@
 // The personality's files, processes and signals, driven by system calls on the host. Expected
 // results are Linux's.
+#include "check.h"
 #include "fake_kernel.h"
 
 #include "linux/abi.h"
@@ -46,18 +47,7 @@ enum {
     ACCESS = 21,
 };
 
-static int failures;
 static struct thread *first;
-
-#define CHECK_IS(value, expected)                                                           \
-    do {                                                                                    \
-        i64 got = (i64)(value);                                                             \
-        i64 wanted = (i64)(expected);                                                       \
-        if (got != wanted) {                                                                \
-            printf("%s:%d: %s is %ld, not %ld\n", __FILE__, __LINE__, #value, got, wanted); \
-            failures++;                                                                     \
-        }                                                                                   \
-    } while (0)
 
 // Linux memory.
 static char buffer[70000];

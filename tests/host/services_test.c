@@ -1,5 +1,7 @@
 // Unit tests of what the services read from outside: shell lines, keys, manifests, records,
 // partition tables. `services_test DISK` reads a disk that the build made.
+#include "check.h"
+
 #include "init/manifest.h"
 #include "lib/records.h"
 #include "shell/editor.h"
@@ -9,16 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int failures;
-
-#define CHECK(condition)                                           \
-    do {                                                           \
-        if (!(condition)) {                                        \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            failures++;                                            \
-        }                                                          \
-    } while (0)
 
 // The line's commands as text: words in brackets, a bar behind each command.
 static const char *cut_text(const char *line) {

@@ -1,21 +1,13 @@
 // What containers and their clients read of each other: records of the log, headers of archives.
 // `streams_test FILE` writes an archive there, for another program to read.
+#include "check.h"
+
 #include "lib/log_ring.h"
 #include "linux/archive/ustar.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int failures;
-
-#define CHECK(condition)                                           \
-    do {                                                           \
-        if (!(condition)) {                                        \
-            printf("%s:%d: %s\n", __FILE__, __LINE__, #condition); \
-            failures++;                                            \
-        }                                                          \
-    } while (0)
 
 // On the heap, so that a step beyond its end is seen.
 static u8 *page_alloc(void) { return aligned_alloc(PAGE_SIZE, PAGE_SIZE); }

@@ -209,6 +209,21 @@ def test_what_is_no_rate_is_refused() -> None:
         assert b"0: no cap" in line or b"0: no limit" in line
 
 
+def test_a_cap_of_the_cpu() -> None:
+    """What only computes gets about its cap, and another at once; tests/native/caps is exact."""
+    shown = "stats --no-stream s"
+    result = shell(
+        "run -d --name s --cpus 0.25 busybox sh -c 'while :; do :; done'",
+        "exec s true",
+        shown,
+        "update --cpus=.5 s",
+        shown,
+    )
+    shares = [float(share) for share in re.findall(r"^s +(\d+\.\d+)%", result.out.decode(), re.M)]
+    assert len(shares) == 2
+    assert 12.5 <= shares[0] <= 37.5 <= shares[1] <= 62.5
+
+
 READ_RATE = 512 << 10
 REQUEST_BYTES_MAX = 64 << 10
 BURST_SECONDS = 0.05

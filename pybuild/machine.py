@@ -45,6 +45,7 @@ class MachineConfig:
     """What the machine is made of. Sizes in MiB; `kernel` and so on are files."""
 
     smp: int = 2
+    icount_smp: int = 1  # with icount, where CPUs take turns
     mem_mib: int = 512
     icount: bool = False
     kernel: Path = KERNEL_ELF
@@ -74,7 +75,7 @@ def kvm_usable() -> bool:
 
 def machine_command(config: MachineConfig) -> list[str]:
     """The QEMU command without serial ports and control."""
-    smp = 1 if config.icount else config.smp
+    smp = config.icount_smp if config.icount else config.smp
     accel = config.accel or ("kvm" if kvm_usable() and not config.icount else "tcg")
     command = [
         *config.qemu,

@@ -216,7 +216,7 @@ static void take_locked(struct channel *end, struct message *message) REQUIRES(&
         caller->state = CALL_DELIVERED;
         caller->request = nullptr;
         index_insert(&end->calls, &caller->by_token);
-        sched_work_begin_call(&container_of(caller, struct thread_object, caller)->thread);
+        sched_work_begin(container_of(caller, struct thread_object, caller)->thread.group);
     }
     channel_show_readable_locked(end);
 }
@@ -239,6 +239,7 @@ static SLOW_PATH void put_back(struct channel *end, struct message *message, u64
         if (!waitq_wake_one(&end->receivers, OK)) channel_show_readable_locked(end);
     }
     lock_release(&end->lock);
+    sched_work_end(nullptr, 0);
     if (!is_kept && message) message_destroy(message);
 }
 

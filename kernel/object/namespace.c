@@ -107,8 +107,7 @@ static status_t limits_apply(struct namespace *ns, const struct cl_ns_limits *li
     lock_acquire(&ns->lock);
     u64 weight = (u64)limit_or(limits->cpu_weight, &ns->group.weight);
     __atomic_store_n(&ns->group.weight, weight, __ATOMIC_RELAXED);
-    u64 cap = (u64)limit_or(limits->cpu_cap, &ns->group.cap_thousandths);
-    __atomic_store_n(&ns->group.cap_thousandths, cap, __ATOMIC_RELAXED);
+    sched_group_cap(&ns->group, (u64)limit_or(limits->cpu_cap, &ns->group.cap_thousandths));
     ns->log_limit = (u64)limit_or(limits->log_bytes, &ns->log_limit);
     disk_limits_apply(ns, limits);
     lock_release(&ns->lock);

@@ -83,8 +83,8 @@ static bool ns_is_empty(struct namespace *ns) {
 // Cuts a finished namespace out of the tree and drops the reaper's reference.
 static void ns_finish(struct namespace *ns) {
     struct namespace *parent = ns->parent;
-    __atomic_fetch_add(&parent->group.run_ns, ns->group.run_ns, __ATOMIC_RELAXED);
     sched_group_end(&ns->group);
+    __atomic_fetch_add(&parent->group.run_ns, ns->group.run_ns, __ATOMIC_RELAXED);
     ledger_destroy(&ns->ledger);
     name_unbind_child(parent, ns);
     __atomic_store_n(&ns->state, NS_GONE, __ATOMIC_RELEASE);

@@ -49,6 +49,9 @@ static void thread_enter(void *argument) {
         thread_end();
     }
     if (thread_is_killed()) thread_exit_self(&object->thread);
+    // It may be beyond its cap before it has begun.
+    while (arch_this_cpu()->work & CPU_WORK_RESCHED)
+        sched_return_work();
     arch_user_enter(&object->start);
 }
 

@@ -17,11 +17,23 @@ void cap_look(struct run_queue *queue, const struct thread *thread) {
     if (unlikely(queue->is_capped)) arch_this_cpu()->work |= CPU_WORK_RESCHED;
 }
 
-// What is given back may be more than what was counted under this cap: never before the beginning.
-static SLOW_PATH void cap_move(struct sched_group *group, i64 ran_ns) {
+void sched_group_cap(struct sched_group *group, u64 thousandths) {
+    if (thousandths == cap_of(group)) return;
+    u64 now_ns = arch_time_ns();
     u64 until_ns = __atomic_load_n(&group->capped_until_ns, __ATOMIC_RELAXED);
-    i64 moved_ns = ran_ns * 1000 / (i64)max(cap_of(group), 1ul);
-    u64 now_ns = arch_time_ns(), next_ns;
+    __atomic_store_n(&group->capped_from_ns, now_ns, __ATOMIC_RELAXED);
+    __atomic_store_n(&group->capped_until_ns, min(until_ns, now_ns), __ATOMIC_RELAXED);
+    __atomic_store_n(&group->cap_thousandths, thousandths, __ATOMIC_RELAXED);
+}
+
+// What it ran before it had this cap does not count; and what is given back may be more than what was
+// counted: never before the beginning.
+static SLOW_PATH void cap_move(struct sched_group *group, u64 cap, i64 ran_ns) {
+    u64 now_ns = arch_time_ns();
+    u64 from_ns = __atomic_load_n(&group->capped_from_ns, __ATOMIC_RELAXED);
+    u64 until_ns = __atomic_load_n(&group->capped_until_ns, __ATOMIC_RELAXED);
+    i64 moved_ns = min(ran_ns, (i64)(now_ns - min(now_ns, from_ns))) * 1000 / (i64)cap;
+    u64 next_ns;
     do {
         next_ns = max(until_ns, now_ns - min(now_ns, CREDIT_NS));
         next_ns = (u64)max((i64)next_ns + moved_ns, 0l);
@@ -31,8 +43,10 @@ static SLOW_PATH void cap_move(struct sched_group *group, i64 ran_ns) {
 
 void sched_group_ran(struct sched_group *group, i64 ran_ns) {
     __atomic_fetch_add(&group->run_ns, (u64)ran_ns, __ATOMIC_RELAXED);
-    for (; group; group = group->parent)
-        if (unlikely(cap_of(group) != 0)) cap_move(group, ran_ns);
+    for (; group; group = group->parent) {
+        u64 cap = cap_of(group);
+        if (unlikely(cap != 0)) cap_move(group, cap, ran_ns);
+    }
 }
 
 static u64 capped_until_ns(const struct sched_group *group) {

@@ -14,7 +14,8 @@
 // - Time in which nobody waits for the CPU is not charged.
 // - A cap holds for all that is below a group, on all CPUs, whether somebody waits or not. Who is
 //   beyond it sleeps on its way to user mode, never with something of the kernel in hand.
-// - What a thread does for another group it does in its own turn, and is charged there afterwards.
+// - What a thread does for another group it does in its own turn; it is charged there afterwards, as
+//   far as that group is not far behind the others already.
 #pragma once
 
 #include "lib/list.h"
@@ -47,6 +48,7 @@ struct sched_group {
     struct sched_group *parent; // constant; nullptr: the root
     u64 weight;                 // atomic
     u64 cap_thousandths;        // atomic; of one CPU; 0: none
+    u64 capped_from_ns;         // atomic; when it got this cap
     u64 capped_until_ns;        // atomic; what has run is allowed from then on
     u64 run_ns;                 // atomic
     struct list workers;        // struct thread.work_link: who works for it (work.c)
@@ -55,6 +57,8 @@ struct sched_group {
 // `nodes` has room for one node for each CPU. The parent outlives it.
 void sched_group_init(struct sched_group *group, struct sched_group *parent,
                       struct sched_node *nodes);
+// A cap in thousandths of one CPU; 0: none.
+void sched_group_cap(struct sched_group *group, u64 thousandths);
 // It has no threads any more; who works for it goes on for its parent.
 void sched_group_end(struct sched_group *group);
 // Processor time of its threads until now.

@@ -2,8 +2,9 @@
 #include "sched/run_queue.h"
 
 enum : u64 {
-    MARGIN_NS = 1'000'000, // how much further the current thread must be to be interrupted
-    DEBT_NS_MAX = 100'000, // what hand-overs let pass
+    MARGIN_NS = 1'000'000,     // how much further the current thread must be to be interrupted
+    DEBT_NS_MAX = 100'000,     // what hand-overs let pass
+    LEAD_NS_MAX = 100'000'000, // how far a bill can put somebody behind the others
 };
 
 struct run_queue run_queues[MAX_CPUS];
@@ -138,14 +139,35 @@ static void charge_current_locked(struct run_queue *queue) REQUIRES(&queue->lock
     nodes_charge(node, (i64)ran_ns);
 }
 
-void queue_rebill(struct run_queue *queue, const struct sched_group *from,
-                  const struct sched_group *to, i64 ran_ns) {
+// How much more can be charged to a node and those above it, up to where the way up from another meets
+// theirs. Who is far behind already may have all its threads on another CPU: charging it here would
+// give the time to who sends the bill, and take it from those who wait beside.
+static i64 room_ns(const struct sched_node *node, const struct sched_node *other) {
+    i64 room_ns = (i64)LEAD_NS_MAX;
+    while (node != other) {
+        if (other->depth > node->depth) {
+            other = other->parent;
+            continue;
+        }
+        i64 lead_ns = (i64)(node->entity.node.key - node->parent->start_ns);
+        i64 weight = (i64)__atomic_load_n(&node->group->weight, __ATOMIC_RELAXED);
+        i64 left_ns = max((i64)LEAD_NS_MAX - lead_ns, 0l);
+        room_ns = min(room_ns, left_ns * weight / (i64)SCHED_WEIGHT_DEFAULT);
+        node = node->parent;
+    }
+    return room_ns;
+}
+
+i64 queue_rebill(struct run_queue *queue, const struct sched_group *from,
+                 const struct sched_group *to, i64 ran_ns) {
     lock_acquire(&queue->lock);
-    struct sched_node *node = node_of(queue, to);
-    nodes_settle(node);
-    nodes_charge(node, ran_ns);
-    nodes_charge(node_of(queue, from), -ran_ns);
+    struct sched_node *payer = node_of(queue, to), *server = node_of(queue, from);
+    nodes_settle(payer);
+    ran_ns = min(ran_ns, room_ns(payer, server));
+    nodes_charge(payer, ran_ns);
+    nodes_charge(server, -ran_ns);
     lock_release(&queue->lock);
+    return ran_ns;
 }
 
 void queue_add_current(struct run_queue *queue) {

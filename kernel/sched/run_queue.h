@@ -36,9 +36,10 @@ void queue_leave_current(struct run_queue *queue);
 void queue_add_current(struct run_queue *queue);
 // Own CPU: the current thread hands the CPU over without the queue: it keeps a small debt.
 void queue_hand_over(struct run_queue *queue);
-// Own CPU: what was charged to a group and those above it is charged to another and those above that.
-void queue_rebill(struct run_queue *queue, const struct sched_group *from,
-                  const struct sched_group *to, i64 ran_ns);
+// Own CPU: what was charged to a group and those above it is charged to another and those above that,
+// or as much of it as that can bear; how much that was.
+i64 queue_rebill(struct run_queue *queue, const struct sched_group *from,
+                 const struct sched_group *to, i64 ran_ns);
 // Own CPU: whether who waits first should run before the current thread goes on.
 bool queue_prefers_other(struct run_queue *queue);
 // The next thread, taken out; nullptr when nobody waits, or another CPU has not left its stack.
@@ -49,5 +50,7 @@ struct thread *queue_take(struct run_queue *queue);
 void cap_look(struct run_queue *queue, const struct thread *thread);
 // The current thread sleeps for as long as what it belongs to is beyond its cap.
 void cap_wait(void);
-// What it ran, or less than nothing, is counted.
+// What the current thread has run until now is counted; and the time.
+u64 sched_count_current(void);
+// What a group ran, or less than nothing, is counted.
 void sched_group_ran(struct sched_group *group, i64 ran_ns);

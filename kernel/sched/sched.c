@@ -48,22 +48,22 @@ static bool slice_counts(const struct run_queue *queue) {
     return queue_length(queue) != 0 || queue->is_capped;
 }
 
-// The next interrupt: for a timer, or at the end of the slice.
-static void timer_start(const struct run_queue *queue) {
+// The next interrupt without a slice: for a timer, or to look at caps.
+static u64 look_ns(const struct run_queue *queue) {
     u64 next_ns = ktimer_next_deadline_ns();
-    if (slice_counts(queue))
-        next_ns = min(next_ns, queue->slice_end_ns);
-    else if (!queue->is_idle)
-        next_ns = min(next_ns, arch_time_ns() + CAP_LOOK_NS);
-    arch_timer_set_ns(next_ns);
+    return queue->is_idle ? next_ns : min(next_ns, arch_time_ns() + CAP_LOOK_NS);
+}
+
+static void timer_start(const struct run_queue *queue) {
+    u64 next_ns = look_ns(queue);
+    arch_timer_set_ns(slice_counts(queue) ? min(next_ns, queue->slice_end_ns) : next_ns);
 }
 
 static bool slice_is_over(const struct run_queue *queue) {
     return slice_counts(queue) && arch_time_ns() >= queue->slice_end_ns;
 }
 
-// What the current thread has run until now is counted.
-static u64 current_count(void) {
+u64 sched_count_current(void) {
     struct thread *thread = thread_current();
     u64 now_ns = arch_time_ns();
     u64 ran_ns = now_ns - thread->started_ns;
@@ -84,7 +84,7 @@ static void relief_carry(struct thread *prev, const struct thread *next) {
 
 static void switch_to(struct thread *next) {
     struct thread *prev = thread_current();
-    u64 now_ns = current_count();
+    u64 now_ns = sched_count_current();
     __atomic_store_n(&next->started_ns, now_ns, __ATOMIC_RELAXED);
     __atomic_store_n(&next->state, THREAD_RUNNING, __ATOMIC_RELAXED);
     struct run_queue *queue = queue_this();
@@ -172,6 +172,7 @@ void sched_yield(void) {
 
 // Gives one to a CPU where fewer wait than here: an idle one takes it by itself.
 static void balance(struct run_queue *queue) {
+    if (queue_length(queue) == 0) return;
     for (u32 i = 1; i < arch_cpu_count(); i++) {
         u32 cpu = (arch_cpu_id() + i) % arch_cpu_count();
         struct run_queue *other = &run_queues[cpu];
@@ -217,7 +218,7 @@ void timer_interrupt(void) {
     if (thread_current()->is_idle || slice_is_over(queue)) {
         // The queue is looked at next; a timer that is due already would keep the CPU from that.
         arch_this_cpu()->work |= CPU_WORK_RESCHED;
-        arch_timer_set_ns(ktimer_next_deadline_ns());
+        arch_timer_set_ns(look_ns(queue));
     } else {
         cap_look(queue, thread_current());
         timer_start(queue);

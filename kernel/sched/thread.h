@@ -35,8 +35,8 @@ struct thread {
     u64 debt_ns;                // what it has run and is not charged for yet; its own
     u64 run_ns;                 // processor time used before
     u64 charged_ns;             // what of it was charged
-    // For whom it works now (atomic; nullptr: its own group), on that group's list; and where it was
-    // then in run_ns and charged_ns.
+    // For whom it works now (atomic; nullptr: its own group), on that group's list; and what it had
+    // run and was charged before, less what others did for it since.
     struct sched_group *works_for;
     struct list work_link;
     u64 work_run_ns;
@@ -82,12 +82,12 @@ bool thread_is_killed(void);
 void thread_kill(struct thread *thread);
 // Sticky kick (see restricted mode and WAIT_INTERRUPTIBLE).
 void thread_kick(struct thread *thread);
-// The current thread, which works for nobody, works for another group; or for that of the one whose
-// call it has taken, or for whom that works: and not if it is its own. The group is there at the time.
+// The current thread, which works for nobody, works for another group, which is there now; its own is
+// none.
 void sched_work_begin(struct sched_group *group);
-void sched_work_begin_call(const struct thread *caller);
 // Its end, or nothing: what the current thread has run and was charged for goes over to that group, at
-// most so much of it. `caller` was claimed (see waitq.h) and gets the CPU next; or nullptr.
+// most so much of it. `caller` was claimed (see waitq.h) and gets the CPU next; or nullptr. What goes
+// over to its group is a part of what it does, if it works for a third.
 void sched_work_end(struct thread *caller, u64 most_ns);
 // Processor time used so far, of any thread.
 u64 thread_run_ns(const struct thread *thread);

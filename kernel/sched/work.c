@@ -14,72 +14,74 @@ static struct lock *lock_of(const struct sched_group *group) {
     return &work_locks[(u64)group / sizeof(*group) % WORK_LOCKS];
 }
 
-// For whom a thread works, locked; nullptr: for nobody, and nothing is locked. Whom can change, whether
-// cannot: it is the current thread, or its caller, who waits.
-static struct sched_group *work_lock(const struct thread *thread) NO_THREAD_SAFETY_ANALYSIS {
-    struct sched_group *group;
-    while ((group = __atomic_load_n(&thread->works_for, __ATOMIC_RELAXED))) {
-        lock_acquire(lock_of(group));
-        if (__atomic_load_n(&thread->works_for, __ATOMIC_RELAXED) == group) break;
-        lock_release(lock_of(group));
-    }
-    return group;
-}
-
 static void work_set_locked(struct thread *thread, struct sched_group *group) {
     list_insert_tail(&group->workers, &thread->work_link);
     __atomic_store_n(&thread->works_for, group, __ATOMIC_RELAXED);
 }
 
-static void begin_locked(struct sched_group *group) {
+void sched_work_begin(struct sched_group *group) {
     struct thread *thread = thread_current();
+    if (group == thread->group) return;
     thread->work_run_ns = thread_run_ns(thread);
     thread->work_charged_ns = thread->charged_ns;
-    work_set_locked(thread, group);
-}
-
-void sched_work_begin(struct sched_group *group) {
     lock_acquire(lock_of(group));
-    begin_locked(group);
+    work_set_locked(thread, group);
     lock_release(lock_of(group));
 }
 
-void sched_work_begin_call(const struct thread *caller) NO_THREAD_SAFETY_ANALYSIS {
-    struct sched_group *group = work_lock(caller);
-    if (group) {
-        begin_locked(group);
+// For whom the current thread works: it does, but for whom can change until that is locked.
+static struct sched_group *work_lock(const struct thread *thread) NO_THREAD_SAFETY_ANALYSIS {
+    for (;;) {
+        struct sched_group *group = __atomic_load_n(&thread->works_for, __ATOMIC_RELAXED);
+        lock_acquire(lock_of(group));
+        if (__atomic_load_n(&thread->works_for, __ATOMIC_RELAXED) == group) return group;
         lock_release(lock_of(group));
-    } else if (caller->group != thread_current()->group) {
-        sched_work_begin(caller->group);
     }
 }
 
-// A debt that is not charged yet goes with the answer; without a caller to take it, it is charged.
-static void debt_give(struct thread *caller) {
+// What goes over to whom it worked for: of what it ran and was charged, and what it owes still, no more
+// than it ran for that one.
+struct bill {
+    i64 ran_ns, charged_ns, debt_ns;
+};
+
+static struct bill bill_make(const struct thread *thread, u64 most_ns) {
+    u64 ran_ns = min(thread->run_ns - thread->work_run_ns, most_ns);
+    u64 charged_ns = min(thread->charged_ns - thread->work_charged_ns, ran_ns);
+    u64 debt_ns = min(thread->debt_ns, ran_ns - charged_ns);
+    return (struct bill){(i64)ran_ns, (i64)charged_ns, (i64)debt_ns};
+}
+
+// What is owed goes with the answer; without a caller to take it, it is charged.
+static struct bill debt_give(struct thread *caller, u64 most_ns) {
     struct thread *thread = thread_current();
-    struct run_queue *queue = queue_this();
-    queue_hand_over(queue);
-    if (caller && !arch_thread_on_cpu(caller)) {
-        caller->debt_ns += thread->debt_ns;
-        thread->debt_ns = 0;
-    } else {
-        queue_leave_current(queue);
-    }
+    queue_hand_over(queue_this());
+    if (!caller) queue_leave_current(queue_this());
+    struct bill bill = bill_make(thread, most_ns);
+    if (!caller) return bill;
+    caller->debt_ns += (u64)bill.debt_ns;
+    thread->debt_ns -= (u64)bill.debt_ns;
+    return bill;
 }
 
 void sched_work_end(struct thread *caller, u64 most_ns) NO_THREAD_SAFETY_ANALYSIS {
     struct thread *thread = thread_current();
     if (!__atomic_load_n(&thread->works_for, __ATOMIC_RELAXED)) return;
-    debt_give(caller);
-    i64 ran_ns = (i64)min(thread_run_ns(thread) - thread->work_run_ns, most_ns);
-    i64 charged_ns = (i64)min(thread->charged_ns - thread->work_charged_ns, most_ns);
+    if (caller && arch_thread_on_cpu(caller)) caller = nullptr; // it counts for itself still
+    sched_count_current();
+    struct bill bill = debt_give(caller, most_ns);
     struct sched_group *group = work_lock(thread);
     list_remove(&thread->work_link);
     __atomic_store_n(&thread->works_for, nullptr, __ATOMIC_RELAXED);
-    sched_group_ran(group, ran_ns);
-    sched_group_ran(thread->group, -ran_ns);
-    if (charged_ns != 0) queue_rebill(queue_this(), thread->group, group, charged_ns);
+    sched_group_ran(group, bill.ran_ns);
+    sched_group_ran(thread->group, -bill.ran_ns);
+    if (bill.charged_ns != 0)
+        bill.charged_ns = queue_rebill(queue_this(), thread->group, group, bill.charged_ns);
     lock_release(lock_of(group));
+    if (!caller) return;
+    // If the caller works for another in turn, this is a part of what it does.
+    caller->work_run_ns -= (u64)bill.ran_ns;
+    caller->work_charged_ns -= (u64)bill.charged_ns;
 }
 
 // Two at a time, here only: the lower first; they may be one.

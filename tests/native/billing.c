@@ -69,6 +69,13 @@ static void serve(handle_t channel, uint64_t work_ns) {
         call(channel, CL_DEADLINE_NEVER);
 }
 
+[[noreturn]] static void busy_caller(handle_t channel, uint64_t) {
+    for (;;) {
+        call(channel, CL_DEADLINE_NEVER);
+        burn(SERVE_NS);
+    }
+}
+
 [[noreturn]] static void quitter(handle_t channel, uint64_t) {
     for (;;)
         call(channel, now() + 200'000);
@@ -99,8 +106,8 @@ static void service_end(struct service *service) {
     test_ok(test_namespace_end(service->ns), "its end");
 }
 
-static handle_t client_start(const struct service *service, twin_entry *entry) {
-    handle_t ns = test_child_namespace("client"), copy;
+static handle_t client_start(const struct service *service, twin_entry *entry, const char *name) {
+    handle_t ns = test_child_namespace(name), copy;
     test_ok(handle_duplicate(service->client_end, CL_RIGHTS_SAME, &copy), "a copy");
     start(ns, entry, copy, 0);
     return ns;
@@ -116,7 +123,8 @@ static void own_time_check(const struct service *service, uint64_t before_ns, co
 
 // Beside a spinner the caller and its server have one share.
 static void share(twin_entry *entry, struct service *service, const char *text) {
-    handle_t client = client_start(service, entry), spinning = test_child_namespace("spinning");
+    handle_t client = client_start(service, entry, "client"),
+             spinning = test_child_namespace("spinning");
     start(spinning, spin, 0, 0);
     sleep_ms(RUN_MS / 4);
     uint64_t server_ns = cpu_ns_of(service->ns), own_ns = cpu_ns_of(spinning), from_ns = now();
@@ -158,6 +166,69 @@ static void bound(void) {
     service_end(&service);
 }
 
+// A call that a server has, and what it does with it: neither by asking others, nor by taking the call
+// again and again, does it get more from its caller.
+static void nest(handle_t channel, uint64_t) {
+    uint64_t bytes;
+    struct cl_received received = {};
+    struct cl_message message = {.bytes = (uint64_t)&bytes, .bytes_size = sizeof(bytes)};
+    channel_receive(channel, &message, (uint64_t)&received, 0, CL_DEADLINE_NEVER);
+    for (;;)
+        call(behind, CL_DEADLINE_NEVER);
+}
+
+static void refuse(handle_t channel, uint64_t) {
+    uint64_t bytes;
+    struct cl_message message = {.bytes = (uint64_t)&bytes, .bytes_size = sizeof(bytes)};
+    for (;;) {
+        channel_receive(channel, &message, 0, 0, CL_DEADLINE_NEVER);
+        burn(SERVE_NS);
+    }
+}
+
+static void hostile(twin_entry *entry, const char *text) {
+    struct service helper = service_start("helper", SERVE_NS);
+    struct service service = {.ns = test_child_namespace("hostile")};
+    const struct cl_channel_options options = {.call_bytes_max = sizeof(uint64_t)};
+    handle_t server_end;
+    behind = helper.client_end;
+    test_ok(channel_create(0, 0, &options, &service.client_end, &server_end), "channel_create");
+    start(service.ns, entry, server_end, 0);
+    handle_t client = client_start(&service, caller, "client");
+    sleep_ms(RUN_MS);
+    uint64_t client_ns = cpu_ns_of(client);
+    test_printf("%s: %lu ns are the caller's", text, client_ns);
+    test_check(client_ns <= BILL_NS_MAX + TOLERANCE_NS, text);
+    test_pass(text);
+    behind = 0;
+    test_ok(test_namespace_end(client), "its end");
+    service_end(&service);
+    service_end(&helper);
+}
+
+// Two callers on one CPU, a server and another on the other: that one has its share beside the server.
+// (Which CPU they are on they choose by themselves; but the others' are never idle.)
+static void apart(void) {
+    struct service service = service_start("server", SERVE_NS);
+    static const char *const names[] = {"first", "second", "third", "fourth"};
+    handle_t clients[4], spinning = test_child_namespace("spinning");
+    for (uint32_t i = 0; i < 4; i++)
+        clients[i] = client_start(&service, busy_caller, names[i]);
+    start(spinning, spin, 0, 0);
+    start(spinning, spin, 0, 0);
+    sleep_ms(RUN_MS);
+    uint64_t own_ns = cpu_ns_of(spinning), from_ns = now();
+    sleep_ms(2 * RUN_MS);
+    own_ns = (cpu_ns_of(spinning) - own_ns) * 1000 / (now() - from_ns);
+    test_printf("beside a server and four callers, two CPUs: %lu thousandths", own_ns);
+    test_check(own_ns >= 2000 / 6, "a sixth of both, at the least");
+    test_pass("beside callers on another CPU");
+    for (uint32_t i = 0; i < 4; i++)
+        test_ok(test_namespace_end(clients[i]), "a caller's end");
+    test_ok(test_namespace_end(spinning), "the spinner's end");
+    service_end(&service);
+}
+
 // Who is served for can go, and its parent too, before the server is ready; the rest is the parent's
 // that is left.
 static void gone(void) {
@@ -181,13 +252,17 @@ static void gone(void) {
 void test_run(void) {
     struct cl_system_info info = {};
     test_ok(system_info(test_handle(OBJ_SYSTEM), &info), "the number of CPUs");
-    if (info.cpus == 1) {
+    if (info.cpus > 1) {
+        apart();
+    } else if (test_option("counted")) { // time is that of instructions
         struct service service = service_start("server", SERVE_NS);
         share(caller, &service, "a caller that waits");
         share(quitter, &service, "a caller that gives up");
         service_end(&service);
         chain();
         bound();
+        hostile(nest, "a server that asks others");
+        hostile(refuse, "a server that takes the same call again");
     }
     gone();
 }

@@ -70,11 +70,19 @@ static uint64_t measure(handle_t ns) {
     return ran_ns * 1000 / (now() - from_ns);
 }
 
-static void expect(handle_t ns, uint64_t wanted, const char *text) {
+static bool is_near(handle_t ns, uint64_t wanted, const char *text) {
     uint64_t got = measure(ns);
     uint64_t off = got > wanted ? got - wanted : wanted - got;
     test_printf("%s: %lu thousandths of %lu", text, got, wanted);
-    test_check(off * 100 <= wanted * 5, text);
+    return off * 100 <= wanted * (test_option("counted") ? 5 : 15);
+}
+
+// Where time is not that of instructions, a CPU can be away for a while.
+static void expect(handle_t ns, uint64_t wanted, const char *text) {
+    bool is_held = false;
+    for (uint32_t left = test_option("counted") ? 1 : 20; left-- > 0 && !is_held;)
+        is_held = is_near(ns, wanted, text);
+    test_check(is_held, text);
     test_pass(text);
 }
 
@@ -123,12 +131,42 @@ static void beside(void) {
     test_ok(test_namespace_end(free), "its end");
 }
 
+// Each is in turn for the first time: the cap holds for what has not run yet, too.
+static void crowd(void) {
+    handle_t ns = namespace_make(test_namespace(), "crowd", 250);
+    uint64_t from_ns = now();
+    start(ns, spin, 60);
+    while (now() - from_ns < 400'000'000)
+        sleep_ms(20);
+    uint64_t ran_ns = cpu_ns_of(ns), allowed_ns = (now() - from_ns) / 4 + 25'000'000;
+    test_printf("a crowd: %lu ns, %lu are allowed", ran_ns, allowed_ns);
+    test_check(ran_ns <= allowed_ns, "a crowd that starts at once");
+    test_pass("a crowd that starts at once");
+    test_ok(test_namespace_end(ns), "its end");
+}
+
 static void two_cpus(void) {
     handle_t ns = namespace_make(test_namespace(), "two", 500);
     start(ns, spin, 4);
     expect(ns, 500, "a cap over two CPUs");
-    cap_set(ns, 1500);
-    expect(ns, 1500, "a cap of one CPU and a half");
+    if (test_option("counted")) {
+        cap_set(ns, 1500);
+        expect(ns, 1500, "a cap of one CPU and a half");
+    }
+    test_ok(test_namespace_end(ns), "its end");
+}
+
+// It has a CPU for itself, where nothing counts what it runs: that does not count for the cap.
+static void late(void) {
+    handle_t ns = namespace_make(test_namespace(), "late", 0);
+    start(ns, spin, 1);
+    sleep_ms(2 * RUN_MS);
+    cap_set(ns, 250);
+    expect(ns, 250, "a cap for one that has run for long");
+    cap_set(ns, 1);
+    sleep_ms(SETTLE_MS); // some 4 s beyond it by now
+    cap_set(ns, 500);
+    expect(ns, 500, "a larger cap does not wait for a smaller");
     test_ok(test_namespace_end(ns), "its end");
 }
 
@@ -137,11 +175,15 @@ void test_run(void) {
     test_ok(system_info(test_handle(OBJ_SYSTEM), &info), "the number of CPUs");
     if (info.cpus > 1) {
         two_cpus();
-        return;
+        late();
+    } else if (test_option("counted")) {
+        alone();
+        many(spin, "many that spin");
+        many(yield, "many that yield");
+        below();
+        beside();
+        crowd();
+    } else {
+        test_pass("nothing to measure");
     }
-    alone();
-    many(spin, "many that spin");
-    many(yield, "many that yield");
-    below();
-    beside();
 }

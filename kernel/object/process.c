@@ -163,7 +163,8 @@ u64 thread_exception(u64 ip, u64 sp, u32 vector, u64 address, u64 error_code) {
     enum { PAGE_FAULT = 14 };
     struct process *process = process_current();
     // A fault inside the registered fixup range resumes at the handler.
-    if (vector == PAGE_FAULT && address < CL_PROCESS_LIMIT && ip >= process->fixup.start &&
+    bool is_fault = vector == PAGE_FAULT || vector == CL_CRASH_NO_MEMORY;
+    if (is_fault && address < CL_PROCESS_LIMIT && ip >= process->fixup.start &&
         ip < process->fixup.end)
         return process->fixup.handler;
     // In a namespace that is killed, memory may go before the threads.

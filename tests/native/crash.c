@@ -66,10 +66,18 @@ static void crash_nested_task(void) {
                      : "rax", "rcx", "r11", "rdx", "r8", "r9", "r10", "rdi", "rsi", "memory");
 }
 
+// More than its namespace may use.
+static void crash_memory(void) {
+    uint64_t size = 1ul << 30, mapped = 0;
+    test_ok(aspace_map(0, 0, 0, 0, size, CL_MAP_READ | CL_MAP_WRITE, &mapped), "a gigabyte");
+    for (uint64_t at = mapped; at < mapped + size; at += 4096)
+        *(volatile uint8_t *)at = 1;
+}
+
 static const struct {
     const char *text;
     void (*run)(void);
-    uint32_t vectors; // one bit each that may be reported
+    uint64_t vectors; // one bit each that may be reported
 } crashes[] = {
     {"null", crash_null, 1 << PAGE_FAULT},
     {"a read of the kernel", crash_kernel_read, 1 << PAGE_FAULT},
@@ -92,6 +100,7 @@ static const struct {
     {"the alignment flag", crash_flags, 1 << INVALID | 1 << 17},
     {"the trap flag", crash_trap_flag, 1 << 1},
     {"the trap flag over a system call", crash_trap_syscall, 1 << 1},
+    {"a page that can't be paid", crash_memory, 1ul << CL_CRASH_NO_MEMORY},
     {"the nested-task flag over a system call", crash_nested_task, 1 << INVALID},
 };
 enum { CRASHES = sizeof(crashes) / sizeof(crashes[0]) };
@@ -119,8 +128,8 @@ static void crash_all(handle_t ns) {
         test_ok(twin_start(ns, crash_main, 0, i, &process), "a process");
         struct cl_object_info info = end_of(process);
         handle_close(process);
-        if (info.detail[0] == CL_PROCESS_STATE_CRASHED && info.detail[1] < 32 &&
-            crashes[i].vectors & 1u << info.detail[1])
+        if (info.detail[0] == CL_PROCESS_STATE_CRASHED && info.detail[1] < 64 &&
+            crashes[i].vectors & 1ul << info.detail[1])
             continue;
         test_printf("%s: state %lu, status %lu", crashes[i].text, info.detail[0], info.detail[1]);
         test_fail("a crash is reported with its vector");

@@ -2,7 +2,9 @@
 #include "cloister.h"
 
 #include "lib/container_protocol.h"
+#include "lib/format.h"
 #include "lib/log.h"
+#include "lib/log_writer.h"
 #include "lib/marker.h"
 #include "lib/message.h"
 #include "lib/string.h"
@@ -98,6 +100,32 @@ static void personality_lost(struct container *container, const char *problem) {
                    problem);
 }
 
+i64 log_memobj_read(handle_t memobj, u64 offset, void *bytes, usize size) {
+    return memobj_read(memobj, offset, bytes, size);
+}
+
+i64 log_memobj_write(handle_t memobj, u64 offset, const void *bytes, usize size) {
+    return memobj_write(memobj, offset, bytes, size);
+}
+
+u64 log_time_ns(void) {
+    u64 now_ns = 0;
+    clock_get(CL_CLOCK_REALTIME, &now_ns);
+    return now_ns;
+}
+
+// The container's own log says it, too: nobody writes there any more.
+static void crash_tell(struct container *container, const char *problem, u64 vector) {
+    char line[MANAGER_PROBLEM_MAX];
+    struct log_writer writer;
+    bool is_memory = vector == CL_CRASH_NO_MEMORY;
+    log_line("manager: %s: %s (exception %lu)", container->facts.name, problem, vector);
+    log_writer_open(&writer, container->log, 0);
+    usize size = format_text(line, sizeof(line), "%s%s\n", problem,
+                             is_memory ? " (see `update -m` and `--memory-reservation`)" : "");
+    log_writer_write(&writer, LOG_SYSTEM, line, size);
+}
+
 // The personality has ended without a word. A native program may.
 static void control_closed(struct container *container) {
     struct cl_object_info info = {};
@@ -107,11 +135,12 @@ static void control_closed(struct container *container) {
         container_kill(container, (i32)info.detail[1] & 255, NULL);
         return;
     }
-    if (has_crashed)
-        log_line("manager: the personality of container %s crashed with exception %lu",
-                 container->facts.name, info.detail[1]);
-    personality_lost(container,
-                     has_crashed ? "its personality crashed" : "its personality was killed");
+    const char *problem = !has_crashed ? "its personality was killed"
+                          : info.detail[1] == CL_CRASH_NO_MEMORY
+                              ? "out of memory: its personality was killed"
+                              : "its personality crashed";
+    if (has_crashed) crash_tell(container, problem, info.detail[1]);
+    personality_lost(container, problem);
 }
 
 // A report that nobody is owed, or a second one, is nonsense.

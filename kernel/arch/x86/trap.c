@@ -52,9 +52,8 @@ static u32 fault_access(const struct arch_trap *trap) {
     return trap->error_code & FAULT_FETCH ? ARCH_MAP_EXECUTE : ARCH_MAP_READ;
 }
 
-static void user_exception(struct arch_trap *trap, u64 address) {
-    trap->rip =
-        thread_exception(trap->rip, trap->rsp, (u32)trap->vector, address, trap->error_code);
+static void user_exception(struct arch_trap *trap, u64 vector, u64 address) {
+    trap->rip = thread_exception(trap->rip, trap->rsp, (u32)vector, address, trap->error_code);
 }
 
 static void user_page_fault(struct arch_trap *trap) {
@@ -67,7 +66,8 @@ static void user_page_fault(struct arch_trap *trap) {
     if (arch_this_cpu()->restricted)
         restricted_leave(trap, reason, address, trap->error_code & FAULT_TOLD);
     else
-        user_exception(trap, address);
+        user_exception(trap, status == ERR_NO_RESOURCES ? CL_CRASH_NO_MEMORY : trap->vector,
+                       address);
 }
 
 void trap_user(struct arch_trap *trap) {
@@ -80,7 +80,7 @@ void trap_user(struct arch_trap *trap) {
         restricted_leave(trap, CL_RESTRICTED_REASON_EXCEPTION, 0,
                          (u64)vector << 32 | trap->error_code);
     else
-        user_exception(trap, 0);
+        user_exception(trap, vector, 0);
     return_work(trap);
 }
 

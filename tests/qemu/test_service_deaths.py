@@ -77,9 +77,11 @@ def test_a_bad_personality_ends_its_container(
 
 
 def test_a_container_that_lost_its_files_starts_from_its_image(bad_bundle: Path) -> None:
-    result = shell(bad_bundle, "run --name c busybox crash; start -a c; start c; wait c; ps -a")
+    commands = "run --name c busybox crash; start -a c; start c; wait c; ps -a; logs c"
+    result = shell(bad_bundle, commands)
     assert result.err.count(b"lost its files") == 2
-    assert result.err.count(b"its personality crashed") == 2
+    assert result.err.count(b"container c: its personality crashed") == 2
+    assert result.err.count(b"\nits personality crashed") == 3  # in its log
     assert b"137\n" in result.out
 
 

@@ -39,6 +39,7 @@ FULL = {kind: COMMON | sum(RIGHTS[r] for r in own) for kind, own in OWN_RIGHTS.i
 ALL_RIGHTS = (1 << 19) - 1
 SAME = 0x8000_0000
 REVOKERS_MAX = 4
+REGISTRATIONS_MAX, TIMER_REGISTRATIONS_MAX = 256, 4
 
 
 class Refused(Exception):
@@ -504,6 +505,10 @@ class Model:
         """port_register."""
         watching = self.check(port, "port", RIGHTS["WRITE"]).thing
         handle = self.check(number, "any", RIGHTS["WAIT"])
+        most = TIMER_REGISTRATIONS_MAX if handle.thing.kind == "timer" else REGISTRATIONS_MAX
+        watches = [watch for thing in self.things for watch in thing.watched.values()]
+        if sum(watch.thing is handle.thing for watch in watches) >= most:
+            raise Refused("LIMIT")
         if key in watching.watched:
             raise Refused("ALREADY_EXISTS")
         watching.watched[key] = Watch(handle.thing, handle.revoker)

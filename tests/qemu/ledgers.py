@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from pybuild.paths import ROOT
+
 LOOKS = 4
 LOOK = "; ".join(["run --rm busybox sleep 0.05", "free"] * LOOKS)
 Rows = dict[str, list[int]]
@@ -25,9 +27,19 @@ def ending(words: list[str]) -> list[int]:
     return [int(word) for word in words[len(words) - count :]]
 
 
+def storage_reserve() -> int:
+    """Pages that are set aside for images: in use, whether they hold any or not."""
+    line = next(
+        line
+        for line in (ROOT / "disk" / "manifest").read_text().splitlines()
+        if line.startswith("service storage ")
+    )
+    return sum(int(pages) for pages in re.findall(r"reserve=(\d+)", line))
+
+
 def taken(rows: Rows) -> list[int]:
     """Pages that are not free and hold no part of an image; objects, handles, threads."""
-    pages = rows["in use"][0] - rows["/services/storage"][0]
+    pages = rows["in use"][0] - max(rows["/services/storage"][0], storage_reserve())
     return [pages, *rows["machine"][2:]]
 
 

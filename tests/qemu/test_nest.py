@@ -308,7 +308,7 @@ def nester_disk() -> Path:
 def test_whoever_looks_in_is_not_led_astray() -> None:
     """Namespaces in circles, thousands of them, and odd names are listed in a bounded time."""
     commands = [
-        "run -d --name a --nest nester",
+        "run -d --name a --nest --names-limit 4096 nester",
         "run -d --name z busybox sleep 1000",
         "run --rm busybox sleep 3",
         "tree",

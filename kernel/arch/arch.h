@@ -76,6 +76,8 @@ u64 arch_boot_wall_s(void);
 // Replaces the deadline before; ARCH_TIMER_OFF for none.
 enum : u64 { ARCH_TIMER_OFF = ~0ul };
 void arch_timer_set_ns(u64 deadline_ns);
+// The same, unless one that is sooner is set: the end of a slice, say.
+void arch_timer_sooner_ns(u64 deadline_ns);
 // Random bits from the CPU (RDRAND when there, else time-stamp jitter). Not for keys.
 u64 arch_entropy(void);
 

@@ -123,6 +123,11 @@ void arch_timer_set_ns(u64 deadline_ns) {
         one_shot_set(deadline_ns);
 }
 
+// One that has passed has its interrupt on the way, which sets the next.
+void arch_timer_sooner_ns(u64 deadline_ns) {
+    if (deadline_ns < deadlines_ns[arch_cpu_id()]) arch_timer_set_ns(deadline_ns);
+}
+
 void clock_interrupt(void) {
     u64 deadline_ns = deadlines_ns[arch_cpu_id()];
     if (arch_time_ns() >= deadline_ns)

@@ -29,7 +29,7 @@ void ktimer_arm(struct ktimer *timer, u64 deadline_ns) {
     skew_insert(&heap->timers, &timer->node);
     bool is_first = timer_first(heap) == timer;
     lock_release(&heap->lock);
-    if (is_first) arch_timer_set_ns(deadline_ns);
+    if (is_first) arch_timer_sooner_ns(deadline_ns);
 }
 
 bool ktimer_cancel(struct ktimer *timer) {

@@ -12,6 +12,7 @@ enum : uint64_t {
     ROUND_NS = 4'020'000, // a slice, and a little
     PREEMPTED_NS = 1'000'000,
     LINK_NS = 3'000'000,
+    FAR_NS = 200'000'000,
 };
 enum { STACKS = 64, STACK_SIZE = 8192 };
 
@@ -106,6 +107,35 @@ static void calls(void) {
     test_ok(test_namespace_end(spinning), "its end");
 }
 
+// ---- timers ----
+
+// It is never interrupted sooner than at its own timer, which it puts off and off, if that is the next.
+[[noreturn]] static void put_off(handle_t, uint64_t) {
+    handle_t timer = 0;
+    test_ok(timer_create(0, &timer), "a timer");
+    for (;;) {
+        timer_set(timer, now() + FAR_NS);
+        burn_until(now() + PREEMPTED_NS);
+    }
+}
+
+static void timers(void) {
+    handle_t spinning = test_child_namespace("spinning"), timing = test_child_namespace("timing");
+    start(spinning, spin, 0);
+    start(timing, put_off, 0);
+    sleep_ms(RUN_MS / 4);
+    uint64_t own_ns = cpu_ns_of(spinning), others_ns = cpu_ns_of(timing);
+    sleep_ms(RUN_MS);
+    own_ns = cpu_ns_of(spinning) - own_ns;
+    others_ns = cpu_ns_of(timing) - others_ns;
+    uint64_t share = own_ns * 1000 / (own_ns + others_ns);
+    test_printf("beside one that puts a timer off: %lu thousandths", share);
+    test_check(share >= 475, "a timer does not put off the end of a slice");
+    test_pass("a spinner beside one that puts a timer off");
+    test_ok(test_namespace_end(timing), "its end");
+    test_ok(test_namespace_end(spinning), "its end");
+}
+
 // ---- chains of threads ----
 
 static struct {
@@ -163,5 +193,6 @@ void test_run(void) {
         return;
     }
     calls();
+    timers();
     forks();
 }

@@ -80,7 +80,7 @@ def verdicts_of(
     ("name", "cpus", "count"),
     [
         ("fairness", 1, 6),
-        ("fairness_calls", 1, 2),
+        ("fairness_calls", 1, 3),
         ("caps", 1, 11),
         # QEMU, counting for two CPUs, stands still now and then.
         pytest.param("caps", 2, 4, marks=pytest.mark.long),

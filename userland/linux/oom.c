@@ -63,9 +63,9 @@ static bool is_refused(void) {
     static struct mutex lock;
     static handle_t probe;
     u8 byte = 1;
-    bool is_refused = false;
     mutex_lock(&lock);
-    if (probe != 0 || kernel_memobj_create(PAGE_SIZE, &probe) == 0) {
+    bool is_refused = probe == 0 && kernel_memobj_create(PAGE_SIZE, &probe) != 0;
+    if (!is_refused) {
         is_refused = kernel_memobj_write(probe, 0, &byte, 1) != 0;
         (void)kernel_memobj_resize(probe, 0);
         (void)kernel_memobj_resize(probe, PAGE_SIZE);

@@ -109,7 +109,8 @@ static bool is_low(const struct ledger *ledger) {
     if (likely(load(&ledger->cached_pages) == 0)) return false;
     i64 drawn = load(&ledger->drawn_pages);
     i64 most = ledger->parent ? load(&ledger->limit_pages) : drawn;
-    return load(&ledger->idle_pages) - drawn + most < min(most / LOW_PART, (i64)LOW_PAGES_MAX);
+    i64 low = min(most / LOW_PART, (i64)LOW_PAGES_MAX);
+    return most - drawn < low - load(&ledger->idle_pages);
 }
 
 struct ledger *ledger_low_at(struct ledger *ledger) {

@@ -127,8 +127,14 @@ void memobj_evict(struct memobj *memobj, struct memobj_eviction *eviction) {
     lock_release(&memobj->lock);
     eviction->given = segment_give(memobj, hand);
     lock_acquire(&memobj->lock);
+    eviction->seen = eviction->given;
+    eviction->came_round = false;
+    if (memobj->hand != hand) { // another has moved it, and gives what it takes
+        lock_release(&memobj->lock);
+        return;
+    }
     hand = hand_move(memobj, eviction);
-    eviction->seen = eviction->given + segment_look(memobj, hand, &is_shared);
+    eviction->seen += segment_look(memobj, hand, &is_shared);
     u32 left = is_shared ? min(memobj->mapping_count, eviction->mappings) : 0;
     while (left > 0) {
         u32 count = min(left, (u32)MAPPINGS_AT_ONCE);

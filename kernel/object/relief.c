@@ -11,7 +11,6 @@
 
 // Mappings of one object that are looked at in a step: before there is need, and when there is.
 enum : u32 { MAPPINGS_SOME = 128, MAPPINGS_ALL = ~0u };
-enum { WORK_STEPS = 2 };
 
 static struct memobj *object_of(struct ledger *ledger) REQUIRES(&ledger->lock) {
     struct memobj *memobj;
@@ -72,12 +71,11 @@ static struct ledger *own_ledger(void) {
     return thread && thread->process ? &thread->process->base.ns->ledger : &ns_root->ledger;
 }
 
+// One step: what it takes from address spaces has until the next one to be used again.
 void relief_work(void) {
     struct memobj_eviction eviction = {.mappings = MAPPINGS_SOME};
-    for (u32 i = 0; i < WORK_STEPS; i++) {
-        struct ledger *top = ledger_low_at(own_ledger());
-        if (!top || !step(top, nullptr, &eviction)) break;
-    }
+    struct ledger *top = ledger_low_at(own_ledger());
+    if (top) (void)step(top, nullptr, &eviction);
 }
 
 // Twice round all there is, since the first time pages may only be taken from address spaces. Then

@@ -3,7 +3,10 @@
 // to user mode, sleeps until then.
 #include "sched/run_queue.h"
 
-enum : u64 { CREDIT_NS = 20'000'000 }; // what one that has slept can catch up
+enum : u64 {
+    CREDIT_NS = 20'000'000, // what one that has slept can catch up
+    SLACK_NS = 100'000,     // many times what it costs to sleep and wake, which counts for the cap
+};
 
 static u64 cap_of(const struct sched_group *group) {
     return __atomic_load_n(&group->cap_thousandths, __ATOMIC_RELAXED);
@@ -49,22 +52,50 @@ void sched_group_ran(struct sched_group *group, i64 ran_ns) {
     }
 }
 
+// Until when it is beyond its cap; 0: it is not, or by no more than its sleeping and waking costs.
 static u64 capped_until_ns(const struct sched_group *group) {
-    u64 until_ns = 0;
-    for (; group; group = group->parent)
-        if (cap_of(group) != 0)
-            until_ns = max(until_ns, __atomic_load_n(&group->capped_until_ns, __ATOMIC_RELAXED));
-    return until_ns;
+    u64 cap = cap_of(group);
+    if (cap == 0) return 0;
+    u64 until_ns = __atomic_load_n(&group->capped_until_ns, __ATOMIC_RELAXED);
+    return until_ns > arch_time_ns() + SLACK_NS * 1000 / cap ? until_ns : 0;
+}
+
+static struct sched_group *capped_at(struct sched_group *group) {
+    while (group && capped_until_ns(group) == 0)
+        group = group->parent;
+    return group;
 }
 
 // In pieces, so that a cap that is lifted meanwhile is heard of.
-void cap_wait(void) {
+static void time_wait(struct sched_group *group) {
     static struct lock locks[MAX_CPUS] = {[0 ... MAX_CPUS - 1] = LOCK_INIT(LOCK_OBJECT)};
-    u64 until_ns, now_ns;
-    while (!thread_is_killed() &&
-           (until_ns = capped_until_ns(thread_current()->group)) > (now_ns = arch_time_ns())) {
+    u64 until_ns;
+    while (!thread_is_killed() && (until_ns = capped_until_ns(group)) != 0) {
         struct lock *lock = &locks[arch_cpu_id()];
         lock_acquire(lock);
-        (void)waitq_block_handoff(nullptr, lock, min(until_ns, now_ns + CAP_LOOK_NS), 0, nullptr);
+        until_ns = min(until_ns, arch_time_ns() + CAP_LOOK_NS);
+        (void)waitq_block_handoff(nullptr, lock, until_ns, 0, nullptr);
     }
+}
+
+// One waits for the time; who is woken after it is the next to do so. Were all to wait for the time,
+// all would wake to find that one has it.
+static void group_wait(struct sched_group *group) {
+    lock_acquire(&group->cap_lock);
+    if (group->has_first) {
+        if (waitq_block(&group->capped, &group->cap_lock, ~0ul, 0) != OK) return;
+    } else {
+        group->has_first = true;
+        lock_release(&group->cap_lock);
+    }
+    time_wait(group);
+    lock_acquire(&group->cap_lock);
+    group->has_first = waitq_wake_one(&group->capped, OK) != nullptr;
+    lock_release(&group->cap_lock);
+}
+
+void cap_wait(void) {
+    struct sched_group *group;
+    while (!thread_is_killed() && (group = capped_at(thread_current()->group)))
+        group_wait(group);
 }

@@ -13,7 +13,8 @@
 // - A new thread goes on from its creator, and not before one of its namespace that has ended.
 // - Time in which nobody waits for the CPU is not charged.
 // - A cap holds for all that is below a group, on all CPUs, whether somebody waits or not. Who is
-//   beyond it sleeps on its way to user mode, never with something of the kernel in hand.
+//   beyond it sleeps on its way to user mode, never with something of the kernel in hand: one for the
+//   time, the others until that one goes on.
 // - What a thread does for another group it does in its own turn; it is charged there afterwards, as
 //   far as that group is not far behind the others already.
 #pragma once
@@ -21,6 +22,7 @@
 #include "lib/list.h"
 #include "lib/lock.h"
 #include "lib/skew.h"
+#include "sched/waitq.h"
 
 enum : u64 { SCHED_WEIGHT_DEFAULT = 100 };
 
@@ -52,6 +54,9 @@ struct sched_group {
     u64 capped_until_ns;        // atomic; what has run is allowed from then on
     u64 run_ns;                 // atomic
     struct list workers;        // struct thread.work_link: who works for it (work.c)
+    struct lock cap_lock;
+    struct waitq capped GUARDED_BY(&cap_lock); // who is beyond its cap, but for the first
+    bool has_first GUARDED_BY(&cap_lock);      // one waits for the time, not in the queue
 };
 
 // `nodes` has room for one node for each CPU. The parent outlives it.

@@ -17,6 +17,13 @@ enum : uint64_t { RUN_MS = 1000, SETTLE_MS = 150 };
         thread_yield();
 }
 
+// Its time is that of its instructions: a millisecond for a million of them.
+[[noreturn]] static void work(handle_t, uint64_t milliseconds) {
+    for (uint64_t left = milliseconds * 10'000; left > 0; left--)
+        __asm__ volatile(".rept 98\n\tnop\n\t.endr");
+    process_exit(0);
+}
+
 static struct cl_ns_limits cap_limits(uint64_t cap) {
     struct cl_ns_limits limits;
     memset(&limits, 0xff, sizeof(limits)); // LIMIT_SAME
@@ -106,6 +113,40 @@ static void many(twin_entry *entry, const char *text) {
     test_ok(test_namespace_end(ns), "its end");
 }
 
+// What they are there for gets done in the time that they have: little of it goes to waiting.
+static void done(uint32_t count, uint64_t each_ms, uint64_t cap, const char *text) {
+    handle_t processes[60] = {}, ns = namespace_make(test_namespace(), "working", cap);
+    uint64_t from_ns = now();
+    for (uint32_t i = 0; i < count; i++)
+        test_ok(twin_start(ns, work, 0, each_ms, &processes[i]), "a process starts");
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t seen;
+        test_ok(object_wait(processes[i], SIGNAL_TERMINATED, 0, test_deadline(20'000), &seen), text);
+        handle_close(processes[i]);
+    }
+    uint64_t took_ms = (now() - from_ns) / 1'000'000, wanted_ms = count * each_ms * 1000 / cap;
+    test_printf("%s: %lu ms of %lu", text, took_ms, wanted_ms);
+    test_check(took_ms * 100 <= wanted_ms * 105, text);
+    test_pass(text);
+    test_ok(test_namespace_end(ns), "its end");
+}
+
+// Who waits may be killed at any time: another waits in its place.
+static void killed(void) {
+    enum { COUNT = 12, LEFT = 2 };
+    handle_t processes[COUNT] = {}, ns = namespace_make(test_namespace(), "killed", 100);
+    for (uint32_t i = 0; i < COUNT; i++)
+        test_ok(twin_start(ns, spin, 0, 0, &processes[i]), "a process starts");
+    for (uint32_t i = LEFT; i < COUNT; i++) {
+        sleep_ms(13);
+        test_ok(process_kill(processes[i]), "one is killed");
+    }
+    expect(ns, 100, "whose others were killed");
+    for (uint32_t i = 0; i < COUNT; i++)
+        handle_close(processes[i]);
+    test_ok(test_namespace_end(ns), "its end");
+}
+
 static void below(void) {
     handle_t above = namespace_make(test_namespace(), "above", 400);
     handle_t inner = namespace_make(above, "inner", 100);
@@ -177,6 +218,12 @@ void test_run(void) {
         two_cpus();
         late();
     } else if (test_option("counted")) {
+        done(1, 50, 250, "work of one");
+        done(8, 10, 250, "work of some");
+        done(60, 2, 250, "work of many");
+        done(60, 2, 100, "work of many with little");
+        done(60, 1, 10, "work of many with next to nothing");
+        killed();
         alone();
         many(spin, "many that spin");
         many(yield, "many that yield");

@@ -18,7 +18,7 @@ enum : u64 {
     ARCH_IMAGE_BASE = 0xffffffff80000000,
 };
 
-enum { MAX_CPUS = 40 }; // a namespace has a node for each, and is on one page (namespace.c)
+enum { MAX_CPUS = 36 }; // a namespace has a node for each, and is on one page (namespace.c)
 
 // First member of struct thread.
 struct arch_thread {

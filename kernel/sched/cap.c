@@ -1,6 +1,7 @@
 // Caps: what a group, and all below it, may run. A group with a cap has a time from which it may go
 // on; what it runs moves that by a cap's share, on whatever CPU. Who comes by before that, on the way
 // to user mode, sleeps until then.
+#include "abi/errors.h"
 #include "sched/run_queue.h"
 
 enum : u64 {

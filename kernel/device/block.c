@@ -145,15 +145,16 @@ status_t sys_block_range(const struct handle_info *handle, struct namespace *ns,
 static status_t copy_step(struct block *block, enum block_operation operation, u64 offset,
                           struct memobj *memobj, u64 first_page, u32 count) {
     struct page *pages[BLOCK_REQUEST_PAGES_MAX];
+    struct turn turn;
     u32 have = 0;
     status_t status = OK;
     while (status == OK && have < count) {
         status = memobj_get_page(memobj, first_page + have, &pages[have]);
         if (status == OK) have++;
     }
-    if (status == OK) status = turn_begin(operation);
+    if (status == OK) status = turn_begin(operation, &turn);
     if (status == OK) {
-        turn_end(operation, count);
+        turn_end(operation, &turn, count);
         status = block_transfer(block, operation, offset, pages, count);
     }
     while (have > 0)
@@ -188,8 +189,9 @@ status_t sys_block_write(struct block *block, u64 offset, struct memobj *memobj,
 }
 
 status_t sys_block_flush(struct block *block) {
-    status_t status = turn_begin(BLOCK_FLUSH);
+    struct turn turn;
+    status_t status = turn_begin(BLOCK_FLUSH, &turn);
     if (status != OK) return status;
-    turn_end(BLOCK_FLUSH, 0);
+    turn_end(BLOCK_FLUSH, &turn, 0);
     return transfer_run(block, BLOCK_FLUSH, 0, nullptr, 0);
 }

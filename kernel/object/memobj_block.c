@@ -67,11 +67,12 @@ static status_t fill_end(struct memobj *memobj, struct fill *fill, status_t stat
 
 static status_t fill_window(struct memobj *memobj, u64 index, u32 most) {
     struct fill fill;
+    struct turn turn;
     // Before anything is marked: others may want these pages and need not wait for this turn.
-    status_t status = turn_begin(BLOCK_READ);
+    status_t status = turn_begin(BLOCK_READ, &turn);
     if (status != OK) return status;
     status = fill_begin(memobj, index, most, &fill);
-    turn_end(BLOCK_READ, fill.count);
+    turn_end(BLOCK_READ, &turn, fill.count);
     if (status != OK || fill.count == 0) return status;
     u64 offset = memobj->block_offset + fill.first * PAGE_SIZE;
     status = block_transfer(memobj->block, BLOCK_READ, offset, fill.pages, fill.count);

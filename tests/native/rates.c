@@ -18,6 +18,7 @@ enum : uint64_t {
     SOON_MS = 2000, // far from what would have to be waited for
     HANG_MS = 60000,
     SETTLE_MS = 50,
+    BUSY_MS = 500,
 };
 enum {
     TRIES = 4,
@@ -25,6 +26,7 @@ enum {
     BURST_STEPS = 4,
     BELOW = 16,
     MANY = 20,
+    BUSY = 8,
     GREEDY = 24,
     GREEDY_READS = 60
 };
@@ -270,6 +272,36 @@ static void turn_of_the_dead(uint32_t which) {
     test_ok(test_namespace_end(ns), "its end");
 }
 
+// Reads of one that does nothing else, beside so many namespaces in each of which one computes and
+// some read.
+static uint64_t reads_beside(uint32_t each) {
+    handle_t busy[BUSY], one = namespace_make(test_namespace(), "one", 0);
+    for (uint32_t i = 0; i < BUSY; i++) {
+        char name[] = {'b', (char)('0' + i), 0};
+        busy[i] = namespace_make(test_namespace(), name, 0);
+        handle_close(start(busy[i], spin, disk));
+        readers_start(busy[i], each);
+    }
+    readers_start(one, 1);
+    reads_await(one, 1, "it has begun");
+    sleep_ms(SETTLE_MS);
+    uint64_t reads = reads_of(one);
+    sleep_ms(BUSY_MS);
+    reads = reads_of(one) - reads;
+    for (uint32_t i = 0; i < BUSY; i++)
+        test_ok(test_namespace_end(busy[i]), "its end");
+    test_ok(test_namespace_end(one), "its end");
+    return reads;
+}
+
+// Whose turn it is at the disk may have to wait for a processor: nobody waits for that.
+static void beside_busy(void) {
+    uint64_t alone = reads_beside(0), beside = reads_beside(4);
+    test_printf("beside some that compute: %lu reads, and read as well: %lu", alone, beside);
+    test_check(beside * 2 >= alone, "one reads beside many that compute and read");
+    test_pass("one reads beside many that compute and read");
+}
+
 // ---- a slow disk ----
 
 static void divided(void) {
@@ -313,6 +345,7 @@ void test_run(void) {
     alone();
     counts();
     below();
+    if (is_exact) beside_busy();
     same_page();
     update();
     turn_of_the_dead(0);

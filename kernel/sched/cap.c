@@ -7,6 +7,7 @@
 enum : u64 {
     CREDIT_NS = 20'000'000, // what one that has slept can catch up
     SLACK_NS = 100'000,     // many times what it costs to sleep and wake, which counts for the cap
+    LET_ON_NS = 1'000'000,  // for as long who has slept has that
 };
 
 static u64 cap_of(const struct sched_group *group) {
@@ -32,71 +33,78 @@ void sched_group_cap(struct sched_group *group, u64 thousandths) {
 
 // What it ran before it had this cap does not count; and what is given back may be more than what was
 // counted: never before the beginning.
-static SLOW_PATH void cap_move(struct sched_group *group, u64 cap, i64 ran_ns) {
-    u64 now_ns = arch_time_ns();
-    u64 from_ns = __atomic_load_n(&group->capped_from_ns, __ATOMIC_RELAXED);
+static SLOW_PATH void cap_move(struct sched_group *group, i64 ran_ns) {
+    u64 now_ns = arch_time_ns(), next_ns;
     u64 until_ns = __atomic_load_n(&group->capped_until_ns, __ATOMIC_RELAXED);
-    i64 moved_ns = min(ran_ns, (i64)(now_ns - min(now_ns, from_ns))) * 1000 / (i64)cap;
-    u64 next_ns;
     do {
+        u64 cap = cap_of(group);
+        if (cap == 0) return;
+        u64 from_ns = __atomic_load_n(&group->capped_from_ns, __ATOMIC_RELAXED);
+        i64 counted_ns = min(ran_ns, (i64)(now_ns - min(now_ns, from_ns)));
         next_ns = max(until_ns, now_ns - min(now_ns, CREDIT_NS));
-        next_ns = (u64)max((i64)next_ns + moved_ns, 0l);
+        next_ns = (u64)max((i64)next_ns + counted_ns * 1000 / (i64)cap, 0l);
     } while (!__atomic_compare_exchange_n(&group->capped_until_ns, &until_ns, next_ns, false,
                                           __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 }
 
 void sched_group_ran(struct sched_group *group, i64 ran_ns) {
     __atomic_fetch_add(&group->run_ns, (u64)ran_ns, __ATOMIC_RELAXED);
-    for (; group; group = group->parent) {
-        u64 cap = cap_of(group);
-        if (unlikely(cap != 0)) cap_move(group, cap, ran_ns);
-    }
+    for (; group; group = group->parent)
+        if (unlikely(cap_of(group) != 0)) cap_move(group, ran_ns);
 }
 
-// Until when it is beyond its cap; 0: it is not, or by no more than its sleeping and waking costs.
-static u64 capped_until_ns(const struct sched_group *group) {
+// Until when it is beyond its cap by more than that much processor time; 0: it is not.
+static u64 capped_until_ns(const struct sched_group *group, u64 slack_ns) {
     u64 cap = cap_of(group);
     if (cap == 0) return 0;
     u64 until_ns = __atomic_load_n(&group->capped_until_ns, __ATOMIC_RELAXED);
-    return until_ns > arch_time_ns() + SLACK_NS * 1000 / cap ? until_ns : 0;
+    return until_ns > arch_time_ns() + slack_ns * 1000 / cap ? until_ns : 0;
 }
 
-static struct sched_group *capped_at(struct sched_group *group) {
-    while (group && capped_until_ns(group) == 0)
+// Who has just slept is let on though that has moved the time.
+static const struct sched_group *capped_at(const struct thread *thread) {
+    u64 slack_ns = arch_time_ns() - thread->let_on_ns < LET_ON_NS ? SLACK_NS : 0;
+    const struct sched_group *group = thread->group;
+    while (group && capped_until_ns(group, slack_ns) == 0)
         group = group->parent;
     return group;
 }
 
 // In pieces, so that a cap that is lifted meanwhile is heard of.
-static void time_wait(struct sched_group *group) {
+static void time_wait(const struct sched_group *group) {
     static struct lock locks[MAX_CPUS] = {[0 ... MAX_CPUS - 1] = LOCK_INIT(LOCK_OBJECT)};
-    u64 until_ns;
-    while (!thread_is_killed() && (until_ns = capped_until_ns(group)) != 0) {
+    u64 until_ns, slack_ns = 0;
+    while (!thread_is_killed() && (until_ns = capped_until_ns(group, slack_ns)) != 0) {
         struct lock *lock = &locks[arch_cpu_id()];
         lock_acquire(lock);
         until_ns = min(until_ns, arch_time_ns() + CAP_LOOK_NS);
         (void)waitq_block_handoff(nullptr, lock, until_ns, 0, nullptr);
+        slack_ns = SLACK_NS;
     }
+    thread_current()->let_on_ns = arch_time_ns();
 }
 
-// One waits for the time; who is woken after it is the next to do so. Were all to wait for the time,
-// all would wake to find that one has it.
-static void group_wait(struct sched_group *group) {
-    lock_acquire(&group->cap_lock);
-    if (group->has_first) {
-        if (waitq_block(&group->capped, &group->cap_lock, ~0ul, 0) != OK) return;
-    } else {
-        group->has_first = true;
-        lock_release(&group->cap_lock);
+// Of each namespace one sleeps for the time: were all to, all would wake to find that one has it.
+// Who is woken after it is not the first before it has a processor: that can be long, and others may
+// have one meanwhile.
+static void group_wait(struct sched_group *own, const struct sched_group *group) {
+    lock_acquire(&own->cap_lock);
+    while (own->has_first) {
+        if (waitq_block(&own->capped, &own->cap_lock, ~0ul, 0) != OK) return;
+        lock_acquire(&own->cap_lock);
     }
+    own->has_first = true;
+    lock_release(&own->cap_lock);
     time_wait(group);
-    lock_acquire(&group->cap_lock);
-    group->has_first = waitq_wake_one(&group->capped, OK) != nullptr;
-    lock_release(&group->cap_lock);
+    lock_acquire(&own->cap_lock);
+    own->has_first = false;
+    waitq_wake_one(&own->capped, OK);
+    lock_release(&own->cap_lock);
 }
 
 void cap_wait(void) {
-    struct sched_group *group;
-    while (!thread_is_killed() && (group = capped_at(thread_current()->group)))
-        group_wait(group);
+    struct thread *thread = thread_current();
+    const struct sched_group *group;
+    while (!thread_is_killed() && (group = capped_at(thread)))
+        group_wait(thread->group, group);
 }

@@ -13,8 +13,8 @@
 // - A new thread goes on from its creator, and not before one of its namespace that has ended.
 // - Time in which nobody waits for the CPU is not charged.
 // - A cap holds for all that is below a group, on all CPUs, whether somebody waits or not. Who is
-//   beyond it sleeps on its way to user mode, never with something of the kernel in hand: one for the
-//   time, the others until that one goes on.
+//   beyond it sleeps on its way to user mode, never with something of the kernel in hand: one of
+//   a group for the time, the others until that one goes on.
 // - What a thread does for another group it does in its own turn; it is charged there afterwards, as
 //   far as that group is not far behind the others already.
 #pragma once
@@ -55,8 +55,8 @@ struct sched_group {
     u64 run_ns;                 // atomic
     struct list workers;        // struct thread.work_link: who works for it (work.c)
     struct lock cap_lock;
-    struct waitq capped GUARDED_BY(&cap_lock); // who is beyond its cap, but for the first
-    bool has_first GUARDED_BY(&cap_lock);      // one waits for the time, not in the queue
+    struct waitq capped GUARDED_BY(&cap_lock); // its threads that are beyond a cap, but for the first
+    bool has_first GUARDED_BY(&cap_lock);      // one sleeps for the time, not in the queue
 };
 
 // `nodes` has room for one node for each CPU. The parent outlives it.

@@ -35,6 +35,7 @@ struct thread {
     u64 debt_ns;                // what it has run and is not charged for yet; its own
     u64 run_ns;                 // processor time used before
     u64 charged_ns;             // what of it was charged
+    u64 let_on_ns;              // when it had last slept for a cap
     // For whom it works now (atomic; nullptr: its own group), on that group's list; and what it had
     // run and was charged before, less what others did for it since.
     struct sched_group *works_for;

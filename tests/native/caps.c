@@ -160,6 +160,18 @@ static void below(void) {
     test_ok(test_namespace_end(above), "their end");
 }
 
+// What is left below a cap is divided among namespaces, not among threads.
+static void siblings(void) {
+    handle_t above = namespace_make(test_namespace(), "above", 250);
+    handle_t many = namespace_make(above, "many", 0), one = namespace_make(above, "one", 0);
+    start(many, spin, 20);
+    start(one, spin, 1);
+    expect(one, 125, "one below a cap, beside many");
+    handle_close(many);
+    handle_close(one);
+    test_ok(test_namespace_end(above), "their end");
+}
+
 // Who has a cap does not take from who has none, nor is it served late when it has slept.
 static void beside(void) {
     handle_t ns = namespace_make(test_namespace(), "capped", 250);
@@ -228,6 +240,7 @@ void test_run(void) {
         many(spin, "many that spin");
         many(yield, "many that yield");
         below();
+        siblings();
         beside();
         crowd();
     } else {

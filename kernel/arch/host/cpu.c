@@ -69,8 +69,7 @@ void arch_ipi_resched(u32 cpu_id) {
 void arch_timer_set_ns(u64 deadline_ns) { state_of(host_cpu)->deadline_ns = deadline_ns; }
 
 void arch_timer_sooner_ns(u64 deadline_ns) {
-    u64 set_ns = state_of(host_cpu)->deadline_ns;
-    if (deadline_ns < set_ns || set_ns <= arch_time_ns()) arch_timer_set_ns(deadline_ns);
+    if (deadline_ns < state_of(host_cpu)->deadline_ns) arch_timer_set_ns(deadline_ns);
 }
 
 void arch_spin_poll(void) { host_os_relax(); }

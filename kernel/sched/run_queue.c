@@ -29,6 +29,7 @@ void sched_group_init(struct sched_group *group, struct sched_group *parent,
     lock_init(&group->cap_lock, LOCK_OBJECT);
     waitq_init(&group->capped);
     group->has_first = false;
+    group->sleepers = 0;
     group->weight = SCHED_WEIGHT_DEFAULT;
     for (u32 cpu = 0; nodes && cpu < arch_cpu_count(); cpu++) {
         struct sched_node *above = node_of(&run_queues[cpu], parent);

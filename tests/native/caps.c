@@ -131,6 +131,30 @@ static void done(uint32_t count, uint64_t each_ms, uint64_t cap, const char *tex
     test_ok(test_namespace_end(ns), "its end");
 }
 
+// The same, each in a namespace of its own below the cap.
+static void done_apart(void) {
+    enum { COUNT = 90, EACH_MS = 2 };
+    handle_t processes[COUNT] = {}, above = namespace_make(test_namespace(), "above", 250);
+    uint64_t from_ns = now();
+    for (uint32_t i = 0; i < COUNT; i++) {
+        char name[] = {'n', (char)('a' + i / 10), (char)('0' + i % 10), 0};
+        handle_t ns = namespace_make(above, name, 0);
+        test_ok(twin_start(ns, work, 0, EACH_MS, &processes[i]), "a process starts");
+        handle_close(ns);
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t seen;
+        test_ok(object_wait(processes[i], SIGNAL_TERMINATED, 0, test_deadline(20'000), &seen),
+                "it ends");
+        handle_close(processes[i]);
+    }
+    uint64_t took_ms = (now() - from_ns) / 1'000'000, wanted_ms = COUNT * EACH_MS * 4;
+    test_printf("work in many namespaces: %lu ms of %lu", took_ms, wanted_ms);
+    test_check(took_ms * 100 <= wanted_ms * 102, "work in many namespaces");
+    test_pass("work in many namespaces");
+    test_ok(test_namespace_end(above), "its end");
+}
+
 // Who waits may be killed at any time: another waits in its place.
 static void killed(void) {
     enum { COUNT = 12, LEFT = 2 };
@@ -235,6 +259,7 @@ void test_run(void) {
         done(60, 2, 250, "work of many");
         done(60, 2, 100, "work of many with little");
         done(60, 1, 10, "work of many with next to nothing");
+        done_apart();
         killed();
         alone();
         many(spin, "many that spin");

@@ -81,7 +81,7 @@ def verdicts_of(
     [
         ("fairness", 1, 6),
         ("fairness_calls", 1, 3),
-        ("caps", 1, 18),
+        ("caps", 1, 19),
         # QEMU, counting for two CPUs, stands still now and then.
         pytest.param("caps", 2, 4, marks=pytest.mark.long),
         ("billing", 1, 7),

@@ -95,6 +95,8 @@ def test(expression: str | None) -> None:
     build_tasks("build")
     lint_status = 0 if expression else checks.run_all()
     tests_status = pytest_run(expression, "-m", "not long", *([] if expression else SIDE_BY_SIDE))
+    if lint_status:  # said before all that the tests have printed since
+        click.echo("cloister: lint FAILED; see above, or run ./cloister lint", err=True)
     sys.exit(lint_status or tests_status)
 
 

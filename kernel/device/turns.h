@@ -23,9 +23,9 @@ struct turns {
     u64 requests_limit;  // the same
     u64 bytes, requests; // transferred since it was made
     u64 free_at_ns;      // until then what it has transferred is not within its limits
-    bool is_taken;      // somebody is in turn
-    struct waitq line;  // who waits for that; who ends a turn gives it to the first
-    struct waitq first; // whose turn it is, until free_at_ns
+    bool is_taken;       // somebody is in turn
+    struct waitq line;   // who waits for that; who ends a turn gives it to the first
+    struct waitq first;  // whose turn it is, until free_at_ns
 };
 
 // One that is under way.

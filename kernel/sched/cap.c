@@ -6,7 +6,7 @@
 
 enum : u64 {
     CREDIT_NS = 20'000'000, // what one that has slept can catch up
-    SLACK_NS = 100'000,     // many times what one that sleeps and wakes runs, which counts for the cap
+    SLACK_NS = 100'000,     // many times what one runs that sleeps and wakes, as that counts too
     LET_ON_NS = 1'000'000,  // for as long who has slept has that
 };
 
@@ -60,7 +60,8 @@ void sched_group_ran(struct sched_group *group, i64 ran_ns) {
 static u64 capped_until_ns(const struct sched_group *group, bool has_slept) {
     u64 cap = cap_of(group);
     if (cap == 0) return 0;
-    u64 slack_ns = has_slept ? SLACK_NS * (1 + __atomic_load_n(&group->sleepers, __ATOMIC_RELAXED)) : 0;
+    u64 sleepers = __atomic_load_n(&group->sleepers, __ATOMIC_RELAXED);
+    u64 slack_ns = has_slept ? SLACK_NS * (1 + sleepers) : 0;
     u64 until_ns = __atomic_load_n(&group->capped_until_ns, __ATOMIC_RELAXED);
     return until_ns > arch_time_ns() + slack_ns * 1000 / cap ? until_ns : 0;
 }

@@ -55,9 +55,9 @@ struct sched_group {
     u64 run_ns;                 // atomic
     struct list workers;        // struct thread.work_link: who works for it (work.c)
     struct lock cap_lock;
-    struct waitq capped GUARDED_BY(&cap_lock); // its threads that are beyond a cap, but for the first
+    struct waitq capped GUARDED_BY(&cap_lock); // its threads beyond a cap, but for the first
     bool has_first GUARDED_BY(&cap_lock);      // one sleeps for the time, not in the queue
-    u32 sleepers; // atomic; how many do, here and below, for its cap
+    u32 sleepers;                              // atomic; how many do, here and below, for its cap
 };
 
 // `nodes` has room for one node for each CPU. The parent outlives it.

@@ -69,8 +69,7 @@ void sched_work_end(struct thread *caller, u64 most_ns) NO_THREAD_SAFETY_ANALYSI
     const struct sched_group *payer = __atomic_load_n(&thread->works_for, __ATOMIC_RELAXED);
     if (!payer) return;
     // Another's caller may be answered; and one that is on its way off a CPU counts for itself still.
-    if (caller && (caller->group != payer || arch_thread_on_cpu(caller)))
-        caller = nullptr;
+    if (caller && (caller->group != payer || arch_thread_on_cpu(caller))) caller = nullptr;
     sched_count_current();
     struct bill bill = debt_give(caller, most_ns);
     struct sched_group *group = work_lock(thread);

@@ -121,7 +121,8 @@ static void done(uint32_t count, uint64_t each_ms, uint64_t cap, const char *tex
         test_ok(twin_start(ns, work, 0, each_ms, &processes[i]), "a process starts");
     for (uint32_t i = 0; i < count; i++) {
         uint32_t seen;
-        test_ok(object_wait(processes[i], SIGNAL_TERMINATED, 0, test_deadline(20'000), &seen), text);
+        test_ok(object_wait(processes[i], SIGNAL_TERMINATED, 0, test_deadline(20'000), &seen),
+                text);
         handle_close(processes[i]);
     }
     uint64_t took_ms = (now() - from_ns) / 1'000'000, wanted_ms = count * each_ms * 1000 / cap;

@@ -124,8 +124,12 @@ static void report(void) {
         killed, late, ended_early);
     test_printf("fuzz: %u calls with too few rights, of which %u were done (the last is number %u)",
                 fuzz_counts->poor, fuzz_counts->poor_done, fuzz_counts->poor_number);
+    test_printf("fuzz: %u more were done with another handle of the same number",
+                fuzz_counts->poor_rich);
     test_check(fuzz_counts->poor > 0 && fuzz_counts->poor_done == 0,
                "no call is done without the rights that it asks for");
+    test_check(fuzz_counts->poor_rich <= 20 + fuzz_counts->poor / 1000,
+               "handles do not get rights that they were not made with");
     test_check(late <= 1 + rounds / 8, "workers end by themselves");
     test_check(done > fuzz_counts->calls / 8, "too few calls were right to mean anything");
 }

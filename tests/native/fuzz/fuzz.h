@@ -27,6 +27,7 @@ struct fuzz_counts {
     uint32_t answers[SYSCALL_COUNT][FUZZ_ERRORS];
     uint32_t poor;        // calls that a handle had too few rights for
     uint32_t poor_done;   // those of them that were done all the same: none
+    uint32_t poor_rich;   // those of them that were done with a handle that is another by now
     uint32_t poor_number; // of the last one
 };
 extern struct fuzz_counts *fuzz_counts;
@@ -47,6 +48,8 @@ void fuzz_stir(struct fuzzer *f);
 void fuzz_poor_make(struct fuzzer *f, handle_t handle);
 // Puts one in place of an argument that asks for more; false: there is none.
 bool fuzz_poor_put(struct fuzzer *f, const struct sweep_call *call, uint64_t args[FUZZ_ARGS_MAX]);
+// Do all its handles have now, as the kernel says, what the call asks for?
+bool fuzz_is_rich(const struct sweep_call *call, const uint64_t args[FUZZ_ARGS_MAX]);
 
 // worker.c
 // A handle of one of these types, or 0.

@@ -2,7 +2,10 @@
 //
 // They are made before the second thread is, and stay for good: nobody closes them (fuzz_keep), and
 // without TRANSFER no message takes them along. So what a handle lacked when it was put into a call
-// it lacked when the kernel looked.
+// it lacked when the kernel looked: as long as this program's own memory is whole. It need not be.
+// Workers find each other's address spaces, code and stacks by koid, and write there. One that
+// closes a poor handle by such an accident gets its number again for a rich one; so when a call is
+// done, the kernel is asked for the rights that its handle has.
 #include "fuzz.h"
 
 enum { POOR_MAX = 48 };
@@ -50,4 +53,17 @@ bool fuzz_poor_put(struct fuzzer *f, const struct sweep_call *call, uint64_t arg
         return true;
     }
     return false;
+}
+
+static bool has_rights(const struct sweep_arg *arg, uint64_t handle) {
+    struct cl_object_info info;
+    if (handle == 0) return arg->optional;
+    return object_info((handle_t)handle, &info) == OK && (arg->rights & ~info.rights) == 0;
+}
+
+bool fuzz_is_rich(const struct sweep_call *call, const uint64_t args[FUZZ_ARGS_MAX]) {
+    for (uint32_t i = 0; i < call->args_count; i++)
+        if (call->args[i].kind == SWEEP_HANDLE && !has_rights(&call->args[i], args[i]))
+            return false;
+    return true;
 }

@@ -92,9 +92,14 @@ static bool is_spared(const struct sweep_call *call, const uint64_t args[FUZZ_AR
     return call->number == SYSCALL_HANDLE_CLOSE && fuzz_is_kept(args[0]);
 }
 
-static void poor_answered(const struct sweep_call *call, status_t status) {
+static void poor_answered(const struct sweep_call *call, const uint64_t args[FUZZ_ARGS_MAX],
+                          status_t status) {
     __atomic_fetch_add(&fuzz_counts->poor, 1, __ATOMIC_RELAXED);
     if (status != OK) return;
+    if (fuzz_is_rich(call, args)) {
+        __atomic_fetch_add(&fuzz_counts->poor_rich, 1, __ATOMIC_RELAXED);
+        return;
+    }
     __atomic_fetch_add(&fuzz_counts->poor_done, 1, __ATOMIC_RELAXED);
     fuzz_counts->poor_number = call->number;
 }
@@ -109,7 +114,7 @@ static void call_once(struct fuzzer *f, const struct sweep_call *call) {
     if (place == FUZZ_ERRORS) process_exit(2); // a status that is none
     __atomic_fetch_add(&fuzz_counts->answers[call->number][place], 1, __ATOMIC_RELAXED);
     __atomic_fetch_add(&fuzz_counts->calls, 1, __ATOMIC_RELAXED);
-    if (is_poor) poor_answered(call, status);
+    if (is_poor) poor_answered(call, args, status);
     if (status != OK) return;
     for (int i = 0; i < 3; i++)
         if (outs[i] > 0 && outs[i] <= CL_PROCESS_HANDLES_MAX && fuzz_below(f, 2))

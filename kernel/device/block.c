@@ -16,18 +16,32 @@ struct transfer {
     struct waitq waiting GUARDED_BY(&lock);
     bool is_done GUARDED_BY(&lock);
     status_t status GUARDED_BY(&lock);
-    u32 owners; // atomic
-    u32 page_count;
+    u32 owners;         // atomic
+    struct block_io io; // constant, of the pages below
     struct page *pages[BLOCK_REQUEST_PAGES_MAX];
 };
 
 static void transfer_put(struct transfer *transfer) {
     if (__atomic_sub_fetch(&transfer->owners, 1, __ATOMIC_ACQ_REL) != 0) return;
     struct block *block = transfer->block;
-    for (u32 i = 0; i < transfer->page_count; i++)
+    for (u32 i = 0; i < transfer->io.count; i++)
         page_put(transfer->pages[i]);
     heap_free(transfer);
     object_put(&block->base);
+}
+
+static void io_tell(const struct block_io *io, status_t status) {
+    if (io->memobj) memobj_filled(io->memobj, io->first, io->pages, io->count, status);
+}
+
+// Once: by the disk, or by the waiting thread, which has a reference to the object, if that leaves
+// before.
+static void transfer_end(struct transfer *transfer, status_t status) REQUIRES(&transfer->lock) {
+    if (transfer->is_done) return;
+    transfer->is_done = true;
+    transfer->status = status;
+    io_tell(&transfer->io, status);
+    waitq_wake_all(&transfer->waiting, OK);
 }
 
 // From the disk's interrupt.
@@ -35,16 +49,13 @@ static void transfer_done(struct block_request *request, status_t status) {
     struct transfer *transfer = container_of(request, struct transfer, request);
     if (status != OK) trace_event(TRACE_IO_ERROR, request->sector, request->operation);
     lock_acquire(&transfer->lock);
-    transfer->is_done = true;
-    transfer->status = status;
-    waitq_wake_all(&transfer->waiting, OK);
+    transfer_end(transfer, status);
     lock_release(&transfer->lock);
     turn_done(request->operation);
     transfer_put(transfer);
 }
 
-static struct transfer *transfer_create(struct block *block, enum block_operation operation,
-                                        u64 offset, struct page **pages, u32 count) {
+static struct transfer *transfer_create(struct block *block, const struct block_io *io) {
     struct transfer *transfer = heap_alloc(&block->base.ns->ledger, sizeof(*transfer));
     if (!transfer) return nullptr;
     object_get(&block->base);
@@ -52,56 +63,59 @@ static struct transfer *transfer_create(struct block *block, enum block_operatio
     lock_init(&transfer->lock, LOCK_OBJECT);
     waitq_init(&transfer->waiting);
     transfer->owners = 2;
-    transfer->page_count = count;
+    transfer->io = *io;
+    transfer->io.pages = transfer->pages;
     transfer->request = (struct block_request){
-        .operation = operation,
-        .sector = (block->offset_bytes + offset) / BLOCK_SECTOR_SIZE,
-        .sector_count = count * BLOCK_PAGE_SECTORS,
+        .operation = io->operation,
+        .sector = (block->offset_bytes + io->offset) / BLOCK_SECTOR_SIZE,
+        .sector_count = io->count * BLOCK_PAGE_SECTORS,
         .done = transfer_done,
     };
     list_init(&transfer->request.node);
-    for (u32 i = 0; i < count; i++) {
-        page_get(pages[i]);
-        transfer->pages[i] = pages[i];
-        transfer->request.pages[i] = page_paddr(pages[i]);
+    for (u32 i = 0; i < io->count; i++) {
+        page_get(io->pages[i]);
+        transfer->pages[i] = io->pages[i];
+        transfer->request.pages[i] = page_paddr(io->pages[i]);
     }
     return transfer;
 }
 
 static status_t transfer_wait(struct transfer *transfer) {
-    for (;;) {
+    lock_acquire(&transfer->lock);
+    while (!transfer->is_done) {
+        bool is_killed =
+            waitq_block(&transfer->waiting, &transfer->lock, CL_DEADLINE_NEVER, 0) == ERR_DEAD;
         lock_acquire(&transfer->lock);
-        if (transfer->is_done) {
-            status_t status = transfer->status;
-            lock_release(&transfer->lock);
-            return status;
-        }
-        if (waitq_block(&transfer->waiting, &transfer->lock, CL_DEADLINE_NEVER, 0) == ERR_DEAD)
-            return ERR_DEAD;
+        if (is_killed) transfer_end(transfer, ERR_DEAD);
     }
+    status_t status = transfer->status;
+    lock_release(&transfer->lock);
+    return status;
 }
 
-static status_t transfer_run(struct block *block, enum block_operation operation, u64 offset,
-                             struct page **pages, u32 count) {
-    struct transfer *transfer = transfer_create(block, operation, offset, pages, count);
-    status_t status = transfer ? blockdev_submit(block->dev, &transfer->request) : ERR_NO_RESOURCES;
+static status_t transfer_begin(struct block *block, const struct block_io *io,
+                               struct transfer **out) {
+    u64 size = io->count * PAGE_SIZE;
+    *out = nullptr;
+    if (io->offset > block->size_bytes || size > block->size_bytes - io->offset)
+        return ERR_OUT_OF_RANGE;
+    if (object_is_dead(&block->base)) return ERR_DEAD;
+    *out = transfer_create(block, io);
+    return *out ? blockdev_submit(block->dev, &(*out)->request) : ERR_NO_RESOURCES;
+}
+
+status_t block_transfer(struct block *block, const struct block_io *io) {
+    struct transfer *transfer;
+    status_t status = transfer_begin(block, io, &transfer);
     if (status != OK) {
-        turn_done(operation);
+        turn_done(io->operation);
+        io_tell(io, status);
         if (transfer) transfer_put(transfer); // the disk never had it
     } else {
         status = transfer_wait(transfer);
     }
     if (transfer) transfer_put(transfer);
     return status;
-}
-
-status_t block_transfer(struct block *block, enum block_operation operation, u64 offset,
-                        struct page **pages, u32 count) {
-    bool is_outside = offset > block->size_bytes || count * PAGE_SIZE > block->size_bytes - offset;
-    if (!is_outside && !object_is_dead(&block->base))
-        return transfer_run(block, operation, offset, pages, count);
-    turn_done(operation);
-    return is_outside ? ERR_OUT_OF_RANGE : ERR_DEAD;
 }
 
 status_t block_create(struct namespace *ns, struct blockdev *dev, u64 offset_bytes, u64 size_bytes,
@@ -155,7 +169,8 @@ static status_t copy_step(struct block *block, enum block_operation operation, u
     if (status == OK) status = turn_begin(operation, &turn);
     if (status == OK) {
         turn_end(operation, &turn, count);
-        status = block_transfer(block, operation, offset, pages, count);
+        struct block_io io = {operation, count, offset, pages, nullptr, 0};
+        status = block_transfer(block, &io);
     }
     while (have > 0)
         page_put(pages[--have]);
@@ -193,5 +208,5 @@ status_t sys_block_flush(struct block *block) {
     status_t status = turn_begin(BLOCK_FLUSH, &turn);
     if (status != OK) return status;
     turn_end(BLOCK_FLUSH, &turn, 0);
-    return transfer_run(block, BLOCK_FLUSH, 0, nullptr, 0);
+    return block_transfer(block, &(struct block_io){.operation = BLOCK_FLUSH});
 }

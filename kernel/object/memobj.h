@@ -69,6 +69,10 @@ void memobj_mark_cut(struct mapping *mapping, u32 resizes);
 // Reads a missing page from the block range; as get_page, but OK means: look again.
 // memobj_block.c
 status_t memobj_fill_block(struct memobj *memobj, u64 index);
+// Pages that were marked as being read are there, or (not OK) have their slots empty again and are
+// given back. From interrupts too; the caller's or the reading thread's reference keeps the object.
+void memobj_filled(struct memobj *memobj, u64 first, struct page **pages, u32 count,
+                   status_t status);
 // Counts pages that got in or out.
 void memobj_count(struct memobj *memobj, i64 pages) REQUIRES(&memobj->lock);
 

@@ -49,20 +49,19 @@ static status_t fill_begin(struct memobj *memobj, u64 index, u32 most, struct fi
     return status;
 }
 
-// The slots get their pages, or are empty again.
-static status_t fill_end(struct memobj *memobj, struct fill *fill, status_t status) {
+void memobj_filled(struct memobj *memobj, u64 first, struct page **pages, u32 count,
+                   status_t status) {
     lock_acquire(&memobj->lock);
     if (object_is_dead(&memobj->base)) status = ERR_DEAD;
-    for (u32 i = 0; i < fill->count; i++) {
-        void **slot = page_tree_find(&memobj->pages, fill->first + i);
-        *slot = status == OK ? fill->pages[i] : nullptr;
+    for (u32 i = 0; i < count; i++) {
+        void **slot = page_tree_find(&memobj->pages, first + i);
+        *slot = status == OK ? pages[i] : nullptr;
     }
-    memobj_count(memobj, status == OK ? fill->count : 0);
+    memobj_count(memobj, status == OK ? count : 0);
     waitq_wake_all(&memobj->waiters, OK);
     lock_release(&memobj->lock);
-    for (u32 i = 0; status != OK && i < fill->count; i++)
-        page_put(fill->pages[i]);
-    return status;
+    for (u32 i = 0; status != OK && i < count; i++)
+        page_put(pages[i]);
 }
 
 static status_t fill_window(struct memobj *memobj, u64 index, u32 most) {
@@ -74,9 +73,15 @@ static status_t fill_window(struct memobj *memobj, u64 index, u32 most) {
     status = fill_begin(memobj, index, most, &fill);
     turn_end(BLOCK_READ, &turn, fill.count);
     if (status != OK || fill.count == 0) return status;
-    u64 offset = memobj->block_offset + fill.first * PAGE_SIZE;
-    status = block_transfer(memobj->block, BLOCK_READ, offset, fill.pages, fill.count);
-    return fill_end(memobj, &fill, status);
+    struct block_io io = {
+        .operation = BLOCK_READ,
+        .count = fill.count,
+        .offset = memobj->block_offset + fill.first * PAGE_SIZE,
+        .pages = fill.pages,
+        .memobj = memobj,
+        .first = fill.first,
+    };
+    return block_transfer(memobj->block, &io);
 }
 
 status_t memobj_fill_block(struct memobj *memobj, u64 index) {

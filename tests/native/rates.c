@@ -27,6 +27,7 @@ enum {
     BELOW = 16,
     MANY = 20,
     BUSY = 8,
+    ROUNDS = 12,
     GREEDY = 24,
     GREEDY_READS = 60
 };
@@ -196,6 +197,20 @@ static void readers_start(handle_t ns, uint32_t count) {
         handle_close(start(ns, reader, disk));
 }
 
+// Namespaces in each of which one computes.
+static void busy_start(handle_t busy[BUSY]) {
+    for (uint32_t i = 0; i < BUSY; i++) {
+        char name[] = {'b', (char)('0' + i), 0};
+        busy[i] = namespace_make(test_namespace(), name, 0);
+        handle_close(start(busy[i], spin, disk));
+    }
+}
+
+static void busy_end(handle_t busy[BUSY]) {
+    for (uint32_t i = 0; i < BUSY; i++)
+        test_ok(test_namespace_end(busy[i]), "its end");
+}
+
 // Below a limit siblings alternate; what they read is theirs and the limited one's.
 static void below(void) {
     handle_t above = namespace_make(test_namespace(), "above", RATE);
@@ -233,6 +248,42 @@ static void same_page(void) {
     test_check(now() - from_ns < SOON_MS * NS_PER_MS, "a kill ends the wait");
     handle_close(object);
     test_pass("who waits for its time holds up nobody, and can be killed");
+}
+
+// Computes before each page that it reads.
+[[noreturn]] static void filler_busy(handle_t object, uint64_t) {
+    uint8_t byte;
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        for (uint64_t until_ns = test_deadline(SETTLE_MS / 5); now() < until_ns;)
+            continue;
+        memobj_read(object, i * REQUEST, &byte, 1);
+    }
+    spin(0, 0);
+}
+
+// A page that one has asked the disk for is there when the disk has read it, and not only when that
+// one has a processor again.
+static void same_page_busy(void) {
+    handle_t busy[BUSY], object = 0;
+    uint64_t least_ns = ~0ul; // the host's disk may be late now and then
+    uint8_t byte;
+    test_ok(memobj_create_block(test_namespace(), disk, 0, ROUNDS * REQUEST, &object),
+            "of the disk");
+    busy_start(busy);
+    handle_t ns = busy[0];
+    handle_close(start(ns, filler_busy, object));
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        reads_await(ns, i + 1, "it asks for a page");
+        uint64_t from_ns = now();
+        test_ok(memobj_read(object, i * REQUEST, &byte, 1), "the same page");
+        uint64_t took_ns = now() - from_ns;
+        if (took_ns < least_ns) least_ns = took_ns;
+    }
+    test_printf("a page that a busy one reads: %lu us", least_ns / 1000);
+    test_check(least_ns < NS_PER_MS, "nobody waits for another's processor");
+    busy_end(busy);
+    handle_close(object);
+    test_pass("a page is there for all when the disk has read it");
 }
 
 static void update(void) {
@@ -276,29 +327,29 @@ static void turn_of_the_dead(uint32_t which) {
 // some read.
 static uint64_t reads_beside(uint32_t each) {
     handle_t busy[BUSY], one = namespace_make(test_namespace(), "one", 0);
-    for (uint32_t i = 0; i < BUSY; i++) {
-        char name[] = {'b', (char)('0' + i), 0};
-        busy[i] = namespace_make(test_namespace(), name, 0);
-        handle_close(start(busy[i], spin, disk));
+    busy_start(busy);
+    for (uint32_t i = 0; i < BUSY; i++)
         readers_start(busy[i], each);
-    }
     readers_start(one, 1);
     reads_await(one, 1, "it has begun");
     sleep_ms(SETTLE_MS);
     uint64_t reads = reads_of(one);
     sleep_ms(BUSY_MS);
     reads = reads_of(one) - reads;
-    for (uint32_t i = 0; i < BUSY; i++)
-        test_ok(test_namespace_end(busy[i]), "its end");
+    busy_end(busy);
     test_ok(test_namespace_end(one), "its end");
     return reads;
 }
 
 // Whose turn it is at the disk may have to wait for a processor: nobody waits for that.
 static void beside_busy(void) {
-    uint64_t alone = reads_beside(0), beside = reads_beside(4);
-    test_printf("beside some that compute: %lu reads, and read as well: %lu", alone, beside);
-    test_check(beside * 2 >= alone, "one reads beside many that compute and read");
+    bool is_served = false;
+    for (uint32_t try = 0; try < TRIES && !is_served; try++) { // the host's disk may be late
+        uint64_t alone = reads_beside(0), beside = reads_beside(4);
+        test_printf("beside some that compute: %lu reads, and read as well: %lu", alone, beside);
+        is_served = beside * 2 >= alone;
+    }
+    test_check(is_served, "one reads beside many that compute and read");
     test_pass("one reads beside many that compute and read");
 }
 
@@ -347,6 +398,7 @@ void test_run(void) {
     below();
     if (is_exact) beside_busy();
     same_page();
+    if (is_exact) same_page_busy();
     update();
     turn_of_the_dead(0);
     turn_of_the_dead(1);

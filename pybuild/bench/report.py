@@ -16,7 +16,7 @@ class Row:
     """One figure of both systems. None: not measured (the reason was printed).
 
     `bar` is the largest `cloister` allowed, `bar_least` the least, `bar_ratio` the largest ratio; 0
-    for none.
+    for none. `peer_alone`: there is nothing of the kind in Cloister yet.
     """
 
     metric: str
@@ -29,6 +29,7 @@ class Row:
     bar: float = 0
     bar_ratio: float = 0
     bar_least: float = 0
+    peer_alone: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -38,8 +39,13 @@ class Row:
     def as_json(self) -> dict[str, Any]:
         """The entry of build/bench.json."""
         entry = asdict(self)
-        del entry["bar"], entry["bar_ratio"], entry["bar_least"]
+        del entry["bar"], entry["bar_ratio"], entry["bar_least"], entry["peer_alone"]
         return {**entry, "ratio": self.ratio}
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it was to be measured and was not."""
+        return (self.peer if self.peer_alone else self.cloister) is None
 
     @property
     def verdict(self) -> str:

@@ -185,7 +185,7 @@ def bench(expression: str | None) -> int:
     rows += attack_rows(run, attacks)
     table_print(rows)
     json_write(rows, JSON)
-    missing = [row.metric for row in rows if row.cloister is None]
+    missing = [row.metric for row in rows if row.is_missing]
     if missing:
         print(f"bench: not measured: {', '.join(sorted(set(missing)))}", file=sys.stderr)
     return 1 if run.problems or missing else 0

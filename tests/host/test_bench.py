@@ -108,6 +108,14 @@ def test_json_has_the_ratio_and_survives_a_missing_figure(tmp_path: Path) -> Non
     assert first.keys() == keys
 
 
+def test_what_only_the_peer_has_is_not_missing() -> None:
+    row = report.Row("a", "v", "ms", "wall", None, 50.0, "L", peer_alone=True)
+    assert not row.is_missing
+    assert report.Row("a", "v", "ms", "wall", None, None, "L", peer_alone=True).is_missing
+    assert report.Row("a", "v", "ms", "wall", None, 50.0, "L").is_missing
+    assert not report.Row("a", "v", "ms", "wall", 5.0, None, "L").is_missing
+
+
 def test_a_bar_is_a_figure_or_a_ratio() -> None:
     assert "holds" in report.Row("a", "v", "ms", "wall", 5.0, 50.0, "L", bar_ratio=0.1).verdict
     assert "missed" in report.Row("a", "v", "ms", "wall", 6.0, 50.0, "L", bar_ratio=0.1).verdict

@@ -63,7 +63,7 @@ KERNEL = Flavour("kernel", (*KERNEL_FLAGS, "-DCLOISTER_DEBUG=0", "-flto"), KERNE
 # What kernel/check/ is asked before, in the kernel of the tests.
 CHECKED = (
     *("apic_eoi", "boot_start_init", "arch_poweroff", "syscall_unknown"),
-    "lock_debug_acquire",
+    *("arch_context_switch", "lock_debug_acquire"),
 )
 # The kernel of the tests: DASSERT and lock ranks are checked, and invariants on demand.
 KERNEL_DEBUG = Flavour(

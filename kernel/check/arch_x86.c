@@ -177,6 +177,16 @@ void __wrap_lock_debug_acquire(const struct lock *lock, enum lock_order order) {
     __real_lock_debug_acquire(lock, order);
 }
 
+// A CPU whose page tables are none any more can't even say so.
+CHANGES_ALL void __real_arch_context_switch(struct thread *prev, struct thread *next);
+CHANGES_ALL void __wrap_arch_context_switch(struct thread *prev, struct thread *next) {
+    u64 top = next->arch.cr3;
+    if (next->arch.pmap && (!has_structure(top & PTE_ADDRESS) ||
+                            table_of(top)[LAST_SLOT] != table_of(mmu_kernel_top)[LAST_SLOT]))
+        panic("check: what is at %lx is no top-level table (any more)", top);
+    __real_arch_context_switch(prev, next);
+}
+
 // Saves what its callers keep in registers, so that it is found on the stack.
 [[gnu::noinline]] static void check_with_registers(void) {
     asm volatile("" ::: "rbx", "r12", "r13", "r14", "r15", "memory");

@@ -11,7 +11,7 @@ from pathlib import Path
 from screens_emulator import Emulator
 
 from pybuild import images
-from pybuild.bench import linux
+from pybuild.bench import linux, tools
 from pybuild.machine import Machine, MachineConfig
 from pybuild.paths import BUILD
 
@@ -83,13 +83,19 @@ class LinuxSide(Side):
 
     def resize(self, rows: int, columns: int) -> None:
         self.emulator.resize(rows, columns)
-        command = f"stty -F /dev/ttyS0 rows {rows} cols {columns}\n"
+        command = f"/window {rows} {columns} </dev/ttyS0\n"
         self.machine.channel.send(command.encode())
+
+
+def window_program() -> Path:
+    """What gives Linux's terminal another size."""
+    source = FOLDER / "screens_window.c"
+    return tools.compile_to(OUT / "window", source, tools.HEADERS, tools.PROGRAM_FLAGS)
 
 
 @cache
 def initramfs() -> Path:
-    """Init, a busybox for it, and the image as a folder."""
+    """Init, programs for it, and the image as a folder."""
     OUT.mkdir(parents=True, exist_ok=True)
     recipe = next(recipe for recipe in images.recipes() if recipe.name == "busybox")
     with tempfile.TemporaryDirectory(dir=OUT) as folder:
@@ -99,6 +105,7 @@ def initramfs() -> Path:
         (Path(folder) / "unpacked").mkdir()
         images.image_tree(recipe, tree / "image", Path(folder) / "unpacked")
         shutil.copytree(tree / "image" / "bin", tree / "bin", symlinks=True)
+        shutil.copy(window_program(), tree / "window")
         out = OUT / "initramfs.cpio"
         out.write_bytes(linux.initramfs_bytes((FOLDER / "screens_init.sh").read_bytes(), tree))
     return out

@@ -26,7 +26,8 @@ static void compare_references(const struct object *object, const struct found *
 static void compare_revoker(const struct revoker *revoker, const struct found *found) {
     const struct object *object = &revoker->base;
     u32 handles = check_list(object, "list of handles through it", &revoker->handles);
-    u32 revocables = check_list(object, "list of what depends on it", &revoker->revocables);
+    u32 revocables = check_list(object, "list of what depends on it", &revoker->revocables) +
+                     check_list(object, "list of what leaves it", &revoker->leaving);
     check_equal(object, "handles through it", handles, found->through);
     check_equal(object, "mappings and registrations through it", revocables, found->revocable);
 }

@@ -69,7 +69,10 @@ static void find_mapping(const struct aspace *aspace, const struct mapping *mapp
                mapping->aspace == aspace);
     if (mapping->object) {
         found_ref(mapping->object);
-        found_of(mapping->object)->mappings++;
+        bool is_listed = !list_empty(&mapping->object_link);
+        found_of(mapping->object)->mappings += is_listed;
+        check_rule(&aspace->base, "a mapping is listed by what it shows",
+                   is_listed || aspace->base.refs == 0);
     }
     const struct revoker *revoker = mapping->revocable.revoker;
     if (!revoker) return;

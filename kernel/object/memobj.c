@@ -148,11 +148,15 @@ void memobj_attach_part(struct mapping *part, const struct mapping *whole) {
     lock_release(&memobj->lock);
 }
 
+static void detach_locked(struct memobj *memobj, struct mapping *mapping) REQUIRES(&memobj->lock) {
+    memobj->mapping_count -= !list_empty(&mapping->object_link);
+    list_remove(&mapping->object_link);
+}
+
 void memobj_detach(struct mapping *mapping) {
     struct memobj *memobj = mapping->object;
     lock_acquire(&memobj->lock);
-    memobj->mapping_count -= !list_empty(&mapping->object_link);
-    list_remove(&mapping->object_link);
+    detach_locked(memobj, mapping);
     lock_release(&memobj->lock);
 }
 
@@ -180,9 +184,12 @@ static struct mapping *uncut_locked(struct memobj *memobj) REQUIRES(&memobj->loc
 static bool cut_mappings_some(struct memobj *memobj) {
     lock_acquire(&memobj->lock);
     struct mapping *mapping = uncut_locked(memobj);
-    // An address space that is being freed detaches its mappings just now.
-    bool is_held = mapping && object_tryget(&mapping->aspace->base);
-    struct aspace *aspace = is_held ? mapping->aspace : nullptr;
+    struct aspace *aspace = mapping ? mapping->aspace : nullptr;
+    if (aspace && !object_tryget(&aspace->base)) {
+        // It is being freed, by whoever gets a processor for that when: nobody sees anything in it.
+        detach_locked(memobj, mapping);
+        aspace = nullptr;
+    }
     u64 size = memobj->size_pages << PAGE_SHIFT;
     u32 resizes = memobj->resizes;
     lock_release(&memobj->lock);

@@ -15,6 +15,7 @@ status_t revoker_create(struct namespace *ns, struct revoker *parent, struct rev
     lock_init(&revoker->lock, LOCK_REVOKER);
     list_init(&revoker->handles);
     list_init(&revoker->revocables);
+    list_init(&revoker->leaving);
     revoker->depth = parent ? parent->depth + 1 : 1;
     revoker->parent = parent;
     if (parent) object_get(&parent->base);
@@ -67,12 +68,17 @@ void revocable_unlink(struct revocable *revocable) {
 }
 
 // Undoes what one owner of mappings or registrations has of this revoker. False when there are no
-// more. An owner that is just being freed unlinks its own: that is waited for.
+// more. An owner that is being freed unlinks its own, when it has a processor: nobody waits for that,
+// as nobody can use them.
 static bool undo_one(struct revoker *revoker) {
     lock_acquire(&revoker->lock);
     struct revocable *first = list_first(&revoker->revocables, struct revocable, link);
     struct revocable found = first ? *first : (struct revocable){};
     bool is_alive = first && object_tryget(found.owner);
+    if (first && !is_alive) {
+        list_remove(&first->link);
+        list_insert_tail(&revoker->leaving, &first->link);
+    }
     lock_release(&revoker->lock);
     if (is_alive) {
         found.revoke(found.owner, revoker, found.key);

@@ -32,7 +32,8 @@ struct revoker {
     struct lock lock;       // rank LOCK_REVOKER
     struct list handles GUARDED_BY(&lock);
     struct list revocables GUARDED_BY(&lock);
-    struct revocable by_parent; // is undone by being revoked
+    struct list leaving GUARDED_BY(&lock); // revocables whose owners are being freed
+    struct revocable by_parent;            // is undone by being revoked
 };
 
 // LIMIT when `parent` is at the deepest already; REVOKED, NO_RESOURCES.

@@ -119,8 +119,12 @@ static bool container_start(struct container *container, struct records *records
         .may_nest = container->flags & MANAGER_FLAG_NEST,
         .log = container->log,
     };
+    u64 before_ns = now_ns(); // it may run before we do again
     start.image = image_find(container->facts.image, problem);
-    return start.image && start_run(&start, problem) && container_watch(container, &start, problem);
+    bool is_started =
+        start.image && start_run(&start, problem) && container_watch(container, &start, problem);
+    if (is_started) container->facts.started_ns = before_ns;
+    return is_started;
 }
 
 static bool container_name(struct container *container, struct records *records,
@@ -147,7 +151,6 @@ static void container_started(struct container *container, struct records *recor
     if (waiter) waiter->channel = records_take(records, "notify");
     container->is_last_chance = false;
     container->facts.state = MANAGER_STATE_RUNNING;
-    container->facts.started_ns = now_ns();
     container->facts.ended_ns = 0;
     container->facts.status = 0;
     container->problem = NULL;

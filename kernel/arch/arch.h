@@ -205,6 +205,7 @@ struct arch_gather {
     u64 start;
     u64 end;
     u32 count;
+    u32 walked; // how much has been looked through, for nothing perhaps
     u64 paddr[ARCH_GATHER_PAGES];
     u64 va[ARCH_GATHER_PAGES];
 };
@@ -213,6 +214,7 @@ static inline void arch_gather_init(struct arch_gather *gather, struct arch_pmap
     gather->start = ~0ul;
     gather->end = 0;
     gather->count = 0;
+    gather->walked = 0;
 }
 // The first address of [va, end) where a page is entered, or `end`. Holes cost nothing per page.
 u64 arch_pmap_next(struct arch_pmap *pmap, u64 va, u64 end);
@@ -232,11 +234,13 @@ struct arch_pmap_copy {
     u32 map_flags;              // of copies
     u64 limit;                  // stop after so many pages
     u64 count;                  // out: pages entered
+    u64 walked;                 // out: as struct arch_gather's; enough is when that is
 };
 // From *va on towards `end`; *va is how far it came. NO_RESOURCES: no page for a table or a copy.
 status_t arch_pmap_copy(struct arch_pmap_copy *copy, u64 *va, u64 end);
-// Unmaps entered pages of [va, end) into the gather until that is full. Returns the address where
-// to go on: `end` when done. Holes cost nothing per page.
+// Unmaps entered pages of [va, end) into the gather until that is full, or has seen enough tables
+// (of the size of 64 full ones; one page is always done). Returns the address where to go on: `end`
+// when done. Holes cost nothing per page.
 u64 arch_pmap_unmap(struct arch_pmap *pmap, u64 va, u64 end, struct arch_gather *gather);
 // Takes rights away from entered pages of [va, end) (never gives any: let it fault); the pages
 // stay entered, even without any right. The caller flushes the gather afterwards; no pages are

@@ -7,6 +7,7 @@
 #include "object/namespace.h"
 
 enum { STEP_PAGES = 512, COPY_COST = 16, STEP_MAPPINGS_COPIED = 64 };
+enum { WALK_COST = 4 }; // as much walked costs as one page
 
 struct copy {
     struct aspace *from, *to;
@@ -29,7 +30,7 @@ static status_t copy_entries(struct copy *copy, const struct mapping *mapping, u
         .limit = (*budget + cost - 1) / cost,
     };
     status_t status = arch_pmap_copy(&entries, next, mapping->end);
-    *budget -= min(*budget, entries.count * cost);
+    *budget -= min(*budget, entries.count * cost + entries.walked / WALK_COST);
     return status;
 }
 

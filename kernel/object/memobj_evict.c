@@ -30,6 +30,7 @@ static void gathered_put(struct arch_gather *gather) {
     arch_gather_flush(gather);
     while (gather->count > 0)
         page_put(page_from_paddr(gather->paddr[--gather->count]));
+    gather->walked = 0;
 }
 
 // How many mapped pages a namespace keeps: as many as its reservation has room for beside what it

@@ -85,7 +85,7 @@ def verdicts_of(
         # QEMU, counting for two CPUs, stands still now and then.
         pytest.param("caps", 2, 4, marks=pytest.mark.long),
         ("billing", 1, 7),
-        ("freeing", 1, 3),
+        ("long_work", 1, 6),
     ],
 )
 def test_shares_are_by_weight(name: str, cpus: int, count: int) -> None:

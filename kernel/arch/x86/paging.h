@@ -24,6 +24,8 @@ enum : u64 {
 };
 
 enum { TABLE_ENTRIES = 512 };
+// How many entries cost as much to look through as a hole to pass; and how much is enough for a step.
+enum { WALK_ENTRIES = 64, WALK_MAX = 64 * TABLE_ENTRIES / WALK_ENTRIES };
 
 // Index of `va` in a table of this level: 3 is the top, 0 holds pages of 4 KiB.
 static inline u32 table_index(u64 va, u32 level) {

@@ -140,14 +140,17 @@ u64 arch_pmap_next(struct arch_pmap *pmap, u64 va, u64 end) {
 }
 
 // Replaces each entry of [va, end) by what `keep` of it leaves, with `set` added; one that
-// becomes 0 goes to the gather. Returns where to go on when the gather is full, else `end`.
+// becomes 0 goes to the gather. Returns where to go on when the gather has enough, else `end`.
 static u64 entries_change(struct arch_pmap *pmap, u64 va, u64 end, u64 keep, u64 set,
                           struct arch_gather *gather) {
     while (va < end) {
+        if (keep == 0 && gather->walked >= WALK_MAX) return va;
+        gather->walked++;
         u64 *entry = pmap_entry_find(pmap, &va);
         if (entry == nullptr) continue;
         u64 table_end = min(end, align_down(va, MIB(2)) + MIB(2));
         const u64 *last = entry + ((table_end - va) >> PAGE_SHIFT);
+        gather->walked += (u32)(last - entry) / WALK_ENTRIES;
         for (; (entry = pmap_entry_next(entry, last)) < last; entry++) {
             u64 old = *entry;
             u64 changed = (old & keep) | set;

@@ -60,10 +60,13 @@ static status_t table_copy(struct arch_pmap_copy *copy, u64 *from, u64 *va, u64 
 
 status_t arch_pmap_copy(struct arch_pmap_copy *copy, u64 *va, u64 end) {
     status_t status = OK;
-    copy->count = 0;
-    while (status == OK && *va < end && copy->count < copy->limit) {
+    copy->count = copy->walked = 0;
+    while (status == OK && *va < end && copy->count < copy->limit && copy->walked++ < WALK_MAX) {
         u64 *from = pmap_entry_find(copy->from, va);
-        if (from) status = table_copy(copy, from, va, min(end, align_down(*va, MIB(2)) + MIB(2)));
+        if (!from) continue;
+        u64 table_end = min(end, align_down(*va, MIB(2)) + MIB(2));
+        copy->walked += ((table_end - *va) >> PAGE_SHIFT) / WALK_ENTRIES;
+        status = table_copy(copy, from, va, table_end);
     }
     *va = min(*va, end);
     return status;
